@@ -1,0 +1,209 @@
+"""The path that the cells of all experiments take: simulate a replicate, fit its models, score them, make tidy rows."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from epidl import networks, ridge, seeds, training
+from epidl.simulate import Cohort, variance_components
+
+if TYPE_CHECKING:  # the compute path works without pydantic
+    from epidl.params import Cell
+
+N_RIDGE_SPLITS = 10
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cohort and how its models are fitted: what every model's fit is given."""
+
+    cell: "Cell"
+    cohort: Cohort
+    protocol: training.Protocol
+    seed: int
+    device: str
+    progress: bool
+
+    @property
+    def split(self) -> training.Split:
+        """The fixed split of the protocol."""
+        return training.split_samples(self.cohort.genotypes.n_samples, self.protocol)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well one model predicts each trait, and how it was fitted; arrays are (n_traits,).
+
+    pearson_r: Pearson's r between prediction and phenotype of test samples, NaN for a diverged fit. effect_r: Pearson's
+    r between estimated and true additive effects over all markers, NaN for a model without effects. penalty: the one
+    that ridge chose (the median over its splits), NaN elsewhere.
+    """
+
+    pearson_r: NDArray[np.float64]
+    status: str
+    effect_r: NDArray[np.float64] | float = np.nan
+    penalty: NDArray[np.float64] | float = np.nan
+    epochs: int = 0
+
+
+def run_cell(cell: "Cell", simulate_replicate: Callable[[int], Cohort], progress: bool = False) -> pd.DataFrame:
+    """Run all replicates of a cell; a row of the returned table is one replicate, trait, model and protocol.
+
+    simulate_replicate: makes the cohort of a replicate from its seed.
+    """
+    device = resolve_device(cell.device)
+    torch.set_num_threads(cell.n_threads)
+    tables = []
+    with threadpool_limits(cell.n_threads):
+        for replicate in range(1, cell.n_replicates + 1):
+            seed = seeds.derive(cell.seed, cell.experiment, cell.name, replicate)
+            cohort = simulate_replicate(seed)
+            truth = _truth(cell, cohort, replicate, seed)
+            for model in cell.models:
+                for protocol in cell.protocols:
+                    run = Run(cell, cohort, protocol, seed, device, progress)
+                    tables.append(truth.assign(**_outcome(model, run)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def resolve_device(device: str) -> str:
+    """Return 'cuda' or 'cpu'; 'auto' takes the GPU where there is one. Raises ValueError where CUDA is missing."""
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise ValueError("device must be 'cpu' or 'auto' on this machine: torch finds no CUDA device, got 'cuda'")
+    return "cuda" if available and device != "cpu" else "cpu"
+
+
+def fit_ridge(run: Run) -> Score:
+    """Score exact ridge: over 10 random 85/15 splits (published), or on the fixed test split (held_out)."""
+    cohort = run.cohort
+    if run.protocol == "published":
+        rng = seeds.generator(run.seed, "ridge_splits")
+        splits = [_random_split(cohort.genotypes.n_samples, rng) for _ in range(N_RIDGE_SPLITS)]
+    else:  # leave-one-out needs no validation split: it trains too
+        splits = [(np.concatenate([run.split.train, run.split.validation]), run.split.test)]
+    fits = [ridge.fit_ridge(cohort.genotypes, cohort.phenotypes, train) for train, _ in splits]
+    predictions = [fit.predict(cohort.genotypes, test) for fit, (_, test) in zip(fits, splits, strict=True)]
+    scores = [pearson_r(cohort.phenotypes[test], p) for p, (_, test) in zip(predictions, splits, strict=True)]
+    return Score(
+        pearson_r=np.mean(scores, axis=0),
+        status="exact",
+        effect_r=np.mean([_effect_r(cohort, fit.effects) for fit in fits], axis=0),
+        penalty=np.median([fit.penalties for fit in fits], axis=0),
+    )
+
+
+def fit_ridge_sgd(run: Run) -> Score:
+    """Score the linear layer that stochastic gradient descent trains with ridge's penalty."""
+    model = networks.linear_model(run.cohort.genotypes.n_markers, len(run.cohort.traits), _generator(run, "weights"))
+    score = _train_and_score(model, run, training.RIDGE_SGD)
+    effects = (model.weight[1] - model.weight[0]).detach().cpu().double().numpy().T  # a change of allele 0 to 1
+    return Score(**score, effect_r=_effect_r(run.cohort, effects))
+
+
+def fit_mlp(run: Run) -> Score:
+    """Score the MLP, all traits in one network."""
+    n_markers, n_traits = run.cohort.genotypes.n_markers, len(run.cohort.traits)
+    model = networks.mlp(n_markers, n_traits, run.cell.hidden_width, _generator(run, "weights"))
+    plan = training.mlp_plan(
+        learning_rate=run.cell.mlp_learning_rate,
+        max_epochs=run.cell.mlp_max_epochs,
+        drop_ragged_batch=run.cell.drop_ragged_batch,
+    )
+    return Score(**_train_and_score(model, run, plan))
+
+
+FITS: dict[str, Callable[[Run], Score]] = {"ridge": fit_ridge, "ridge_sgd": fit_ridge_sgd, "mlp": fit_mlp}
+
+
+def pearson_r(observed: NDArray, predicted: NDArray) -> NDArray[np.float64]:
+    """Return Pearson's r of each column; NaN where either column does not vary, or is not finite."""
+    usable = np.isfinite(predicted).all(axis=0) & (np.ptp(predicted, axis=0) > 0) & (np.ptp(observed, axis=0) > 0)
+    r = np.full(observed.shape[1], np.nan)
+    if usable.any():
+        r[usable] = scipy.stats.pearsonr(observed[:, usable], predicted[:, usable], axis=0).statistic
+    return r
+
+
+def _outcome(model: str, run: Run) -> dict:
+    started = time.perf_counter()
+    score = FITS[model](run)
+    return {
+        "model": model,
+        "protocol": run.protocol,
+        "pearson_r": score.pearson_r,
+        "effect_r": score.effect_r,
+        "penalty": score.penalty,
+        "hidden_width": run.cell.hidden_width if model == "mlp" else 0,
+        "learning_rate": {"mlp": run.cell.mlp_learning_rate, "ridge_sgd": training.RIDGE_SGD.learning_rate}.get(model),
+        "epochs": score.epochs,
+        "seconds": time.perf_counter() - started,
+        "device": run.device,
+        "status": score.status,
+    }
+
+
+def _truth(cell: "Cell", cohort: Cohort, replicate: int, seed: int) -> pd.DataFrame:
+    """Return what is known of the traits before any fit: a row a trait."""
+    components = [variance_components(cohort.genotypes, trait) for trait in cohort.traits]
+    return pd.DataFrame(
+        {
+            "experiment": cell.experiment,
+            "profile": cell.profile,
+            "cell": cell.name,
+            "n_samples": cohort.genotypes.n_samples,
+            "n_markers": cohort.genotypes.n_markers,
+            "n_qtl": [len(trait.qtl) for trait in cohort.traits],
+            "scaling": getattr(cell, "scaling", None),
+            "n_traits": len(cohort.traits),
+            "pleiotropy": getattr(cell, "pleiotropy", 0.0),
+            "shared_pairs": getattr(cell, "shared_pairs", False),
+            "replicate": replicate,
+            "seed": seed,
+            "trait": range(1, len(cohort.traits) + 1),
+            "rel_aa": [trait.rel_aa for trait in cohort.traits],
+            "va_over_vg": [c.additive / c.genetic for c in components],
+            "vaa_over_vg": [c.epistatic / c.genetic for c in components],
+        }
+    )
+
+
+def _train_and_score(model: torch.nn.Module, run: Run, plan: training.TrainingPlan) -> dict:
+    cohort, split = run.cohort, run.split
+    record = training.train(
+        model,
+        cohort.genotypes,
+        cohort.phenotypes,
+        split,
+        plan,
+        generator=_generator(run, "batches"),
+        device=run.device,
+        progress=run.progress,
+    )
+    r = np.full(len(cohort.traits), np.nan)
+    if record.status != "diverged":
+        r = pearson_r(cohort.phenotypes[split.test], training.predict(model, cohort.genotypes, split.test, run.device))
+    return {"pearson_r": r, "status": record.status, "epochs": record.epochs}
+
+
+def _generator(run: Run, purpose: str) -> torch.Generator:
+    return seeds.torch_generator(run.seed, run.protocol, purpose)
+
+
+def _random_split(n_samples: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    order = rng.permutation(n_samples)
+    n_train = int(training.TRAIN_SHARE * n_samples)
+    return np.sort(order[:n_train]), np.sort(order[n_train:])
+
+
+def _effect_r(cohort: Cohort, effects: NDArray[np.float64]) -> NDArray[np.float64]:
+    true = np.stack([trait.additive_by_marker(len(effects)) for trait in cohort.traits], axis=1)
+    return pearson_r(true, effects)

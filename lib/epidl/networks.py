@@ -1,0 +1,75 @@
+"""The networks: a linear layer on one-hot genotypes, and the publication's multilayer perceptron (MLP).
+
+One-hot input has two columns a marker, 1 - g and g for a haploid allele g. A layer on it equals, without building it,
+
+    W0 (1 - g) + W1 g + b = (W1 - W0) g + sum_j W0_j + b,
+
+with the gradients dW1 = d g' and dW0 = d (1 - g)' of the plain layer, so that the optimiser sees both columns.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+BATCH_NORM_MOMENTUM = 0.8
+LEAKY_SLOPE = 0.01
+
+
+class OneHotLinear(nn.Module):
+    """A linear layer on the one-hot columns of haploid genotypes.
+
+    weight: (2, n_outputs, n_markers), the columns of allele 0 and of allele 1; bias: (n_outputs,).
+    """
+
+    def __init__(self, n_markers: int, n_outputs: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(2, n_outputs, n_markers))
+        self.bias = nn.Parameter(torch.empty(n_outputs))
+        _initialise(self.weight, self.bias, fan_in=2 * n_markers, generator=generator)
+
+    def forward(self, alleles: Tensor) -> Tensor:
+        """Return the outputs (samples, n_outputs) for alleles (samples, n_markers) given as 0.0 and 1.0."""
+        zero, one = self.weight
+        return functional.linear(alleles, one - zero, zero.sum(dim=1) + self.bias)
+
+
+def linear_model(n_markers: int, n_traits: int, generator: torch.Generator) -> OneHotLinear:
+    """Return the linear model that SGD ridge trains: one layer from one-hot genotypes to all traits."""
+    return OneHotLinear(n_markers, n_traits, generator)
+
+
+def mlp(n_markers: int, n_traits: int, hidden_width: int, generator: torch.Generator) -> nn.Sequential:
+    """Return the publication's MLP: one-hot genotypes, two hidden layers of `hidden_width`, all traits.
+
+    Batch norm and leaky ReLU follow each hidden layer; batch norm follows the output too, as in the authors' code.
+    """
+    hidden = nn.Linear(hidden_width, hidden_width)
+    output = nn.Linear(hidden_width, n_traits)
+    first = OneHotLinear(n_markers, hidden_width, generator)
+    for layer in (hidden, output):
+        _initialise(layer.weight, layer.bias, fan_in=hidden_width, generator=generator)
+    return nn.Sequential(
+        first,
+        nn.BatchNorm1d(hidden_width, momentum=BATCH_NORM_MOMENTUM),
+        nn.LeakyReLU(LEAKY_SLOPE),
+        hidden,
+        nn.BatchNorm1d(hidden_width, momentum=BATCH_NORM_MOMENTUM),
+        nn.LeakyReLU(LEAKY_SLOPE),
+        output,
+        nn.BatchNorm1d(n_traits, momentum=BATCH_NORM_MOMENTUM),
+    )
+
+
+def has_batch_norm(model: nn.Module) -> bool:
+    """Tell whether a model normalises by batch, and so cannot train on a batch of one."""
+    return any(isinstance(module, nn.BatchNorm1d) for module in model.modules())
+
+
+@torch.no_grad()
+def _initialise(weight: Tensor, bias: Tensor, fan_in: int, generator: torch.Generator) -> None:
+    """Draw as PyTorch's Linear does, uniform in +-1/sqrt(fan_in), but from a generator of our own."""
+    bound = 1 / math.sqrt(fan_in)
+    weight.uniform_(-bound, bound, generator=generator)
+    bias.uniform_(-bound, bound, generator=generator)

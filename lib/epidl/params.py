@@ -1,0 +1,170 @@
+"""Cells and grids: the typed, checked parameters of an experiment.
+
+A cell is one grid point with all its replicates: the unit that a notebook runs and the grid resumes. A parameter file
+`params/<experiment>.yml` holds the parameters that all its cells share (`base`) and a grid per profile.
+"""
+
+import difflib
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+ProfileName = Literal["smoke", "quick", "standard", "full"]
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class ParameterError(ValueError):
+    """A parameter is missing, unknown, of the wrong type or out of its bounds; the message says where."""
+
+
+class Cell(BaseModel):
+    """What the cells of all experiments have in common; see the fields' descriptions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    experiment: str
+    profile: str = Field(default="notebook", description="the profile that the cell belongs to")
+    n_samples: int = Field(ge=20, description="individuals in the cohort")
+    n_replicates: PositiveInt = Field(description="cohorts simulated and fitted, each from its own seed")
+    rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
+    broad_sense_heritability: float = Field(gt=0, le=1, description="H2 = V_G / V_P of every trait")
+    models: tuple[Literal["ridge", "ridge_sgd", "mlp"], ...] = Field(min_length=1, description="models to fit")
+    protocols: tuple[Literal["published", "held_out"], ...] = Field(min_length=1, description="how fits are validated")
+    hidden_width: PositiveInt = Field(description="units in each of the MLP's two hidden layers")
+    mlp_learning_rate: Positive = Field(default=0.01, description="AdamW's initial rate")
+    mlp_max_epochs: PositiveInt = Field(default=100, description="most epochs of an MLP fit")
+    drop_ragged_batch: bool = Field(default=False, description="leave out the last, smaller batch of an epoch")
+    seed: int = Field(ge=0, description="the root of all random draws")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where networks are trained")
+    n_threads: PositiveInt = Field(default=1, description="CPU threads; another number rounds differently")
+
+    @property
+    def name(self) -> str:
+        """A readable, stable name: the cell's place in its grid."""
+        raise NotImplementedError
+
+
+class ScalingCell(Cell):
+    """A cell of the scaling experiment: every marker is causal, and the number of QTL follows from `scaling`."""
+
+    experiment: Literal["scaling"] = "scaling"
+    scaling: Positive = Field(description="possible pairs of QTL for each sample")
+
+    @property
+    def n_qtl(self) -> int:
+        """The number of causal loci, which is the number of markers too."""
+        return qtl_for_scaling(self.scaling, self.n_samples)
+
+    @property
+    def name(self) -> str:
+        """For instance n1000_scaling0.5."""
+        return f"n{self.n_samples}_scaling{self.scaling:g}"
+
+
+CELL_TYPES: dict[str, type[Cell]] = {"scaling": ScalingCell}
+
+
+def qtl_for_scaling(scaling: float, n_samples: int) -> int:
+    """Return the even number of QTL q for which C(q, 2) / n_samples is about `scaling`.
+
+    q = (1 + sqrt(1 + 8 scaling n)) / 2, rounded to an integer, then up to an even one, as in the authors' code.
+    """
+    q = round((1 + math.sqrt(1 + 8 * scaling * n_samples)) / 2)
+    return q + q % 2
+
+
+class Profile(BaseModel):
+    """One profile of a parameter file: what it is for, what it changes in `base`, and its grids.
+
+    In a grid, each value that is a list is an axis, and the cells are the product of the axes.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    about: str
+    changes: dict[str, Any] = {}
+    grids: list[dict[str, Any]] = Field(min_length=1)
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Yield the parameters of each grid point."""
+        for grid in self.grids:
+            axes = [value if isinstance(value, list) else [value] for value in grid.values()]
+            for values in itertools.product(*axes):
+                yield dict(zip(grid, values, strict=True))
+
+
+class ParameterFile(BaseModel):
+    """The contents of params/<experiment>.yml."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    experiment: Literal["scaling"]
+    base: dict[str, Any]
+    profiles: dict[ProfileName, Profile]
+
+    @model_validator(mode="after")
+    def _every_profile(self) -> "ParameterFile":
+        missing = set(ProfileName.__args__) - set(self.profiles)
+        if missing:
+            raise ValueError(
+                f"profiles must hold smoke, quick, standard and full; missing: {', '.join(sorted(missing))}"
+            )
+        return self
+
+
+def load_grids(path: Path) -> dict[str, list[Cell]]:
+    """Read a parameter file and return the cells of each of its profiles.
+
+    Every profile is expanded and checked, whichever is wanted: a mistake shows before anything runs.
+
+    Raises ParameterError with file, profile, cell and parameter.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ParameterError(f"{path}: cannot be read as YAML: {error}") from None
+    if not isinstance(content, Mapping):
+        raise ParameterError(f"{path}: must hold the keys experiment, base and profiles")
+    file = _validated(ParameterFile, content, str(path))
+    return {name: _cells(file, name, profile, path) for name, profile in file.profiles.items()}
+
+
+def make_cell(cell_type: type[Cell], **parameters: Any) -> Cell:
+    """Return a checked cell; raise ParameterError that names each wrong parameter, its value and its bound."""
+    return _validated(cell_type, parameters, cell_type.__name__)
+
+
+def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list[Cell]:
+    cells: dict[str, Cell] = {}
+    for point in profile.points():
+        place = f"{path}, profile {name}, grid point {point}"
+        parameters = file.base | profile.changes | point
+        cell = _validated(CELL_TYPES[file.experiment], {"profile": name} | parameters, place)
+        if cell.name in cells:
+            raise ParameterError(f"{place}: the cell {cell.name} stands in this profile twice")
+        cells[cell.name] = cell
+    return list(cells.values())
+
+
+def _validated(model: type[BaseModel], values: Mapping[str, Any], place: str) -> Any:
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise ParameterError("\n".join(f"{place}: {_explain(model, problem)}" for problem in error.errors())) from None
+
+
+def _explain(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
+    name = ".".join(map(str, problem["loc"])) or "file"
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(name, model.model_fields, n=1)
+        return f"{name} is not a parameter" + (f"; did you mean {close[0]}?" if close else "")
+    if problem["type"] == "missing":
+        return f"{name} is missing"
+    return f"{name}: {problem['msg']}, got {problem['input']!r}"

@@ -1,0 +1,140 @@
+"""Results: a cell's table and provenance, written whole or not at all, and collected into one table an experiment."""
+
+import contextlib
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "pandas")
+TABLE = "table.csv"
+PROVENANCE = "provenance.json"
+
+
+def write_cell(folder: Path, table: pd.DataFrame, parameters: Mapping[str, Any], started: datetime) -> None:
+    """Write a cell's provenance, then its table: where the table stands, both are whole.
+
+    started: when the cell began (timezone-aware); its end is now.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / PROVENANCE, json.dumps(provenance(parameters, started), indent=1, sort_keys=True) + "\n")
+    write_table(folder / TABLE, table)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, whole or not at all; numbers keep all their digits."""
+    write_text(path, table.to_csv(index=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all: into a temporary file beside it, synced, then renamed."""
+    path = Path(path)
+    with _replacing(path) as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a result table that `write_table` wrote.
+
+    Raises ValueError where the file is missing or holds no result table.
+    """
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} must be a result table: {error}") from None
+    missing = {"experiment", "replicate", "trait", "model", "pearson_r"} - set(table.columns)
+    if missing:
+        raise ValueError(f"{path} must be a result table, but lacks the columns {', '.join(sorted(missing))}")
+    return table
+
+
+def collect(folders: Sequence[Path], table_path: Path, provenance_path: Path) -> pd.DataFrame:
+    """Join the tables of finished cells, in the order given, and write them with a list of their provenances.
+
+    Raises ValueError where a folder lacks its table, or where no folder is given.
+    """
+    if not folders:
+        raise ValueError("folders must name at least one finished cell, got none")
+    table = pd.concat([read_table(Path(folder) / TABLE) for folder in folders], ignore_index=True)
+    records = [json.loads((Path(folder) / PROVENANCE).read_text()) for folder in folders]
+    write_text(provenance_path, json.dumps(records, indent=1, sort_keys=True) + "\n")
+    write_table(table_path, table)
+    return table
+
+
+def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, Any]:
+    """Return what repeats a result, and what it cost: parameters, versions, commit, device, time, memory."""
+    now = datetime.now(UTC)
+    return {
+        "parameters": dict(parameters),
+        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
+        "commit": commit(),
+        "device": device_name(),
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round((now - started).total_seconds(), 3),
+        "peak_memory_mb": round(_peak_memory_mb()),
+    }
+
+
+def commit() -> str:
+    """Return the commit of the checkout that the library stands in, marked where files differ from it; or 'unknown'."""
+    try:
+        folder = Path(__file__).parent
+        command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def device_name() -> str:
+    """Return the name of the GPU, or else of the CPU with its number of cores."""
+    import torch  # late: collecting tables does not need it
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{_cpu_model()}, {os.cpu_count()} cores"
+
+
+def _cpu_model() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, kilobytes on Linux
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Any]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as handle:
+            yield handle
+        os.chmod(temporary, 0o644)  # mkstemp makes it private
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+if __name__ == "__main__":
+    collect([Path(folder) for folder in sys.argv[3:]], Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,222 @@
+"""Simulation of the publication's traits: additive effects and disjoint pairs of epistatic effects, haploid samples.
+
+With x = 2g - 1 in {-1, +1} for allele g in {0, 1}, the genetic value of a trait is
+
+    G = intercept + sum_i a_i x_i + sum_k e_k x_k1 x_k2,     a ~ N(0, 1),  e ~ N(0, 4 relAA)
+
+over q causal loci (QTL) that a uniformly random perfect matching puts into q/2 pairs. Effects are then scaled so that G
+has mean 0 and variance 1 (divisor n) in the simulated sample. The expected variances have the ratio
+V_AA / V_A = 2 relAA, so V_A / V_G is about 1 / (1 + 2 relAA).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from epidl import checks, seeds
+from epidl.genotypes import Genotypes, Haplotypes, row_blocks
+
+
+@dataclass(frozen=True)
+class Trait:
+    """The true architecture of one trait; markers are numbered from 0.
+
+    qtl: (n_qtl,) markers that have an effect, ascending. additive_effects: (n_qtl,) in that order.
+    pairs: (n_qtl / 2, 2) markers that interact; each QTL stands in exactly one pair. pair_effects: (n_qtl / 2,).
+    """
+
+    rel_aa: float
+    qtl: NDArray[np.int64]
+    additive_effects: NDArray[np.float64]
+    pairs: NDArray[np.int64]
+    pair_effects: NDArray[np.float64]
+    intercept: float = 0.0
+
+    def additive_by_marker(self, n_markers: int) -> NDArray[np.float64]:
+        """Return the additive effect of every marker (n_markers,): 0 for a marker without effect."""
+        effects = np.zeros(n_markers)
+        effects[self.qtl] = self.additive_effects
+        return effects
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A simulated cohort: genotypes, phenotypes, genetic values (both (n_samples, n_traits)) and the true traits."""
+
+    genotypes: Genotypes
+    phenotypes: NDArray[np.float64]
+    genetic_values: NDArray[np.float64]
+    traits: tuple[Trait, ...]
+
+
+@dataclass(frozen=True)
+class VarianceComponents:
+    """Variances of a trait in a sample (divisor n): additive, additive-by-additive, total genetic."""
+
+    additive: float
+    epistatic: float
+    genetic: float
+
+
+def simulate(
+    *,
+    n_samples: int,
+    n_qtl: int,
+    rel_aa: Sequence[float],
+    broad_sense_heritability: float,
+    seed: int,
+    n_markers: int | None = None,
+    shared_pairs: bool = False,
+    pleiotropy: float | ArrayLike = 0.0,
+) -> Cohort:
+    """Simulate a cohort of haploid individuals with independent markers of allele frequency 0.5.
+
+    n_samples: individuals, at least 2. n_qtl: causal loci of each trait, even. n_markers: all markers; without it, as
+    many as causal loci. rel_aa: the relative epistatic variance of each trait, one number a trait.
+    broad_sense_heritability: H2 = V_G / V_P in (0, 1].
+    shared_pairs: False draws QTL, pairs and effects of each trait on their own (separate calls of AlphaSimR's
+    addTraitAE); True shares QTL and pairs among the traits (one call), and `pleiotropy` is then the correlation of
+    their effects, additive and epistatic alike: one number for all pairs of traits, or a matrix.
+
+    Raises ValueError for an argument out of its bounds, and where the sample has no genetic variance.
+    """
+    n_samples = checks.integer("n_samples", n_samples, minimum=2)
+    n_qtl = _even("n_qtl", checks.integer("n_qtl", n_qtl, minimum=2))
+    n_markers = checks.integer("n_markers", n_qtl if n_markers is None else n_markers, minimum=1)
+    checks.integer("n_qtl", n_qtl, minimum=2, maximum=n_markers, why="n_markers")
+    rel_aa = _rel_aa(rel_aa)
+    h2 = checks.real("broad_sense_heritability", broad_sense_heritability, above=0, maximum=1)
+    correlation = checks.correlation_matrix("pleiotropy", pleiotropy, len(rel_aa))
+    if not shared_pairs and not np.array_equal(correlation, np.eye(len(rel_aa))):
+        raise ValueError("pleiotropy must be 0 where shared_pairs is False: traits drawn separately are independent")
+
+    genotypes = draw_haplotypes(n_samples, n_markers, seeds.generator(seed, "haplotypes"))
+    rng = seeds.generator(seed, "effects")
+    if shared_pairs:
+        traits = draw_joint_traits(n_qtl, n_markers, rel_aa, correlation, rng)
+    else:
+        traits = [draw_joint_traits(n_qtl, n_markers, [ratio], np.eye(1), rng)[0] for ratio in rel_aa]
+    traits, values = standardise(genotypes, traits)
+    noise = seeds.generator(seed, "noise").normal(size=values.shape)
+    cohort = Cohort(genotypes, values + np.sqrt((1 - h2) / h2) * noise, values, traits)
+    check_cohort(cohort)
+    return cohort
+
+
+def draw_haplotypes(n_samples: int, n_markers: int, rng: np.random.Generator) -> Haplotypes:
+    """Draw independent loci of allele frequency 0.5: a fair bit each, packed from the start."""
+    n_bytes = (n_markers + 7) // 8
+    packed = rng.integers(0, 256, size=(n_samples, n_bytes), dtype=np.uint8)
+    packed[:, -1] &= 0xFF >> (8 * n_bytes - n_markers)
+    return Haplotypes(packed, n_markers)
+
+
+def draw_joint_traits(
+    n_qtl: int, n_markers: int, rel_aa: Sequence[float], correlation: NDArray, rng: np.random.Generator
+) -> list[Trait]:
+    """Draw traits that share QTL and pairs; effects are Z L with L L' the correlation between traits."""
+    qtl = np.sort(rng.choice(n_markers, size=n_qtl, replace=False))
+    pairs = rng.permutation(qtl).reshape(-1, 2)
+    values, vectors = np.linalg.eigh(correlation)
+    root = vectors * np.sqrt(values.clip(min=0)) @ vectors.T  # symmetric root: a singular correlation is fine
+    additive = rng.normal(size=(n_qtl, len(rel_aa))) @ root
+    epistatic = rng.normal(size=(len(pairs), len(rel_aa))) @ root * (2 * np.sqrt(rel_aa))
+    return [
+        Trait(rel_aa=ratio, qtl=qtl, additive_effects=additive[:, t], pairs=pairs, pair_effects=epistatic[:, t])
+        for t, ratio in enumerate(rel_aa)
+    ]
+
+
+def standardise(genotypes: Genotypes, traits: Sequence[Trait]) -> tuple[tuple[Trait, ...], NDArray[np.float64]]:
+    """Scale effects and set intercepts so that each genetic value has mean 0 and variance 1; return traits, values."""
+    values = genetic_values(genotypes, traits)
+    mean, sd = values.mean(axis=0), values.std(axis=0)
+    if (sd < 1e-12).any():
+        raise ValueError(
+            f"n_samples must be large enough for genetic variance: trait {int(np.argmin(sd)) + 1} has none "
+            f"among {genotypes.n_samples} samples"
+        )
+    scaled = tuple(
+        replace(
+            trait,
+            additive_effects=trait.additive_effects / sd[t],
+            pair_effects=trait.pair_effects / sd[t],
+            intercept=float((trait.intercept - mean[t]) / sd[t]),
+        )
+        for t, trait in enumerate(traits)
+    )
+    return scaled, (values - mean) / sd
+
+
+def genetic_values(genotypes: Genotypes, traits: Sequence[Trait]) -> NDArray[np.float64]:
+    """Return G (n_samples, n_traits) from the effects (the equation at the top of the module)."""
+    values = np.empty((genotypes.n_samples, len(traits)))
+    for rows in row_blocks(genotypes.n_samples, genotypes.n_markers):
+        x = 2.0 * genotypes.block(rows) - 1.0
+        for t, trait in enumerate(traits):
+            values[rows, t] = trait.intercept + x[:, trait.qtl] @ trait.additive_effects + pair_values(x, trait)
+    return values
+
+
+def pair_values(x: NDArray[np.float64], trait: Trait) -> NDArray[np.float64]:
+    """Return sum_k e_k x_k1 x_k2 for rows of codes x."""
+    return (x[:, trait.pairs[:, 0]] * x[:, trait.pairs[:, 1]]) @ trait.pair_effects
+
+
+def variance_components(genotypes: Genotypes, trait: Trait) -> VarianceComponents:
+    """Return V_A, V_AA and V_G of a trait in a sample.
+
+    With m_i the sample mean of x_i: V_A = Var[sum_i (x_i - m_i) alpha_i], where alpha_i = a_i + e_ij m_j is the average
+    effect of locus i with partner j, and V_AA = Var[sum_k e_k (x_k1 - m_k1)(x_k2 - m_k2)].
+    """
+    blocks = list(row_blocks(genotypes.n_samples, genotypes.n_markers))
+    mean = sum(2.0 * genotypes.block(rows).sum(axis=0, dtype=float) for rows in blocks) / genotypes.n_samples - 1.0
+    first, second = trait.pairs.T
+    alpha = trait.additive_by_marker(genotypes.n_markers)
+    alpha[first] += trait.pair_effects * mean[second]
+    alpha[second] += trait.pair_effects * mean[first]
+
+    parts = np.empty((genotypes.n_samples, 2))
+    for rows in blocks:
+        x = 2.0 * genotypes.block(rows) - 1.0 - mean
+        parts[rows, 0] = x @ alpha
+        parts[rows, 1] = pair_values(x, trait)
+    additive, epistatic = parts.var(axis=0)
+    return VarianceComponents(float(additive), float(epistatic), float(parts.sum(axis=1).var()))
+
+
+def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:
+    """Check a cohort against its own effects; raise ValueError where they do not explain its genetic values.
+
+    Recomputes the genetic values of some samples locus by locus (not by `genetic_values`), and checks that each trait
+    has mean 0 and variance 1.
+    """
+    values = cohort.genetic_values
+    if not np.allclose(values.mean(axis=0), 0, atol=1e-8) or not np.allclose(values.var(axis=0), 1, atol=1e-8):
+        raise ValueError("the cohort's genetic values must have mean 0 and variance 1 in each trait")
+    rows = np.linspace(0, len(values) - 1, num=min(n_checked, len(values))).astype(int)
+    signs = np.where(cohort.genotypes.block(rows) == 1, 1.0, -1.0)
+    for t, trait in enumerate(cohort.traits):
+        expected = np.full(len(rows), trait.intercept)
+        for locus, effect in zip(trait.qtl, trait.additive_effects, strict=True):
+            expected += effect * signs[:, locus]
+        for (one, other), effect in zip(trait.pairs, trait.pair_effects, strict=True):
+            expected += effect * np.where(signs[:, one] == signs[:, other], 1.0, -1.0)
+        worst = np.abs(expected - values[rows, t]).max()
+        if not worst < 1e-8:
+            raise ValueError(f"the cohort's effects must give its genetic values: trait {t + 1} is off by {worst:.3g}")
+
+
+def _even(name: str, value: int) -> int:
+    if value % 2:
+        raise ValueError(f"{name} must be even, since every QTL has one partner, got {value}")
+    return value
+
+
+def _rel_aa(values: Sequence[float]) -> list[float]:
+    values = [values] if np.ndim(values) == 0 else list(values)
+    if not values:
+        raise ValueError("rel_aa must name at least one trait, got none")
+    return [checks.real(f"rel_aa[{t}]", value, minimum=0) for t, value in enumerate(values)]
