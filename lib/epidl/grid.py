@@ -61,7 +61,7 @@ def clear_leftovers(root: Path) -> None:
 
 def run(profile: str, cores: int, snakemake_arguments: list[str], cells: dict[Path, Cell]) -> int:
     """Run Snakemake; name the cells without a result where it fails."""
-    command = [*_snakemake(), "--cores", str(cores), "--config", f"profile={profile}", *snakemake_arguments]
+    command = [*_snakemake(), *snakemake_arguments, "--cores", str(cores), "--config", f"profile={profile}"]
     # the jobs find papermill and python of this environment
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     status = subprocess.run(command, env=os.environ | {"PATH": path}).returncode
