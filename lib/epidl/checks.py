@@ -34,8 +34,10 @@ def real(
         raise ValueError(f"{name} must be finite, got {number}")
     if number <= above:
         raise ValueError(f"{name} must be greater than {above:g}, got {number:g}")
-    if not minimum <= number <= maximum:
-        raise ValueError(f"{name} must lie in [{minimum:g}, {maximum:g}], got {number:g}")
+    if number < minimum:
+        raise ValueError(f"{name} must be at least {minimum:g}, got {number:g}")
+    if number > maximum:
+        raise ValueError(f"{name} must be at most {maximum:g}, got {number:g}")
     return number
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,13 +44,15 @@ class Score:
 
     pearson_r: Pearson's r between prediction and phenotype of test samples, NaN for a diverged fit. effect_r: Pearson's
     r between estimated and true additive effects over all markers, NaN for a model without effects. penalty: the one
-    that ridge chose (the median over its splits), NaN elsewhere.
+    that ridge chose (the median over its splits), NaN elsewhere. hidden_width, learning_rate, epochs: a network's.
     """
 
     pearson_r: NDArray[np.float64]
     status: str
     effect_r: NDArray[np.float64] | float = np.nan
     penalty: NDArray[np.float64] | float = np.nan
+    hidden_width: int = 0
+    learning_rate: float = np.nan
     epochs: int = 0
 
 
@@ -106,7 +108,7 @@ def fit_ridge_sgd(run: Run) -> Score:
     model = networks.linear_model(run.cohort.genotypes.n_markers, len(run.cohort.traits), _generator(run, "weights"))
     score = _train_and_score(model, run, training.RIDGE_SGD)
     effects = (model.weight[1] - model.weight[0]).detach().cpu().double().numpy().T  # a change of allele 0 to 1
-    return Score(**score, effect_r=_effect_r(run.cohort, effects))
+    return replace(score, effect_r=_effect_r(run.cohort, effects))
 
 
 def fit_mlp(run: Run) -> Score:
@@ -118,7 +120,7 @@ def fit_mlp(run: Run) -> Score:
         max_epochs=run.cell.mlp_max_epochs,
         drop_ragged_batch=run.cell.drop_ragged_batch,
     )
-    return Score(**_train_and_score(model, run, plan))
+    return replace(_train_and_score(model, run, plan), hidden_width=run.cell.hidden_width)
 
 
 FITS: dict[str, Callable[[Run], Score]] = {"ridge": fit_ridge, "ridge_sgd": fit_ridge_sgd, "mlp": fit_mlp}
@@ -136,19 +138,8 @@ def pearson_r(observed: NDArray, predicted: NDArray) -> NDArray[np.float64]:
 def _outcome(model: str, run: Run) -> dict:
     started = time.perf_counter()
     score = FITS[model](run)
-    return {
-        "model": model,
-        "protocol": run.protocol,
-        "pearson_r": score.pearson_r,
-        "effect_r": score.effect_r,
-        "penalty": score.penalty,
-        "hidden_width": run.cell.hidden_width if model == "mlp" else 0,
-        "learning_rate": {"mlp": run.cell.mlp_learning_rate, "ridge_sgd": training.RIDGE_SGD.learning_rate}.get(model),
-        "epochs": score.epochs,
-        "seconds": time.perf_counter() - started,
-        "device": run.device,
-        "status": score.status,
-    }
+    seconds = time.perf_counter() - started
+    return {"model": model, "protocol": run.protocol} | vars(score) | {"seconds": seconds, "device": run.device}
 
 
 def _truth(cell: "Cell", cohort: Cohort, replicate: int, seed: int) -> pd.DataFrame:
@@ -176,7 +167,7 @@ def _truth(cell: "Cell", cohort: Cohort, replicate: int, seed: int) -> pd.DataFr
     )
 
 
-def _train_and_score(model: torch.nn.Module, run: Run, plan: training.TrainingPlan) -> dict:
+def _train_and_score(model: torch.nn.Module, run: Run, plan: training.TrainingPlan) -> Score:
     cohort, split = run.cohort, run.split
     record = training.train(
         model,
@@ -191,7 +182,7 @@ def _train_and_score(model: torch.nn.Module, run: Run, plan: training.TrainingPl
     r = np.full(len(cohort.traits), np.nan)
     if record.status != "diverged":
         r = pearson_r(cohort.phenotypes[split.test], training.predict(model, cohort.genotypes, split.test, run.device))
-    return {"pearson_r": r, "status": record.status, "epochs": record.epochs}
+    return Score(pearson_r=r, status=record.status, learning_rate=plan.learning_rate, epochs=record.epochs)
 
 
 def _generator(run: Run, purpose: str) -> torch.Generator:

@@ -1,0 +1,88 @@
+"""The folded one-hot layer against the plain layer on one-hot input, and the published architecture."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from epidl import networks
+
+N_MARKERS, N_TRAITS, N_SAMPLES = 12, 3, 40
+
+
+def one_hot(alleles: torch.Tensor) -> torch.Tensor:
+    """All columns of allele 0, then all columns of allele 1."""
+    return torch.cat([1 - alleles, alleles], dim=1)
+
+
+def plain_copy(layer: networks.OneHotLinear) -> nn.Linear:
+    plain = nn.Linear(2 * layer.weight.shape[2], layer.weight.shape[1])
+    with torch.no_grad():
+        plain.weight.copy_(torch.cat([layer.weight[0], layer.weight[1]], dim=1))
+        plain.bias.copy_(layer.bias)
+    return plain
+
+
+@pytest.fixture
+def alleles() -> torch.Tensor:
+    return torch.randint(0, 2, (N_SAMPLES, N_MARKERS), generator=torch.Generator().manual_seed(1)).float()
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.AdamW])
+def test_folded_mlp_trains_as_the_plain_one_step_by_step(alleles, optimizer):
+    generator = torch.Generator().manual_seed(2)
+    folded = networks.mlp(N_MARKERS, N_TRAITS, 16, generator).double()
+    plain = copy.deepcopy(folded)
+    plain[0] = plain_copy(folded[0]).double()
+    target = torch.randn(N_SAMPLES, N_TRAITS, generator=generator).double()
+    inputs = {folded: alleles.double(), plain: one_hot(alleles.double())}
+    optimizers = {model: optimizer(model.parameters(), lr=0.01, weight_decay=1e-5) for model in inputs}
+    for _ in range(20):
+        for model, x in inputs.items():
+            optimizers[model].zero_grad()
+            functional.l1_loss(model(x), target).backward()
+            optimizers[model].step()
+        both = torch.cat([folded[0].weight[0], folded[0].weight[1]], dim=1)
+        torch.testing.assert_close(both, plain[0].weight, rtol=1e-9, atol=1e-11)
+        torch.testing.assert_close(folded[6].weight, plain[6].weight, rtol=1e-9, atol=1e-11)
+
+
+def test_gradients_are_exact(alleles):
+    layer = networks.OneHotLinear(N_MARKERS, N_TRAITS, torch.Generator().manual_seed(3))
+    output = layer(alleles)
+    upstream = torch.randn_like(output)
+    output.backward(upstream)
+    torch.testing.assert_close(layer.weight.grad[1], upstream.T @ alleles)
+    torch.testing.assert_close(layer.weight.grad[0], upstream.T @ (1 - alleles))
+    torch.testing.assert_close(layer.bias.grad, upstream.sum(dim=0))
+
+
+def test_initial_weights_are_those_of_pytorch_with_all_one_hot_columns_as_inputs():
+    layer = networks.linear_model(500, 40, torch.Generator().manual_seed(4))
+    bound = 1 / (2 * 500) ** 0.5
+    for parameter in layer.parameters():
+        assert parameter.abs().max() <= bound
+        assert parameter.abs().max() > 0.8 * bound
+    assert layer.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.02)  # a uniform distribution's
+
+
+def test_initial_weights_come_from_the_generator_alone():
+    torch.manual_seed(1)
+    one = networks.mlp(N_MARKERS, N_TRAITS, 8, torch.Generator().manual_seed(5))
+    torch.manual_seed(2)
+    two = networks.mlp(N_MARKERS, N_TRAITS, 8, torch.Generator().manual_seed(5))
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_the_published_architecture():
+    model = networks.mlp(100, 5, 64, torch.Generator().manual_seed(6))
+    kinds = [type(module).__name__ for module in model]
+    hidden = ["BatchNorm1d", "LeakyReLU"]
+    assert kinds == ["OneHotLinear", *hidden, "Linear", *hidden, "Linear", "BatchNorm1d"]
+    assert {module.momentum for module in model if isinstance(module, nn.BatchNorm1d)} == {0.8}
+    assert {module.negative_slope for module in model if isinstance(module, nn.LeakyReLU)} == {0.01}
+    n_parameters = sum(p.numel() for p in model.parameters())
+    assert n_parameters == (200 * 64 + 64) + 2 * 64 + (64 * 64 + 64) + 2 * 64 + (64 * 5 + 5) + 2 * 5

@@ -1,0 +1,162 @@
+"""Parameter files and cells: what they expand to, and how mistakes in them are reported."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import ROOT
+from epidl.params import CELL_TYPES, ParameterError, ScalingCell, load_grids, make_cell, qtl_for_scaling
+
+SCALINGS = [0.1, 0.2, 0.3, 0.5, 1, 2, 4, 7, 12, 20]
+SCALING_FILE = ROOT / "params" / "scaling.yml"
+CELL = {
+    "n_samples": 200,
+    "scaling": 1.0,
+    "n_replicates": 1,
+    "rel_aa": [0, 1],
+    "broad_sense_heritability": 0.999,
+    "models": ["ridge"],
+    "protocols": ["published"],
+    "hidden_width": 8,
+    "seed": 1,
+}
+
+
+def test_the_publication_s_numbers_of_qtl():
+    assert [qtl_for_scaling(s, 1000) for s in SCALINGS] == [16, 22, 26, 32, 46, 64, 90, 120, 156, 202]
+    expected = [448, 634, 776, 1002, 1416, 2002, 2830, 3742, 4900, 6326]
+    assert [qtl_for_scaling(s, 10**6) for s in SCALINGS] == expected
+
+
+@given(st.floats(0.01, 100), st.integers(20, 10**7))
+def test_the_number_of_qtl_is_even_and_gives_the_scaling(scaling, n_samples):
+    q = qtl_for_scaling(scaling, n_samples)
+    assert q % 2 == 0
+    assert (q - 3) * (q - 2) / 2 <= scaling * n_samples <= q * (q + 1) / 2
+
+
+def test_the_full_grid_is_the_publication_s():
+    cells = load_grids(SCALING_FILE)["full"]
+    assert sum(cell.n_replicates for cell in cells) == 10 * (10 + 10 + 5 + 3)
+    assert {cell.n_samples for cell in cells} == {10**3, 10**4, 10**5, 10**6}
+    for n_samples in (10**3, 10**4, 10**5, 10**6):
+        assert [cell.scaling for cell in cells if cell.n_samples == n_samples] == SCALINGS
+    for cell in cells:
+        assert cell.rel_aa == (0, 0.1, 0.5, 1, 3)
+        assert (cell.broad_sense_heritability, cell.hidden_width) == (0.999, 4096)
+        assert (cell.mlp_learning_rate, cell.mlp_max_epochs, cell.drop_ragged_batch) == (0.01, 100, False)
+        assert set(cell.models) == {"ridge", "ridge_sgd", "mlp"}
+        assert "published" in cell.protocols
+
+
+@pytest.mark.parametrize("experiment", CELL_TYPES)
+def test_a_profile_is_part_of_the_next_larger_one_s_cohorts(experiment):
+    """Cells of the same name have the same seeds: the cohorts of a small profile are those of a larger one."""
+    grids = load_grids(ROOT / "params" / f"{experiment}.yml")
+    for small, large in (("quick", "full"), ("standard", "full")):
+        names = {cell.name: cell for cell in grids[large]}
+        for cell in grids[small]:
+            assert cell.seed == names[cell.name].seed
+            assert cell.n_replicates <= names[cell.name].n_replicates
+
+
+def test_cell_names_are_readable_and_distinct():
+    for cells in load_grids(SCALING_FILE).values():
+        names = [cell.name for cell in cells]
+        assert len(set(names)) == len(names)
+        assert all(name.replace(".", "").replace("_", "").isalnum() for name in names)
+    assert make_cell(ScalingCell, **CELL | {"n_samples": 1000, "scaling": 0.5}).name == "n1000_scaling0.5"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_sampels": 10}, r"n_sampels is not a parameter; did you mean n_samples\?"),
+        ({"n_samples": 10}, "n_samples: Input should be greater than or equal to 20, got 10"),
+        ({"n_samples": "many"}, "n_samples: Input should be a valid integer.*got 'many'"),
+        ({"scaling": 0}, "scaling: Input should be greater than 0, got 0"),
+        ({"scaling": float("inf")}, "scaling: Input should be a finite number, got inf"),
+        ({"n_replicates": 0}, "n_replicates: Input should be greater than or equal to 1, got 0"),
+        ({"rel_aa": [0, -1]}, "rel_aa.1: Input should be greater than or equal to 0, got -1"),
+        ({"rel_aa": []}, "rel_aa: .*at least 1 item"),
+        (
+            {"broad_sense_heritability": 1.2},
+            "broad_sense_heritability: Input should be less than or equal to 1, got 1.2",
+        ),
+        ({"models": ["lasso"]}, "models.0: Input should be 'ridge', 'ridge_sgd' or 'mlp', got 'lasso'"),
+        ({"protocols": ["test"]}, "protocols.0: Input should be 'published' or 'held_out', got 'test'"),
+        ({"hidden_width": 0}, "hidden_width: Input should be greater than or equal to 1, got 0"),
+        ({"mlp_learning_rate": -0.1}, "mlp_learning_rate: Input should be greater than 0, got -0.1"),
+        ({"seed": -1}, "seed: Input should be greater than or equal to 0, got -1"),
+        ({"device": "tpu"}, "device: Input should be 'auto', 'cpu' or 'cuda', got 'tpu'"),
+        ({"n_threads": 0}, "n_threads: Input should be greater than or equal to 1, got 0"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_value_and_bound(changes, message):
+    with pytest.raises(ParameterError, match=message):
+        make_cell(ScalingCell, **CELL | changes)
+
+
+def test_a_missing_parameter_is_named():
+    with pytest.raises(ParameterError, match="scaling is missing"):
+        make_cell(ScalingCell, **{name: value for name, value in CELL.items() if name != "scaling"})
+
+
+def altered_file(folder, alter) -> object:
+    content = yaml.safe_load(SCALING_FILE.read_text())
+    alter(content)
+    path = folder / "scaling.yml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("alter", "message"),
+    [
+        (
+            lambda c: c["base"].update(hiden_width=8),
+            "profile [a-z]+, .*hiden_width is not a parameter; did you mean hidden_w",
+        ),
+        (
+            lambda c: c["profiles"]["full"]["grids"][2].update(scaling=[1, -1]),
+            "profile full, .*'scaling': -1.*scaling: Inp",
+        ),
+        (
+            lambda c: c["profiles"]["quick"]["grids"].append({"n_samples": 1000, "scaling": 1, "n_replicates": 1}),
+            "twice",
+        ),
+        (lambda c: c["profiles"].pop("standard"), "missing: standard"),
+        (lambda c: c["profiles"].update(huge=c["profiles"]["full"]), "profiles.huge"),
+        (lambda c: c.update(experiment="scalling"), "experiment: Input should be 'scaling', got 'scalling'"),
+        (lambda c: c.update(bases={}), "bases is not a parameter; did you mean base"),
+        (lambda c: c["profiles"]["smoke"].update(grids=[]), "profiles.smoke.grids"),
+    ],
+)
+def test_a_mistake_in_a_file_stops_with_its_place(tmp_path, alter, message):
+    path = altered_file(tmp_path, alter)
+    with pytest.raises(ParameterError, match=message) as caught:
+        load_grids(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "a: [", "!!python/object/apply:os.system ['true']", "\x00"])
+def test_a_file_that_is_no_parameter_file_is_refused(tmp_path, text):
+    path = tmp_path / "scaling.yml"
+    path.write_text(text)
+    with pytest.raises(ParameterError, match=r"scaling.yml: (cannot be read as YAML|must hold the keys)"):
+        load_grids(path)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="cannot be read"):
+        load_grids(tmp_path / "none.yml")
+
+
+def test_the_compute_path_works_without_what_only_the_grid_needs():
+    absent = ["pydantic", "yaml", "snakemake", "papermill", "optuna", "seaborn"]
+    code = f"import sys; sys.modules |= dict.fromkeys({absent})\nimport epidl.experiments.scaling, epidl.results"
+    subprocess.run([sys.executable, "-c", code], check=True)

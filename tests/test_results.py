@@ -1,0 +1,72 @@
+"""Tables and provenance: whole or not at all."""
+
+import json
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from epidl import results
+
+COLUMNS = {"experiment": "scaling", "replicate": 1, "trait": 1, "model": "ridge"}
+
+
+def table(r: float) -> pd.DataFrame:
+    return pd.DataFrame([COLUMNS | {"pearson_r": r, "seed": 2**63 - 1}])
+
+
+def write(folder, r=0.1 + 0.2):
+    results.write_cell(folder, table(r), {"n_samples": 20}, datetime.now(UTC))
+
+
+def test_a_table_comes_back_with_all_its_digits(tmp_path):
+    write(tmp_path / "cell")
+    pd.testing.assert_frame_equal(
+        results.read_table(tmp_path / "cell" / "table.csv"), table(0.1 + 0.2), check_exact=True
+    )
+
+
+def test_provenance_says_what_repeats_the_result(tmp_path):
+    write(tmp_path)
+    record = json.loads((tmp_path / "provenance.json").read_text())
+    assert record["parameters"] == {"n_samples": 20}
+    assert {"python", "torch", "numpy", "epidl"} <= set(record["versions"])
+    assert record["commit"]
+    assert record["device"]
+    assert 0 <= record["seconds"] < 60
+    assert record["peak_memory_mb"] > 10
+    assert datetime.fromisoformat(record["started"]).tzinfo
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
+    write(tmp_path, r=0.5)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full_disk(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path, r=0.9)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_cells_are_collected_in_the_order_given(tmp_path):
+    for name, r in (("b", 0.2), ("a", 0.1)):
+        write(tmp_path / name, r)
+    joined = results.collect([tmp_path / "b", tmp_path / "a"], tmp_path / "all.csv", tmp_path / "all.json")
+    assert joined["pearson_r"].tolist() == [0.2, 0.1]
+    pd.testing.assert_frame_equal(results.read_table(tmp_path / "all.csv"), joined)
+    assert len(json.loads((tmp_path / "all.json").read_text())) == 2
+
+
+def test_a_missing_or_broken_table_is_named(tmp_path):
+    with pytest.raises(ValueError, match="at least one finished cell"):
+        results.collect([], tmp_path / "all.csv", tmp_path / "all.json")
+    with pytest.raises(ValueError, match=r"a/table.csv must be a result table"):
+        results.collect([tmp_path / "a"], tmp_path / "all.csv", tmp_path / "all.json")
+    for text in ("", "half,a,tab\n1,2,3\n"):
+        (tmp_path / "table.csv").write_text(text)
+        with pytest.raises(ValueError, match="must be a result table"):
+            results.read_table(tmp_path / "table.csv")
+    assert not (tmp_path / "all.csv").exists()

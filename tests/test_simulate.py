@@ -1,0 +1,268 @@
+"""The native simulator: its equations, AlphaSimR's golden output, and its errors."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conftest import REL_AA, ROOT, make_cohort
+from epidl.genotypes import Haplotypes
+from epidl.simulate import (
+    Cohort,
+    Trait,
+    check_cohort,
+    draw_joint_traits,
+    genetic_values,
+    simulate,
+    variance_components,
+)
+
+GOLDEN = ROOT / "tests" / "golden"
+
+
+@pytest.fixture(scope="module")
+def golden() -> tuple[Cohort, pd.DataFrame]:
+    """AlphaSimR's cohort as ours, with its table of traits."""
+    additive = pd.read_csv(GOLDEN / "cohort_additive_effects.csv")
+    epistatic = pd.read_csv(GOLDEN / "cohort_epistatic_effects.csv")
+    table = pd.read_csv(GOLDEN / "cohort_traits.csv")
+    traits = []
+    for row in table.itertuples():
+        a = additive[additive["trait"] == row.trait]
+        e = epistatic[epistatic["trait"] == row.trait]
+        traits.append(
+            Trait(
+                rel_aa=row.rel_aa,
+                qtl=a["marker"].to_numpy() - 1,
+                additive_effects=a["additive_effect"].to_numpy(),
+                pairs=e[["marker_1", "marker_2"]].to_numpy() - 1,
+                pair_effects=e["epistatic_effect"].to_numpy(),
+                intercept=row.intercept,
+            )
+        )
+    haplotypes = Haplotypes.from_alleles(pd.read_csv(GOLDEN / "cohort_haplotypes.csv").to_numpy())
+    values = pd.read_csv(GOLDEN / "cohort_genetic_values.csv").to_numpy()
+    phenotypes = pd.read_csv(GOLDEN / "cohort_phenotypes.csv").to_numpy()
+    return Cohort(haplotypes, phenotypes, values, tuple(traits)), table
+
+
+def test_golden_effects_give_golden_genetic_values(golden):
+    cohort, _ = golden
+    recomputed = genetic_values(cohort.genotypes, cohort.traits)
+    np.testing.assert_allclose(recomputed, cohort.genetic_values, atol=1e-10)
+    check_cohort(cohort)
+
+
+def test_golden_variance_components(golden):
+    cohort, table = golden
+    components = [variance_components(cohort.genotypes, trait) for trait in cohort.traits]
+    np.testing.assert_allclose([c.additive for c in components], table["var_a"], atol=1e-8)
+    np.testing.assert_allclose([c.epistatic for c in components], table["var_aa"], atol=1e-8)
+    np.testing.assert_allclose([c.genetic for c in components], table["var_g"], atol=1e-8)
+
+
+@pytest.mark.parametrize("n_qtl", [16, 100])
+def test_variance_ratios_are_distributed_as_alphasimr_s(n_qtl):
+    golden = pd.read_csv(GOLDEN / "variance_ratio_distribution.csv").query("n_qtl == @n_qtl")
+    ours = {ratio: [] for ratio in REL_AA}
+    for seed in range(200):
+        cohort = make_cohort(1000, n_qtl, seed=seed)
+        for trait in cohort.traits:
+            components = variance_components(cohort.genotypes, trait)
+            ours[trait.rel_aa].append((components.additive / components.genetic, components.epistatic))
+    np.testing.assert_allclose(np.array(ours[0]), [[1, 0]] * 200, atol=1e-10)
+    for ratio in REL_AA[1:]:
+        expected = golden.query("rel_aa == @ratio")[["var_a_over_var_g", "var_aa_over_var_g"]].to_numpy()
+        for column in range(2):
+            test = scipy.stats.ks_2samp(np.array(ours[ratio])[:, column], expected[:, column])
+            assert test.pvalue > 0.01, f"relAA {ratio}, column {column}: {test}"
+
+
+@pytest.mark.parametrize("n_qtl", [100, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pleiotropy", [0, 0.25, 0.5, 0.75, 0.95])
+def test_correlations_between_traits_are_distributed_as_alphasimr_s(n_qtl, pleiotropy):
+    golden = pd.read_csv(GOLDEN / "pleiotropy_distribution.csv").query("n_qtl == @n_qtl and pleiotropy == @pleiotropy")
+    assert len(golden) == 20
+    upper = np.triu_indices(10, k=1)
+    ours = []
+    for seed in range(20):
+        cohort = simulate(
+            n_samples=1000,
+            n_qtl=n_qtl,
+            rel_aa=[1] * 10,
+            broad_sense_heritability=0.999,
+            seed=seed,
+            shared_pairs=pleiotropy > 0,
+            pleiotropy=pleiotropy,
+        )
+        additive = np.stack([trait.additive_effects for trait in cohort.traits])
+        epistatic = np.stack([trait.pair_effects for trait in cohort.traits])
+        ours.append([np.corrcoef(x)[upper].mean() for x in (additive, epistatic, cohort.genetic_values.T)])
+    columns = ["additive_effect_correlation", "epistatic_effect_correlation", "genetic_value_correlation"]
+    for k, column in enumerate(columns):
+        test = scipy.stats.ks_2samp(np.array(ours)[:, k], golden[column])
+        assert test.pvalue > 0.01, f"{column}: {test}"
+
+
+def test_separate_traits_share_causal_markers_by_chance_only():
+    golden = pd.read_csv(GOLDEN / "dilution_qtl_overlap.csv")
+    for n_markers, rows in golden.groupby("n_markers"):
+        shared = []
+        for seed in range(20):
+            rng = np.random.default_rng([seed, n_markers])
+            one, two = (draw_joint_traits(100, n_markers, [1], np.eye(1), rng)[0].qtl for _ in range(2))
+            shared.append(len(np.intersect1d(one, two)))
+        share = 100 / n_markers  # the count is hypergeometric
+        variance = 100 * share * (1 - share) * (n_markers - 100) / (n_markers - 1)
+        for values in (shared, rows["qtl_shared_by_both_traits"]):
+            assert abs(np.mean(values) - 100 * share) <= 4 * np.sqrt(variance / len(values))
+
+
+@given(
+    n_samples=st.integers(20, 80),
+    half_qtl=st.integers(1, 10),
+    extra_markers=st.integers(0, 20),
+    shared=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=40)
+def test_every_cohort_keeps_its_promises(n_samples, half_qtl, extra_markers, shared, seed):
+    n_qtl, n_markers = 2 * half_qtl, 2 * half_qtl + extra_markers
+    cohort = simulate(
+        n_samples=n_samples,
+        n_qtl=n_qtl,
+        n_markers=n_markers,
+        rel_aa=[0, 1],
+        broad_sense_heritability=1,
+        seed=seed,
+        shared_pairs=shared,
+    )
+    assert cohort.genotypes.n_markers == n_markers
+    np.testing.assert_array_equal(cohort.phenotypes, cohort.genetic_values)  # H2 = 1: no noise
+    np.testing.assert_allclose(cohort.genetic_values.mean(axis=0), 0, atol=1e-10)
+    np.testing.assert_allclose(cohort.genetic_values.var(axis=0), 1, atol=1e-10)
+    for trait in cohort.traits:
+        np.testing.assert_array_equal(np.sort(trait.pairs.ravel()), trait.qtl)  # each QTL in exactly one pair
+        assert len(set(trait.qtl)) == n_qtl
+        assert trait.qtl.max() < n_markers
+    assert not cohort.traits[0].pair_effects.any()  # relAA 0 is purely additive
+    assert variance_components(cohort.genotypes, cohort.traits[0]).additive == pytest.approx(1)
+    if shared:
+        np.testing.assert_array_equal(cohort.traits[0].pairs, cohort.traits[1].pairs)
+
+
+def test_effects_have_the_expected_distribution():
+    trait = draw_joint_traits(40_000, 40_000, [3], np.eye(1), np.random.default_rng(1))[0]
+    assert scipy.stats.kstest(trait.additive_effects, "norm").pvalue > 0.01
+    assert scipy.stats.kstest(trait.pair_effects / np.sqrt(4 * 3), "norm").pvalue > 0.01
+
+
+def test_pairs_are_a_uniformly_random_matching():
+    rng = np.random.default_rng(1)
+    partners = [draw_joint_traits(4, 4, [1], np.eye(1), rng)[0].pairs for _ in range(3000)]
+    partner_of_0 = [int(pair[pair != 0][0]) for pairs in partners for pair in pairs if 0 in pair]
+    assert scipy.stats.chisquare(np.bincount(partner_of_0, minlength=4)[1:]).pvalue > 0.01
+
+
+def test_expected_variance_ratio_is_one_over_one_plus_two_rel_aa():
+    cohort = make_cohort(2000, 2000, seed=3)  # many QTL: little spread around the expectation
+    for trait in cohort.traits:
+        components = variance_components(cohort.genotypes, trait)
+        assert components.additive / components.genetic == pytest.approx(1 / (1 + 2 * trait.rel_aa), abs=0.06)
+
+
+def test_heritability_is_the_share_of_the_phenotypic_variance_that_is_genetic():
+    cohort = make_cohort(20_000, 10, broad_sense_heritability=0.4, seed=2)
+    noise = cohort.phenotypes - cohort.genetic_values
+    np.testing.assert_allclose(noise.var(axis=0), 0.6 / 0.4, rtol=0.05)
+    assert np.abs(np.corrcoef(noise.T) - np.eye(5)).max() < 0.03  # independent between traits
+
+
+def test_a_seed_is_one_cohort():
+    one, again, other = make_cohort(seed=5), make_cohort(seed=5), make_cohort(seed=6)
+    np.testing.assert_array_equal(one.phenotypes, again.phenotypes)
+    np.testing.assert_array_equal(one.genotypes.packed, again.genotypes.packed)
+    assert not np.array_equal(one.genotypes.packed, other.genotypes.packed)
+
+
+def test_blocks_do_not_change_the_values(monkeypatch):
+    whole = make_cohort(seed=4)
+    monkeypatch.setattr("epidl.genotypes.BLOCK_BYTES", 8 * 16 * 7)  # seven samples a block
+    np.testing.assert_allclose(make_cohort(seed=4).phenotypes, whole.phenotypes, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_samples": 1}, "n_samples must be at least 2, got 1"),
+        ({"n_samples": 10.5}, "n_samples must be a whole number, got 10.5"),
+        ({"n_samples": "10"}, "n_samples must be a whole number, got '10'"),
+        ({"n_qtl": 5}, "n_qtl must be even, since every QTL has one partner, got 5"),
+        ({"n_qtl": 0}, "n_qtl must be at least 2, got 0"),
+        ({"n_qtl": 12}, r"n_qtl must be at most 10 \(n_markers\), got 12"),
+        ({"n_markers": 0}, "n_markers must be at least 1, got 0"),
+        ({"rel_aa": [1, -0.1]}, r"rel_aa\[1\] must be at least 0, got -0.1"),
+        ({"rel_aa": [float("nan")]}, r"rel_aa\[0\] must be finite, got nan"),
+        ({"rel_aa": []}, "rel_aa must name at least one trait, got none"),
+        ({"rel_aa": ["high"]}, r"rel_aa\[0\] must be a number, got 'high'"),
+        ({"broad_sense_heritability": 0}, "broad_sense_heritability must be greater than 0, got 0"),
+        ({"broad_sense_heritability": 1.01}, "broad_sense_heritability must be at most 1, got 1.01"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"pleiotropy": 0.5}, "pleiotropy must be 0 where shared_pairs is False"),
+        ({"shared_pairs": True, "pleiotropy": 1.5}, "pleiotropy must be at most 1, got 1.5"),
+        ({"shared_pairs": True, "pleiotropy": [[1, 0.5], [0.4, 1]]}, "pleiotropy must be a correlation matrix: finite"),
+        ({"shared_pairs": True, "pleiotropy": [[2, 0.5], [0.5, 2]]}, "with ones on its diagonal"),
+        ({"shared_pairs": True, "pleiotropy": np.eye(3)}, r"one number or a 2 x 2 matrix, got shape \(3, 3\)"),
+        ({"shared_pairs": True, "pleiotropy": -0.9, "rel_aa": [1, 1, 1]}, "smallest eigenvalue must be at least 0"),
+    ],
+)
+def test_invalid_requests_name_argument_value_and_bound(changes, message):
+    arguments = {
+        "n_samples": 20,
+        "n_qtl": 4,
+        "n_markers": 10,
+        "rel_aa": [0, 1],
+        "broad_sense_heritability": 0.5,
+        "seed": 1,
+    }
+    with pytest.raises(ValueError, match=message):
+        simulate(**arguments | changes)
+
+
+def test_a_sample_without_genetic_variance_is_refused():
+    failing = 0
+    for seed in range(40):
+        try:
+            simulate(n_samples=2, n_qtl=2, rel_aa=[0], broad_sense_heritability=1, seed=seed)
+        except ValueError as error:
+            assert "n_samples must be large enough for genetic variance" in str(error)  # noqa: PT017
+            failing += 1
+    assert 0 < failing < 40  # two samples of two loci are alike about every fourth time
+
+
+def test_a_cohort_with_wrong_values_is_noticed(cohort):
+    shifted = [*cohort.traits]
+    shifted[2] = Trait(**{**vars(shifted[2]), "pair_effects": -shifted[2].pair_effects})
+    with pytest.raises(ValueError, match="trait 3 is off by"):
+        check_cohort(Cohort(cohort.genotypes, cohort.phenotypes, cohort.genetic_values, tuple(shifted)))
+    with pytest.raises(ValueError, match="mean 0 and variance 1"):
+        check_cohort(Cohort(cohort.genotypes, cohort.phenotypes, 2 * cohort.genetic_values, cohort.traits))
+
+
+def test_singular_correlation_makes_identical_traits():
+    cohort = simulate(
+        n_samples=50,
+        n_qtl=8,
+        rel_aa=[1, 1],
+        broad_sense_heritability=1,
+        seed=1,
+        shared_pairs=True,
+        pleiotropy=1,
+    )
+    one, two = cohort.genetic_values.T
+    np.testing.assert_allclose(one, two, atol=1e-6)
+    assert all(a is not b for a, b in pairwise(cohort.traits))

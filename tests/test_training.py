@@ -1,0 +1,240 @@
+"""The training loop: what it optimises, when it stops, what it restores, and its errors."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from conftest import make_cohort
+from epidl import networks, seeds, training
+from epidl.training import TrainingPlan, mlp_plan, predict, split_samples, train
+
+WIDTH = 16
+
+
+def fit_mlp(cohort, plan=None, protocol="published", seed=1, **options):
+    split = split_samples(cohort.genotypes.n_samples, protocol)
+    generator = seeds.torch_generator(seed, "test")
+    model = networks.mlp(cohort.genotypes.n_markers, cohort.phenotypes.shape[1], WIDTH, generator)
+    plan = plan or mlp_plan(max_epochs=8)
+    record = train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator, **options)
+    return model, record, split
+
+
+def validation_loss(model, cohort, rows, batch_size=128):
+    error = np.abs(predict(model, cohort.genotypes, rows) - cohort.phenotypes[rows])
+    return np.mean([error[i : i + batch_size].mean() for i in range(0, len(rows), batch_size)])
+
+
+class Watched(nn.Module):
+    """A linear model that notes the size of each training batch."""
+
+    def __init__(self, n_markers, n_traits):
+        super().__init__()
+        self.layer = networks.linear_model(n_markers, n_traits, torch.Generator().manual_seed(1))
+        self.sizes = []
+
+    def forward(self, alleles):
+        if self.training:
+            self.sizes.append(len(alleles))
+        return self.layer(alleles)
+
+
+@pytest.mark.parametrize("n_samples", [10, 99, 1000, 10_001])
+def test_splits(n_samples):
+    published, held_out = (split_samples(n_samples, protocol) for protocol in ("published", "held_out"))
+    rows = np.arange(n_samples)
+    np.testing.assert_array_equal(np.concatenate([published.train, published.test]), rows)
+    np.testing.assert_array_equal(published.validation, published.test)
+    assert len(published.train) == round(0.85 * n_samples)
+    np.testing.assert_array_equal(np.concatenate([held_out.train, held_out.validation, held_out.test]), rows)
+    np.testing.assert_array_equal(held_out.test, published.test)
+    assert len(held_out.train) == round(0.85 * len(published.train))
+
+
+@pytest.mark.parametrize(("drop", "sizes"), [(False, [128, 127]), (True, [128])])
+def test_the_ragged_last_batch_is_kept_unless_it_is_to_be_dropped(cohort, drop, sizes):
+    model = Watched(16, 5)
+    plan = TrainingPlan("sgd", learning_rate=0.1, max_epochs=2, patience=5, min_gain=0, drop_ragged_batch=drop)
+    split = split_samples(300, "published")
+    train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
+    assert model.sizes == sizes * 2
+
+
+def test_each_epoch_visits_every_training_sample_once_in_a_new_order(cohort):
+    seen = []
+
+    class Noting(Watched):
+        def forward(self, alleles):
+            if self.training:
+                seen.append(alleles)
+            return super().forward(alleles)
+
+    plan = TrainingPlan("sgd", learning_rate=0.1, max_epochs=2, patience=5, min_gain=0)
+    split = split_samples(300, "published")
+    train(Noting(16, 5), cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
+    first, second = torch.cat(seen[:2]), torch.cat(seen[2:])
+    assert not torch.equal(first, second)
+    for epoch in (first, second):
+        expected = cohort.genotypes.block(split.train)
+        np.testing.assert_array_equal(sorted(map(tuple, epoch.numpy())), sorted(map(tuple, expected)))
+
+
+def test_the_best_epoch_is_restored_and_its_loss_is_the_mean_of_the_batches(monkeypatch):
+    cohort = make_cohort(1100, 16)  # 165 test samples: a whole batch and a ragged one
+    model, record, split = fit_mlp(cohort, mlp_plan(max_epochs=30))
+    assert record.best_loss == pytest.approx(validation_loss(model, cohort, split.validation), rel=1e-5)
+    assert record.best_loss == record.validation_losses[record.best_epoch - 1]
+    assert len(record.validation_losses) == len(record.train_losses) == record.epochs
+    monkeypatch.setattr(training, "EVALUATION_ROWS", 50)  # chunks of evaluation are no part of the protocol
+    _, again, _ = fit_mlp(cohort, mlp_plan(max_epochs=30))
+    np.testing.assert_allclose(again.validation_losses, record.validation_losses, rtol=1e-4)
+
+
+def test_training_stops_after_patience_epochs_without_the_least_gain():
+    cohort = make_cohort(300, 16)
+    plan = TrainingPlan("adamw", learning_rate=0.01, max_epochs=200, patience=4, min_gain=0.01)
+    _, record, _ = fit_mlp(cohort, plan)
+    assert record.status == "converged"
+    assert record.epochs == record.best_epoch + 4
+    best = record.best_loss
+    assert all(loss >= best - 0.01 for loss in record.validation_losses[record.best_epoch :])
+
+
+def test_a_fit_that_never_stops_early_says_so(cohort):
+    _, record, _ = fit_mlp(cohort, mlp_plan(max_epochs=3))
+    assert (record.status, record.epochs) == ("max_epochs", 3)
+
+
+def test_a_diverged_fit_says_so_and_keeps_finite_weights(cohort):
+    model = networks.linear_model(16, 5, torch.Generator().manual_seed(1))
+    plan = TrainingPlan("sgd", learning_rate=1e30, l2_penalty=0.1, max_epochs=20, patience=20, min_gain=0)
+    split = split_samples(300, "published")
+    record = train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
+    assert record.status == "diverged"
+    assert record.epochs < 20
+    assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
+
+
+def test_a_seed_is_one_fit(cohort):
+    one, again, other = (fit_mlp(cohort, seed=seed)[1].validation_losses for seed in (1, 1, 2))
+    assert one == again
+    assert one != other
+
+
+def test_held_out_touches_the_test_samples_never():
+    cohort = make_cohort(300, 16)
+    before, _, split = fit_mlp(cohort, protocol="held_out")
+    cohort.phenotypes[split.test] = 1e6
+    after, _, _ = fit_mlp(cohort, protocol="held_out")
+    for a, b in zip(before.parameters(), after.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_published_steers_by_the_test_samples():
+    cohort = make_cohort(300, 16)
+    _, before, split = fit_mlp(cohort)
+    cohort.phenotypes[split.test] += 1
+    _, after, _ = fit_mlp(cohort)
+    assert before.train_losses[0] == after.train_losses[0]
+    assert before.validation_losses != after.validation_losses
+
+
+def test_penalties_are_those_of_the_publication(cohort):
+    """One full-batch step by hand: MAE + 0.1 * 0.5 * sum of squares over all parameters, or 0.001 * sum |weight|."""
+    split = split_samples(300, "published")
+    x = torch.from_numpy(cohort.genotypes.block(split.train)).float()
+    y = torch.from_numpy(cohort.phenotypes[split.train]).float()
+    for name, weight in (("l2_penalty", 0.1), ("l1_penalty", 0.001)):
+        plan = TrainingPlan(
+            "sgd", learning_rate=0.1, max_epochs=1, patience=1, min_gain=0, batch_size=1000, **{name: weight}
+        )
+        trained, expected = (networks.linear_model(16, 5, torch.Generator().manual_seed(1)) for _ in range(2))
+        loss = (expected(x) - y).abs().mean()
+        if name == "l2_penalty":
+            loss = loss + weight * 0.5 * ((expected.weight**2).sum() + (expected.bias**2).sum())
+        else:
+            loss = loss + weight * expected.weight.abs().sum()
+        loss.backward()
+        with torch.no_grad():
+            for parameter in expected.parameters():
+                parameter -= 0.1 * parameter.grad
+        generator = torch.Generator().manual_seed(1)
+        record = train(trained, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator)
+        assert record.train_losses[0] == pytest.approx(loss.item(), rel=1e-5)
+        for a, b in zip(trained.parameters(), expected.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_the_published_settings_are_the_defaults():
+    ridge, mlp = training.RIDGE_SGD, mlp_plan()
+    assert (ridge.optimizer, ridge.learning_rate, ridge.l2_penalty) == ("sgd", 0.1, 0.1)
+    assert (ridge.max_epochs, ridge.patience, ridge.min_gain, ridge.batch_size) == (200, 20, 0.001, 128)
+    assert (mlp.optimizer, mlp.learning_rate, mlp.weight_decay) == ("adamw", 0.01, 1e-5)
+    assert (mlp.max_epochs, mlp.patience, mlp.min_gain, mlp.batch_size) == (100, 10, 0.003, 128)
+    assert {(plan.schedule_factor, plan.schedule_patience, plan.drop_ragged_batch) for plan in (ridge, mlp)} == {
+        (0.5, 3, False)
+    }
+
+
+def test_an_mlp_learns_what_a_linear_model_cannot():
+    cohort = make_cohort(1000, 8, rel_aa=[3])
+    split = split_samples(1000, "held_out")
+    generator = seeds.torch_generator(1, "test")
+    models = networks.linear_model(8, 1, generator), networks.mlp(8, 1, 64, generator)
+    r = []
+    for model, plan in zip(models, (training.RIDGE_SGD, mlp_plan()), strict=True):
+        train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator)
+        predicted = predict(model, cohort.genotypes, split.test)
+        r.append(np.corrcoef(predicted[:, 0], cohort.phenotypes[split.test, 0])[0, 1])
+    assert r[1] > 0.95
+    assert r[0] < r[1] - 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimizer": "adam"}, "optimizer must be 'sgd' or 'adamw', got 'adam'"),
+        ({"learning_rate": 0}, "learning_rate must be greater than 0, got 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be finite, got nan"),
+        ({"max_epochs": 0}, "max_epochs must be at least 1, got 0"),
+        ({"patience": 2.5}, "patience must be a whole number, got 2.5"),
+        ({"batch_size": -1}, "batch_size must be at least 1, got -1"),
+        ({"min_gain": -0.1}, "min_gain must be at least 0, got -0.1"),
+        ({"schedule_patience": -1}, "schedule_patience must be at least 0, got -1"),
+    ],
+)
+def test_an_invalid_plan_names_argument_value_and_bound(changes, message):
+    arguments = {"optimizer": "sgd", "learning_rate": 0.1, "max_epochs": 5, "patience": 2, "min_gain": 0.0}
+    with pytest.raises(ValueError, match=message):
+        TrainingPlan(**arguments | changes)
+
+
+def test_a_last_batch_of_one_is_refused_for_batch_norm():
+    cohort = make_cohort(152, 4)  # 129 training samples
+    with pytest.raises(ValueError, match=r"batch_size must not leave a last batch of one sample .* got 128 with 129"):
+        fit_mlp(cohort)
+    fit_mlp(cohort, mlp_plan(max_epochs=1, drop_ragged_batch=True))
+    with pytest.raises(ValueError, match="drop_ragged_batch must be False with 85 training samples"):
+        fit_mlp(make_cohort(100, 4), mlp_plan(max_epochs=1, drop_ragged_batch=True))
+
+
+def test_invalid_data_is_refused(cohort):
+    for phenotypes, message in (
+        (cohort.phenotypes[:-1], "phenotypes must have 300 rows"),
+        (np.where(cohort.phenotypes > 2, np.inf, cohort.phenotypes), "phenotypes must be finite"),
+    ):
+        model = networks.linear_model(16, 5, torch.Generator().manual_seed(1))
+        with pytest.raises(ValueError, match=message):
+            train(
+                model,
+                cohort.genotypes,
+                phenotypes,
+                split_samples(300, "published"),
+                training.RIDGE_SGD,
+                generator=torch.Generator().manual_seed(1),
+            )
+    with pytest.raises(ValueError, match="protocol must be 'published' or 'held_out', got 'test'"):
+        split_samples(300, "test")
+    with pytest.raises(ValueError, match="n_samples must be at least 10, got 9"):
+        split_samples(9, "published")
