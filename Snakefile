@@ -53,3 +53,55 @@ rule collect:
         folders=lambda wildcards, input: [str(Path(table).parent) for table in input],
     shell:
         "python -m epidl.results {output.table:q} {output.provenance:q} {params.folders:q}"
+
+
+# The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
+PAGES = [f"book/{page}" for page in ("approach", "scaling")] + [f"notebooks/{name}" for name in ("simulate", "scaling")]
+HTML = config.get("html", f"_build/{PROFILE}/html")
+
+
+rule page:
+    input:
+        notebook="{page}.ipynb",
+        tables=rules.tables.input,
+        published=sorted(str(path) for path in Path("book/data").rglob("*")),
+        library=sorted(str(path) for path in Path("lib/epidl").rglob("*.py")),
+    output:
+        f"{RUNS}/pages/{{page}}.ipynb",
+    wildcard_constraints:
+        page="(book|notebooks)/[a-z_]+",
+    params:
+        parameters=lambda wildcards: "".join(
+            f" --parameters_raw {name} {value}"
+            for name, value in {
+                "profile": PROFILE,
+                "run_table": f"{RUNS}/scaling.csv",
+                "run_provenance": f"{RUNS}/scaling.provenance.json",
+                "figures_folder": f"{RUNS}/figures",
+            }.items()
+            if wildcards.page.startswith("book/")
+        ),
+    log:
+        f"{RUNS}/pages/{{page}}.log",
+    threads: 1
+    shell:
+        "papermill {input.notebook:q} {output:q} {params.parameters} --no-progress-bar --kernel python3 > {log:q} 2>&1"
+
+
+rule book:
+    input:
+        pages=expand(f"{RUNS}/pages/{{page}}.ipynb", page=PAGES),
+        tables=rules.tables.input,
+        written=["_config.yml", "_toc.yml", "index.md"]
+        + [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file() and path.suffix != ".ipynb"],
+    output:
+        f"{HTML}/index.html",
+    params:
+        html=HTML,
+        source=f"{RUNS}/source",
+        runs=RUNS,
+    log:
+        f"{RUNS}/book.log",
+    shell:
+        "bash book/build.sh {params.runs:q} {params.source:q} {params.html:q} > {log:q} 2>&1"
+        " || {{ cat {log:q}; exit 1; }}"

@@ -1,0 +1,39 @@
+# The two commands: `make book` (run the quick grid, render the book) and `make test` (all checks). Both set everything up.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROFILE ?= quick
+# a virtual environment's variables must not leak into ours
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: book quick test setup notebooks clean
+
+book: setup ## run PROFILE's grid (quick) and render the book at _build/PROFILE/html
+	$(BIN)/python -m epidl.grid $(PROFILE) book
+	@echo "The book: _build/$(PROFILE)/html/index.html"
+
+quick: setup ## run the quick grid
+	$(BIN)/python -m epidl.grid quick
+
+test: setup ## ruff, unit and property tests, grid, notebooks, the strict book and a browser on it
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not book" tests
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
+	$(BIN)/python -m epidl.grid smoke book
+	$(BIN)/python -m pytest -m book tests
+
+notebooks: setup ## run the notebooks with their defaults and keep the outputs that nbval compares
+	$(BIN)/python tests/refresh_notebooks.py notebooks/*.ipynb
+
+setup: $(VENV)/.ready
+
+# without ensurepip, which Debian ships apart; pip then installs into the environment from outside
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --without-pip $(VENV)
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e ".[figures,grid,book,test]"
+	touch $@
+
+clean: ## remove what was built; results in runs/ stay
+	rm -rf _build $(VENV)

@@ -1,0 +1,83 @@
+"""What the book's pages need beside figures: words about a run, computed from its table and provenance."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+
+def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
+    """Return words about a run: profile, width, cells, device, hours of computing, commit.
+
+    table: its results. provenance: the list that `results.collect` wrote beside them.
+    """
+    records = json.loads(Path(provenance).read_text())
+    replicates = table.groupby("n_samples").agg(cells=("cell", "nunique"), most=("replicate", "max"))
+    cells = [
+        f"{row.cells} scalings with {row.most} replicate{'s' if row.most > 1 else ''} at {n_samples:,} samples"
+        for n_samples, row in replicates.iterrows()
+    ]
+    return {
+        "profile": _join(table["profile"]),
+        "width": _join(table.loc[table["model"] == "mlp", "hidden_width"]),
+        "cells": " and ".join(cells),
+        "device": _join(pd.Series([record["device"] for record in records])),
+        "hours": f"{sum(record['seconds'] for record in records) / 3600:.1f} h",
+        "commit": _join(pd.Series([record["commit"] for record in records])),
+    }
+
+
+def headline(table: pd.DataFrame) -> dict[str, str]:
+    """Return the numbers of the book's first page, from the smallest cohorts of a table under the published protocol.
+
+    Mean r of MLP and ridge for the most epistatic trait at the lowest and the highest scaling, and the largest
+    difference between their mean r, over the scalings, for the additive trait.
+    """
+    table = table[(table["n_samples"] == table["n_samples"].min()) & (table["protocol"] == "published")]
+    r = table.pivot_table(index="scaling", columns=["rel_aa", "model"], values="pearson_r")
+    epistatic, additive = r[table["rel_aa"].max()], r[0.0]
+    first, last = epistatic.iloc[0], epistatic.iloc[-1]
+    return {
+        "mlp_low": f"{first['mlp']:.2f}",
+        "ridge_low": f"{first['ridge']:.2f}",
+        "mlp_high": f"{last['mlp']:.2f}",
+        "ridge_high": f"{last['ridge']:.2f}",
+        "additive_difference": f"{(additive['mlp'] - additive['ridge']).abs().max():.3f}",
+        "n_samples": f"{table['n_samples'].iloc[0]:,}",
+    }
+
+
+def comparison_table(comparison: pd.DataFrame) -> Styler:
+    """Return the table that readers see of `replication.compare_with_figure_1`."""
+    shown = pd.DataFrame(
+        {
+            "samples": comparison["n_samples"],
+            "scaling": comparison["scaling"],
+            "relAA": comparison["rel_aa"],
+            "replicates": comparison["replicates"],
+            "r (SE)": _with_error(comparison["r"], comparison["standard_error"]),
+            "published r (SE)": _with_error(comparison["r_published"], comparison["standard_error_published"]),
+            "difference": comparison["difference"].map("{:+.3f}".format),
+            "bound": comparison["bound"].map("{:.3f}".format),
+            "within": comparison["agrees"].map({True: "yes", False: "no"}),
+        }
+    )
+    return shown.style.hide(axis="index").format("{:g}", subset=["scaling", "relAA"])
+
+
+def agreement(comparison: pd.DataFrame) -> dict[str, str]:
+    """Return how many compared values keep their bound, of how many, and their mean signed difference."""
+    return {
+        "agree": str(int(comparison["agrees"].sum())),
+        "compared": str(len(comparison)),
+        "mean_difference": f"{comparison['difference'].mean():+.3f}",
+    }
+
+
+def _with_error(values: pd.Series, errors: pd.Series) -> list[str]:
+    return [f"{value:.3f} ({error:.3f})" for value, error in zip(values, errors, strict=True)]
+
+
+def _join(values: pd.Series) -> str:
+    return ", ".join(str(value) for value in values.unique())

@@ -1,0 +1,127 @@
+"""The built book, as a reader's browser sees it: `make test` builds it from the smoke profile first."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+
+pytestmark = pytest.mark.book
+BOOK = ROOT / "_build" / "smoke" / "html"
+PAGES = ["index", "book/approach", "book/scaling", "book/references", "notebooks/simulate", "notebooks/scaling"]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        if os.environ.get("CI"):
+            pytest.fail("the browser tests need Chromium (on Debian: apt-get install chromium)")
+        pytest.skip("Chromium is not installed: the browser tests were skipped")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--headless", "--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page that notes errors and requests to anywhere but the book, and does not let the latter out."""
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.problems = []
+    page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.on("requestfailed", lambda request: page.problems.append(f"failed: {request.url}"))
+
+    def keep_inside(route):
+        if route.request.url.startswith(("file:", "data:", "blob:")):
+            route.continue_()
+        else:
+            page.problems.append(f"external request: {route.request.url}")
+            route.abort()
+
+    page.route("**/*", keep_inside)
+    yield page
+    page.close()
+
+
+def visit(page, name: str) -> None:
+    page.goto((BOOK / f"{name}.html").as_uri())
+    page.wait_for_load_state("networkidle")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_offline_without_an_error(page, name):
+    visit(page, name)
+    assert page.problems == []
+    assert page.locator("article h1").count() == 1
+    for image in page.locator("article img").all():
+        assert image.evaluate("image => image.complete && image.naturalWidth > 100"), image.get_attribute("src")
+        alt = image.get_attribute("alt") or ""
+        assert len(alt) > 40, f"an image of {name} needs a real alternative text, has {alt!r}"
+        assert not alt.startswith(("_images", ".."))
+
+
+def test_the_figures_are_shown_with_number_caption_and_profile(page):
+    visit(page, "book/scaling")
+    captions = page.locator("figcaption").all_inner_texts()
+    assert len(captions) == 4
+    for caption, word in zip(captions[:2], ("relative gain", "test samples"), strict=True):
+        assert caption.startswith("Fig.")
+        assert word in caption
+        assert "Profile smoke, network width 32" in caption
+        assert "3 scalings with 2 replicates at 200 samples" in caption
+    assert page.locator("article img").count() == 4
+
+
+def test_mathematics_is_typeset(page):
+    visit(page, "book/approach")
+    page.wait_for_selector("mjx-container", timeout=10_000)
+    assert page.locator("mjx-container mjx-math").count() > 5
+    assert page.locator("mjx-merror").count() == 0
+
+
+def test_computed_numbers_stand_in_the_text(page):
+    visit(page, "index")
+    numbers = page.locator(".pasted-text").all_inner_texts()
+    assert len(numbers) >= 8
+    assert all(number.strip() for number in numbers)
+    assert "::" not in page.locator("article").inner_text()
+
+
+def test_downloads_and_links_lead_somewhere(page):
+    dead = []
+    for name in PAGES:
+        visit(page, name)
+        for link in page.locator("a[href]").all():
+            address = link.evaluate("a => a.href").split("#")[0]
+            if address.startswith("file:") and not Path(address.removeprefix("file://")).exists():
+                dead.append((name, address))
+    assert dead == []
+
+
+def test_the_search_finds_a_word(page):
+    page.goto((BOOK / "search.html").as_uri() + "?q=heritability")
+    page.wait_for_selector("#search-results li", timeout=10_000)
+    assert "Approach" in page.locator("#search-results").inner_text()
+    assert page.problems == []
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_pages_do_not_scroll_sideways(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    for name in PAGES:
+        visit(page, name)
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, f"{name} is {overflow} pixels too wide"
+
+
+def test_no_local_path_is_in_the_book():
+    for path in BOOK.rglob("*.html"):
+        text = path.read_text()
+        assert str(ROOT) not in text, path
+        assert str(Path.home()) + "/" not in text, path

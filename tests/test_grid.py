@@ -1,0 +1,146 @@
+"""The grid's command on a small project: it resumes after a kill, goes on past a failed cell, refuses mistakes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import filelock
+import pandas as pd
+import psutil
+import pytest
+import yaml
+
+from conftest import ROOT
+from epidl import grid
+
+pytestmark = pytest.mark.slow
+FOLDER = Path("runs/smoke/scaling")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what the grid needs, in a folder whose name has a space."""
+    folder = tmp_path / "a project"
+    for name in ("params", "notebooks", "profiles"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "Snakefile", folder)
+    return folder
+
+
+def set_grids(project: Path, *grids: dict) -> None:
+    path = project / "params" / "scaling.yml"
+    content = yaml.safe_load(path.read_text())
+    content["profiles"]["smoke"]["grids"] = list(grids)
+    path.write_text(yaml.safe_dump(content))
+
+
+def start(project: Path) -> subprocess.Popen:
+    """Start the command; its output goes to a file, which orphans may keep open."""
+    with (project / "output.txt").open("w") as output:
+        command = [sys.executable, "-m", "epidl.grid", "smoke", "--cores", "2"]
+        return subprocess.Popen(command, cwd=project, stdout=output, stderr=subprocess.STDOUT)
+
+
+def finish(project: Path) -> tuple[int, str]:
+    status = start(project).wait(timeout=300)
+    return status, (project / "output.txt").read_text()
+
+
+def numbers(project: Path) -> pd.DataFrame:
+    return pd.read_csv(project / "runs/smoke/scaling.csv").drop(columns="seconds")
+
+
+def kill_everything(process: psutil.Process, whole_tree: bool) -> None:
+    """Kill Snakemake and its master as `kill -9` would; their jobs live on unless the whole tree is killed."""
+    family = [process, *process.children(recursive=True)]
+    for member in family:
+        if whole_tree or "snakemake" in member.cmdline()[:4] or member == process:
+            os.kill(member.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("whole_tree", [True, False])
+def test_a_killed_run_continues_without_repeating_finished_cells(project, whole_tree):
+    set_grids(project, {"n_samples": 200, "scaling": [0.5, 1, 2, 4], "n_replicates": 1})
+    process = start(project)
+    deadline = time.monotonic() + 120
+    while not list((project / FOLDER).glob("*/table.csv")):
+        assert process.poll() is None, (project / "output.txt").read_text()
+        assert time.monotonic() < deadline, "no cell finished"
+        time.sleep(0.05)
+    kill_everything(psutil.Process(process.pid), whole_tree)
+    process.wait()
+    finished = {path: path.stat().st_mtime_ns for path in (project / FOLDER).glob("*/provenance.json")}
+    complete = {path for path in finished if (path.parent / "notebook.ipynb").exists()}
+    assert len(list((project / FOLDER).glob("*/table.csv"))) < 4, "killed too late to test anything"
+
+    status, output = finish(project)
+    assert status == 0, output
+    for path in complete:
+        assert path.stat().st_mtime_ns == finished[path], f"{path} was repeated"
+    interrupted = numbers(project)
+
+    shutil.rmtree(project / "runs")
+    assert finish(project)[0] == 0
+    pd.testing.assert_frame_equal(interrupted, numbers(project), check_exact=True)
+
+
+def test_a_failed_cell_is_named_and_the_others_go_on(project):
+    set_grids(
+        project, {"n_samples": [152, 200], "scaling": 1, "n_replicates": 1}
+    )  # 129 training samples: a batch of one
+    status, output = finish(project)
+    assert status == 1
+    assert "Failed: n152_scaling1" in output
+    assert "n200_scaling1;" not in output
+    assert (project / FOLDER / "n200_scaling1" / "table.csv").exists()
+    assert not (project / FOLDER / "n152_scaling1" / "table.csv").exists()
+    assert "batch_size must not leave a last batch" in (project / FOLDER / "n152_scaling1" / "log.txt").read_text()
+
+    set_grids(project, {"n_samples": 200, "scaling": 1, "n_replicates": 1})
+    before = (project / FOLDER / "n200_scaling1" / "table.csv").stat().st_mtime_ns
+    assert finish(project)[0] == 0
+    assert (project / FOLDER / "n200_scaling1" / "table.csv").stat().st_mtime_ns == before
+    assert len(numbers(project)) == 5 * 3
+
+
+def test_a_changed_parameter_recomputes_its_cells(project):
+    set_grids(project, {"n_samples": 200, "scaling": 1, "n_replicates": 1})
+    assert finish(project)[0] == 0
+    before = numbers(project)
+    set_grids(project, {"n_samples": 200, "scaling": 1, "n_replicates": 1, "hidden_width": 16})
+    assert finish(project)[0] == 0
+    after = numbers(project)
+    exact = before["model"] != "mlp"
+    pd.testing.assert_frame_equal(before[exact], after[exact])
+    assert (before.loc[~exact, "pearson_r"] != after.loc[~exact, "pearson_r"]).all()
+
+
+def test_a_mistake_stops_before_anything_runs(project):
+    set_grids(project, {"n_samples": 200, "scalling": 1, "n_replicates": 1})
+    status, output = finish(project)
+    assert status == 2
+    assert "scalling is not a parameter; did you mean scaling?" in output
+    assert "params/scaling.yml, profile smoke" in output
+    assert not (project / "runs").exists()
+
+
+def test_a_second_run_at_the_same_time_is_refused(project):
+    (project / "runs").mkdir()
+    with filelock.FileLock(project / "runs" / ".lock"):
+        status, output = finish(project)
+    assert status == 2
+    assert "Another run works in" in output
+
+
+def test_only_this_project_s_processes_are_leftovers(project):
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "papermill"], cwd=project.parent)
+    try:
+        grid.clear_leftovers(project)
+        assert sleeper.poll() is None
+    finally:
+        sleeper.kill()
+        sleeper.wait()
