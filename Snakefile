@@ -56,41 +56,45 @@ rule collect:
 
 
 # The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
-PAGES = [f"book/{page}" for page in ("approach", "scaling")] + [f"notebooks/{name}" for name in ("simulate", "scaling")]
-HTML = config.get("html", f"_build/{PROFILE}/html")
+PAGES = ["approach", "scaling"]
+NOTEBOOKS = ["simulate", "scaling"]
+LIBRARY = sorted(str(path) for path in Path("lib/epidl").rglob("*.py"))
+HTML = f"_build/{PROFILE}/html"
 
 
 rule page:
     input:
-        notebook="{page}.ipynb",
-        tables=rules.tables.input,
-        published=sorted(str(path) for path in Path("book/data").rglob("*")),
-        library=sorted(str(path) for path in Path("lib/epidl").rglob("*.py")),
+        "book/{page}.ipynb",
+        LIBRARY,
+        rules.tables.input,
+        sorted(str(path) for path in Path("book/data").rglob("*")),
     output:
-        f"{RUNS}/pages/{{page}}.ipynb",
-    wildcard_constraints:
-        page="(book|notebooks)/[a-z_]+",
-    params:
-        parameters=lambda wildcards: "".join(
-            f" --parameters_raw {name} {value}"
-            for name, value in {
-                "profile": PROFILE,
-                "run_table": f"{RUNS}/scaling.csv",
-                "run_provenance": f"{RUNS}/scaling.provenance.json",
-                "figures_folder": f"{RUNS}/figures",
-            }.items()
-            if wildcards.page.startswith("book/")
-        ),
+        f"{RUNS}/pages/book/{{page}}.ipynb",
     log:
-        f"{RUNS}/pages/{{page}}.log",
-    threads: 1
+        f"{RUNS}/pages/book/{{page}}.log",
+    params:
+        profile=PROFILE,
     shell:
-        "papermill {input.notebook:q} {output:q} {params.parameters} --no-progress-bar --kernel python3 > {log:q} 2>&1"
+        "papermill {input[0]:q} {output:q} --parameters_raw profile {params.profile}"
+        " --no-progress-bar --kernel python3 > {log:q} 2>&1"
+
+
+rule notebook:
+    input:
+        "notebooks/{notebook}.ipynb",
+        LIBRARY,
+    output:
+        f"{RUNS}/pages/notebooks/{{notebook}}.ipynb",
+    log:
+        f"{RUNS}/pages/notebooks/{{notebook}}.log",
+    shell:
+        "papermill {input[0]:q} {output:q} --no-progress-bar --kernel python3 > {log:q} 2>&1"
 
 
 rule book:
     input:
-        pages=expand(f"{RUNS}/pages/{{page}}.ipynb", page=PAGES),
+        pages=expand(f"{RUNS}/pages/book/{{page}}.ipynb", page=PAGES),
+        notebooks=expand(f"{RUNS}/pages/notebooks/{{notebook}}.ipynb", notebook=NOTEBOOKS),
         tables=rules.tables.input,
         written=["_config.yml", "_toc.yml", "index.md"]
         + [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file() and path.suffix != ".ipynb"],
