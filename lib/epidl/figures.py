@@ -27,6 +27,7 @@ MODEL_COLORS = {"ridge": str(apc.mud), "ridge_sgd": str(apc.aegean), "mlp": str(
 MODEL_MARKERS = {"ridge": "s", "ridge_sgd": "o", "mlp": "D"}
 TRAIT_COLORS = [str(color) for color in (apc.dusk, apc.aegean, apc.seaweed, apc.mustard, apc.cinnabar)]
 TRAIT_MARKERS = "osD^v"
+SCALING_LABEL = "Scaling (QTL pairs / samples)"
 PUBLICATION = {"markerfacecolor": "none", "markeredgewidth": 1.1, "markersize": 6, "linestyle": ":", "linewidth": 1.2}
 PARITY = {"color": str(apc.slate), "linewidth": 0.8, "linestyle": (0, (5, 3)), "zorder": 0}
 
@@ -81,7 +82,7 @@ def figure_1b(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     figure, axes = _sample_size_panels(ours, theirs, x="scaling", center=np.mean)
     for ax in axes:
         ax.axvline(1, **PARITY)
-        ax.set(xlabel="Scaling (possible pairs of QTL / samples)", ylim=(0, 1.03))
+        ax.set(xlabel=SCALING_LABEL, ylim=(0, 1.03))
     axes[0].set_ylabel("Pearson's r of the MLP")
     return figure
 
@@ -91,9 +92,7 @@ def accuracy_by_trait(table: pd.DataFrame) -> Figure:
     protocols = list(table["protocol"].unique())
     models = [model for model in MODEL_NAMES if model in set(table["model"])]
     ratios = sorted(table["rel_aa"].unique())
-    figure, axes = plt.subplots(
-        1, len(protocols), figsize=(2.2 + 3.6 * len(protocols), 3.6), sharey=True, squeeze=False
-    )
+    figure, axes = plt.subplots(1, len(protocols), figsize=(1 + 3.8 * len(protocols), 4.2), sharey=True, squeeze=False)
     for ax, protocol in zip(axes[0], protocols, strict=True):
         for k, model in enumerate(models):
             part = _select(table, protocol=protocol, model=model)
@@ -102,7 +101,7 @@ def accuracy_by_trait(table: pd.DataFrame) -> Figure:
         ax.set(title=f"Protocol: {protocol}", xlabel="relAA of the trait")
         ax.set_xticks(range(len(ratios)), [f"{ratio:g}" for ratio in ratios])
     axes[0, 0].set_ylabel("Pearson's r, test samples")
-    _legend_beside(figure, [_handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models])
+    _legend_below(figure, [_handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models])
     return figure
 
 
@@ -113,7 +112,7 @@ def accuracy_by_scaling(table: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(
         len(sizes),
         len(ratios),
-        figsize=(2 * len(ratios) + 2, 2.6 * len(sizes)),
+        figsize=(2 * len(ratios) + 1, 1 + 2.6 * len(sizes)),
         sharex=True,
         sharey=True,
         squeeze=False,
@@ -129,8 +128,8 @@ def accuracy_by_scaling(table: pd.DataFrame) -> Figure:
         row[0].set_ylabel(f"r, {n_samples:,} samples")
     for ax, ratio in zip(axes[0], ratios, strict=True):
         ax.set_title(f"relAA {ratio:g}")
-    figure.supxlabel("Scaling (possible pairs of QTL / samples)", fontsize="medium")
-    _legend_beside(figure, [_handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models])
+    figure.supxlabel(SCALING_LABEL, fontsize="medium")
+    _legend_below(figure, [_handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models])
     return figure
 
 
@@ -142,7 +141,7 @@ def genotype_matrix(cohort: Cohort, n_shown: int = 60) -> Figure:
         alleles, cmap=mpl.colors.ListedColormap([str(apc.sky), str(apc.lapis)]), aspect="auto", interpolation="none"
     )
     ax.set(xlabel="Marker", ylabel="Individual")
-    _legend_beside(figure, [_handle(f"allele {g}", str(c), "s") for g, c in enumerate((apc.sky, apc.lapis))])
+    _legend_below(figure, [_handle(f"allele {g}", str(c), "s") for g, c in enumerate((apc.sky, apc.lapis))])
     return figure
 
 
@@ -197,7 +196,7 @@ def _sample_size_panels(
 ) -> tuple[Figure, Sequence[Axes]]:
     """Draw `value` against x, a panel a sample size: our replicates and their centre, the digitised values beside."""
     sizes, ratios = sorted(ours["n_samples"].unique()), sorted(ours["rel_aa"].unique())
-    figure, axes = plt.subplots(1, len(sizes), figsize=(2.2 + 4.4 * len(sizes), 4), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(sizes), figsize=(1 + 4.8 * len(sizes), 5), sharey=True, squeeze=False)
     for ax, n_samples in zip(axes[0], sizes, strict=True):
         for k, ratio in enumerate(ratios):
             style = {"color": TRAIT_COLORS[k % len(TRAIT_COLORS)], "marker": TRAIT_MARKERS[k % len(TRAIT_MARKERS)]}
@@ -217,7 +216,7 @@ def _sample_size_panels(
         Line2D([], [], color=str(apc.slate), marker="o", label="this code"),
         Line2D([], [], color=str(apc.slate), marker="o", **PUBLICATION, label="publication"),
     ]
-    _legend_beside(figure, handles, title="Expected V_A / V_G")
+    _legend_below(figure, handles, title="Expected V_A / V_G")
     return figure, axes[0]
 
 
@@ -230,8 +229,9 @@ def _handle(label: str, color: str, marker: str) -> Line2D:
     return Line2D([], [], linestyle="", marker=marker, color=color, label=label)
 
 
-def _legend_beside(figure: Figure, handles: list[Line2D], title: str | None = None) -> None:
-    figure.legend(handles=handles, title=title, loc="outside right upper", frameon=False, alignment="left")
+def _legend_below(figure: Figure, handles: list[Line2D], title: str | None = None) -> None:
+    columns = min(len(handles), int(figure.get_figwidth() / 1.3))
+    figure.legend(handles=handles, title=title, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def _label_scale(ax: Axes, values: pd.Series, most: int = 6) -> None:
