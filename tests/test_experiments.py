@@ -6,7 +6,7 @@ import pytest
 import scipy.stats
 
 from conftest import REL_AA
-from epidl import ridge
+from epidl import ridge, seeds
 from epidl.experiments import core, scaling
 from epidl.params import ScalingCell, make_cell
 
@@ -43,7 +43,7 @@ def test_a_row_is_one_replicate_trait_model_and_protocol(table):
     assert table["pearson_r"].between(-1, 1).all()
     assert set(table.loc[table["model"] == "ridge", "status"]) == {"exact"}
     assert table.loc[table["model"] != "mlp", "effect_r"].notna().all()
-    assert table.loc[table["model"] == "ridge", "penalty"].isin(ridge.PENALTIES).sum() > 0
+    assert np.isin(table.loc[table["model"] == "ridge", "penalty"], ridge.PENALTIES).all()
 
 
 def test_a_replicate_is_the_same_alone_or_with_others(table):
@@ -83,6 +83,37 @@ def test_a_diverged_fit_has_no_accuracy_and_the_other_fits_stand():
     assert set(mlp["status"]) == {"diverged"}
     assert mlp["pearson_r"].isna().all()
     assert exact["pearson_r"].notna().all()
+
+
+def test_a_trait_predicted_alike_for_all_samples_says_so(monkeypatch):
+    monkeypatch.setitem(core.FITS, "ridge", lambda run: core.Score(np.array([0.5, np.nan]), "exact"))
+    table = run(models=["ridge"], protocols=["held_out"], rel_aa=[0, 1], n_replicates=1)
+    assert table["status"].tolist() == ["exact", "constant"]
+
+
+def test_published_ridge_is_the_mean_over_ten_splits_that_the_traits_share(table):
+    row = table.query("replicate == 1 and model == 'ridge' and protocol == 'published'")
+    cell = make_cell(ScalingCell, **CELL)
+    seed = int(row["seed"].iloc[0])
+    cohort = scaling.simulate_replicate(cell, seed)
+    rng = seeds.generator(seed, "ridge_splits")
+    r, effects = [], []
+    for _ in range(10):
+        order = rng.permutation(200)
+        train, test = order[:170], order[170:]
+        fit = ridge.fit_ridge(cohort.genotypes, cohort.phenotypes, train)
+        predicted = fit.predict(cohort.genotypes, test)
+        pairs = zip(cohort.phenotypes[test].T, predicted.T, strict=True)
+        r.append([scipy.stats.pearsonr(y, p).statistic for y, p in pairs])
+        truth = (trait.additive_effects for trait in cohort.traits)  # every marker is causal, in order
+        effects.append([scipy.stats.pearsonr(a, b).statistic for a, b in zip(truth, fit.effects.T, strict=True)])
+    np.testing.assert_allclose(row["pearson_r"], np.mean(r, axis=0))
+    np.testing.assert_allclose(row["effect_r"], np.mean(effects, axis=0))
+
+
+def test_effects_of_ridge_by_sgd_point_where_the_true_ones_do(table):
+    additive = table[(table["model"] == "ridge_sgd") & (table["rel_aa"] == 0)]
+    assert (additive["effect_r"] > 0.8).all()
 
 
 def test_pearson_r_of_columns_that_do_not_vary_is_missing():

@@ -82,13 +82,23 @@ def test_each_epoch_visits_every_training_sample_once_in_a_new_order(cohort):
 
 def test_the_best_epoch_is_restored_and_its_loss_is_the_mean_of_the_batches(monkeypatch):
     cohort = make_cohort(1100, 16)  # 165 test samples: a whole batch and a ragged one
-    model, record, split = fit_mlp(cohort, mlp_plan(max_epochs=30))
+    model, record, split = fit_mlp(cohort, mlp_plan(max_epochs=30), "held_out")
     assert record.best_loss == pytest.approx(validation_loss(model, cohort, split.validation), rel=1e-5)
     assert record.best_loss == record.validation_losses[record.best_epoch - 1]
     assert len(record.validation_losses) == len(record.train_losses) == record.epochs
     monkeypatch.setattr(training, "EVALUATION_ROWS", 50)  # chunks of evaluation are no part of the protocol
-    _, again, _ = fit_mlp(cohort, mlp_plan(max_epochs=30))
+    _, again, _ = fit_mlp(cohort, mlp_plan(max_epochs=30), "held_out")
     np.testing.assert_allclose(again.validation_losses, record.validation_losses, rtol=1e-4)
+
+
+def test_validation_batches_are_redrawn_each_epoch_under_published_only():
+    cohort = make_cohort(1100, 16)
+    frozen = TrainingPlan("sgd", learning_rate=1e-30, max_epochs=4, patience=5, min_gain=0)  # only the batches change
+    for protocol, n_losses in (("published", 4), ("held_out", 1)):
+        model = networks.linear_model(16, 5, torch.Generator().manual_seed(1))
+        split, generator = split_samples(1100, protocol), torch.Generator().manual_seed(1)
+        record = train(model, cohort.genotypes, cohort.phenotypes, split, frozen, generator=generator)
+        assert len(set(record.validation_losses)) == n_losses
 
 
 def test_training_stops_after_patience_epochs_without_the_least_gain():

@@ -82,7 +82,7 @@ def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, An
         "parameters": dict(parameters),
         "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
         "commit": commit(),
-        "device": device_name(),
+        "device": device_name(parameters.get("device", "cpu")),
         "started": started.isoformat(timespec="seconds"),
         "seconds": round((now - started).total_seconds(), 3),
         "peak_memory_mb": round(_peak_memory_mb()),
@@ -99,11 +99,11 @@ def commit() -> str:
         return "unknown"
 
 
-def device_name() -> str:
-    """Return the name of the GPU, or else of the CPU with its number of cores."""
+def device_name(device: str) -> str:
+    """Return the name of the GPU where `device` ('cpu', 'cuda' or 'auto') is one, or else of the CPU with its cores."""
     import torch  # late: collecting tables does not need it
 
-    if torch.cuda.is_available():
+    if device != "cpu" and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{_cpu_model()}, {os.cpu_count()} cores"
 

@@ -1,7 +1,8 @@
 """The path that the cells of all experiments take: simulate a replicate, fit its models, score them, make tidy rows."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -42,9 +43,10 @@ class Run:
 class Score:
     """How well one model predicts each trait, and how it was fitted; arrays are (n_traits,).
 
-    pearson_r: Pearson's r between prediction and phenotype of test samples, NaN for a diverged fit. effect_r: Pearson's
-    r between estimated and true additive effects over all markers, NaN for a model without effects. penalty: the one
-    that ridge chose (the median over its splits), NaN elsewhere. hidden_width, learning_rate, epochs: a network's.
+    pearson_r: Pearson's r between prediction and phenotype of test samples, NaN for a diverged fit and where all
+    samples are predicted alike. effect_r: Pearson's r between estimated and true additive effects over all markers, NaN
+    for a model without effects. penalty: the one that ridge chose (the lower median over its splits), NaN elsewhere.
+    hidden_width, learning_rate, epochs: a network's.
     """
 
     pearson_r: NDArray[np.float64]
@@ -62,9 +64,8 @@ def run_cell(cell: "Cell", simulate_replicate: Callable[[int], Cohort], progress
     simulate_replicate: makes the cohort of a replicate from its seed.
     """
     device = resolve_device(cell.device)
-    torch.set_num_threads(cell.n_threads)
     tables = []
-    with threadpool_limits(cell.n_threads):
+    with threadpool_limits(cell.n_threads), _torch_threads(cell.n_threads):
         for replicate in range(1, cell.n_replicates + 1):
             seed = seeds.derive(cell.seed, cell.experiment, cell.name, replicate)
             cohort = simulate_replicate(seed)
@@ -99,7 +100,7 @@ def fit_ridge(run: Run) -> Score:
         pearson_r=np.mean(scores, axis=0),
         status="exact",
         effect_r=np.mean([_effect_r(cohort, fit.effects) for fit in fits], axis=0),
-        penalty=np.median([fit.penalties for fit in fits], axis=0),
+        penalty=np.quantile([fit.penalties for fit in fits], 0.5, axis=0, method="lower"),  # one that was chosen
     )
 
 
@@ -135,11 +136,24 @@ def pearson_r(observed: NDArray, predicted: NDArray) -> NDArray[np.float64]:
     return r
 
 
+@contextmanager
+def _torch_threads(n_threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _outcome(model: str, run: Run) -> dict:
     started = time.perf_counter()
     score = FITS[model](run)
     seconds = time.perf_counter() - started
-    return {"model": model, "protocol": run.protocol} | vars(score) | {"seconds": seconds, "device": run.device}
+    constant = np.isnan(score.pearson_r) & (score.status != "diverged")
+    status = np.where(constant, "constant", score.status)  # a trait for which all test samples are predicted alike
+    outcome = {"model": model, "protocol": run.protocol} | vars(score)
+    return outcome | {"status": status, "seconds": seconds, "device": run.device}
 
 
 def _truth(cell: "Cell", cohort: Cohort, replicate: int, seed: int) -> pd.DataFrame:
