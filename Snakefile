@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+from epidl.fingerprint import cell_fingerprint
 from epidl.params import CELL_TYPES, load_grids
 
 PROFILE = config.get("profile", "quick")
@@ -23,9 +24,10 @@ rule tables:
         expand(f"{RUNS}/{{experiment}}.csv", experiment=CELLS),
 
 
+# A cell runs again where its parameters or the code that computes it changed; `ancient`: not where prose did.
 rule cell:
     input:
-        "notebooks/{experiment}.ipynb",
+        ancient("notebooks/{experiment}.ipynb"),
     output:
         notebook=f"{RUNS}/{{experiment}}/{{cell}}/notebook.ipynb",
         table=f"{RUNS}/{{experiment}}/{{cell}}/table.csv",
@@ -36,7 +38,8 @@ rule cell:
         unfinished=f"{RUNS}/{{experiment}}/{{cell}}/unfinished.ipynb",  # stays for a look where the cell fails
         cell=lambda wildcards: CELLS[wildcards.experiment][wildcards.cell].model_dump_json(exclude={"experiment"}),
         folder=lambda wildcards, output: Path(output.table).parent,
-    threads: 1
+        code=lambda wildcards: cell_fingerprint(Path(f"notebooks/{wildcards.experiment}.ipynb")),
+    threads: lambda wildcards: CELLS[wildcards.experiment][wildcards.cell].n_threads
     shell:
         "papermill {input:q} {params.unfinished:q} --parameters_yaml {params.cell:q} --parameters_raw output {params.folder:q}"
         " --no-progress-bar --kernel python3 > {log:q} 2>&1"

@@ -7,7 +7,8 @@ from torch import nn
 
 from conftest import make_cohort
 from epidl import networks, seeds, training
-from epidl.training import TrainingPlan, mlp_plan, predict, split_samples, train
+from epidl.splits import split_samples
+from epidl.training import TrainingPlan, mlp_plan, predict, train
 
 WIDTH = 16
 

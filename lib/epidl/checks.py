@@ -43,7 +43,7 @@ def real(
 
 def correlation_matrix(name: str, value: float | ArrayLike, size: int) -> NDArray[np.float64]:
     """Return a (size, size) correlation matrix from one correlation for all pairs, or from the matrix itself."""
-    matrix = np.asarray(value, dtype=float)
+    matrix = _floats(name, value)
     if matrix.ndim == 0:
         rho = real(name, value, minimum=-1, maximum=1)
         matrix = np.full((size, size), rho)
@@ -62,7 +62,7 @@ def correlation_matrix(name: str, value: float | ArrayLike, size: int) -> NDArra
 
 def matrix(name: str, value: ArrayLike, *, rows: int | None = None) -> NDArray[np.float64]:
     """Return `value` as a finite two-dimensional float array, with `rows` rows where given."""
-    array = np.asarray(value, dtype=float)
+    array = _floats(name, value)
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} must be a matrix with at least one row and one column, got shape {array.shape}")
     if rows is not None and len(array) != rows:
@@ -70,3 +70,17 @@ def matrix(name: str, value: ArrayLike, *, rows: int | None = None) -> NDArray[n
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {int((~np.isfinite(array)).sum())} values that are not")
     return array
+
+
+def boolean(name: str, value: object) -> bool:
+    """Return `value` where it is True or False; "no" is neither."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def _floats(name: str, value: object) -> NDArray[np.float64]:
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold numbers only, got {value!r}") from None

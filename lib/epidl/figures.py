@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from epidl.replication import relative_gain
+from epidl.replication import one_protocol, relative_gain
 from epidl.simulate import Cohort, Trait
 
 MODEL_NAMES = {"ridge": "Ridge", "ridge_sgd": "Ridge by SGD", "mlp": "MLP"}
@@ -42,6 +42,7 @@ def use_style() -> None:
             "savefig.bbox": "tight",
             "savefig.facecolor": "white",
             "figure.facecolor": "white",
+            "svg.hashsalt": "epidl",  # the same figure is the same file
         }
     )
 
@@ -77,7 +78,7 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
 
 def figure_1b(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     """Draw the MLP's Pearson's r against the scaling, a panel a sample size; arguments as in `figure_1a`."""
-    ours = table[table["model"] == "mlp"].rename(columns={"pearson_r": "value"})
+    ours = one_protocol(table)[table["model"] == "mlp"].rename(columns={"pearson_r": "value"})
     theirs = published[published["model"] == "mlp"].rename(columns={"r_mid": "value"})
     figure, axes = _sample_size_panels(ours, theirs, x="scaling", center=np.mean)
     for ax in axes:
@@ -107,6 +108,7 @@ def accuracy_by_trait(table: pd.DataFrame) -> Figure:
 
 def accuracy_by_scaling(table: pd.DataFrame) -> Figure:
     """Draw the mean Pearson's r of every model against the scaling, a column a trait, a row a sample size."""
+    table = one_protocol(table)
     ratios, sizes = sorted(table["rel_aa"].unique()), sorted(table["n_samples"].unique())
     models = [model for model in MODEL_NAMES if model in set(table["model"])]
     figure, axes = plt.subplots(

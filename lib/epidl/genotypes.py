@@ -54,6 +54,11 @@ class Haplotypes:
         """The number of individuals."""
         return len(self.packed)
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes in memory."""
+        return self.packed.nbytes
+
     @classmethod
     def from_alleles(cls, alleles: ArrayLike) -> "Haplotypes":
         """Pack an (n_samples, n_markers) matrix of alleles 0 and 1.

@@ -5,6 +5,7 @@ to Snakemake, and names the cells that failed. Finished cells are not repeated.
 """
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -15,20 +16,22 @@ import psutil
 
 from epidl.params import CELL_TYPES, Cell, ParameterError, load_grids
 
+MARKER = "EPIDL_GRID"  # in the environment of Snakemake and its jobs: the project that they work for
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 done, 1 some cells failed, 2 nothing was run."""
+    """Run the command and return its exit status: 0 done, 1 not finished, 2 nothing was run."""
     parser = argparse.ArgumentParser(prog="python -m epidl.grid", description=__doc__.splitlines()[0])
     parser.add_argument("profile", choices=["smoke", "quick", "standard", "full"])
-    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="jobs at a time (all cores)")
+    parser.add_argument("--cores", type=int, default=_usable_cores(), help="jobs at a time (all cores)")
     options, snakemake_arguments = parser.parse_known_args(arguments)
     root = Path.cwd()
     try:
         cells = planned_cells(root, options.profile)
         (root / "runs").mkdir(exist_ok=True)
         with filelock.FileLock(root / "runs" / ".lock", timeout=0):
-            clear_leftovers(root)
-            return run(options.profile, options.cores, snakemake_arguments, cells)
+            clear_leftovers(root, list(cells))
+            return run(root, options.profile, options.cores, snakemake_arguments, list(cells))
     except ParameterError as error:
         print(error, file=sys.stderr)
     except filelock.Timeout:
@@ -46,42 +49,50 @@ def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
     }
 
 
-def clear_leftovers(root: Path) -> None:
-    """Stop processes that a killed run left at work in `root`, and take away Snakemake's lock."""
-    ours = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
-    leftovers = [
-        process for process in psutil.process_iter() if process.pid not in ours and _is_grid_work(process, root)
-    ]
+def clear_leftovers(root: Path, folders: list[Path]) -> None:
+    """Stop processes that a killed run left at work for `root`, and take away its lock and unfinished notebooks."""
+    leftovers = [process for process in psutil.process_iter() if _works_for(process, root)]
     for process in leftovers:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     psutil.wait_procs(leftovers, timeout=10)
+    for folder in folders:
+        (folder / "unfinished.ipynb").unlink(missing_ok=True)
     if any((root / ".snakemake" / "locks").glob("*")):
         subprocess.run([*_snakemake(), "--unlock"], check=True, capture_output=True)
 
 
-def run(profile: str, cores: int, snakemake_arguments: list[str], cells: dict[Path, Cell]) -> int:
-    """Run Snakemake; name the cells without a result where it fails."""
+def run(root: Path, profile: str, cores: int, snakemake_arguments: list[str], folders: list[Path]) -> int:
+    """Run Snakemake; where it does not finish, name the cells that failed. An interrupt stops it in good order."""
     command = [*_snakemake(), *snakemake_arguments, "--cores", str(cores), "--config", f"profile={profile}"]
     # the jobs find papermill and python of this environment
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    status = subprocess.run(command, env=os.environ | {"PATH": path}).returncode
+    process = subprocess.Popen(command, env=os.environ | {"PATH": path, MARKER: str(root)})
+    while True:
+        try:
+            status = process.wait()
+            break
+        except KeyboardInterrupt:  # the terminal sent it to Snakemake too, which stops its jobs
+            print("Stopping.", file=sys.stderr)
     if status:
-        failed = [folder for folder in cells if (folder / "unfinished.ipynb").exists()]
-        for folder in failed:
-            print(f"Failed: {folder.name}; its notebook so far: {folder / 'unfinished.ipynb'}", file=sys.stderr)
+        for folder in folders:
+            if (folder / "unfinished.ipynb").exists():
+                print(f"Failed: {folder.name}; its notebook so far: {folder / 'unfinished.ipynb'}", file=sys.stderr)
         print("Run the same command again to continue: finished cells are kept.", file=sys.stderr)
-    return min(status, 1)
+    return 1 if status else 0
 
 
 def _snakemake() -> list[str]:
     return [sys.executable, "-m", "snakemake"]
 
 
-def _is_grid_work(process: psutil.Process, root: Path) -> bool:
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _works_for(process: psutil.Process, root: Path) -> bool:
     try:
-        words = process.cmdline()
-        at_work = any("papermill" in word or word == "snakemake" for word in words[:4])
-        return at_work and Path(process.cwd()) == root
+        return process.pid != os.getpid() and process.environ().get(MARKER) == str(root)
     except psutil.Error:
         return False
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from epidl.replication import one_protocol
+
 
 def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
     """Return words about a run: profile, width, cells, device, hours of computing, commit.
@@ -29,12 +31,12 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
 
 
 def headline(table: pd.DataFrame) -> dict[str, str]:
-    """Return the numbers of the book's first page, from the smallest cohorts of a table under the published protocol.
+    """Return the numbers of the book's first page, from the smallest cohorts of a table of one protocol.
 
     Mean r of MLP and ridge for the most epistatic trait at the lowest and the highest scaling, and the largest
     difference between their mean r, over the scalings, for the additive trait.
     """
-    table = table[(table["n_samples"] == table["n_samples"].min()) & (table["protocol"] == "published")]
+    table = _smallest_cohorts(table)
     r = table.pivot_table(index="scaling", columns=["rel_aa", "model"], values="pearson_r")
     epistatic, additive = r[table["rel_aa"].max()], r[0.0]
     first, last = epistatic.iloc[0], epistatic.iloc[-1]
@@ -43,6 +45,8 @@ def headline(table: pd.DataFrame) -> dict[str, str]:
         "ridge_low": f"{first['ridge']:.2f}",
         "mlp_high": f"{last['mlp']:.2f}",
         "ridge_high": f"{last['ridge']:.2f}",
+        "scaling_low": f"{r.index[0]:g}",
+        "scaling_high": f"{r.index[-1]:g}",
         "additive_difference": f"{(additive['mlp'] - additive['ridge']).abs().max():.3f}",
         "n_samples": f"{table['n_samples'].iloc[0]:,}",
     }
@@ -51,9 +55,10 @@ def headline(table: pd.DataFrame) -> dict[str, str]:
 def baseline_gap(table: pd.DataFrame) -> dict[str, str]:
     """Return by how much models differ in r, averaged over traits and replicates, at the lowest and highest scaling.
 
+    Of the smallest cohorts of a table of one protocol.
     low, high: exact ridge less ridge by SGD; mlp_sgd, mlp_exact: the MLP less either, at the highest scaling.
     """
-    r = table.pivot_table(index="scaling", columns="model", values="pearson_r")
+    r = _smallest_cohorts(table).pivot_table(index="scaling", columns="model", values="pearson_r")
     first, last = r.iloc[0], r.iloc[-1]
     return {
         "scaling_low": f"{r.index[0]:g}",
@@ -90,6 +95,10 @@ def agreement(comparison: pd.DataFrame) -> dict[str, str]:
         "compared": str(len(comparison)),
         "mean_difference": f"{comparison['difference'].mean():+.3f}",
     }
+
+
+def _smallest_cohorts(table: pd.DataFrame) -> pd.DataFrame:
+    return one_protocol(table)[table["n_samples"] == table["n_samples"].min()]
 
 
 def _with_error(values: pd.Series, errors: pd.Series) -> list[str]:

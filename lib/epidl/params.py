@@ -12,12 +12,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from epidl.splits import BATCH_SIZE, split_samples
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
-PositiveInt = Annotated[int, Field(ge=1)]
+LIST_PARAMETERS = {"rel_aa", "models", "protocols"}  # a list of these is one value in a grid, not an axis
+PositiveInt = Annotated[int, Field(ge=1, strict=True)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _all_different(values: tuple) -> tuple:
+    if len(set(values)) < len(values):
+        raise ValueError("must name each at most once")
+    return values
 
 
 class ParameterError(ValueError):
@@ -31,17 +40,23 @@ class Cell(BaseModel):
 
     experiment: str
     profile: str = Field(default="notebook", description="the profile that the cell belongs to")
-    n_samples: int = Field(ge=20, description="individuals in the cohort")
+    n_samples: int = Field(ge=20, strict=True, description="individuals in the cohort")
     n_replicates: PositiveInt = Field(description="cohorts simulated and fitted, each from its own seed")
     rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
     broad_sense_heritability: float = Field(gt=0, le=1, description="H2 = V_G / V_P of every trait")
-    models: tuple[Literal["ridge", "ridge_sgd", "mlp"], ...] = Field(min_length=1, description="models to fit")
-    protocols: tuple[Literal["published", "held_out"], ...] = Field(min_length=1, description="how fits are validated")
+    models: Annotated[tuple[Literal["ridge", "ridge_sgd", "mlp"], ...], AfterValidator(_all_different)] = Field(
+        min_length=1, description="models to fit"
+    )
+    protocols: Annotated[tuple[Literal["published", "held_out"], ...], AfterValidator(_all_different)] = Field(
+        min_length=1, description="how fits are validated"
+    )
     hidden_width: PositiveInt = Field(description="units in each of the MLP's two hidden layers")
     mlp_learning_rate: Positive = Field(default=0.01, description="AdamW's initial rate")
     mlp_max_epochs: PositiveInt = Field(default=100, description="most epochs of an MLP fit")
-    drop_ragged_batch: bool = Field(default=False, description="leave out the last, smaller batch of an epoch")
-    seed: int = Field(ge=0, description="the root of all random draws")
+    drop_ragged_batch: bool = Field(
+        default=False, strict=True, description="leave out the last, smaller batch of an epoch"
+    )
+    seed: int = Field(ge=0, strict=True, description="the root of all random draws")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where networks are trained")
     n_threads: PositiveInt = Field(default=1, description="CPU threads; another number rounds differently")
 
@@ -49,6 +64,24 @@ class Cell(BaseModel):
     def name(self) -> str:
         """A readable, stable name: the cell's place in its grid."""
         raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _trainable(self) -> "Cell":
+        """Refuse batches that batch norm or the plan could not train on, before anything is computed."""
+        for protocol in self.protocols if "mlp" in self.models else ():
+            n_train = len(split_samples(self.n_samples, protocol).train)
+            if self.drop_ragged_batch and n_train < BATCH_SIZE:
+                raise ValueError(
+                    f"drop_ragged_batch must be False for n_samples {self.n_samples} under {protocol}: {n_train} "
+                    f"training samples fill no batch of {BATCH_SIZE}"
+                )
+            if not self.drop_ragged_batch and n_train % BATCH_SIZE == 1:
+                raise ValueError(
+                    f"n_samples must not leave a last batch of one sample for batch norm, as {self.n_samples} does "
+                    f"under {protocol} ({n_train} training samples in batches of {BATCH_SIZE}); add or remove a few "
+                    "samples, or set drop_ragged_batch"
+                )
+        return self
 
 
 class ScalingCell(Cell):
@@ -83,7 +116,8 @@ def qtl_for_scaling(scaling: float, n_samples: int) -> int:
 class Profile(BaseModel):
     """One profile of a parameter file: what it is for, what it changes in `base`, and its grids.
 
-    In a grid, each value that is a list is an axis, and the cells are the product of the axes.
+    In a grid, each value that is a list is an axis, and the cells are the product of the axes; parameters that are
+    lists themselves (rel_aa, models, protocols) are no axes.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -95,7 +129,10 @@ class Profile(BaseModel):
     def points(self) -> Iterator[dict[str, Any]]:
         """Yield the parameters of each grid point."""
         for grid in self.grids:
-            axes = [value if isinstance(value, list) else [value] for value in grid.values()]
+            axes = [
+                value if isinstance(value, list) and name not in LIST_PARAMETERS else [value]
+                for name, value in grid.items()
+            ]
             for values in itertools.product(*axes):
                 yield dict(zip(grid, values, strict=True))
 
@@ -161,7 +198,9 @@ def _validated(model: type[BaseModel], values: Mapping[str, Any], place: str) ->
 
 
 def _explain(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
-    name = ".".join(map(str, problem["loc"])) or "file"
+    name = ".".join(map(str, problem["loc"]))
+    if not name:  # a rule about several parameters, which names them itself
+        return problem["msg"]
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(name, model.model_fields, n=1)
         return f"{name} is not a parameter" + (f"; did you mean {close[0]}?" if close else "")

@@ -4,6 +4,7 @@ Writes book/data/<experiment>.csv with its provenance, and the README's figure; 
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -11,37 +12,55 @@ import pandas as pd
 
 from epidl import figures, results
 from epidl.grid import planned_cells
-from epidl.params import CELL_TYPES
+from epidl.params import CELL_TYPES, Cell
 
 DATA = Path("book/data")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 1 where no cell of an experiment is finished."""
+    """Run the command and return its exit status: 0, or 1 where a cell cannot be published or none is finished."""
     parser = argparse.ArgumentParser(prog="python -m epidl.publish", description=__doc__.splitlines()[0])
     parser.add_argument("profile", choices=["standard", "full"])
     profile = parser.parse_args(arguments).profile
-    for experiment in CELL_TYPES:
-        folders = [
-            folder for folder, cell in planned_cells(Path.cwd(), profile).items() if cell.experiment == experiment
-        ]
-        finished = [folder for folder in folders if (folder / results.TABLE).exists()]
-        missing = [folder.name for folder in folders if folder not in finished]
-        if not finished:
-            print(f"{experiment}: no finished cell in runs/{profile}", file=sys.stderr)
-            return 1
-        results.collect(finished, DATA / f"{experiment}.csv", DATA / f"{experiment}.provenance.json")
-        print(f"{experiment}: {len(finished)} cells published; not computed: {', '.join(missing) or 'none'}")
+    cells = planned_cells(Path.cwd(), profile)
+    try:
+        for experiment in CELL_TYPES:
+            publish(experiment, {folder: cell for folder, cell in cells.items() if cell.experiment == experiment})
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
     draw_readme_figure()
     return 0
+
+
+def publish(experiment: str, cells: dict[Path, Cell]) -> None:
+    """Collect the finished ones of an experiment's cells in the book's data.
+
+    Raises ValueError where none is finished, and where one should not be published (see `check_provenance`).
+    """
+    finished = [folder for folder in cells if (folder / results.TABLE).exists()]
+    for folder in finished:
+        check_provenance(folder, cells[folder])
+    results.collect(finished, DATA / f"{experiment}.csv", DATA / f"{experiment}.provenance.json")
+    missing = [folder.name for folder in cells if folder not in finished]
+    print(f"{experiment}: {len(finished)} cells published; not computed: {', '.join(missing) or 'none'}")
+
+
+def check_provenance(folder: Path, cell: Cell) -> None:
+    """Raise ValueError where a finished cell was computed with other parameters, or by code that was not committed."""
+    record = json.loads((folder / results.PROVENANCE).read_text())
+    if record["parameters"] != cell.model_dump(mode="json"):
+        raise ValueError(f"{folder} must have been computed with the parameters of its profile; run the grid again")
+    if record["commit"] == "unknown" or record["commit"].endswith("-dirty"):
+        raise ValueError(f"{folder} must have been computed by committed code, got commit {record['commit']}")
 
 
 def draw_readme_figure() -> None:
     """Draw figure 1B from the published table beside the publication's digitised values."""
     figures.use_style()
-    table = results.read_table(DATA / "scaling.csv")
+    table = results.read_table(DATA / "scaling.csv").query("protocol == 'published'")
     figure = figures.figure_1b(table, pd.read_csv(DATA / "figure_1_digitised.csv"))
-    figures.save(figure, Path("book/static/figure_1b"))
+    figure.savefig("book/static/figure_1b.png", dpi=160)
 
 
 if __name__ == "__main__":

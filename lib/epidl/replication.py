@@ -10,13 +10,21 @@ DIGITISING_ERROR = 0.02
 PUBLISHED_NAME = {"mlp": "mlp", "ridge_sgd": "linear_sgd"}
 
 
+def one_protocol(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table; raise ValueError where it mixes protocols, whose means would say nothing."""
+    protocols = table["protocol"].unique()
+    if len(protocols) != 1:
+        raise ValueError(f"table must hold one protocol, got {', '.join(map(str, protocols)) or 'none'}")
+    return table
+
+
 def relative_gain(table: pd.DataFrame, model: str, baseline: str) -> pd.DataFrame:
     """Return (r_model - r_baseline) / r_baseline of every cohort and trait, as the column relative_gain.
 
-    table: results of one protocol, which hold both models.
+    table: results of one protocol, which hold both models. Raises ValueError where it mixes protocols.
     """
     keys = ["n_samples", "scaling", "n_qtl", "rel_aa", "replicate", "trait"]
-    r = table.pivot_table(index=keys, columns="model", values="pearson_r", dropna=False)
+    r = one_protocol(table).pivot_table(index=keys, columns="model", values="pearson_r", dropna=False)
     gain = (r[model] - r[baseline]) / r[baseline]
     return gain.dropna().rename("relative_gain").reset_index()
 
@@ -26,9 +34,10 @@ def compare_with_figure_1(table: pd.DataFrame, published: pd.DataFrame, model: s
 
     Columns: r and its standard error, r_published and its standard error (from the range of the digitised replicates),
     difference, and the bound that it should keep: two combined standard errors plus the error of digitising, 0.02.
-    Only rows that both hold.
+    Only rows that both hold. Raises ValueError where the table mixes protocols.
     """
     keys = ["n_samples", "scaling", "rel_aa"]
+    table = one_protocol(table)
     ours = table[table["model"] == model].groupby(keys)["pearson_r"].agg(["mean", "sem", "count"])
     theirs = published[published["model"] == PUBLISHED_NAME[model]].set_index(keys)
     both = ours.join(theirs[["r_low", "r_mid", "r_high"]], how="inner").reset_index()

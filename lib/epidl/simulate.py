@@ -88,6 +88,7 @@ def simulate(
     checks.integer("n_qtl", n_qtl, minimum=2, maximum=n_markers, why="n_markers")
     rel_aa = _rel_aa(rel_aa)
     h2 = checks.real("broad_sense_heritability", broad_sense_heritability, above=0, maximum=1)
+    shared_pairs = checks.boolean("shared_pairs", shared_pairs)
     correlation = checks.correlation_matrix("pleiotropy", pleiotropy, len(rel_aa))
     if not shared_pairs and not np.array_equal(correlation, np.eye(len(rel_aa))):
         raise ValueError("pleiotropy must be 0 where shared_pairs is False: traits drawn separately are independent")

@@ -18,46 +18,11 @@ from tqdm import tqdm
 from epidl import checks
 from epidl.genotypes import DeviceGenotypes, Genotypes
 from epidl.networks import has_batch_norm
+from epidl.splits import BATCH_SIZE, Split
 
-Protocol = Literal["published", "held_out"]
 Status = Literal["converged", "max_epochs", "diverged"]
 
-TRAIN_SHARE = 0.85
 EVALUATION_ROWS = 4096  # samples a chunk where no gradient is kept
-
-
-@dataclass(frozen=True)
-class Split:
-    """Row numbers of the samples that train, that steer early stopping (validation) and that are scored (test).
-
-    redraw_validation: put the validation samples into other batches each epoch. The validation loss is the unweighted
-    mean of the batches' losses, so the samples of a small last batch weigh more; redrawn, they are others each epoch.
-    """
-
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    test: NDArray[np.int64]
-    redraw_validation: bool = False
-
-
-def split_samples(n_samples: int, protocol: Protocol) -> Split:
-    """Return the fixed split: the last 15 % of samples are the test split under both protocols.
-
-    published: the test split is the validation split too, and its batches are redrawn each epoch, as in the authors'
-    code. held_out: the last 15 % of the
-    training part are the validation split, and the test split is touched once.
-
-    Raises ValueError for an unknown protocol, and for fewer than 10 samples.
-    """
-    n_samples = checks.integer("n_samples", n_samples, minimum=10)
-    rows = np.arange(n_samples)
-    n_train = round(TRAIN_SHARE * n_samples)
-    if protocol == "published":
-        return Split(rows[:n_train], rows[n_train:], rows[n_train:], redraw_validation=True)
-    if protocol == "held_out":
-        n_fit = round(TRAIN_SHARE * n_train)
-        return Split(rows[:n_fit], rows[n_fit:n_train], rows[n_train:])
-    raise ValueError(f"protocol must be 'published' or 'held_out', got {protocol!r}")
 
 
 @dataclass(frozen=True)
@@ -78,7 +43,7 @@ class TrainingPlan:
     weight_decay: float = 0.0
     l2_penalty: float = 0.0
     l1_penalty: float = 0.0
-    batch_size: int = 128
+    batch_size: int = BATCH_SIZE
     schedule_factor: float = 0.5
     schedule_patience: int = 3
     drop_ragged_batch: bool = False

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from epidl import networks, ridge, seeds, training
 from epidl.simulate import Cohort, variance_components
+from epidl.splits import Protocol, Split, random_split, split_samples
 
 if TYPE_CHECKING:  # the compute path works without pydantic
     from epidl.params import Cell
@@ -28,15 +29,15 @@ class Run:
 
     cell: "Cell"
     cohort: Cohort
-    protocol: training.Protocol
+    protocol: Protocol
     seed: int
     device: str
     progress: bool
 
     @property
-    def split(self) -> training.Split:
+    def split(self) -> Split:
         """The fixed split of the protocol."""
-        return training.split_samples(self.cohort.genotypes.n_samples, self.protocol)
+        return split_samples(self.cohort.genotypes.n_samples, self.protocol)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def fit_ridge(run: Run) -> Score:
     cohort = run.cohort
     if run.protocol == "published":
         rng = seeds.generator(run.seed, "ridge_splits")
-        splits = [_random_split(cohort.genotypes.n_samples, rng) for _ in range(N_RIDGE_SPLITS)]
+        splits = [random_split(cohort.genotypes.n_samples, rng) for _ in range(N_RIDGE_SPLITS)]
     else:  # leave-one-out needs no validation split: it trains too
         splits = [(np.concatenate([run.split.train, run.split.validation]), run.split.test)]
     fits = [ridge.fit_ridge(cohort.genotypes, cohort.phenotypes, train) for train, _ in splits]
@@ -201,12 +202,6 @@ def _train_and_score(model: torch.nn.Module, run: Run, plan: training.TrainingPl
 
 def _generator(run: Run, purpose: str) -> torch.Generator:
     return seeds.torch_generator(run.seed, run.protocol, purpose)
-
-
-def _random_split(n_samples: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    order = rng.permutation(n_samples)
-    n_train = int(training.TRAIN_SHARE * n_samples)
-    return np.sort(order[:n_train]), np.sort(order[n_train:])
 
 
 def _effect_r(cohort: Cohort, effects: NDArray[np.float64]) -> NDArray[np.float64]:

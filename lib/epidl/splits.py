@@ -1,0 +1,55 @@
+"""Splits: which samples train, which steer early stopping, which are scored."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from epidl import checks
+
+Protocol = Literal["published", "held_out"]
+
+TRAIN_SHARE = 0.85
+BATCH_SIZE = 128  # samples a step of every network
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of the samples that train, that steer early stopping (validation) and that are scored (test).
+
+    redraw_validation: put the validation samples into other batches each epoch. The validation loss is the unweighted
+    mean of the batches' losses, so the samples of a small last batch weigh more; redrawn, they are others each epoch.
+    """
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+    redraw_validation: bool = False
+
+
+def split_samples(n_samples: int, protocol: Protocol) -> Split:
+    """Return the fixed split: the last 15 % of samples are the test split under both protocols.
+
+    published: the test split is the validation split too, and its batches are redrawn each epoch, as in the authors'
+    code. held_out: the last 15 % of the
+    training part are the validation split, and the test split is touched once.
+
+    Raises ValueError for an unknown protocol, and for fewer than 10 samples.
+    """
+    n_samples = checks.integer("n_samples", n_samples, minimum=10)
+    rows = np.arange(n_samples)
+    n_train = round(TRAIN_SHARE * n_samples)
+    if protocol == "published":
+        return Split(rows[:n_train], rows[n_train:], rows[n_train:], redraw_validation=True)
+    if protocol == "held_out":
+        n_fit = round(TRAIN_SHARE * n_train)
+        return Split(rows[:n_fit], rows[n_fit:n_train], rows[n_train:])
+    raise ValueError(f"protocol must be 'published' or 'held_out', got {protocol!r}")
+
+
+def random_split(n_samples: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the row numbers of a random 85 % of samples and of the rest."""
+    order = rng.permutation(n_samples)
+    n_train = int(TRAIN_SHARE * n_samples)
+    return np.sort(order[:n_train]), np.sort(order[n_train:])
