@@ -84,11 +84,11 @@ def test_cell_names_are_readable_and_distinct():
         ({"models": ["mlp", "mlp"]}, "models: .*must name each at most once"),
         (
             {"models": ["mlp"], "n_samples": 152},
-            "n_samples must not leave a last batch of one sample .* as 152 does under pub",
+            "n_samples must not leave a last batch of one sample for batch norm, as 129 training",
         ),
         (
             {"models": ["mlp"], "n_samples": 100, "drop_ragged_batch": True},
-            "drop_ragged_batch must be False for n_samples 100",
+            "drop_ragged_batch must be False with 85 training",
         ),
         ({"n_samples": "many"}, "n_samples: Input should be a valid integer.*got 'many'"),
         ({"scaling": 0}, "scaling: Input should be greater than 0, got 0"),

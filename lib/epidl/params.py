@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from epidl.splits import BATCH_SIZE, split_samples
+from epidl.splits import BATCH_SIZE, check_batches, split_samples
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
 LIST_PARAMETERS = {"rel_aa", "models", "protocols"}  # a list of these is one value in a grid, not an axis
@@ -69,18 +69,12 @@ class Cell(BaseModel):
     def _trainable(self) -> "Cell":
         """Refuse batches that batch norm or the plan could not train on, before anything is computed."""
         for protocol in self.protocols if "mlp" in self.models else ():
-            n_train = len(split_samples(self.n_samples, protocol).train)
-            if self.drop_ragged_batch and n_train < BATCH_SIZE:
-                raise ValueError(
-                    f"drop_ragged_batch must be False for n_samples {self.n_samples} under {protocol}: {n_train} "
-                    f"training samples fill no batch of {BATCH_SIZE}"
-                )
-            if not self.drop_ragged_batch and n_train % BATCH_SIZE == 1:
-                raise ValueError(
-                    f"n_samples must not leave a last batch of one sample for batch norm, as {self.n_samples} does "
-                    f"under {protocol} ({n_train} training samples in batches of {BATCH_SIZE}); add or remove a few "
-                    "samples, or set drop_ragged_batch"
-                )
+            check_batches(
+                len(split_samples(self.n_samples, protocol).train),
+                batch_size=BATCH_SIZE,
+                drop_ragged_batch=self.drop_ragged_batch,
+                batch_norm=True,
+            )
         return self
 
 

@@ -53,3 +53,18 @@ def random_split(n_samples: int, rng: np.random.Generator) -> tuple[NDArray[np.i
     order = rng.permutation(n_samples)
     n_train = int(TRAIN_SHARE * n_samples)
     return np.sort(order[:n_train]), np.sort(order[n_train:])
+
+
+def check_batches(n_train: int, *, batch_size: int, drop_ragged_batch: bool, batch_norm: bool) -> None:
+    """Raise ValueError where training samples make no batch, or a last one that batch norm cannot train on."""
+    if n_train < 1:
+        raise ValueError("split.train must hold at least one sample, got none")
+    if drop_ragged_batch and n_train < batch_size:
+        raise ValueError(
+            f"drop_ragged_batch must be False with {n_train} training samples: they fill no batch of {batch_size}"
+        )
+    if batch_norm and not drop_ragged_batch and n_train % batch_size == 1:
+        raise ValueError(
+            f"n_samples must not leave a last batch of one sample for batch norm, as {n_train} training samples in "
+            f"batches of {batch_size} do; change n_samples by a few, or set drop_ragged_batch"
+        )

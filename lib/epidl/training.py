@@ -18,7 +18,7 @@ from tqdm import tqdm
 from epidl import checks
 from epidl.genotypes import DeviceGenotypes, Genotypes
 from epidl.networks import has_batch_norm
-from epidl.splits import BATCH_SIZE, Split
+from epidl.splits import BATCH_SIZE, Split, check_batches
 
 Status = Literal["converged", "max_epochs", "diverged"]
 
@@ -108,7 +108,12 @@ def train(
     a batch of one sample.
     """
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
-    _check_last_batch(model, len(split.train), plan)
+    check_batches(
+        len(split.train),
+        batch_size=plan.batch_size,
+        drop_ragged_batch=plan.drop_ragged_batch,
+        batch_norm=has_batch_norm(model),
+    )
     started = time.perf_counter()
     data = _DeviceData(genotypes.on(device), torch.as_tensor(phenotypes, dtype=torch.float32, device=device))
     train_rows, validation_rows = torch.from_numpy(split.train), torch.from_numpy(split.validation)
@@ -207,17 +212,3 @@ def _validation_loss(model: nn.Module, data: _DeviceData, rows: Tensor, batch_si
 def _optimizer(model: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
     kind = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[plan.optimizer]
     return kind(model.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
-
-
-def _check_last_batch(model: nn.Module, n_train: int, plan: TrainingPlan) -> None:
-    if not n_train:
-        raise ValueError("split.train must hold at least one sample, got none")
-    if plan.drop_ragged_batch and n_train < plan.batch_size:
-        raise ValueError(
-            f"drop_ragged_batch must be False with {n_train} training samples: they fill no batch of {plan.batch_size}"
-        )
-    if has_batch_norm(model) and not plan.drop_ragged_batch and n_train % plan.batch_size == 1:
-        raise ValueError(
-            f"batch_size must not leave a last batch of one sample for batch norm, got {plan.batch_size} with "
-            f"{n_train} training samples; change n_samples or batch_size, or set drop_ragged_batch"
-        )
