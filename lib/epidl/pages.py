@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from epidl.replication import one_protocol
 
@@ -70,22 +69,16 @@ def baseline_gap(table: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def comparison_table(comparison: pd.DataFrame) -> Styler:
-    """Return the table that readers see of `replication.compare_with_figure_1`."""
-    shown = pd.DataFrame(
-        {
-            "samples": comparison["n_samples"],
-            "scaling": comparison["scaling"],
-            "relAA": comparison["rel_aa"],
-            "replicates": comparison["replicates"],
-            "r (SE)": _with_error(comparison["r"], comparison["standard_error"]),
-            "published r (SE)": _with_error(comparison["r_published"], comparison["standard_error_published"]),
-            "difference": comparison["difference"].map("{:+.3f}".format),
-            "bound": comparison["bound"].map("{:.3f}".format),
-            "within": comparison["agrees"].map({True: "yes", False: "no"}),
-        }
-    )
-    return shown.style.hide(axis="index").format("{:g}", subset=["scaling", "relAA"])
+def comparison_table(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Return the differences of `replication.compare_with_figure_1`, a row a scaling, a column a trait.
+
+    A star marks a difference beyond its bound; a dash a value that could not be read off the publication's figure.
+    """
+    star = comparison["agrees"].map({True: "", False: " *"})
+    shown = comparison.assign(shown=comparison["difference"].map("{:+.3f}".format) + star)
+    table = shown.pivot_table(index=["n_samples", "scaling"], columns="rel_aa", values="shown", aggfunc="first")
+    table.columns = [f"relAA {ratio:g}" for ratio in table.columns]
+    return table.fillna("–")
 
 
 def agreement(comparison: pd.DataFrame) -> dict[str, str]:
@@ -99,10 +92,6 @@ def agreement(comparison: pd.DataFrame) -> dict[str, str]:
 
 def _smallest_cohorts(table: pd.DataFrame) -> pd.DataFrame:
     return one_protocol(table)[table["n_samples"] == table["n_samples"].min()]
-
-
-def _with_error(values: pd.Series, errors: pd.Series) -> list[str]:
-    return [f"{value:.3f} ({error:.3f})" for value, error in zip(values, errors, strict=True)]
 
 
 def _join(values: pd.Series) -> str:
