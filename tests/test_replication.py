@@ -32,6 +32,7 @@ def table() -> pd.DataFrame:
             "replicate": replicate,
             "model": model,
             "hidden_width": 512 if model == "mlp" else 0,
+            "va_over_vg": 1 / (1 + 2 * rel_aa),
             "pearson_r": r[2 * k + replicate - 1] + (0.05 if rel_aa == 0 else 0),
         }
         for model, r in R.items()
@@ -101,7 +102,8 @@ def test_numbers_in_the_text(table):
         "ridge_high": "0.30",
         "scaling_low": "0.1",
         "scaling_high": "20",
-        "additive_difference": "0.250",
+        "additive_best": "0.250",
+        "additive_worst": "0.050",
         "n_samples": "1,000",
     }
     gap = pages.baseline_gap(table)
@@ -119,7 +121,7 @@ def test_words_about_a_run(table, tmp_path):
         "width": "512",
         "cells": "2 scalings with 2 replicates at 1,000 samples",
         "device": "a chip",
-        "hours": "1.0 h",
+        "time": "60 minutes",
         "commit": "abc",
     }
 

@@ -27,7 +27,7 @@ MODEL_COLORS = {"ridge": str(apc.mud), "ridge_sgd": str(apc.aegean), "mlp": str(
 MODEL_MARKERS = {"ridge": "s", "ridge_sgd": "o", "mlp": "D"}
 TRAIT_COLORS = [str(color) for color in (apc.dusk, apc.aegean, apc.seaweed, apc.mustard, apc.cinnabar)]
 TRAIT_MARKERS = "osD^v"
-SCALING_LABEL = "Scaling (QTL pairs / samples)"
+SCALING_LABEL = "Scaling (possible pairs per individual)"
 PUBLICATION = {"markerfacecolor": "none", "markeredgewidth": 1.1, "markersize": 6, "linestyle": ":", "linewidth": 1.2}
 PARITY = {"color": str(apc.slate), "linewidth": 0.8, "linestyle": (0, (5, 3)), "zorder": 0}
 
@@ -69,9 +69,15 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     theirs = ((theirs["mlp"] - theirs["linear_sgd"]) / theirs["linear_sgd"]).rename("value").reset_index()
     ours = gain.rename(columns={"relative_gain": "value"})
     figure, axes = _sample_size_panels(ours, theirs, x="n_qtl", center=np.median)
-    for ax in axes:
+    highest = 1.6 * max(
+        np.max(line.get_ydata()) for ax in axes for line in ax.get_lines() if line.get_linestyle() != "None"
+    )
+    for ax, (_, part) in zip(axes, ours.groupby("n_samples"), strict=True):
         ax.axhline(0, **PARITY)
-        ax.set(xlabel="QTL")
+        ax.set(xlabel="QTL", ylim=(-1, highest))
+        beyond = int((~part["value"].between(-1, highest)).sum())
+        if beyond:  # where ridge's r is next to nothing, a replicate's gain is huge, of either sign
+            ax.text(0.98, 0.95, f"{beyond} replicates beyond", transform=ax.transAxes, ha="right", fontsize="small")
     axes[0].set_ylabel("Relative gain of the MLP\n(r MLP - r ridge) / r ridge")
     return figure
 
@@ -83,7 +89,7 @@ def figure_1b(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     figure, axes = _sample_size_panels(ours, theirs, x="scaling", center=np.mean)
     for ax in axes:
         ax.axvline(1, **PARITY)
-        ax.set(xlabel=SCALING_LABEL, ylim=(0, 1.03))
+        ax.set(xlabel=SCALING_LABEL, ylim=(min(0, ours["value"].min()), 1.03))
     axes[0].set_ylabel("Pearson's r of the MLP")
     return figure
 
@@ -99,7 +105,9 @@ def accuracy_by_trait(table: pd.DataFrame) -> Figure:
             part = _select(table, protocol=protocol, model=model)
             x = part["rel_aa"].map(ratios.index) + 0.22 * (k - (len(models) - 1) / 2)
             ax.plot(x, part["pearson_r"], MODEL_MARKERS[model], color=MODEL_COLORS[model], alpha=0.75, markersize=4.5)
-        ax.set(title=f"Protocol: {protocol}", xlabel="relAA of the trait")
+            mean = part["pearson_r"].groupby(x).mean()
+            ax.hlines(mean, mean.index - 0.1, mean.index + 0.1, color=MODEL_COLORS[model], linewidth=1.5)
+        ax.set(title=f"Protocol: {protocol}", xlabel="relAA of the trait", ylim=(min(0, part["pearson_r"].min()), 1.03))
         ax.set_xticks(range(len(ratios)), [f"{ratio:g}" for ratio in ratios])
     axes[0, 0].set_ylabel("Pearson's r, test samples")
     _legend_below(figure, [_handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models])
@@ -107,7 +115,11 @@ def accuracy_by_trait(table: pd.DataFrame) -> Figure:
 
 
 def accuracy_by_scaling(table: pd.DataFrame) -> Figure:
-    """Draw the mean Pearson's r of every model against the scaling, a column a trait, a row a sample size."""
+    """Draw the mean Pearson's r of every model against the scaling, a column a trait, a row a sample size.
+
+    Beside them the additive ceiling: the square root of V_A / V_G, the largest r that a linear model can reach without
+    noise, as a mean over the cohorts.
+    """
     table = one_protocol(table)
     ratios, sizes = sorted(table["rel_aa"].unique()), sorted(table["n_samples"].unique())
     models = [model for model in MODEL_NAMES if model in set(table["model"])]
@@ -125,13 +137,16 @@ def accuracy_by_scaling(table: pd.DataFrame) -> Figure:
             for model in models:
                 r = part[part["model"] == model].groupby("scaling")["pearson_r"].mean()
                 ax.plot(r.index, r, MODEL_MARKERS[model], linestyle="-", color=MODEL_COLORS[model], markersize=3.5)
-            ax.set(ylim=(0, 1.03))
-            _label_scale(ax, table["scaling"], most=4)
+            ceiling = np.sqrt(part.groupby("scaling")["va_over_vg"].mean())
+            ax.plot(ceiling.index, ceiling, **PARITY)
+            ax.set(ylim=(min(0, table["pearson_r"].min()), 1.03))
+            _label_scale(ax, table["scaling"], most=3)
         row[0].set_ylabel(f"r, {n_samples:,} samples")
     for ax, ratio in zip(axes[0], ratios, strict=True):
         ax.set_title(f"relAA {ratio:g}")
-    figure.supxlabel(SCALING_LABEL, fontsize="medium")
-    _legend_below(figure, [_handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models])
+    axes[-1, len(ratios) // 2].set_xlabel(SCALING_LABEL)
+    handles = [Line2D([], [], color=MODEL_COLORS[m], marker=MODEL_MARKERS[m], label=MODEL_NAMES[m]) for m in models]
+    _legend_below(figure, [*handles, Line2D([], [], **PARITY, label="additive ceiling")])
     return figure
 
 
@@ -148,13 +163,12 @@ def genotype_matrix(cohort: Cohort, n_shown: int = 60) -> Figure:
 
 
 def interaction_matrix(traits: Sequence[Trait], n_markers: int) -> Figure:
-    """Draw each trait's effects as a symmetric matrix: additive ones on the diagonal, pair effects off it."""
+    """Draw each trait's effects as a matrix: additive ones on the diagonal, each pair's effect once, below it."""
     largest = max(np.abs([*trait.additive_effects, *trait.pair_effects]).max() for trait in traits)
-    figure, axes = plt.subplots(1, len(traits), figsize=(2.1 * len(traits) + 1, 2.6), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(traits), figsize=(2.6 * len(traits) + 1, 3.2), sharey=True, squeeze=False)
     for ax, trait in zip(axes[0], traits, strict=True):
         effects = np.diag(trait.additive_by_marker(n_markers))
-        first, second = trait.pairs.T
-        effects[first, second] = effects[second, first] = trait.pair_effects
+        effects[trait.pairs.max(axis=1), trait.pairs.min(axis=1)] = trait.pair_effects
         image = ax.imshow(effects, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="none")
         ax.set(title=f"relAA {trait.rel_aa:g}", xlabel="Marker")
     axes[0, 0].set_ylabel("Marker")
@@ -177,7 +191,7 @@ def variance_ratios(components: pd.DataFrame) -> Figure:
         color=str(apc.aegean),
         label="mean, 5 % to 95 % of cohorts",
     )
-    ax.set(xlabel="relAA", ylabel="V_A / V_G in the sample", ylim=(0, 1.05))
+    ax.set(xlabel="relAA", ylabel="$V_A/V_G$ in the sample", ylim=(0, 1.05))
     ax.legend(frameon=False)
     return figure
 
@@ -210,15 +224,11 @@ def _sample_size_panels(
             ax.plot(reference[x], reference["value"], **style, **PUBLICATION)
         ax.set(title=f"{n_samples:,} samples")
         _label_scale(ax, _select(ours, n_samples=n_samples)[x])
-    handles = [
-        _handle(f"{expected_va_over_vg(ratio):.2g}", TRAIT_COLORS[k % 5], TRAIT_MARKERS[k % 5])
-        for k, ratio in enumerate(ratios)
-    ]
-    handles += [
-        Line2D([], [], color=str(apc.slate), marker="o", label="this code"),
-        Line2D([], [], color=str(apc.slate), marker="o", **PUBLICATION, label="publication"),
-    ]
-    _legend_below(figure, handles, title="Expected V_A / V_G")
+    handles = [_handle(_trait_name(ratio), TRAIT_COLORS[k % 5], TRAIT_MARKERS[k % 5]) for k, ratio in enumerate(ratios)]
+    handles.append(Line2D([], [], color=str(apc.slate), marker="o", label="this code"))
+    if theirs["n_samples"].isin(sizes).any():
+        handles.append(Line2D([], [], color=str(apc.slate), marker="o", **PUBLICATION, label="publication"))
+    _legend_below(figure, handles)
     return figure, axes[0]
 
 
@@ -231,15 +241,19 @@ def _handle(label: str, color: str, marker: str) -> Line2D:
     return Line2D([], [], linestyle="", marker=marker, color=color, label=label)
 
 
-def _legend_below(figure: Figure, handles: list[Line2D], title: str | None = None) -> None:
-    columns = min(len(handles), int(figure.get_figwidth() / 1.3))
-    figure.legend(handles=handles, title=title, loc="outside lower center", ncols=columns, frameon=False)
+def _trait_name(rel_aa: float) -> str:
+    return f"relAA {rel_aa:g} ($V_A/V_G$ {expected_va_over_vg(rel_aa):.2g})"
+
+
+def _legend_below(figure: Figure, handles: list[Line2D]) -> None:
+    columns = min(len(handles), int(figure.get_figwidth() / 2.6))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def _label_scale(ax: Axes, values: pd.Series, most: int = 6) -> None:
-    """Make x logarithmic and label some of the values that were simulated, at most `most`."""
+    """Make x logarithmic and label at most `most` of the values that were simulated, the first and last included."""
     values = np.sort(values.unique())
     ax.set_xscale("log")
-    ax.set_xticks(values[:: -(-len(values) // most)])
+    ax.set_xticks(values[np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int))])
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_locator(NullLocator())

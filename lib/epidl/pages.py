@@ -24,7 +24,7 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
         "width": _join(table.loc[table["model"] == "mlp", "hidden_width"]),
         "cells": " and ".join(cells),
         "device": _join(pd.Series([record["device"] for record in records])),
-        "hours": f"{sum(record['seconds'] for record in records) / 3600:.1f} h",
+        "time": f"{sum(record['seconds'] for record in records) / 60:.0f} minutes",
         "commit": _join(pd.Series([record["commit"] for record in records])),
     }
 
@@ -32,13 +32,14 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
 def headline(table: pd.DataFrame) -> dict[str, str]:
     """Return the numbers of the book's first page, from the smallest cohorts of a table of one protocol.
 
-    Mean r of MLP and ridge for the most epistatic trait at the lowest and the highest scaling, and the largest
-    difference between their mean r, over the scalings, for the additive trait.
+    Mean r of MLP and exact ridge for the most epistatic trait at the lowest and the highest scaling; for the additive
+    trait, by how much the MLP's mean r is above ridge's at best, and below it at worst, over the scalings.
     """
     table = _smallest_cohorts(table)
     r = table.pivot_table(index="scaling", columns=["rel_aa", "model"], values="pearson_r")
     epistatic, additive = r[table["rel_aa"].max()], r[0.0]
     first, last = epistatic.iloc[0], epistatic.iloc[-1]
+    difference = additive["mlp"] - additive["ridge"]
     return {
         "mlp_low": f"{first['mlp']:.2f}",
         "ridge_low": f"{first['ridge']:.2f}",
@@ -46,7 +47,8 @@ def headline(table: pd.DataFrame) -> dict[str, str]:
         "ridge_high": f"{last['ridge']:.2f}",
         "scaling_low": f"{r.index[0]:g}",
         "scaling_high": f"{r.index[-1]:g}",
-        "additive_difference": f"{(additive['mlp'] - additive['ridge']).abs().max():.3f}",
+        "additive_best": f"{max(0, difference.max()):.3f}",
+        "additive_worst": f"{max(0, -difference.min()):.3f}",
         "n_samples": f"{table['n_samples'].iloc[0]:,}",
     }
 
