@@ -69,17 +69,19 @@ def test_a_page_opens_offline_without_an_error(page, name):
 def test_the_figures_are_shown_with_number_caption_and_profile(page):
     visit(page, "book/scaling")
     captions = page.locator("figcaption").all_inner_texts()
-    assert len(captions) == 4
+    assert len(captions) == 5
     for caption in captions:
         assert caption.startswith("Fig.")
         assert "Profile" in caption
         assert "network width" in caption
         assert "replicates at" in caption
     for caption in captions[:3]:
+        assert "Profile standard, the published network width of 4096" in caption
+        assert "replicates at 1,000 samples" in caption
+    for caption in captions[3:]:
         assert "Profile smoke, network width 32" in caption
         assert "3 scalings with 2 replicates at 200 samples" in caption
-    assert "Profile standard" in captions[3]
-    assert page.locator("article img").count() == 4
+    assert page.locator("article img").count() == 5
 
 
 def test_mathematics_is_typeset(page):

@@ -146,6 +146,14 @@ def test_the_data_behind_figure_1(table, digitised):
     assert b.get_xscale() == a.get_xscale() == "log"
 
 
+def test_figures_of_a_sample_size_that_the_publication_lacks(table, digitised):
+    other = table.assign(n_samples=200)
+    for draw in (figures.figure_1a, figures.figure_1b):
+        figure = draw(other, digitised)
+        assert not any(len(line[0]) for line in lines(figure.axes[0]).get(":", []))
+        assert "publication" not in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
 def test_the_published_table_replicates_figure_1(digitised):
     """The issue's bounds: scaling 0.1, 1 and 20 at 1000 samples, ten cohorts each with the published network."""
     table = results.read_table(DATA / "scaling.csv").query("protocol == 'published' and n_samples == 1000")

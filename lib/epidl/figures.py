@@ -69,9 +69,8 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     theirs = ((theirs["mlp"] - theirs["linear_sgd"]) / theirs["linear_sgd"]).rename("value").reset_index()
     ours = gain.rename(columns={"relative_gain": "value"})
     figure, axes = _sample_size_panels(ours, theirs, x="n_qtl", center=np.median)
-    highest = 1.6 * max(
-        np.max(line.get_ydata()) for ax in axes for line in ax.get_lines() if line.get_linestyle() != "None"
-    )
+    drawn = [line.get_ydata() for ax in axes for line in ax.get_lines() if line.get_linestyle() != "None"]
+    highest = 1.6 * np.concatenate(drawn).max()
     for ax, (_, part) in zip(axes, ours.groupby("n_samples"), strict=True):
         ax.axhline(0, **PARITY)
         ax.set(xlabel="QTL", ylim=(-1, highest))

@@ -19,12 +19,13 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
         f"{row.cells} scalings with {row.most} replicate{'s' if row.most > 1 else ''} at {n_samples:,} samples"
         for n_samples, row in replicates.iterrows()
     ]
+    seconds = sum(record["seconds"] for record in records)
     return {
         "profile": _join(table["profile"]),
         "width": _join(table.loc[table["model"] == "mlp", "hidden_width"]),
         "cells": " and ".join(cells),
         "device": _join(pd.Series([record["device"] for record in records])),
-        "time": f"{sum(record['seconds'] for record in records) / 60:.0f} minutes",
+        "time": f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds",
         "commit": _join(pd.Series([record["commit"] for record in records])),
     }
 
