@@ -70,7 +70,7 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     ours = gain.rename(columns={"relative_gain": "value"})
     figure, axes = _sample_size_panels(ours, theirs, x="n_qtl", center=np.median)
     drawn = [line.get_ydata() for ax in axes for line in ax.get_lines() if line.get_linestyle() != "None"]
-    highest = 1.6 * np.concatenate(drawn).max()
+    highest = 1.6 * np.nanmax(np.concatenate(drawn))
     for ax, (_, part) in zip(axes, ours.groupby("n_samples"), strict=True):
         ax.axhline(0, **PARITY)
         ax.set(xlabel="QTL", ylim=(-1, highest))
