@@ -9,7 +9,7 @@ from epidl.replication import one_protocol
 
 
 def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
-    """Return words about a run: profile, width, cells, device, hours of computing, commit.
+    """Return words about a run: profile, width, cells, device, computing time, commit.
 
     table: its results. provenance: the list that `results.collect` wrote beside them.
     """
