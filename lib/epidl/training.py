@@ -108,12 +108,8 @@ def train(
     a batch of one sample.
     """
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
-    check_batches(
-        len(split.train),
-        batch_size=plan.batch_size,
-        drop_ragged_batch=plan.drop_ragged_batch,
-        batch_norm=has_batch_norm(model),
-    )
+    batches = {"batch_size": plan.batch_size, "drop_ragged_batch": plan.drop_ragged_batch}
+    check_batches(len(split.train), **batches, batch_norm=has_batch_norm(model))
     started = time.perf_counter()
     data = _DeviceData(genotypes.on(device), torch.as_tensor(phenotypes, dtype=torch.float32, device=device))
     train_rows, validation_rows = torch.from_numpy(split.train), torch.from_numpy(split.validation)
