@@ -14,6 +14,10 @@ CELLS = {
 }
 
 
+# Two kernels that start in the same moment can pick the same port, and one dies before it has run anything: start again.
+RUN = "run || {{ grep -q 'Kernel died before replying' {log:q} && run; }}"
+
+
 wildcard_constraints:
     experiment="[a-z_]+",
     cell="[^/]+",
@@ -41,9 +45,10 @@ rule cell:
         code=lambda wildcards: cell_fingerprint(Path(f"notebooks/{wildcards.experiment}.ipynb")),
     threads: lambda wildcards: CELLS[wildcards.experiment][wildcards.cell].n_threads
     shell:
-        "papermill {input:q} {params.unfinished:q} --parameters_yaml {params.cell:q} --parameters_raw output {params.folder:q}"
-        " --no-progress-bar --kernel python3 > {log:q} 2>&1"
-        " && mv {params.unfinished:q} {output.notebook:q}"
+        "run() {{ papermill {input:q} {params.unfinished:q} --parameters_yaml {params.cell:q}"
+        " --parameters_raw output {params.folder:q} --no-progress-bar --kernel python3 > {log:q} 2>&1; }};"
+        + RUN
+        + " && mv {params.unfinished:q} {output.notebook:q}"
 
 
 rule collect:
@@ -78,8 +83,8 @@ rule page:
     params:
         profile=PROFILE,
     shell:
-        "papermill {input[0]:q} {output:q} --parameters_raw profile {params.profile}"
-        " --no-progress-bar --kernel python3 > {log:q} 2>&1"
+        "run() {{ papermill {input[0]:q} {output:q} --parameters_raw profile {params.profile}"
+        " --no-progress-bar --kernel python3 > {log:q} 2>&1; }};" + RUN
 
 
 rule notebook:
@@ -91,7 +96,7 @@ rule notebook:
     log:
         f"{RUNS}/pages/notebooks/{{notebook}}.log",
     shell:
-        "papermill {input[0]:q} {output:q} --no-progress-bar --kernel python3 > {log:q} 2>&1"
+        "run() {{ papermill {input[0]:q} {output:q} --no-progress-bar --kernel python3 > {log:q} 2>&1; }};" + RUN
 
 
 rule book:
