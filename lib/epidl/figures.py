@@ -106,7 +106,9 @@ def accuracy_by_trait(table: pd.DataFrame) -> Figure:
             ax.plot(x, part["pearson_r"], MODEL_MARKERS[model], color=MODEL_COLORS[model], alpha=0.75, markersize=4.5)
             mean = part["pearson_r"].groupby(x).mean()
             ax.hlines(mean, mean.index - 0.1, mean.index + 0.1, color=MODEL_COLORS[model], linewidth=1.5)
-        ax.set(title=f"Protocol: {protocol}", xlabel="relAA of the trait", ylim=(min(0, table["pearson_r"].min()), 1.03))
+        ax.set(
+            title=f"Protocol: {protocol}", xlabel="relAA of the trait", ylim=(min(0, table["pearson_r"].min()), 1.03)
+        )
         ax.set_xticks(range(len(ratios)), [f"{ratio:g}" for ratio in ratios])
     axes[0, 0].set_ylabel("Pearson's r, test samples")
     _legend_below(figure, [_handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models])
