@@ -25,7 +25,7 @@ CELL = {
 
 
 def run(**changes) -> pd.DataFrame:
-    return scaling.run(make_cell(ScalingCell, **CELL | changes)).drop(columns="seconds")
+    return scaling.run(make_cell(ScalingCell, **CELL | changes)).table.drop(columns="seconds")
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_gradients_are_exact(alleles):
 
 
 def test_initial_weights_are_those_of_pytorch_with_all_one_hot_columns_as_inputs():
-    layer = networks.linear_model(500, 40, torch.Generator().manual_seed(4))
+    layer = networks.OneHotLinear(500, 40, torch.Generator().manual_seed(4))
     bound = 1 / (2 * 500) ** 0.5
     for parameter in layer.parameters():
         assert parameter.abs().max() <= bound

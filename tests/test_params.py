@@ -144,7 +144,7 @@ def altered_file(folder, alter) -> object:
         ),
         (lambda c: c["profiles"].pop("standard"), "missing: standard"),
         (lambda c: c["profiles"].update(huge=c["profiles"]["full"]), "profiles.huge"),
-        (lambda c: c.update(experiment="scalling"), "experiment: Input should be 'scaling', got 'scalling'"),
+        (lambda c: c.update(experiment="scalling"), r"experiment: Input should be 'scaling', .*, got 'scalling'"),
         (lambda c: c.update(bases={}), "bases is not a parameter; did you mean base"),
         (lambda c: c["profiles"]["smoke"].update(grids=[]), "profiles.smoke.grids"),
     ],

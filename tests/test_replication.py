@@ -1,6 +1,7 @@
 """The comparison with the publication, the numbers in the book's text, and the data behind its figures."""
 
 import json
+import shutil
 from datetime import UTC, datetime
 
 import numpy as np
@@ -49,7 +50,7 @@ def digitised() -> pd.DataFrame:
 
 
 def test_relative_gain(table):
-    gain = replication.relative_gain(table, "mlp", "ridge_sgd").query("rel_aa == 3")
+    gain = replication.paired(table, "mlp", "ridge_sgd").query("rel_aa == 3")
     np.testing.assert_allclose(gain["relative_gain"], [0.5, 0.6, 0.2, 0.0], atol=1e-12)
 
 
@@ -85,7 +86,7 @@ def test_protocols_are_not_pooled(table, digitised):
     mixed = pd.concat([table, table.assign(protocol="held_out")])
     for use in (
         lambda: replication.compare_with_figure_1(mixed, digitised),
-        lambda: replication.relative_gain(mixed, "mlp", "ridge"),
+        lambda: figures.figure_1a(mixed, digitised),
         lambda: figures.figure_1b(mixed, digitised),
         lambda: pages.headline(mixed),
         lambda: pages.baseline_gap(mixed),
@@ -178,12 +179,11 @@ def test_the_published_table_has_its_provenance():
 
 
 def test_publishing_refuses_what_was_computed_otherwise(tmp_path, monkeypatch, table, capsys):
-    (tmp_path / "params").mkdir()
-    (tmp_path / "params" / "scaling.yml").write_text((ROOT / "params" / "scaling.yml").read_text())
+    shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(publish, "DATA", tmp_path / "data")
     assert publish.main(["standard"]) == 1
-    assert "at least one finished cell" in capsys.readouterr().err
+    assert "No cell of the profile standard is finished" in capsys.readouterr().err
 
     cells = publish.planned_cells(tmp_path, "standard")
     folder, cell = next(iter(cells.items()))
@@ -198,6 +198,6 @@ def test_publishing_refuses_what_was_computed_otherwise(tmp_path, monkeypatch, t
         assert not (tmp_path / "data").exists()
 
     results.write_cell(folder, table, cell.model_dump(mode="json"), datetime.now(UTC))
-    publish.publish("scaling", cells)
+    assert publish.publish("scaling", cells)
     assert "1 cells published; not computed: n1000_scaling0.2" in capsys.readouterr().out
     pd.testing.assert_frame_equal(results.read_table(tmp_path / "data" / "scaling.csv"), table)

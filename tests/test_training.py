@@ -32,7 +32,7 @@ class Watched(nn.Module):
 
     def __init__(self, n_markers, n_traits):
         super().__init__()
-        self.layer = networks.linear_model(n_markers, n_traits, torch.Generator().manual_seed(1))
+        self.layer = networks.OneHotLinear(n_markers, n_traits, torch.Generator().manual_seed(1))
         self.sizes = []
 
     def forward(self, alleles):
@@ -96,7 +96,7 @@ def test_validation_batches_are_redrawn_each_epoch_under_published_only():
     cohort = make_cohort(1100, 16)
     frozen = TrainingPlan("sgd", learning_rate=1e-30, max_epochs=4, patience=5, min_gain=0)  # only the batches change
     for protocol, n_losses in (("published", 4), ("held_out", 1)):
-        model = networks.linear_model(16, 5, torch.Generator().manual_seed(1))
+        model = networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1))
         split, generator = split_samples(1100, protocol), torch.Generator().manual_seed(1)
         record = train(model, cohort.genotypes, cohort.phenotypes, split, frozen, generator=generator)
         assert len(set(record.validation_losses)) == n_losses
@@ -118,7 +118,7 @@ def test_a_fit_that_never_stops_early_says_so(cohort):
 
 
 def test_a_diverged_fit_says_so_and_keeps_finite_weights(cohort):
-    model = networks.linear_model(16, 5, torch.Generator().manual_seed(1))
+    model = networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1))
     plan = TrainingPlan("sgd", learning_rate=1e30, l2_penalty=0.1, max_epochs=20, patience=20, min_gain=0)
     split = split_samples(300, "published")
     record = train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
@@ -160,7 +160,7 @@ def test_penalties_are_those_of_the_publication(cohort):
         plan = TrainingPlan(
             "sgd", learning_rate=0.1, max_epochs=1, patience=1, min_gain=0, batch_size=1000, **{name: weight}
         )
-        trained, expected = (networks.linear_model(16, 5, torch.Generator().manual_seed(1)) for _ in range(2))
+        trained, expected = (networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1)) for _ in range(2))
         loss = (expected(x) - y).abs().mean()
         if name == "l2_penalty":
             loss = loss + weight * 0.5 * ((expected.weight**2).sum() + (expected.bias**2).sum())
@@ -192,7 +192,7 @@ def test_an_mlp_learns_what_a_linear_model_cannot():
     cohort = make_cohort(1000, 8, rel_aa=[3])
     split = split_samples(1000, "held_out")
     generator = seeds.torch_generator(1, "test")
-    models = networks.linear_model(8, 1, generator), networks.mlp(8, 1, 64, generator)
+    models = networks.OneHotLinear(8, 1, generator), networks.mlp(8, 1, 64, generator)
     r = []
     for model, plan in zip(models, (training.RIDGE_SGD, mlp_plan()), strict=True):
         train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator)
@@ -237,7 +237,7 @@ def test_invalid_data_is_refused(cohort):
         (cohort.phenotypes[:-1], "phenotypes must have 300 rows"),
         (np.where(cohort.phenotypes > 2, np.inf, cohort.phenotypes), "phenotypes must be finite"),
     ):
-        model = networks.linear_model(16, 5, torch.Generator().manual_seed(1))
+        model = networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1))
         with pytest.raises(ValueError, match=message):
             train(
                 model,

@@ -1,21 +1,45 @@
-"""A fingerprint of the code that computes a cell: it changes with what the code does, not with comments or prose."""
+"""Fingerprints of the code that computes a cell: they change with what the code does, not with comments or prose."""
 
 import ast
+import functools
 import hashlib
 import json
+from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from epidl.params import Cell
 
 LIBRARY = Path(__file__).parent
-COMPUTE = ("checks", "seeds", "genotypes", "simulate", "splits", "ridge", "networks", "training")
+COMPUTE = (
+    *("checks", "seeds", "genotypes", "simulate", "splits"),
+    *("ridge", "networks", "training", "tuning", "selection"),
+)
 
 
 def cell_fingerprint(notebook: Path) -> str:
     """Return a short hash of a notebook's code cells and of the modules that compute its results."""
+    cells = json.loads(notebook.read_text())["cells"]
+    return _hash(_library(), *("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
+
+
+def run_fingerprint(cell: "Cell", device: str) -> str:
+    """Return a short hash of what a fit within a cell depends on: its parameters, the code, torch, the device.
+
+    The number of replicates and the profile's name change no fit.
+    """
+    parameters = cell.model_dump_json(exclude={"n_replicates", "profile", "models", "protocols", "device"})
+    return _hash(_library(), parameters, metadata.version("torch"), device)
+
+
+@functools.cache
+def _library() -> str:
     modules = [LIBRARY / f"{name}.py" for name in COMPUTE] + sorted((LIBRARY / "experiments").glob("*.py"))
-    parts = [_meaning(path.read_text()) for path in modules]
-    parts += [
-        "".join(cell["source"]) for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"
-    ]
+    return _hash(*(_meaning(path.read_text()) for path in modules))
+
+
+def _hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -8,6 +8,7 @@ with the gradients dW1 = d g' and dW0 = d (1 - g)' of the plain layer, so that t
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -35,23 +36,29 @@ class OneHotLinear(nn.Module):
         return functional.linear(alleles, one - zero, zero.sum(dim=1) + self.bias)
 
 
-def linear_model(n_markers: int, n_traits: int, generator: torch.Generator) -> OneHotLinear:
-    """Return the linear model that SGD ridge trains: one layer from one-hot genotypes to all traits."""
-    return OneHotLinear(n_markers, n_traits, generator)
+LayerMaker = Callable[[int, int, torch.Generator], nn.Module]  # inputs, outputs, generator
 
 
-def mlp(n_markers: int, n_traits: int, hidden_width: int, generator: torch.Generator) -> nn.Sequential:
-    """Return the publication's MLP: one-hot genotypes, two hidden layers of `hidden_width`, all traits.
+def column_linear(n_columns: int, n_outputs: int, generator: torch.Generator) -> nn.Linear:
+    """Return a linear layer on columns taken as they are, such as a selection of features keeps."""
+    layer = nn.utils.skip_init(nn.Linear, n_columns, n_outputs)
+    _initialise(layer.weight, layer.bias, fan_in=n_columns, generator=generator)
+    return layer
 
-    Batch norm and leaky ReLU follow each hidden layer; batch norm follows the output too, as in the authors' code.
+
+def mlp(
+    n_inputs: int, n_traits: int, hidden_width: int, generator: torch.Generator, first: LayerMaker = OneHotLinear
+) -> nn.Sequential:
+    """Return the publication's MLP: the layer `first` on the genotypes, a hidden one of the same width, all traits.
+
+    n_inputs: markers for an `OneHotLinear`, columns for a `column_linear`. Batch norm and leaky ReLU follow each of the
+    two layers; batch norm follows the output too, as in the authors' code.
     """
-    hidden = nn.Linear(hidden_width, hidden_width)
-    output = nn.Linear(hidden_width, n_traits)
-    first = OneHotLinear(n_markers, hidden_width, generator)
-    for layer in (hidden, output):
-        _initialise(layer.weight, layer.bias, fan_in=hidden_width, generator=generator)
+    entry = first(n_inputs, hidden_width, generator)
+    hidden = column_linear(hidden_width, hidden_width, generator)
+    output = column_linear(hidden_width, n_traits, generator)
     return nn.Sequential(
-        first,
+        entry,
         nn.BatchNorm1d(hidden_width, momentum=BATCH_NORM_MOMENTUM),
         nn.LeakyReLU(LEAKY_SLOPE),
         hidden,

@@ -17,7 +17,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from epidl.splits import BATCH_SIZE, check_batches, split_samples
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
-LIST_PARAMETERS = {"rel_aa", "models", "protocols"}  # a list of these is one value in a grid, not an axis
+ExperimentName = Literal["scaling", "dilution", "correlation", "ridge_vs_sgd"]
+# a list of these is one value in a grid, not an axis
+LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
 PositiveInt = Annotated[int, Field(ge=1, strict=True)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -33,6 +35,20 @@ class ParameterError(ValueError):
     """A parameter is missing, unknown, of the wrong type or out of its bounds; the message says where."""
 
 
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("must be even, since every QTL has one partner")
+    return value
+
+
+EvenInt = Annotated[int, Field(ge=2, strict=True), AfterValidator(_even)]
+ModelNames = Annotated[
+    tuple[Literal["ridge", "ridge_sgd", "mlp"], ...],
+    AfterValidator(_all_different),
+    Field(min_length=1, description="models to fit"),
+]
+
+
 class Cell(BaseModel):
     """What the cells of all experiments have in common; see the fields' descriptions."""
 
@@ -42,19 +58,10 @@ class Cell(BaseModel):
     profile: str = Field(default="notebook", description="the profile that the cell belongs to")
     n_samples: int = Field(ge=20, strict=True, description="individuals in the cohort")
     n_replicates: PositiveInt = Field(description="cohorts simulated and fitted, each from its own seed")
-    rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
     broad_sense_heritability: float = Field(gt=0, le=1, description="H2 = V_G / V_P of every trait")
-    models: Annotated[tuple[Literal["ridge", "ridge_sgd", "mlp"], ...], AfterValidator(_all_different)] = Field(
-        min_length=1, description="models to fit"
-    )
+    models: ModelNames
     protocols: Annotated[tuple[Literal["published", "held_out"], ...], AfterValidator(_all_different)] = Field(
         min_length=1, description="how fits are validated"
-    )
-    hidden_width: PositiveInt = Field(description="units in each of the MLP's two hidden layers")
-    mlp_learning_rate: Positive = Field(default=0.01, description="AdamW's initial rate")
-    mlp_max_epochs: PositiveInt = Field(default=100, description="most epochs of an MLP fit")
-    drop_ragged_batch: bool = Field(
-        default=False, strict=True, description="leave out the last, smaller batch of an epoch"
     )
     seed: int = Field(ge=0, strict=True, description="the root of all random draws")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where networks are trained")
@@ -65,10 +72,30 @@ class Cell(BaseModel):
         """A readable, stable name: the cell's place in its grid."""
         raise NotImplementedError
 
+    @property
+    def cohorts(self) -> str:
+        """The experiment whose cohorts these are: cells of the same name and cohorts simulate the same ones."""
+        return self.experiment
+
+
+class MlpCell(Cell):
+    """A cell that fits the MLP."""
+
+    hidden_width: PositiveInt = Field(description="units in each of the MLP's two hidden layers")
+    mlp_max_epochs: PositiveInt = Field(default=100, description="most epochs of an MLP fit")
+    drop_ragged_batch: bool = Field(
+        default=False, strict=True, description="leave out the last, smaller batch of an epoch"
+    )
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """AdamW's initial rate, or those that it is chosen from."""
+        raise NotImplementedError
+
     @model_validator(mode="after")
-    def _trainable(self) -> "Cell":
+    def _trainable(self) -> "MlpCell":
         """Refuse batches that batch norm or the plan could not train on, before anything is computed."""
-        for protocol in self.protocols if "mlp" in self.models else ():
+        for protocol in self.protocols if {"mlp", "mlp_pruned"} & set(self.models) else ():
             check_batches(
                 len(split_samples(self.n_samples, protocol).train),
                 batch_size=BATCH_SIZE,
@@ -78,11 +105,27 @@ class Cell(BaseModel):
         return self
 
 
-class ScalingCell(Cell):
-    """A cell of the scaling experiment: every marker is causal, and the number of QTL follows from `scaling`."""
+class TunedCell(MlpCell):
+    """A cell whose MLP has its learning rate chosen by Optuna."""
 
-    experiment: Literal["scaling"] = "scaling"
+    mlp_learning_rates: Annotated[tuple[Positive, ...], AfterValidator(_all_different)] = Field(
+        default=(0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 0.0001),
+        min_length=1,
+        description="initial rates of AdamW that are tried; a single one is taken without a search",
+    )
+    n_trials: PositiveInt = Field(default=10, description="Optuna's trials of the MLP's rate")
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """AdamW's initial rates to choose from."""
+        return self.mlp_learning_rates
+
+
+class _Scaled(Cell):
+    """A cell whose number of QTL follows from `scaling`; every marker is causal."""
+
     scaling: Positive = Field(description="possible pairs of QTL for each sample")
+    rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
 
     @property
     def n_qtl(self) -> int:
@@ -95,7 +138,96 @@ class ScalingCell(Cell):
         return f"n{self.n_samples}_scaling{self.scaling:g}"
 
 
-CELL_TYPES: dict[str, type[Cell]] = {"scaling": ScalingCell}
+class ScalingCell(_Scaled, MlpCell):
+    """A cell of the scaling experiment."""
+
+    experiment: Literal["scaling"] = "scaling"
+    mlp_learning_rate: Positive = Field(default=0.01, description="AdamW's initial rate")
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The one rate."""
+        return (self.mlp_learning_rate,)
+
+
+class RidgeVsSgdCell(_Scaled):
+    """A cell of the supplement's check of ridge by SGD: the cohorts of the scaling experiment, linear models only."""
+
+    experiment: Literal["ridge_vs_sgd"] = "ridge_vs_sgd"
+    models: Annotated[tuple[Literal["ridge", "ridge_sgd"], ...], AfterValidator(_all_different)] = Field(
+        min_length=1, description="models to fit"
+    )
+
+    @property
+    def cohorts(self) -> str:
+        """Those of the scaling experiment."""
+        return "scaling"
+
+
+class DilutionCell(TunedCell):
+    """A cell of the dilution experiment: separate traits whose QTL are some of many markers."""
+
+    experiment: Literal["dilution"] = "dilution"
+    n_markers: PositiveInt = Field(description="all markers")
+    n_qtl: EvenInt = Field(description="causal loci of each trait, even")
+    rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
+    models: Annotated[
+        tuple[Literal["ridge", "ridge_sgd", "mlp", "lasso", "lasso_pruned", "mlp_pruned"], ...],
+        AfterValidator(_all_different),
+    ] = Field(min_length=1, description="models to fit")
+    n_trials_pruned: PositiveInt = Field(default=20, description="Optuna's trials of number of features and rate")
+    importance_threshold: NonNegative = Field(default=0.03, description="features of lower importance are left out")
+    max_features: tuple[PositiveInt, PositiveInt] = Field(
+        default=(100, 1000), description="bounds of the largest number of features kept"
+    )
+
+    @property
+    def name(self) -> str:
+        """For instance n10000_q100_m1000."""
+        return f"n{self.n_samples}_q{self.n_qtl}_m{self.n_markers}"
+
+    @model_validator(mode="after")
+    def _possible(self) -> "DilutionCell":
+        if self.n_qtl > self.n_markers:
+            raise ValueError(f"n_qtl must be at most {self.n_markers} (n_markers), got {self.n_qtl}")
+        low, high = self.max_features
+        if low > high:
+            raise ValueError(f"max_features must be a lower and an upper bound, got {low} and {high}")
+        return self
+
+
+class CorrelationCell(TunedCell):
+    """A cell of the correlation experiment: many traits of one kind, every marker causal."""
+
+    experiment: Literal["correlation"] = "correlation"
+    n_qtl: EvenInt = Field(description="causal loci, even, which are all markers too")
+    n_traits: PositiveInt = Field(description="traits, all learned by one network")
+    rel_aa: NonNegative = Field(description="relative epistatic variance of every trait")
+    pleiotropy: float = Field(ge=0, le=1, description="correlation of the effects between any two traits")
+    shared_pairs: bool = Field(strict=True, description="whether the traits share their interacting pairs")
+
+    @property
+    def name(self) -> str:
+        """For instance n10000_q100_t10_rho0.25, or n10000_q100_t10_rho0_shared."""
+        control = "_shared" if self.shared_pairs and self.pleiotropy == 0 else ""
+        return f"n{self.n_samples}_q{self.n_qtl}_t{self.n_traits}_rho{self.pleiotropy:g}{control}"
+
+    @model_validator(mode="after")
+    def _possible(self) -> "CorrelationCell":
+        if self.pleiotropy and not self.shared_pairs:
+            raise ValueError(
+                f"shared_pairs must be True where pleiotropy is not 0, got pleiotropy {self.pleiotropy:g}: effects are "
+                "correlated pair by pair"
+            )
+        return self
+
+
+CELL_TYPES: dict[str, type[Cell]] = {
+    "scaling": ScalingCell,
+    "dilution": DilutionCell,
+    "correlation": CorrelationCell,
+    "ridge_vs_sgd": RidgeVsSgdCell,
+}
 
 
 def qtl_for_scaling(scaling: float, n_samples: int) -> int:
@@ -111,7 +243,7 @@ class Profile(BaseModel):
     """One profile of a parameter file: what it is for, what it changes in `base`, and its grids.
 
     In a grid, each value that is a list is an axis, and the cells are the product of the axes; parameters that are
-    lists themselves (rel_aa, models, protocols) are no axes.
+    lists themselves (`LIST_PARAMETERS`) are no axes.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -136,7 +268,7 @@ class ParameterFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    experiment: Literal["scaling"]
+    experiment: ExperimentName
     base: dict[str, Any]
     profiles: dict[ProfileName, Profile]
 

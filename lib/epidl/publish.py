@@ -24,26 +24,33 @@ def main(arguments: list[str] | None = None) -> int:
     profile = parser.parse_args(arguments).profile
     cells = planned_cells(Path.cwd(), profile)
     try:
-        for experiment in CELL_TYPES:
+        published = [
             publish(experiment, {folder: cell for folder, cell in cells.items() if cell.experiment == experiment})
+            for experiment in CELL_TYPES
+        ]
     except ValueError as error:
         print(error, file=sys.stderr)
+        return 1
+    if not any(published):
+        print(f"No cell of the profile {profile} is finished: run python -m epidl.grid {profile}", file=sys.stderr)
         return 1
     draw_readme_figure()
     return 0
 
 
-def publish(experiment: str, cells: dict[Path, Cell]) -> None:
-    """Collect the finished ones of an experiment's cells in the book's data.
+def publish(experiment: str, cells: dict[Path, Cell]) -> bool:
+    """Collect the finished ones of an experiment's cells in the book's data; tell whether there are any.
 
-    Raises ValueError where none is finished, and where one should not be published (see `check_provenance`).
+    Raises ValueError where one should not be published (see `check_provenance`).
     """
     finished = [folder for folder in cells if (folder / results.TABLE).exists()]
     for folder in finished:
         check_provenance(folder, cells[folder])
-    results.collect(finished, DATA / f"{experiment}.csv", DATA / f"{experiment}.provenance.json")
+    if finished:
+        results.collect(finished, DATA / f"{experiment}.csv", DATA / f"{experiment}.provenance.json")
     missing = [folder.name for folder in cells if folder not in finished]
     print(f"{experiment}: {len(finished)} cells published; not computed: {', '.join(missing) or 'none'}")
+    return bool(finished)
 
 
 def check_provenance(folder: Path, cell: Cell) -> None:

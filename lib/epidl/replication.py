@@ -1,5 +1,7 @@
 """The comparison with the publication: its statistics, and our values beside its digitised ones."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -18,15 +20,48 @@ def one_protocol(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def relative_gain(table: pd.DataFrame, model: str, baseline: str) -> pd.DataFrame:
-    """Return (r_model - r_baseline) / r_baseline of every cohort and trait, as the column relative_gain.
+def paired(table: pd.DataFrame, model: str, baseline: str) -> pd.DataFrame:
+    """Return the rows of a model beside the r of another on the same cohort and trait, under the same protocol.
 
-    table: results of one protocol, which hold both models. Raises ValueError where it mixes protocols.
+    Columns beside the table's: pearson_r_baseline, difference (r_model - r_baseline) and relative_gain (the difference
+    over r_baseline). Traits that either model has no r for are left out.
     """
-    keys = ["n_samples", "scaling", "n_qtl", "rel_aa", "replicate", "trait"]
-    r = one_protocol(table).pivot_table(index=keys, columns="model", values="pearson_r", dropna=False)
-    gain = (r[model] - r[baseline]) / r[baseline]
-    return gain.dropna().rename("relative_gain").reset_index()
+    keys = ["cell", "replicate", "trait", "protocol"]
+    other = table.loc[table["model"] == baseline, [*keys, "pearson_r"]]
+    pairs = table[table["model"] == model].merge(other, on=keys, suffixes=("", "_baseline"), validate="one_to_one")
+    pairs["difference"] = pairs["pearson_r"] - pairs["pearson_r_baseline"]
+    pairs["relative_gain"] = pairs["difference"] / pairs["pearson_r_baseline"]
+    return pairs.dropna(subset=["difference"])
+
+
+def agreement_of_models(
+    table: pd.DataFrame, model: str, baseline: str, by: Sequence[str] = ("n_samples", "protocol")
+) -> pd.DataFrame:
+    """Return how well the r of two models agree over cohorts and traits, a row a value of the columns `by`.
+
+    mean_difference d and the limits of agreement d +- 1.96 s, with s the standard deviation of the differences (Bland
+    and Altman, 1986); concordance, Lin's (1989) correlation with the 1:1 line,
+    2 cov(x, y) / (var(x) + var(y) + (mean(x) - mean(y))^2). pairs: how many were compared.
+    """
+
+    def statistics(part: pd.DataFrame) -> pd.Series:
+        x, y, difference = part["pearson_r"], part["pearson_r_baseline"], part["difference"]
+        mean, sd = difference.mean(), difference.std()
+        covariance = np.cov(x, y, ddof=0)[0, 1]
+        return pd.Series(
+            {
+                "pairs": len(part),
+                "mean_difference": mean,
+                "lower_limit": mean - 1.96 * sd,
+                "upper_limit": mean + 1.96 * sd,
+                "concordance": 2 * covariance / (x.var(ddof=0) + y.var(ddof=0) + mean**2),
+            }
+        )
+
+    pairs = paired(table, model, baseline)
+    keys = list(by) if len(by) > 1 else by[0]
+    agreement = pairs.groupby(keys, sort=False).apply(statistics, include_groups=False)
+    return agreement.astype({"pairs": int})
 
 
 def compare_with_figure_1(table: pd.DataFrame, published: pd.DataFrame, model: str = "mlp") -> pd.DataFrame:

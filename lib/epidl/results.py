@@ -16,18 +16,29 @@ from typing import Any
 
 import pandas as pd
 
-PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "pandas")
+PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "optuna", "pandas")
 TABLE = "table.csv"
 PROVENANCE = "provenance.json"
+SIDE_TABLES = ("trials", "importances")  # of Optuna's searches and of the LASSO's columns, where a cell has them
 
 
-def write_cell(folder: Path, table: pd.DataFrame, parameters: Mapping[str, Any], started: datetime) -> None:
-    """Write a cell's provenance, then its table: where the table stands, both are whole.
+def write_cell(
+    folder: Path,
+    table: pd.DataFrame,
+    parameters: Mapping[str, Any],
+    started: datetime,
+    side: Mapping[str, pd.DataFrame] | None = None,
+) -> None:
+    """Write a cell's provenance and side tables, then its table: where the table stands, all are whole.
 
-    started: when the cell began (timezone-aware); its end is now.
+    started: when the cell began (timezone-aware); its end is now. side: further tables by name, such as trials.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    for name in SIDE_TABLES:
+        (folder / f"{name}.csv").unlink(missing_ok=True)  # of an earlier run
+    for name, side_table in (side or {}).items():
+        write_table(folder / f"{name}.csv", side_table)
     write_text(folder / PROVENANCE, json.dumps(provenance(parameters, started), indent=1, sort_keys=True) + "\n")
     write_table(folder / TABLE, table)
 
@@ -64,6 +75,8 @@ def read_table(path: Path) -> pd.DataFrame:
 def collect(folders: Sequence[Path], table_path: Path, provenance_path: Path) -> pd.DataFrame:
     """Join the tables of finished cells, in the order given, and write them with a list of their provenances.
 
+    Optuna's trials are joined too, beside the table as <experiment>.trials.csv, where any cell has some.
+
     Raises ValueError where a folder lacks its table, or where no folder is given.
     """
     if not folders:
@@ -71,6 +84,9 @@ def collect(folders: Sequence[Path], table_path: Path, provenance_path: Path) ->
     table = pd.concat([read_table(Path(folder) / TABLE) for folder in folders], ignore_index=True)
     records = [json.loads((Path(folder) / PROVENANCE).read_text()) for folder in folders]
     write_text(provenance_path, json.dumps(records, indent=1, sort_keys=True) + "\n")
+    trials = [pd.read_csv(path) for folder in folders if (path := Path(folder) / "trials.csv").exists()]
+    if trials:
+        write_table(table_path.with_suffix(".trials.csv"), pd.concat(trials, ignore_index=True))
     write_table(table_path, table)
     return table
 
@@ -80,7 +96,7 @@ def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, An
     now = datetime.now(UTC)
     return {
         "parameters": dict(parameters),
-        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
         "commit": commit(),
         "device": device_name(parameters.get("device", "cpu")),
         "started": started.isoformat(timespec="seconds"),
@@ -106,6 +122,13 @@ def device_name(device: str) -> str:
     if device != "cpu" and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{_cpu_model()}, {os.cpu_count()} cores"
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # Optuna, where nothing was searched for
+        return "not installed"
 
 
 def _cpu_model() -> str:

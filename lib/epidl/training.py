@@ -60,16 +60,19 @@ class TrainingPlan:
 
 
 RIDGE_SGD = TrainingPlan("sgd", learning_rate=0.1, l2_penalty=0.1, max_epochs=200, patience=20, min_gain=0.001)
+LASSO_SGD = TrainingPlan("sgd", learning_rate=0.1, l1_penalty=0.001, max_epochs=200, patience=20, min_gain=0.001)
 
 
-def mlp_plan(learning_rate: float = 0.01, max_epochs: int = 100, drop_ragged_batch: bool = False) -> TrainingPlan:
-    """Return the plan of the MLP: the publication's where nothing is given."""
+def mlp_plan(
+    learning_rate: float = 0.01, max_epochs: int = 100, patience: int = 10, drop_ragged_batch: bool = False
+) -> TrainingPlan:
+    """Return the plan of the MLP: the publication's where nothing is given (on pruned features, its patience is 25)."""
     return TrainingPlan(
         "adamw",
         learning_rate=learning_rate,
         weight_decay=1e-5,
         max_epochs=max_epochs,
-        patience=10,
+        patience=patience,
         min_gain=0.003,
         drop_ragged_batch=drop_ragged_batch,
     )

@@ -1,10 +1,11 @@
 """The path that the cells of all experiments take: simulate a replicate, fit its models, score them, make tidy rows."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,9 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from epidl import networks, ridge, seeds, training
+from epidl import networks, ridge, seeds, training, tuning
+from epidl.fingerprint import run_fingerprint
+from epidl.genotypes import Genotypes
 from epidl.simulate import Cohort, variance_components
 from epidl.splits import Protocol, Split, random_split, split_samples
 
@@ -21,23 +24,55 @@ if TYPE_CHECKING:  # the compute path works without pydantic
     from epidl.params import Cell
 
 N_RIDGE_SPLITS = 10
+STUDIES = "studies.sqlite"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
-    """One cohort and how its models are fitted: what every model's fit is given."""
+    """One cohort and how its models are fitted: what every model's fit is given.
+
+    studies: where Optuna's trials are kept, None for in memory only. shared: work that several models' fits need.
+    """
 
     cell: "Cell"
     cohort: Cohort
     protocol: Protocol
+    replicate: int
     seed: int
     device: str
-    progress: bool
+    studies: Path | None = None
+    progress: bool = False
+    shared: dict[str, Any] = field(default_factory=dict)
 
     @property
     def split(self) -> Split:
         """The fixed split of the protocol."""
         return split_samples(self.cohort.genotypes.n_samples, self.protocol)
+
+    @property
+    def n_traits(self) -> int:
+        """The number of traits, all of which a network learns."""
+        return len(self.cohort.traits)
+
+    def generator(self, *purpose: object) -> torch.Generator:
+        """Return the generator of one purpose of this run."""
+        return seeds.torch_generator(self.seed, self.protocol, *purpose)
+
+    def once(self, name: str, make: Callable[["Run"], Any]) -> Any:
+        """Return what `make` makes of this run, made at most once."""
+        if name not in self.shared:
+            self.shared[name] = make(self)
+        return self.shared[name]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A trained network, the genotypes that it reads, and how it was trained."""
+
+    model: torch.nn.Module
+    genotypes: Genotypes
+    plan: training.TrainingPlan
+    record: training.TrainingRecord
 
 
 @dataclass(frozen=True)
@@ -47,7 +82,8 @@ class Score:
     pearson_r: Pearson's r between prediction and phenotype of test samples, NaN for a diverged fit and where all
     samples are predicted alike. effect_r: Pearson's r between estimated and true additive effects over all markers, NaN
     for a model without effects. penalty: the one that ridge chose (the lower median over its splits), NaN elsewhere.
-    hidden_width, learning_rate, epochs: a network's.
+    hidden_width, learning_rate, epochs: a network's. columns: further columns of the table, a value or one a trait.
+    side: tables of more detail, such as Optuna's trials.
     """
 
     pearson_r: NDArray[np.float64]
@@ -57,25 +93,62 @@ class Score:
     hidden_width: int = 0
     learning_rate: float = np.nan
     epochs: int = 0
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    side: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """Return the columns of the table."""
+        values = vars(self) | self.columns
+        return {name: value for name, value in values.items() if name not in ("columns", "side")}
 
 
-def run_cell(cell: "Cell", simulate_replicate: Callable[[int], Cohort], progress: bool = False) -> pd.DataFrame:
-    """Run all replicates of a cell; a row of the returned table is one replicate, trait, model and protocol.
+@dataclass(frozen=True)
+class CellResult:
+    """table: a row a replicate, trait, model and protocol. side: further tables by name, such as trials."""
 
-    simulate_replicate: makes the cohort of a replicate from its seed.
+    table: pd.DataFrame
+    side: dict[str, pd.DataFrame]
+
+
+FitModel = Callable[[Run], Score]
+
+
+def run_cell(
+    cell: "Cell",
+    simulate_replicate: Callable[[Any, int], Cohort],
+    fits: Mapping[str, FitModel],
+    folder: Path | str = "",
+    progress: bool = False,
+) -> CellResult:
+    """Run all replicates of a cell.
+
+    simulate_replicate: makes the cohort of a replicate of this cell from its seed. fits: fits and scores each model.
+    folder: where Optuna's trials are kept, so that a killed cell resumes them; in memory only where it is empty.
     """
     device = resolve_device(cell.device)
-    tables = []
+    studies = Path(folder) / STUDIES if folder else None
+    tables, side = [], {}
     with threadpool_limits(cell.n_threads), _torch_threads(cell.n_threads):
         for replicate in range(1, cell.n_replicates + 1):
-            seed = seeds.derive(cell.seed, cell.experiment, cell.name, replicate)
-            cohort = simulate_replicate(seed)
+            seed = seeds.derive(cell.seed, cell.cohorts, cell.name, replicate)
+            cohort = simulate_replicate(cell, seed)
             truth = _truth(cell, cohort, replicate, seed)
+            runs = [
+                Run(cell, cohort, protocol, replicate, seed, device, studies, progress) for protocol in cell.protocols
+            ]
             for model in cell.models:
-                for protocol in cell.protocols:
-                    run = Run(cell, cohort, protocol, seed, device, progress)
-                    tables.append(truth.assign(**_outcome(model, run)))
-    return pd.concat(tables, ignore_index=True)
+                for run in runs:
+                    started = time.perf_counter()
+                    score = fits[model](run)
+                    tables.append(truth.assign(**_outcome(model, run, score, time.perf_counter() - started)))
+                    origin = truth.loc[0, ["experiment", "profile", "cell", "replicate"]].to_dict()
+                    for name, table in score.side.items():
+                        table = pd.DataFrame(origin | {"protocol": run.protocol, "model": model}, table.index).join(
+                            table
+                        )
+                        side.setdefault(name, []).append(table)
+    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in side.items()}
+    return CellResult(pd.concat(tables, ignore_index=True), joined)
 
 
 def resolve_device(device: str) -> str:
@@ -107,25 +180,94 @@ def fit_ridge(run: Run) -> Score:
 
 def fit_ridge_sgd(run: Run) -> Score:
     """Score the linear layer that stochastic gradient descent trains with ridge's penalty."""
-    model = networks.linear_model(run.cohort.genotypes.n_markers, len(run.cohort.traits), _generator(run, "weights"))
-    score = _train_and_score(model, run, training.RIDGE_SGD)
+    return fit_linear(run, training.RIDGE_SGD)[1]
+
+
+def fit_linear(run: Run, plan: training.TrainingPlan, *purpose: object) -> tuple[Fit, Score]:
+    """Train one linear layer from all one-hot columns to all traits; return it with its score."""
+    genotypes = run.cohort.genotypes
+    model = networks.OneHotLinear(genotypes.n_markers, run.n_traits, run.generator("weights", *purpose))
+    fit = train_network(run, model, genotypes, plan, *purpose)
     effects = (model.weight[1] - model.weight[0]).detach().cpu().double().numpy().T  # a change of allele 0 to 1
-    return replace(score, effect_r=_effect_r(run.cohort, effects))
+    return fit, replace(score_network(run, fit), effect_r=_effect_r(run.cohort, effects))
 
 
 def fit_mlp(run: Run) -> Score:
-    """Score the MLP, all traits in one network."""
-    n_markers, n_traits = run.cohort.genotypes.n_markers, len(run.cohort.traits)
-    model = networks.mlp(n_markers, n_traits, run.cell.hidden_width, _generator(run, "weights"))
-    plan = training.mlp_plan(
-        learning_rate=run.cell.mlp_learning_rate,
-        max_epochs=run.cell.mlp_max_epochs,
-        drop_ragged_batch=run.cell.drop_ragged_batch,
+    """Score the MLP, all traits in one network, with the cell's rate or with Optuna's choice of its rates."""
+    genotypes = run.cohort.genotypes
+
+    def fit(settings: Mapping[str, Any], *purpose: object) -> Fit:
+        model = networks.mlp(
+            genotypes.n_markers, run.n_traits, run.cell.hidden_width, run.generator("weights", *purpose)
+        )
+        return train_network(run, model, genotypes, mlp_plan(run, settings), *purpose)
+
+    settings, trials = tune(run, "mlp", fit, {"learning_rate": run.cell.rates}, getattr(run.cell, "n_trials", 1))
+    return replace(score_network(run, fit(settings)), hidden_width=run.cell.hidden_width, side=trials)
+
+
+FITS: dict[str, FitModel] = {"ridge": fit_ridge, "ridge_sgd": fit_ridge_sgd, "mlp": fit_mlp}
+
+
+def mlp_plan(run: Run, settings: Mapping[str, Any], **changes: Any) -> training.TrainingPlan:
+    """Return the plan of an MLP with the settings that a search chose."""
+    cell = run.cell
+    return training.mlp_plan(
+        settings["learning_rate"], max_epochs=cell.mlp_max_epochs, drop_ragged_batch=cell.drop_ragged_batch, **changes
     )
-    return replace(_train_and_score(model, run, plan), hidden_width=run.cell.hidden_width)
 
 
-FITS: dict[str, Callable[[Run], Score]] = {"ridge": fit_ridge, "ridge_sgd": fit_ridge_sgd, "mlp": fit_mlp}
+def tune(
+    run: Run, model: str, fit: Callable[..., Fit], space: tuning.Space, n_trials: int
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """Choose settings by the validation loss of trial fits; return them and the trials as a side table.
+
+    fit: trains with given settings; what follows them is the purpose that its random draws are for. Where each setting
+    has one value only, nothing is tried.
+    """
+    if all(len(values) == 1 for values in space.values()):
+        return {name: values[0] for name, values in space.items()}, {}
+
+    def objective(settings: Mapping[str, Any], number: int) -> tuple[float, dict[str, Any]]:
+        record = fit(settings, "trial", number).record
+        return record.best_loss, {"epochs": record.epochs, "status": record.status}
+
+    settings, trials = tuning.search(
+        objective,
+        space,
+        n_trials=n_trials,
+        seed=seeds.derive(run.seed, run.protocol, model),
+        # trials of other parameters or of other code are another study, never mixed with these
+        name=f"{model} replicate {run.replicate} {run.protocol} {run_fingerprint(run.cell, run.device)}",
+        file=run.studies,
+    )
+    return settings, {"trials": trials}
+
+
+def train_network(
+    run: Run, model: torch.nn.Module, genotypes: Genotypes, plan: training.TrainingPlan, *purpose: object
+) -> Fit:
+    """Train a network on the run's split; purpose: what its random draws are for."""
+    record = training.train(
+        model,
+        genotypes,
+        run.cohort.phenotypes,
+        run.split,
+        plan,
+        generator=run.generator("batches", *purpose),
+        device=run.device,
+        progress=run.progress,
+    )
+    return Fit(model, genotypes, plan, record)
+
+
+def score_network(run: Run, fit: Fit) -> Score:
+    """Score a trained network on the test samples; a diverged one has no r."""
+    observed = run.cohort.phenotypes[run.split.test]
+    r = np.full(run.n_traits, np.nan)
+    if fit.record.status != "diverged":
+        r = pearson_r(observed, training.predict(fit.model, fit.genotypes, run.split.test, run.device))
+    return Score(pearson_r=r, status=fit.record.status, learning_rate=fit.plan.learning_rate, epochs=fit.record.epochs)
 
 
 def pearson_r(observed: NDArray, predicted: NDArray) -> NDArray[np.float64]:
@@ -147,13 +289,10 @@ def _torch_threads(n_threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _outcome(model: str, run: Run) -> dict:
-    started = time.perf_counter()
-    score = FITS[model](run)
-    seconds = time.perf_counter() - started
-    constant = np.isnan(score.pearson_r) & (score.status != "diverged")
+def _outcome(model: str, run: Run, score: Score, seconds: float) -> dict[str, Any]:
+    constant = np.isnan(score.pearson_r) & np.isin(score.status, ["diverged", "no_features"], invert=True)
     status = np.where(constant, "constant", score.status)  # a trait for which all test samples are predicted alike
-    outcome = {"model": model, "protocol": run.protocol} | vars(score)
+    outcome = {"model": model, "protocol": run.protocol} | score.row()
     return outcome | {"status": status, "seconds": seconds, "device": run.device}
 
 
@@ -180,28 +319,6 @@ def _truth(cell: "Cell", cohort: Cohort, replicate: int, seed: int) -> pd.DataFr
             "vaa_over_vg": [c.epistatic / c.genetic for c in components],
         }
     )
-
-
-def _train_and_score(model: torch.nn.Module, run: Run, plan: training.TrainingPlan) -> Score:
-    cohort, split = run.cohort, run.split
-    record = training.train(
-        model,
-        cohort.genotypes,
-        cohort.phenotypes,
-        split,
-        plan,
-        generator=_generator(run, "batches"),
-        device=run.device,
-        progress=run.progress,
-    )
-    r = np.full(len(cohort.traits), np.nan)
-    if record.status != "diverged":
-        r = pearson_r(cohort.phenotypes[split.test], training.predict(model, cohort.genotypes, split.test, run.device))
-    return Score(pearson_r=r, status=record.status, learning_rate=plan.learning_rate, epochs=record.epochs)
-
-
-def _generator(run: Run, purpose: str) -> torch.Generator:
-    return seeds.torch_generator(run.seed, run.protocol, purpose)
 
 
 def _effect_r(cohort: Cohort, effects: NDArray[np.float64]) -> NDArray[np.float64]:

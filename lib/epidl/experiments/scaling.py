@@ -1,22 +1,23 @@
-"""The scaling experiment: separate traits of growing epistasis, every marker causal."""
+"""The scaling experiment: separate traits of growing epistasis, every marker causal.
 
-from typing import TYPE_CHECKING
+The supplement's check of ridge by SGD (ridge_vs_sgd) fits linear models to the same cohorts.
+"""
 
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from epidl.experiments import core
 from epidl.simulate import Cohort, simulate
 
 if TYPE_CHECKING:
-    from epidl.params import ScalingCell
+    from epidl.params import RidgeVsSgdCell, ScalingCell
 
 
-def run(cell: "ScalingCell", progress: bool = False) -> pd.DataFrame:
-    """Run one cell and return its tidy table (see `core.run_cell`)."""
-    return core.run_cell(cell, lambda seed: simulate_replicate(cell, seed), progress)
+def run(cell: "ScalingCell | RidgeVsSgdCell", **options: Any) -> core.CellResult:
+    """Run one cell; options and result are those of `core.run_cell`."""
+    return core.run_cell(cell, simulate_replicate, core.FITS, **options)
 
 
-def simulate_replicate(cell: "ScalingCell", seed: int) -> Cohort:
+def simulate_replicate(cell: "ScalingCell | RidgeVsSgdCell", seed: int) -> Cohort:
     """Simulate the cohort of one replicate from its seed."""
     return simulate(
         n_samples=cell.n_samples,

@@ -1,0 +1,33 @@
+"""Figures: drawn from result tables, in the publication's style; each function returns a matplotlib figure.
+
+One module an experiment; `models` compares models within any of them, `simulation` shows cohorts, `style` is common.
+"""
+
+from epidl.figures.correlation import accuracy_by_pleiotropy, figure_3
+from epidl.figures.dilution import accuracy_by_markers, figure_2, importances, selection_by_markers
+from epidl.figures.models import accuracy_by_trait, differences, parity
+from epidl.figures.scaling import accuracy_by_scaling, figure_1a, figure_1b
+from epidl.figures.simulation import genotype_matrix, interaction_matrix, phenotype_distributions, variance_ratios
+from epidl.figures.style import expected_va_over_vg, save, use_style
+
+__all__ = [
+    "accuracy_by_markers",
+    "accuracy_by_pleiotropy",
+    "accuracy_by_scaling",
+    "accuracy_by_trait",
+    "differences",
+    "expected_va_over_vg",
+    "figure_1a",
+    "figure_1b",
+    "figure_2",
+    "figure_3",
+    "genotype_matrix",
+    "importances",
+    "interaction_matrix",
+    "parity",
+    "phenotype_distributions",
+    "save",
+    "selection_by_markers",
+    "use_style",
+    "variance_ratios",
+]

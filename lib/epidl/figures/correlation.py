@@ -1,0 +1,118 @@
+"""Figures of the correlation experiment; the publication's figure 3, A and B."""
+
+from collections.abc import Callable
+
+import arcadia_pycolor as apc
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from epidl.figures.style import OPEN, PARITY, legend_below, select
+from epidl.replication import one_protocol, paired
+
+CONTROL = "0, shared pairs"
+
+
+def condition(table: pd.DataFrame) -> pd.Series:
+    """Return the condition of each row in words: the correlation of effects, and whether a control shares its pairs."""
+    control = (table["pleiotropy"] == 0) & table["shared_pairs"]
+    return table["pleiotropy"].map("{:g}".format).mask(control, CONTROL)
+
+
+def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
+    """Draw the MLP's relative gain over ridge by QTL and correlation of effects, a panel a number of traits.
+
+    A box holds the traits of all replicates: the middle half, its median, and whiskers to the lowest and highest.
+    published: the digitised medians of figure 3, drawn as open markers. The control that shares pairs is ours alone.
+    """
+    gain = paired(table, "mlp", "ridge")
+    theirs = published.assign(shared_pairs=False)
+
+    def draw(ax: Axes, part: pd.DataFrame, position: float, color: str) -> None:
+        boxes = ax.boxplot(
+            part["relative_gain"], positions=[position], widths=0.7 * WIDTH, whis=(0, 100), manage_ticks=False
+        )
+        for line in (line for lines in boxes.values() for line in lines):
+            line.set(color=color, linewidth=1.3)
+
+    def draw_theirs(ax: Axes, part: pd.DataFrame, position: float, color: str) -> None:
+        ax.plot([position] * len(part), part["median_relative_gain"], "o", color=color, markersize=6, **OPEN)
+
+    figure, axes = _panels(gain)
+    _draw_groups(axes, gain, draw)
+    _draw_groups(axes, theirs, draw_theirs, like=gain)
+    for ax in axes:
+        ax.axhline(0, **PARITY)
+    axes[0].set_ylabel("Relative gain of the MLP\n(r MLP - r ridge) / r ridge")
+    handles = _handles(gain)
+    if theirs["n_qtl"].isin(gain["n_qtl"]).any() and theirs["n_traits"].isin(gain["n_traits"]).any():
+        handles.append(Line2D([], [], color="black", marker="o", linestyle="", **OPEN, label="publication (median)"))
+    legend_below(figure, handles)
+    return figure
+
+
+def accuracy_by_pleiotropy(table: pd.DataFrame) -> Figure:
+    """Draw the mean Pearson's r of the MLP (filled) and of ridge (bars) by QTL and correlation of effects."""
+    table = one_protocol(table)
+    figure, axes = _panels(table)
+
+    def draw(ax: Axes, part: pd.DataFrame, position: float, color: str) -> None:
+        r = part.groupby("model")["pearson_r"].mean()
+        ax.vlines(position, r["ridge"], r["mlp"], color=color, linewidth=1)
+        ax.hlines(r["ridge"], position - 0.4 * WIDTH, position + 0.4 * WIDTH, color=color, linewidth=2)
+        ax.plot(position, r["mlp"], "D", color=color, markersize=6)
+
+    _draw_groups(axes, table, draw)
+    for ax in axes:
+        ax.set_ylim(min(0, table["pearson_r"].min()), 1.03)
+    axes[0].set_ylabel("Mean Pearson's r over traits")
+    handles = [
+        Line2D([], [], color="black", marker="D", linestyle="", label="MLP"),
+        Line2D([], [], color="black", linewidth=2, label="ridge"),
+    ]
+    legend_below(figure, _handles(table) + handles)
+    return figure
+
+
+WIDTH = 0.14  # of the place of one condition, where those of a number of QTL stand side by side
+
+
+def _conditions(table: pd.DataFrame) -> dict[str, str]:
+    """Return the conditions of a table in order, with their colours: the controls first."""
+    found = table.assign(condition=condition(table)).sort_values(["pleiotropy", "shared_pairs"])["condition"].unique()
+    ramp = apc.gradients.viridis.to_mpl_cmap()
+    correlated = [name for name in found if name not in ("0", CONTROL)]
+    colors = {"0": str(apc.slate), CONTROL: str(apc.cinnabar)}
+    colors |= {name: ramp(k / max(1, len(correlated)) * 0.9) for k, name in enumerate(correlated)}
+    return {name: colors[name] for name in found}
+
+
+def _panels(table: pd.DataFrame) -> tuple[Figure, list[Axes]]:
+    n_traits, n_qtl = sorted(table["n_traits"].unique()), sorted(table["n_qtl"].unique())
+    figure, axes = plt.subplots(1, len(n_traits), figsize=(1 + 5 * len(n_traits), 4.8), sharey=True, squeeze=False)
+    for ax, letter, count in zip(axes[0], "ABCDEFGH", n_traits, strict=False):
+        ax.set(title=f"{letter}. {count} traits", xlabel="QTL")
+        ax.set_xticks(range(len(n_qtl)), [str(q) for q in n_qtl])
+    return figure, list(axes[0])
+
+
+def _draw_groups(axes: list[Axes], table: pd.DataFrame, draw: Callable, like: pd.DataFrame | None = None) -> None:
+    """Call `draw` for each panel, number of QTL and condition of `like`, with what `table` holds of it."""
+    like = table if like is None else like
+    conditions = _conditions(like)
+    table = table.assign(condition=condition(table))
+    for ax, n_traits in zip(axes, sorted(like["n_traits"].unique()), strict=True):
+        for q, n_qtl in enumerate(sorted(like["n_qtl"].unique())):
+            for k, (name, color) in enumerate(conditions.items()):
+                part = select(table, n_traits=n_traits, n_qtl=n_qtl, condition=name)
+                if len(part):
+                    draw(ax, part, q + WIDTH * (k - (len(conditions) - 1) / 2), color)
+
+
+def _handles(table: pd.DataFrame) -> list[Line2D]:
+    return [
+        Line2D([], [], color=color, linewidth=4, label=f"correlation {name}" if name != CONTROL else name)
+        for name, color in _conditions(table).items()
+    ]

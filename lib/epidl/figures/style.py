@@ -1,0 +1,108 @@
+"""The figures' common style: colours, markers, legends, axes.
+
+Traits and models are told apart by colour and marker, the publication's digitised values by open markers.
+"""
+
+import contextlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import arcadia_pycolor as apc
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
+
+MODEL_NAMES = {
+    "ridge": "Ridge",
+    "ridge_sgd": "Ridge by SGD",
+    "mlp": "MLP",
+    "lasso": "LASSO",
+    "lasso_pruned": "Pruned LASSO",
+    "mlp_pruned": "Pruned MLP",
+}
+MODEL_COLORS = dict(
+    zip(MODEL_NAMES, map(str, (apc.mud, apc.aegean, apc.amber, apc.vital, apc.lapis, apc.cinnabar)), strict=True)
+)
+MODEL_MARKERS = dict(zip(MODEL_NAMES, "soD^vP", strict=True))
+TRAIT_COLORS = [str(color) for color in (apc.dusk, apc.aegean, apc.seaweed, apc.mustard, apc.cinnabar)]
+TRAIT_MARKERS = "osD^v"
+OPEN = {"markerfacecolor": "none", "markeredgewidth": 1.1}  # a marker of the publication's
+PUBLICATION = OPEN | {"markersize": 6, "linestyle": ":", "linewidth": 1.2}
+PARITY = {"color": str(apc.slate), "linewidth": 0.8, "linestyle": (0, (5, 3)), "zorder": 0}
+
+
+def use_style() -> None:
+    """Set matplotlib to the publication's style, on white, so that figures are readable in dark mode too."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        apc.mpl.setup()  # says so where the publication's fonts are missing; the default ones serve
+    mpl.rcParams.update(
+        {
+            "figure.constrained_layout.use": True,
+            "savefig.bbox": "tight",
+            "savefig.facecolor": "white",
+            "figure.facecolor": "white",
+            "svg.hashsalt": "epidl",  # the same figure is the same file
+        }
+    )
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as SVG and as PNG; `path` has no suffix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in (".svg", ".png"):
+        figure.savefig(path.with_suffix(suffix), metadata={"Date": None} if suffix == ".svg" else None, dpi=160)
+
+
+def expected_va_over_vg(rel_aa: float) -> float:
+    """Return 1 / (1 + 2 relAA), about the share of the genetic variance that is additive."""
+    return 1 / (1 + 2 * rel_aa)
+
+
+def select(table: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """Return the rows in which each named column has the given value."""
+    return table[np.logical_and.reduce([table[column] == value for column, value in values.items()])]
+
+
+def handle(label: str, color: str, marker: str) -> Line2D:
+    """Return a legend's handle for points."""
+    return Line2D([], [], linestyle="", marker=marker, color=color, label=label)
+
+
+def trait_name(rel_aa: float) -> str:
+    """Return the name of a trait in legends and titles."""
+    return f"relAA {rel_aa:g} ($V_A/V_G$ {expected_va_over_vg(rel_aa):.2g})"
+
+
+def trait_style(k: int) -> dict[str, str]:
+    """Return colour and marker of the k-th trait."""
+    return {"color": TRAIT_COLORS[k % len(TRAIT_COLORS)], "marker": TRAIT_MARKERS[k % len(TRAIT_MARKERS)]}
+
+
+def trait_handles(ratios: Sequence[float]) -> list[Line2D]:
+    """Return a legend's handles for traits of these relAA."""
+    return [Line2D([], [], linestyle="", **trait_style(k), label=trait_name(ratio)) for k, ratio in enumerate(ratios)]
+
+
+def panel_title(column: str, value: object) -> str:
+    """Return the title of a panel that shows one value of a column."""
+    return f"{value:,} individuals" if column == "n_samples" else f"{column.replace('_', ' ').capitalize()}: {value}"
+
+
+def legend_below(figure: Figure, handles: list[Line2D]) -> None:
+    """Put a legend under a figure."""
+    columns = min(len(handles), int(figure.get_figwidth() / 2.6))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def label_scale(ax: Axes, values: pd.Series, most: int = 6) -> None:
+    """Make x logarithmic and label at most `most` of the values that were simulated, the first and last included."""
+    values = np.sort(values.unique())
+    ax.set_xscale("log")
+    ax.set_xticks(values[np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int))])
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
