@@ -7,8 +7,11 @@ import pandas as pd
 
 # expected range of k independent normal values in standard deviations (the control-chart constant d2)
 RANGE_IN_SD = {2: 1.128, 3: 1.693, 4: 2.059, 5: 2.326, 6: 2.534, 7: 2.704, 8: 2.847, 9: 2.970, 10: 3.078}
-PUBLISHED_REPLICATES = {1_000: 10, 10_000: 10, 100_000: 5, 1_000_000: 3}
+PUBLISHED_REPLICATES = {1_000: 10, 10_000: 10, 100_000: 5, 1_000_000: 3}  # of figure 1
+PUBLISHED_REPLICATES_LATER = 5  # of figures 2 and 3
 DIGITISING_ERROR = 0.02
+MEDIAN_SE = 1.253  # standard error of a median over that of a mean, for normal values
+CONTROL = "0, shared pairs"  # the condition that the publication lacks
 PUBLISHED_NAME = {"mlp": "mlp", "ridge_sgd": "linear_sgd"}
 
 
@@ -18,6 +21,12 @@ def one_protocol(table: pd.DataFrame) -> pd.DataFrame:
     if len(protocols) != 1:
         raise ValueError(f"table must hold one protocol, got {', '.join(map(str, protocols)) or 'none'}")
     return table
+
+
+def condition(table: pd.DataFrame) -> pd.Series:
+    """Return the condition of each row of the correlation experiment in words: the correlation, and which control."""
+    control = (table["pleiotropy"] == 0) & table["shared_pairs"]
+    return table["pleiotropy"].map("{:g}".format).mask(control, CONTROL)
 
 
 def paired(table: pd.DataFrame, model: str, baseline: str) -> pd.DataFrame:
@@ -89,3 +98,57 @@ def compare_with_figure_1(table: pd.DataFrame, published: pd.DataFrame, model: s
     result["bound"] = 2 * np.hypot(result["standard_error"], error) + DIGITISING_ERROR
     result["agrees"] = result["difference"].abs() <= result["bound"]
     return result
+
+
+def compare_with_figure_2(table: pd.DataFrame, published: pd.DataFrame, baseline: str = "ridge") -> pd.DataFrame:
+    """Return our mean difference in r from ridge beside figure 2's median, a row a number of markers, relAA and model.
+
+    Columns: r, r_baseline and their difference; difference_published with low and high, its lowest and highest of five
+    replicates; excess (ours less theirs) and the bound that it should keep: two standard errors, from the range of the
+    digitised replicates for their five and for ours, plus the error of digitising. Where no range could be read off,
+    the bound is that error alone. Only rows that both hold. Raises ValueError where the table mixes protocols.
+    """
+    keys = ["n_markers", "rel_aa", "model"]
+    table = one_protocol(table)
+    ours = pd.concat(paired(table, model, baseline) for model in published["model"].unique())
+    ours = ours.groupby(keys).agg(
+        replicates=("difference", "size"),
+        r=("pearson_r", "mean"),
+        r_baseline=("pearson_r_baseline", "mean"),
+        difference=("difference", "mean"),
+    )
+    theirs = published.set_index(keys)[["low", "median", "high"]].rename(columns={"median": "difference_published"})
+    both = ours.join(theirs, how="inner").reset_index()
+    sd = (both["high"] - both["low"]).fillna(0) / RANGE_IN_SD[PUBLISHED_REPLICATES_LATER]
+    both["excess"] = both["difference"] - both["difference_published"]
+    both["bound"] = 2 * sd * np.sqrt(1 / PUBLISHED_REPLICATES_LATER + 1 / both["replicates"]) + DIGITISING_ERROR
+    both["agrees"] = both["excess"].abs() <= both["bound"]
+    return both
+
+
+def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Return our median relative gain of the MLP over ridge beside figure 3's, a row a number of traits, QTL and rho.
+
+    Columns: traits (of all replicates), r and r_baseline (means), median_relative_gain, median_relative_gain_published,
+    excess (ours less theirs), and the bound that it should keep: two standard errors of a median, as if traits were
+    independent, for our traits and theirs, plus the error of digitising. Traits that share a network, a cohort and
+    pairs are not independent, so this bound is on the narrow side. Only rows that both hold; not the control that
+    shares pairs without correlation, which the publication lacks. Raises ValueError where the table mixes protocols.
+    """
+    keys = ["n_traits", "n_qtl", "pleiotropy"]
+    gain = paired(one_protocol(table), "mlp", "ridge")
+    gain = gain[(gain["pleiotropy"] > 0) | ~gain["shared_pairs"]]
+    ours = gain.groupby(keys).agg(
+        traits=("relative_gain", "size"),
+        r=("pearson_r", "mean"),
+        r_baseline=("pearson_r_baseline", "mean"),
+        median_relative_gain=("relative_gain", "median"),
+        sd=("relative_gain", "std"),
+    )
+    theirs = published.set_index(keys)["median_relative_gain"].rename("median_relative_gain_published")
+    both = ours.join(theirs, how="inner").reset_index()
+    n_theirs = PUBLISHED_REPLICATES_LATER * both["n_traits"]
+    both["excess"] = both["median_relative_gain"] - both["median_relative_gain_published"]
+    both["bound"] = 2 * MEDIAN_SE * both["sd"] * np.sqrt(1 / both["traits"] + 1 / n_theirs) + DIGITISING_ERROR
+    both["agrees"] = both["excess"].abs() <= both["bound"]
+    return both.drop(columns="sd")

@@ -10,15 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from epidl.figures.style import OPEN, PARITY, legend_below, select
-from epidl.replication import one_protocol, paired
-
-CONTROL = "0, shared pairs"
-
-
-def condition(table: pd.DataFrame) -> pd.Series:
-    """Return the condition of each row in words: the correlation of effects, and whether a control shares its pairs."""
-    control = (table["pleiotropy"] == 0) & table["shared_pairs"]
-    return table["pleiotropy"].map("{:g}".format).mask(control, CONTROL)
+from epidl.replication import CONTROL, condition, one_protocol, paired
 
 
 def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
