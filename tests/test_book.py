@@ -77,10 +77,10 @@ def test_the_figures_are_shown_with_number_caption_and_profile(page):
         assert "replicates at" in caption
     for caption in captions[:3]:
         assert "Profile standard, the published network width of 4096" in caption
-        assert "replicates at 1,000 samples" in caption
+        assert "replicates at 1,000 individuals" in caption
     for caption in captions[3:]:
         assert "Profile smoke, network width 32" in caption
-        assert "3 scalings with 2 replicates at 200 samples" in caption
+        assert "3 scalings with 2 replicates at 200 individuals" in caption
     assert page.locator("article img").count() == 5
 
 

@@ -7,8 +7,8 @@ import scipy.stats
 
 from conftest import REL_AA
 from epidl import ridge, seeds
-from epidl.experiments import core, scaling
-from epidl.params import ScalingCell, make_cell
+from epidl.experiments import core, correlation, dilution, scaling
+from epidl.params import CorrelationCell, DilutionCell, RidgeVsSgdCell, ScalingCell, make_cell
 
 CELL = {
     "n_samples": 200,
@@ -129,3 +129,167 @@ def test_a_missing_gpu_is_said(monkeypatch):
     assert core.resolve_device("auto") == "cpu"
     with pytest.raises(ValueError, match="device must be 'cpu' or 'auto' on this machine"):
         core.resolve_device("cuda")
+
+
+DILUTION = {
+    "n_samples": 300,
+    "n_qtl": 10,
+    "n_markers": 40,
+    "n_replicates": 1,
+    "rel_aa": [0, 1],
+    "broad_sense_heritability": 0.9999,
+    "models": ["ridge", "mlp", "lasso", "lasso_pruned", "mlp_pruned"],
+    "protocols": ["published", "held_out"],
+    "hidden_width": 16,
+    "mlp_max_epochs": 5,
+    "n_trials": 2,
+    "n_trials_pruned": 3,
+    "max_features": [5, 30],
+    "seed": 1,
+}
+
+
+def run_dilution(folder="", **changes) -> core.CellResult:
+    return dilution.run(make_cell(DilutionCell, **DILUTION | changes), folder=folder)
+
+
+@pytest.fixture(scope="module")
+def diluted() -> core.CellResult:
+    return run_dilution()
+
+
+def test_dilution_has_a_row_for_each_model_and_a_trial_for_each_fit_tried(diluted):
+    assert not diluted.table.duplicated(["trait", "model", "protocol"]).any()
+    assert len(diluted.table) == 2 * 5 * 2
+    trials = diluted.side["trials"].groupby(["model", "protocol"], sort=False).size()
+    assert trials.to_dict() == {
+        ("mlp", "published"): 2,
+        ("mlp", "held_out"): 2,
+        ("mlp_pruned", "published"): 3,
+        ("mlp_pruned", "held_out"): 3,
+    }
+    assert len(diluted.side["importances"]) == 2 * 2 * 40
+
+
+def test_the_traits_of_dilution_have_their_own_causal_markers(diluted):
+    cohort = dilution.simulate_replicate(make_cell(DilutionCell, **DILUTION), int(diluted.table["seed"].iloc[0]))
+    one, other = cohort.traits
+    assert not np.array_equal(one.qtl, other.qtl)
+    counts = diluted.side["importances"].query("protocol == 'published'").groupby("marker")["causal_for"].first()
+    assert np.flatnonzero(counts == 2).tolist() == sorted(set(one.qtl) & set(other.qtl))
+    assert counts.sum() == 20
+
+
+def test_a_network_is_fitted_with_the_settings_of_its_best_trial(diluted):
+    best = diluted.side["trials"].sort_values("loss").groupby(["model", "protocol"]).first()
+    for (model, protocol), trial in best.iterrows():
+        rows = diluted.table[(diluted.table["model"] == model) & (diluted.table["protocol"] == protocol)]
+        assert (rows["learning_rate"] == trial["learning_rate"]).all()
+        if model == "mlp_pruned":
+            assert (rows["max_features"] == trial["max_features"]).all()
+            assert (rows["n_features"] <= trial["max_features"]).all()
+
+
+def test_the_pruned_models_share_their_features_and_keep_the_most_important(diluted):
+    pruned = diluted.table[diluted.table["model"].isin(["lasso_pruned", "mlp_pruned"])]
+    columns = ["n_features", "n_markers_kept", "selection_precision", "selection_recall", "pair_recall"]
+    for _, rows in pruned.groupby(["protocol", "trait"]):
+        assert (rows[columns] == rows[columns].iloc[0]).all(axis=None)
+    importances = diluted.side["importances"].query("protocol == 'published'")
+    kept = importances.nlargest(int(pruned.query("protocol == 'published'")["n_features"].iloc[0]), "importance")
+    causal = kept.groupby("marker")["causal_for"].first() > 0
+    assert pruned.query("protocol == 'published'")["selection_precision"].iloc[0] == pytest.approx(causal.mean())
+
+
+def test_a_pruned_model_is_the_same_whichever_others_are_fitted(diluted):
+    alone = run_dilution(models=["mlp_pruned"], protocols=["held_out"]).table.drop(columns="seconds")
+    same = diluted.table.query("model == 'mlp_pruned' and protocol == 'held_out'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone, same[alone.columns], check_dtype=False)
+
+
+def test_a_killed_cell_resumes_its_trials(diluted, tmp_path, monkeypatch):
+    fitted, real = [], core.training.train
+
+    def killed(*arguments, **options):
+        if len(fitted) == 4:  # the first search is over, and the LASSO; a trial of the second search has begun
+            raise KeyboardInterrupt
+        fitted.append(1)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(core.training, "train", killed)
+    only = {"models": ["mlp", "mlp_pruned"], "protocols": ["published"]}
+    with pytest.raises(KeyboardInterrupt):
+        run_dilution(tmp_path, **only)
+    counted = []
+    monkeypatch.setattr(core.training, "train", lambda *a, **o: counted.append(1) or real(*a, **o))
+    resumed = run_dilution(tmp_path, **only)
+    assert len(counted) == 1 + 1 + 3 + 1, "both final fits, the LASSO and the second search; no trial of the first"
+    expected = diluted.side["trials"].query("protocol == 'published'").drop(columns="seconds").reset_index(drop=True)
+    pd.testing.assert_frame_equal(resumed.side["trials"].drop(columns="seconds"), expected)
+
+
+def test_trials_of_other_parameters_are_not_taken_up(tmp_path):
+    one = run_dilution(tmp_path, models=["mlp"], protocols=["published"])
+    other = run_dilution(tmp_path, models=["mlp"], protocols=["published"], hidden_width=8)
+    assert not one.side["trials"]["loss"].isin(other.side["trials"]["loss"]).any()
+
+
+def test_a_lasso_that_finds_nothing_leaves_no_pruned_model():
+    table = run_dilution(importance_threshold=100.0, protocols=["published"]).table
+    pruned = table[table["model"].isin(["lasso_pruned", "mlp_pruned"])]
+    assert set(pruned["status"]) == {"no_features"}
+    assert pruned["pearson_r"].isna().all()
+    assert (pruned["n_features"] == 0).all()
+    assert table.loc[table["model"] == "mlp", "pearson_r"].notna().all()
+
+
+def test_a_single_rate_is_taken_without_a_search():
+    result = run_dilution(models=["mlp"], protocols=["published"], mlp_learning_rates=[0.01])
+    assert result.side == {}
+    assert set(result.table["learning_rate"]) == {0.01}
+
+
+CORRELATION = {
+    "n_samples": 200,
+    "n_qtl": 10,
+    "n_traits": 6,
+    "rel_aa": 1,
+    "pleiotropy": 0,
+    "shared_pairs": False,
+    "n_replicates": 1,
+    "broad_sense_heritability": 0.999,
+    "models": ["ridge", "mlp"],
+    "protocols": ["published"],
+    "hidden_width": 16,
+    "mlp_learning_rates": [0.01],
+    "mlp_max_epochs": 3,
+    "seed": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("pleiotropy", "shared_pairs", "name"),
+    [(0, False, "n200_q10_t6_rho0"), (0, True, "n200_q10_t6_rho0_shared"), (0.95, True, "n200_q10_t6_rho0.95")],
+)
+def test_the_three_kinds_of_correlation_cells(pleiotropy, shared_pairs, name):
+    cell = make_cell(CorrelationCell, **CORRELATION | {"pleiotropy": pleiotropy, "shared_pairs": shared_pairs})
+    table = correlation.run(cell).table
+    assert cell.name == name
+    assert len(table) == 6 * 2
+    assert (table["pleiotropy"] == pleiotropy).all()
+    assert (table["shared_pairs"] == shared_pairs).all()
+    traits = correlation.simulate_replicate(cell, int(table["seed"].iloc[0])).traits
+    assert all(np.array_equal(traits[0].pairs, trait.pairs) for trait in traits) == shared_pairs
+    effects = np.corrcoef([trait.additive_effects for trait in traits])[np.triu_indices(6, k=1)]
+    assert (effects.mean() > 0.8) == (pleiotropy > 0.9)
+
+
+def test_ridge_vs_sgd_fits_the_scaling_experiment_s_cohorts_as_it_does(table):
+    same = {name: CELL[name] for name in ("n_samples", "scaling", "n_replicates", "rel_aa", "protocols", "seed")}
+    cell = make_cell(RidgeVsSgdCell, **same, broad_sense_heritability=0.999, models=["ridge", "ridge_sgd"])
+    linear = scaling.run(cell).table.drop(columns=["seconds", "experiment"])
+    expected = table[table["model"] != "mlp"].drop(columns="experiment")
+    keys = ["replicate", "trait", "model", "protocol"]
+    pd.testing.assert_frame_equal(
+        linear.sort_values(keys).reset_index(drop=True), expected.sort_values(keys).reset_index(drop=True)
+    )

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from epidl.params import CELL_TYPES, ParameterError, ScalingCell, load_grids, make_cell, qtl_for_scaling
+from epidl.params import (
+    CELL_TYPES,
+    CorrelationCell,
+    DilutionCell,
+    ParameterError,
+    RidgeVsSgdCell,
+    ScalingCell,
+    load_grids,
+    make_cell,
+    qtl_for_scaling,
+)
 
 SCALINGS = [0.1, 0.2, 0.3, 0.5, 1, 2, 4, 7, 12, 20]
 SCALING_FILE = ROOT / "params" / "scaling.yml"
@@ -114,6 +124,89 @@ def test_a_wrong_parameter_is_named_with_value_and_bound(changes, message):
         make_cell(ScalingCell, **CELL | changes)
 
 
+DILUTION = {
+    "n_samples": 200,
+    "n_qtl": 10,
+    "n_markers": 40,
+    "n_replicates": 1,
+    "rel_aa": [0, 1],
+    "broad_sense_heritability": 0.9999,
+    "models": ["mlp_pruned"],
+    "protocols": ["published"],
+    "hidden_width": 8,
+    "seed": 1,
+}
+CORRELATION = {name: DILUTION[name] for name in DILUTION if name != "n_markers"} | {
+    "rel_aa": 1,
+    "models": ["mlp"],
+    "n_traits": 4,
+    "pleiotropy": 0.5,
+    "shared_pairs": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("cell_type", "changes", "message"),
+    [
+        (DilutionCell, {"n_qtl": 11}, "n_qtl: .*must be even, since every QTL has one partner, got 11"),
+        (DilutionCell, {"n_markers": 8}, r"n_qtl must be at most 8 \(n_markers\), got 10"),
+        (DilutionCell, {"max_features": [50, 20]}, "max_features must be a lower and an upper bound, got 50 and 20"),
+        (DilutionCell, {"max_features": [50]}, "max_features"),
+        (DilutionCell, {"mlp_learning_rates": []}, "mlp_learning_rates: .*at least 1 item"),
+        (DilutionCell, {"mlp_learning_rates": [0.1, 0.1]}, "mlp_learning_rates: .*each at most once"),
+        (DilutionCell, {"mlp_learning_rates": [0]}, "mlp_learning_rates.0: Input should be greater than 0, got 0"),
+        (DilutionCell, {"mlp_learning_rate": 0.1}, "did you mean mlp_learning_rates"),
+        (DilutionCell, {"n_trials": 0}, "n_trials: Input should be greater than or equal to 1, got 0"),
+        (DilutionCell, {"n_trials_pruned": 0}, "n_trials_pruned: Input should be greater than or equal to 1, got 0"),
+        (
+            DilutionCell,
+            {"importance_threshold": -1},
+            "importance_threshold: Input should be greater than or equal to 0",
+        ),
+        (DilutionCell, {"n_samples": 152}, "n_samples must not leave a last batch of one sample"),
+        (
+            CorrelationCell,
+            {"shared_pairs": False},
+            "shared_pairs must be True where pleiotropy is not 0, got pleiotropy 0.5",
+        ),
+        (CorrelationCell, {"pleiotropy": 1.5}, "pleiotropy: Input should be less than or equal to 1, got 1.5"),
+        (CorrelationCell, {"pleiotropy": -0.5}, "pleiotropy: Input should be greater than or equal to 0, got -0.5"),
+        (CorrelationCell, {"n_traits": 0}, "n_traits: Input should be greater than or equal to 1, got 0"),
+        (
+            CorrelationCell,
+            {"models": ["lasso"]},
+            "models.0: Input should be 'ridge', 'ridge_sgd' or 'mlp', got 'lasso'",
+        ),
+        (RidgeVsSgdCell, {"models": ["mlp"]}, "models.0: Input should be 'ridge' or 'ridge_sgd', got 'mlp'"),
+        (RidgeVsSgdCell, {"hidden_width": 8}, "hidden_width is not a parameter"),
+    ],
+)
+def test_wrong_parameters_of_the_other_experiments(cell_type, changes, message):
+    linear = {name: CELL[name] for name in CELL if name != "hidden_width"}
+    valid = {DilutionCell: DILUTION, CorrelationCell: CORRELATION, RidgeVsSgdCell: linear}[cell_type]
+    make_cell(cell_type, **valid)
+    with pytest.raises(ParameterError, match=message):
+        make_cell(cell_type, **valid | changes)
+
+
+def test_the_full_grids_of_the_other_experiments_are_the_publication_s():
+    full = {name: load_grids(ROOT / "params" / f"{name}.yml")["full"] for name in CELL_TYPES}
+    diluted = full["dilution"]
+    assert [cell.n_markers for cell in diluted] == [100, 250, 500, 750, 1000, 2500, 5000, 10000]
+    assert {(c.n_qtl, c.rel_aa, c.n_replicates, c.n_trials, c.n_trials_pruned) for c in diluted} == {
+        (100, (0, 1), 5, 10, 20)
+    }
+    correlated = full["correlation"]
+    theirs = [cell for cell in correlated if cell.pleiotropy or not cell.shared_pairs]
+    assert len(theirs) == 2 * 5 * 5
+    assert {cell.pleiotropy for cell in theirs} == {0, 0.25, 0.5, 0.75, 0.95}
+    assert len(correlated) - len(theirs) == 2 * 5, "our control, at each number of traits and QTL"
+    assert all(cell.n_replicates == 5 and cell.n_trials == 10 for cell in correlated)
+    assert {cell.mlp_learning_rates for cell in diluted + correlated} == {(0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 0.0001)}
+    assert {cell.hidden_width for cell in diluted + correlated} == {4096}
+    assert sum(cell.n_replicates for cell in full["ridge_vs_sgd"]) == 200
+
+
 def test_a_missing_parameter_is_named():
     with pytest.raises(ParameterError, match="scaling is missing"):
         make_cell(ScalingCell, **{name: value for name, value in CELL.items() if name != "scaling"})
@@ -171,5 +264,5 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_the_compute_path_works_without_what_only_the_grid_needs():
     absent = ["pydantic", "yaml", "snakemake", "papermill", "optuna", "seaborn"]
-    code = f"import sys; sys.modules |= dict.fromkeys({absent})\nimport epidl.experiments.scaling, epidl.results"
+    code = f"import sys; sys.modules |= dict.fromkeys({absent})\nfrom epidl.experiments import correlation, dilution, scaling\nimport epidl.results"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -75,11 +75,187 @@ def test_comparison_with_the_digitised_figure(table):
     assert row["difference"] == pytest.approx(0.05)
     assert row["bound"] == pytest.approx(2 * np.hypot(0.05, 0.2 / 3.078 / np.sqrt(10)) + 0.02)
     assert row["agrees"]
-    assert pages.comparison_table(result).to_numpy().tolist() == [["+0.050"]]
+    assert pages.comparison_table(result, ["scaling"], "rel_aa", "difference").to_numpy().tolist() == [["+0.050"]]
     assert pages.agreement(result) == {"agree": "1", "compared": "1", "mean_difference": "+0.050"}
     far = replication.compare_with_figure_1(table, published.assign(r_mid=0.6))
     assert not far["agrees"].any()
-    assert pages.comparison_table(far).to_numpy().tolist() == [["+0.250 *"]]
+    assert pages.comparison_table(far, ["scaling"], "rel_aa", "difference").to_numpy().tolist() == [["+0.250 *"]]
+
+
+def test_agreement_of_models_by_its_closed_forms():
+    x, y = np.array([0.1, 0.5, 0.6, 0.9]), np.array([0.2, 0.4, 0.6, 0.8])
+    keys = {"cell": "a", "replicate": 1, "protocol": "published", "n_samples": 1000, "trait": range(4)}
+    both = pd.concat(
+        [pd.DataFrame(keys | {"model": model, "pearson_r": r}) for model, r in (("ridge", x), ("ridge_sgd", y))]
+    )
+    row = replication.agreement_of_models(both, "ridge_sgd", "ridge").loc[(1000, "published")]
+    difference = y - x
+    assert row["pairs"] == 4
+    assert row["mean_difference"] == pytest.approx(difference.mean())
+    assert row["upper_limit"] - row["mean_difference"] == pytest.approx(1.96 * difference.std(ddof=1))
+    assert row["lower_limit"] + row["upper_limit"] == pytest.approx(2 * row["mean_difference"])
+    expected = 2 * np.cov(x, y, ddof=0)[0, 1] / (x.var() + y.var() + (x.mean() - y.mean()) ** 2)
+    assert row["concordance"] == pytest.approx(expected)
+    same = both.assign(pearson_r=np.tile(x, 2))
+    assert replication.agreement_of_models(same, "ridge_sgd", "ridge")["concordance"].iloc[0] == pytest.approx(1)
+    shifted = both.assign(pearson_r=np.concatenate([x, x + 0.3]))
+    assert replication.agreement_of_models(shifted, "ridge_sgd", "ridge")["concordance"].iloc[0] < 0.8
+
+
+def test_pairs_are_of_the_same_cohort_trait_and_protocol(table):
+    both = pd.concat([table, table.assign(protocol="held_out", pearson_r=table["pearson_r"] - 0.1)])
+    pairs = replication.paired(both.sample(frac=1, random_state=1), "mlp", "ridge")
+    assert len(pairs) == 2 * 2 * 2 * 2
+    single = replication.paired(table, "mlp", "ridge")
+    for protocol in ("published", "held_out"):
+        part = pairs[pairs["protocol"] == protocol].sort_values(["cell", "replicate", "trait"])
+        expected = single.sort_values(["cell", "replicate", "trait"])
+        np.testing.assert_allclose(part["difference"], expected["difference"], atol=1e-12)
+    without = table.assign(pearson_r=table["pearson_r"].where(table["model"] != "ridge"))
+    assert replication.paired(without, "mlp", "ridge").empty
+
+
+@pytest.fixture
+def diluted() -> pd.DataFrame:
+    """One replicate with 100 and with 1000 markers; r of each model falls from trait to trait and with the markers."""
+    r = {"ridge": 0.5, "mlp": 0.8, "lasso": 0.45, "lasso_pruned": 0.5, "mlp_pruned": 0.7}
+    rows = [
+        {
+            "experiment": "dilution",
+            "profile": "quick",
+            "cell": f"m{n_markers}",
+            "protocol": "published",
+            "n_samples": 10000,
+            "n_markers": n_markers,
+            "n_qtl": 100,
+            "trait": trait,
+            "rel_aa": float(trait - 1),
+            "replicate": 1,
+            "model": model,
+            "hidden_width": 0,
+            "va_over_vg": 1 / (2 * trait - 1),
+            "pearson_r": value - 0.1 * trait - 0.2 * k * (model == "mlp"),
+            "selection_precision": 0.9,
+            "selection_recall": 1 / trait,
+            "pair_recall": 0.5 / trait,
+        }
+        for k, n_markers in enumerate((100, 1000))
+        for model, value in r.items()
+        for trait in (1, 2)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_comparison_with_figure_2(diluted):
+    published = pd.read_csv(DATA / "figure_2_digitised.csv")
+    result = replication.compare_with_figure_2(diluted, published).set_index(["n_markers", "rel_aa", "model"])
+    assert len(result) == 2 * 2 * 3
+    epistatic = result.loc[(100, 1.0, "mlp")]
+    assert epistatic["difference"] == pytest.approx(0.3)
+    assert epistatic["excess"] == pytest.approx(0.3 - 0.395)
+    assert epistatic["bound"] == pytest.approx(2 * (0.405 - 0.38) / 2.326 * np.sqrt(1 / 5 + 1) + 0.02)
+    assert not epistatic["agrees"]
+    additive = result.loc[(1000, 0.0, "lasso_pruned")]
+    assert additive["bound"] == pytest.approx(0.02), "no range could be read off the figure"
+    assert additive["agrees"]
+    shown = pages.comparison_table(result.reset_index(), ["rel_aa", "n_markers"], "model", "excess")
+    assert shown.loc[(1.0, 100), "mlp"] == "-0.095 *"
+
+
+@pytest.fixture
+def correlated() -> pd.DataFrame:
+    """Ten traits in each of three conditions; the MLP's r is 0.6, 0.7 and 0.8, ridge's 0.5, with a spread over traits."""
+    rows = [
+        {
+            "experiment": "correlation",
+            "profile": "quick",
+            "cell": f"rho{pleiotropy}_{shared}",
+            "protocol": "published",
+            "n_samples": 10000,
+            "n_markers": 100,
+            "n_qtl": 100,
+            "n_traits": 10,
+            "pleiotropy": pleiotropy,
+            "shared_pairs": shared,
+            "trait": trait,
+            "rel_aa": 1.0,
+            "replicate": 1,
+            "model": model,
+            "hidden_width": 0,
+            "pearson_r": (r if model == "mlp" else 0.5) + 0.01 * (trait - 5.5) * (model == "mlp"),
+        }
+        for pleiotropy, shared, r in ((0.0, False, 0.6), (0.0, True, 0.7), (0.95, True, 0.8))
+        for model in ("ridge", "mlp")
+        for trait in range(1, 11)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_comparison_with_figure_3(correlated):
+    published = pd.read_csv(DATA / "figure_3_digitised.csv")
+    result = replication.compare_with_figure_3(correlated, published).set_index("pleiotropy")
+    assert result.index.tolist() == [0, 0.95], "the control that shares pairs is not the publication's"
+    assert result.loc[0, "median_relative_gain"] == pytest.approx(0.2)
+    assert result.loc[0, "excess"] == pytest.approx(0.2 - 0.62)
+    assert result.loc[0.95, "excess"] == pytest.approx(0.6 - 0.56)
+    sd = 0.02 * np.std(np.arange(10), ddof=1)
+    assert result.loc[0, "bound"] == pytest.approx(2 * 1.253 * sd * np.sqrt(1 / 10 + 1 / 50) + 0.02)
+    assert result["agrees"].tolist() == [False, True]
+
+
+def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
+    steps = pages.correlation_steps(correlated)
+    assert steps.columns.tolist() == ["0", "0, shared pairs", "0.95", "sharing pairs", "correlation"]
+    np.testing.assert_allclose(steps.to_numpy(), [[0.6, 0.7, 0.8, 0.1, 0.1]])
+    assert "+0.100 (from +0.100 to +0.100)" in pages.correlation_steps_in_words(correlated)
+
+
+def test_takeaways_are_computed(diluted, correlated):
+    text = pages.dilution_takeaway(diluted)
+    assert "With 100 markers the MLP reaches r = 0.60 for the epistatic trait, and ridge 0.30" in text
+    assert "With 1,000 markers the MLP is left with 0.40 and ridge with 0.30" in text
+    text = pages.correlation_takeaway(correlated)
+    assert "With 100 QTL and 10 traits" in text
+    assert "0.60 against 0.50 (0); 0.70 against 0.50 (0, shared pairs); 0.80 against 0.50 (0.95)" in text
+
+
+def test_the_data_behind_figure_2(diluted):
+    figures.use_style()
+    published = pd.read_csv(DATA / "figure_2_digitised.csv")
+    figure = figures.figure_2(diluted, published)
+    panels = [ax for ax in figure.axes if ax.get_visible()]
+    assert [ax.get_title() for ax in panels] == ["100 markers", "1,000 markers"]
+    drawn = [
+        line.get_ydata() for line in panels[1].get_lines() if len(line.get_ydata()) == 2 and line.get_marker() == "D"
+    ]
+    np.testing.assert_allclose(drawn[0], [0.1, 0.1])  # ours: additive, epistatic
+    np.testing.assert_allclose(sorted(drawn[1]), [-0.025, -0.002])  # the publication's medians
+    for draw in (figures.accuracy_by_markers, figures.selection_by_markers):
+        assert draw(diluted).axes
+
+
+def test_the_data_behind_figure_3(correlated):
+    figures.use_style()
+    figure = figures.figure_3(correlated, pd.read_csv(DATA / "figure_3_digitised.csv"))
+    (panel,) = figure.axes
+    assert panel.get_title() == "A. 10 traits"
+    drawn = {round(float(line.get_ydata()[0]), 3) for line in panel.get_lines() if line.get_marker() == "o"}
+    assert drawn == {0.62, 0.56}, "the publication's medians for 0 and 0.95, none for our control"
+    medians = {round(float(np.median(line.get_ydata())), 3) for line in panel.get_lines()}
+    assert {0.2, 0.4, 0.6} <= medians
+    assert figures.accuracy_by_pleiotropy(correlated).axes
+
+
+def test_the_pictures_of_agreement(table):
+    figures.use_style()
+    both = pd.concat([table, table.assign(protocol="held_out")])
+    for draw in (figures.parity, figures.differences):
+        figure = draw(both, "ridge_sgd", "ridge")
+        assert [ax.get_title() for ax in figure.axes] == ["Protocol: published", "Protocol: held_out"]
+    limits = replication.agreement_of_models(both, "ridge_sgd", "ridge", by=["protocol"])
+    horizontal = [line.get_ydata()[0] for line in figure.axes[0].get_lines() if list(line.get_xdata()) == [0, 1]]
+    expected = limits.loc["published", ["mean_difference", "lower_limit", "upper_limit"]]
+    np.testing.assert_allclose(sorted(horizontal), sorted([0, *expected]))
 
 
 def test_protocols_are_not_pooled(table, digitised):
@@ -120,7 +296,7 @@ def test_words_about_a_run(table, tmp_path):
     assert pages.describe_run(table, tmp_path / "p.json") == {
         "profile": "quick",
         "width": "512",
-        "cells": "2 scalings with 2 replicates at 1,000 samples",
+        "cells": "2 scalings with 2 replicates at 1,000 individuals",
         "device": "a chip",
         "time": "60 minutes",
         "commit": "abc",

@@ -24,7 +24,12 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
 
     def draw(ax: Axes, part: pd.DataFrame, position: float, color: str) -> None:
         boxes = ax.boxplot(
-            part["relative_gain"], positions=[position], widths=0.7 * WIDTH, whis=(0, 100), manage_ticks=False
+            part["relative_gain"],
+            positions=[position],
+            widths=0.7 * WIDTH,
+            whis=(0, 100),
+            showfliers=False,
+            manage_ticks=False,
         )
         for line in (line for lines in boxes.values() for line in lines):
             line.set(color=color, linewidth=1.3)
