@@ -264,5 +264,10 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_the_compute_path_works_without_what_only_the_grid_needs():
     absent = ["pydantic", "yaml", "snakemake", "papermill", "optuna", "seaborn"]
-    code = f"import sys; sys.modules |= dict.fromkeys({absent})\nfrom epidl.experiments import correlation, dilution, scaling\nimport epidl.results"
+    code = f"""
+import sys
+sys.modules |= dict.fromkeys({absent})
+from epidl.experiments import correlation, dilution, scaling
+import epidl.results
+"""
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -164,7 +164,7 @@ def test_comparison_with_figure_2(diluted):
 
 @pytest.fixture
 def correlated() -> pd.DataFrame:
-    """Ten traits in each of three conditions; the MLP's r is 0.6, 0.7 and 0.8, ridge's 0.5, with a spread over traits."""
+    """Ten traits in each of three conditions; the MLP's mean r is 0.6, 0.7 and 0.8, ridge's r 0.5."""
     rows = [
         {
             "experiment": "correlation",
