@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -34,27 +35,28 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def set_grids(project: Path, *grids: dict) -> None:
-    path = project / "params" / "scaling.yml"
+def set_grids(project: Path, *grids: dict, experiment: str = "scaling", changes: dict | None = None) -> None:
+    path = project / "params" / f"{experiment}.yml"
     content = yaml.safe_load(path.read_text())
     content["profiles"]["smoke"]["grids"] = list(grids)
+    content["profiles"]["smoke"]["changes"].update(changes or {})
     path.write_text(yaml.safe_dump(content))
 
 
-def start(project: Path) -> subprocess.Popen:
-    """Start the command; its output goes to a file, which orphans may keep open."""
+def start(project: Path, experiment: str = "scaling") -> subprocess.Popen:
+    """Start the command for one experiment; its output goes to a file, which orphans may keep open."""
     with (project / "output.txt").open("w") as output:
-        command = [sys.executable, "-m", "epidl.grid", "smoke", "--cores", "2"]
+        command = [sys.executable, "-m", "epidl.grid", "smoke", "--cores", "2", f"runs/smoke/{experiment}.csv"]
         return subprocess.Popen(command, cwd=project, stdout=output, stderr=subprocess.STDOUT)
 
 
-def finish(project: Path) -> tuple[int, str]:
-    status = start(project).wait(timeout=300)
+def finish(project: Path, experiment: str = "scaling") -> tuple[int, str]:
+    status = start(project, experiment).wait(timeout=300)
     return status, (project / "output.txt").read_text()
 
 
-def numbers(project: Path) -> pd.DataFrame:
-    return pd.read_csv(project / "runs/smoke/scaling.csv").drop(columns="seconds")
+def numbers(project: Path, table: str = "scaling.csv") -> pd.DataFrame:
+    return pd.read_csv(project / "runs" / "smoke" / table).drop(columns="seconds")
 
 
 def kill_everything(process: psutil.Process, whole_tree: bool) -> None:
@@ -93,6 +95,44 @@ def test_a_killed_run_continues_without_repeating_finished_cells(project, whole_
     shutil.rmtree(project / "runs")
     assert finish(project)[0] == 0
     pd.testing.assert_frame_equal(interrupted, numbers(project), check_exact=True)
+
+
+def test_a_killed_cell_resumes_its_trials(project):
+    set_grids(
+        project,
+        {"n_samples": 1000, "n_markers": 40, "n_replicates": 1},
+        experiment="dilution",
+        changes={"n_trials": 3, "n_trials_pruned": 8, "hidden_width": 64, "mlp_max_epochs": 30},
+    )
+    process = start(project, "dilution")
+    study = project / "runs/smoke/dilution/n1000_q20_m40/studies.sqlite"
+    deadline = time.monotonic() + 120
+    while finished_trials(study) < 5:
+        assert process.poll() is None, (project / "output.txt").read_text()
+        assert time.monotonic() < deadline, "no trial finished"
+        time.sleep(0.02)
+    kill_everything(psutil.Process(process.pid), whole_tree=True)
+    process.wait()
+    kept = finished_trials(study)
+    assert 5 <= kept < 11, "killed too late to test anything"
+
+    assert finish(project, "dilution")[0] == 0
+    assert finished_trials(study) == 11
+    interrupted = [numbers(project, name) for name in ("dilution.csv", "dilution.trials.csv")]
+    shutil.rmtree(project / "runs")
+    assert finish(project, "dilution")[0] == 0
+    for table, name in zip(interrupted, ("dilution.csv", "dilution.trials.csv"), strict=True):
+        pd.testing.assert_frame_equal(table, numbers(project, name), check_exact=True)
+
+
+def finished_trials(study: Path) -> int:
+    if not study.exists():
+        return 0
+    with contextlib.closing(sqlite3.connect(study)) as database:
+        try:
+            return database.execute("select count(*) from trials where state = 'COMPLETE'").fetchone()[0]
+        except sqlite3.OperationalError:  # its tables are being made
+            return 0
 
 
 def test_a_failed_cell_is_named_and_the_others_go_on(project):

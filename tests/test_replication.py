@@ -200,6 +200,8 @@ def test_comparison_with_figure_3(correlated):
     assert result.loc[0.95, "excess"] == pytest.approx(0.6 - 0.56)
     sd = 0.02 * np.std(np.arange(10), ddof=1)
     assert result.loc[0, "bound"] == pytest.approx(2 * 1.253 * sd * np.sqrt(1 / 10 + 1 / 50) + 0.02)
+    of_a_cohort = sd**2 / (1 - 0.95**2) * ((1 - 0.95**2) / 10 + 0.95**2)  # its traits vary together
+    assert result.loc[0.95, "bound"] == pytest.approx(2 * 1.253 * np.sqrt(of_a_cohort * (1 + 1 / 5)) + 0.02)
     assert result["agrees"].tolist() == [False, True]
 
 

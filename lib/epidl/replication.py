@@ -129,26 +129,29 @@ def compare_with_figure_2(table: pd.DataFrame, published: pd.DataFrame, baseline
 def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """Return our median relative gain of the MLP over ridge beside figure 3's, a row a number of traits, QTL and rho.
 
-    Columns: traits (of all replicates), r and r_baseline (means), median_relative_gain, median_relative_gain_published,
-    excess (ours less theirs), and the bound that it should keep: two standard errors of a median, as if traits were
-    independent, for our traits and theirs, plus the error of digitising. Traits that share a network, a cohort and
-    pairs are not independent, so this bound is on the narrow side. Only rows that both hold; not the control that
-    shares pairs without correlation, which the publication lacks. Raises ValueError where the table mixes protocols.
+    Columns: cohorts, r and r_baseline (means), median_relative_gain, median_relative_gain_published, excess (ours less
+    theirs), and the bound that it should keep: two standard errors of a median, ours and theirs, plus the error of
+    digitising. Traits of a cohort with correlated effects are no independent sample: the squares of effects, and with
+    them V_A and V_AA, correlate by rho^2. With s^2 the variance over the T traits of a cohort, a cohort's mean has the
+    variance s^2 / (1 - rho^2) ((1 - rho^2) / T + rho^2). Only rows that both hold; not the control that shares pairs
+    without correlation, which the publication lacks. Raises ValueError where the table mixes protocols.
     """
     keys = ["n_traits", "n_qtl", "pleiotropy"]
     gain = paired(one_protocol(table), "mlp", "ridge")
     gain = gain[(gain["pleiotropy"] > 0) | ~gain["shared_pairs"]]
     ours = gain.groupby(keys).agg(
-        traits=("relative_gain", "size"),
+        cohorts=("replicate", "nunique"),
         r=("pearson_r", "mean"),
         r_baseline=("pearson_r_baseline", "mean"),
         median_relative_gain=("relative_gain", "median"),
-        sd=("relative_gain", "std"),
     )
+    ours["variance"] = gain.groupby([*keys, "replicate"])["relative_gain"].var().groupby(keys).mean()
     theirs = published.set_index(keys)["median_relative_gain"].rename("median_relative_gain_published")
     both = ours.join(theirs, how="inner").reset_index()
-    n_theirs = PUBLISHED_REPLICATES_LATER * both["n_traits"]
+    shared = both["pleiotropy"] ** 2
+    of_a_cohort = both["variance"] / (1 - shared) * ((1 - shared) / both["n_traits"] + shared)
+    standard_error = MEDIAN_SE * np.sqrt(of_a_cohort * (1 / both["cohorts"] + 1 / PUBLISHED_REPLICATES_LATER))
     both["excess"] = both["median_relative_gain"] - both["median_relative_gain_published"]
-    both["bound"] = 2 * MEDIAN_SE * both["sd"] * np.sqrt(1 / both["traits"] + 1 / n_theirs) + DIGITISING_ERROR
+    both["bound"] = 2 * standard_error + DIGITISING_ERROR
     both["agrees"] = both["excess"].abs() <= both["bound"]
-    return both.drop(columns="sd")
+    return both.drop(columns="variance")

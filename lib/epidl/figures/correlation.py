@@ -110,6 +110,6 @@ def _draw_groups(axes: list[Axes], table: pd.DataFrame, draw: Callable, like: pd
 
 def _handles(table: pd.DataFrame) -> list[Line2D]:
     return [
-        Line2D([], [], color=color, linewidth=4, label=f"correlation {name}" if name != CONTROL else name)
+        Line2D([], [], color=color, linewidth=4, label=f"correlation {name}")
         for name, color in _conditions(table).items()
     ]

@@ -24,9 +24,9 @@ from epidl.replication import one_protocol, paired
 
 COMPARED = ("mlp", "lasso_pruned", "mlp_pruned")  # with ridge, in figure 2
 SELECTION = {
-    "selection_precision": "kept markers that are causal (precision)",
-    "selection_recall": "QTL of the trait that are kept (recall)",
-    "pair_recall": "pairs of the trait of which both QTL are kept",
+    "selection_precision": "Precision",
+    "selection_recall": "Recall of QTL",
+    "pair_recall": "Recall of whole pairs",
 }
 
 
