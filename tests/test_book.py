@@ -10,7 +10,11 @@ from conftest import ROOT
 
 pytestmark = pytest.mark.book
 BOOK = ROOT / "_build" / "smoke" / "html"
-PAGES = ["index", "book/approach", "book/scaling", "book/references", "notebooks/simulate", "notebooks/scaling"]
+EXPERIMENTS = ["scaling", "dilution", "correlation", "ridge_vs_sgd"]
+PAGES = [
+    *("index", "book/approach", "book/references", "notebooks/simulate"),
+    *(f"{folder}/{experiment}" for folder in ("book", "notebooks") for experiment in EXPERIMENTS),
+]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -82,6 +86,28 @@ def test_the_figures_are_shown_with_number_caption_and_profile(page):
         assert "Profile smoke, network width 32" in caption
         assert "3 scalings with 2 replicates at 200 individuals" in caption
     assert page.locator("article img").count() == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "computed_here", "cells"),
+    [
+        ("dilution", 1, 3, "2 numbers of markers with 1 replicate at 200 individuals"),
+        ("correlation", 1, 2, "7 conditions with 1 replicate at 200 individuals"),
+        ("ridge_vs_sgd", 3, 0, ""),
+    ],
+)
+def test_the_other_experiments_figures_say_where_they_were_computed(page, name, published, computed_here, cells):
+    visit(page, f"book/{name}")
+    captions = page.locator("figcaption").all_inner_texts()
+    assert len(captions) == page.locator("article img").count() == published + computed_here
+    for caption in captions:
+        assert caption.startswith("Fig.")
+    for caption in captions[:published]:
+        assert "Profile standard" in caption
+        assert "0,000 individuals" in caption
+    for caption in captions[published:]:
+        assert "Profile smoke, network width 32" in caption
+        assert cells in caption
 
 
 def test_mathematics_is_typeset(page):
