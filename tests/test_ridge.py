@@ -7,7 +7,7 @@ from sklearn.linear_model import RidgeCV
 
 from conftest import make_cohort
 from epidl.genotypes import Haplotypes
-from epidl.ridge import PENALTIES, fit_ridge
+from epidl.ridge import PENALTIES, fit_ridge, fit_ridge_splits
 
 # n_samples, n_qtl, H2: ten cohorts, three of them with more markers than training samples
 COHORTS = [
@@ -66,6 +66,24 @@ def test_duplicated_and_constant_markers_share_and_get_no_effect():
     effects = fit_ridge(Haplotypes.from_alleles(alleles), y, np.arange(50)).effects[:, 0]
     assert effects[0] == pytest.approx(effects[1])
     assert effects[3] == pytest.approx(0, abs=1e-12)
+
+
+def test_genotypes_without_variation_leave_the_mean():
+    y = np.random.default_rng(1).normal(size=(30, 2))
+    fit = fit_ridge(Haplotypes.from_alleles(np.ones((30, 3), dtype=int)), y, np.arange(30))
+    np.testing.assert_allclose(fit.effects, 0)
+    np.testing.assert_allclose(fit.intercepts, y.mean(axis=0))
+
+
+@pytest.mark.parametrize("n_qtl", [20, 400])
+def test_splits_together_are_splits_alone(n_qtl):
+    cohort = make_cohort(200, n_qtl, broad_sense_heritability=0.6)
+    rng = np.random.default_rng(1)
+    splits = [np.sort(rng.permutation(200)[:170]) for _ in range(3)] + [rng.permutation(200)[:150]]
+    for rows, together in zip(splits, fit_ridge_splits(cohort.genotypes, cohort.phenotypes, splits), strict=True):
+        alone = fit_ridge(cohort.genotypes, cohort.phenotypes, rows)
+        np.testing.assert_array_equal(together.penalties, alone.penalties)
+        np.testing.assert_allclose(together.effects, alone.effects, rtol=1e-7, atol=1e-12)
 
 
 def test_blocks_do_not_change_the_fit(cohort, monkeypatch):

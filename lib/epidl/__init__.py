@@ -3,8 +3,8 @@
 The modules, in reading order: `params` (cells and grids), `genotypes`, `simulate`, `splits`, `ridge`, `networks`,
 `training`, `tuning` (Optuna's searches), `selection` (features that a LASSO keeps), `experiments` (the work of a grid
 cell), `results` (tables and provenance), `replication` (the comparison with the publication), `figures`, `pages` (a
-page's computed words); beside them `checks`, `seeds`, and two commands: `grid` (run a grid) and `publish` (take its cells
-into the book), with `fingerprint` (did the code change?).
+page's computed words); beside them `checks`, `seeds`, and two commands: `grid` (run a grid) and `publish` (take its
+cells into the book), with `fingerprint` (did the code change?).
 """
 
 __version__ = "0.1.0"

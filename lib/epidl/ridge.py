@@ -1,12 +1,16 @@
-"""Exact ridge regression: one decomposition serves all penalties and all traits.
+"""Exact ridge regression at any number of samples: one decomposition serves all penalties and all traits.
 
-For centred training genotypes X = U S V' and a centred trait y, the fit at penalty p is Z D Z'y with scores
-Z = X V = U S and D = diag(1 / (s^2 + p)). The leave-one-out residual of sample i is (y_i - fit_i) / (1 - h_i), with
-leverage h_i = 1/n + sum_k z_ik^2 / (s_k^2 + p), where 1/n stands for the intercept. The answer is that of
-scikit-learn's `RidgeCV(alphas=PENALTIES)`, a trait at a time.
+For centred training genotypes X = U S V' and a centred trait y, the fit at penalty p is U F U'y with F = diag(f),
+f_k = s_k^2 / (s_k^2 + p). The leave-one-out residual of sample i is (y_i - fit_i) / (1 - h_i), with leverage
+h_i = 1/n + sum_k u_ik^2 f_k, where 1/n stands for the intercept. The answer is that of scikit-learn's
+`RidgeCV(alphas=PENALTIES)`, a trait at a time.
+
+Three things keep it cheap. Cross-products of alleles are whole numbers, exact in single precision, and computed once
+for all splits: a split takes away those of the samples that it leaves out. The filters f of all penalties, as functions
+of s, are combinations of a few, so that leave-one-out needs a few products, not one a penalty. And X is read in blocks.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,87 +51,143 @@ def fit_ridge(
 
     Raises ValueError for fewer than 2 rows, phenotypes of another length or not finite, penalties not above 0.
     """
+    return next(fit_ridge_splits(genotypes, phenotypes, [rows], penalties))
+
+
+def fit_ridge_splits(
+    genotypes: Genotypes,
+    phenotypes: ArrayLike,
+    splits: Sequence[NDArray[np.integer]],
+    penalties: ArrayLike = PENALTIES,
+) -> Iterator[RidgeFit]:
+    """Fit ridge to each of several sets of samples; arguments and errors are those of `fit_ridge`."""
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     penalties = np.atleast_1d(np.asarray(penalties, dtype=float))
     if penalties.size == 0 or not (penalties > 0).all():
         raise ValueError(f"penalties must be greater than 0, got {penalties}")
-    checks.integer("len(rows)", len(rows), minimum=2)
+    for rows in splits:
+        checks.integer("len(rows)", len(rows), minimum=2)
+    used = np.unique(np.concatenate(splits))
+    products = (_Gram if genotypes.n_markers <= len(used) else _Kernel)(genotypes, used)
+    return (_fit(products.spectrum(rows), phenotypes[rows], penalties) for rows in splits)
 
-    x = _Centred(genotypes, rows)
-    y_mean = phenotypes[rows].mean(axis=0)
-    y = phenotypes[rows] - y_mean
-    spectrum = _dual(x) if genotypes.n_markers > len(rows) else _primal(x)
-    shrink = 1 / (spectrum.squares[:, None] + penalties)  # (k, penalties)
-    scores_y = sum(z.T @ y[part] for part, z in spectrum.scores())  # Z'y (k, n_traits)
 
-    errors = _loo_errors(spectrum, y, scores_y, shrink)
+@dataclass(frozen=True)
+class _Spectrum:
+    """Of centred genotypes: singular values s (k,), blocks of left singular vectors U (rows, k), the mean (n_markers,),
+    and the map from U'y weights (k, n_traits) to effects V S^-1 weights (n_markers, n_traits).
+    """
+
+    singular: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    left: Callable[[], Iterator[tuple[slice, NDArray[np.float64]]]]
+    effects: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def _fit(spectrum: _Spectrum, phenotypes: NDArray[np.float64], penalties: NDArray[np.float64]) -> RidgeFit:
+    y_mean = phenotypes.mean(axis=0)
+    y = phenotypes - y_mean
+    squares = spectrum.singular[:, None] ** 2
+    filters = squares / (squares + penalties)  # (k, penalties)
+    projected = sum(u.T @ y[part] for part, u in spectrum.left())  # U'y (k, n_traits)
+    errors = _loo_errors(spectrum, y, projected, filters)
     best = errors.argmin(axis=0)
-    effects = spectrum.effects(shrink[:, best] * scores_y)
+    effects = spectrum.effects(filters[:, best] * projected)
     return RidgeFit(
         effects=effects,
-        intercepts=y_mean - x.mean @ effects,
+        intercepts=y_mean - spectrum.mean @ effects,
         penalties=penalties[best],
         loo_error=errors[best, np.arange(y.shape[1])],
     )
 
 
-class _Centred:
-    """The training genotypes less their means, read in blocks."""
-
-    def __init__(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> None:
-        self.shape = (len(rows), genotypes.n_markers)
-        self._genotypes, self._rows = genotypes, rows
-        self.mean = np.zeros(genotypes.n_markers)
-        self.mean = sum(block.sum(axis=0) for _, block in self.blocks()) / len(rows)
-
-    def blocks(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        for part in row_blocks(*self.shape):
-            yield part, self._genotypes.block(self._rows[part]) - self.mean
-
-
-@dataclass(frozen=True)
-class _Spectrum:
-    """Squared singular values (k,), blocks of scores Z (rows, k), and the map from D Z'y (k, n_traits) to effects."""
-
-    squares: NDArray[np.float64]
-    scores: Callable[[], Iterator[tuple[slice, NDArray[np.float64]]]]
-    effects: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
-
-def _primal(x: _Centred) -> _Spectrum:
-    """Decompose X'X (n_markers, n_markers): for fewer markers than samples."""
-    gram = np.zeros((x.shape[1],) * 2)
-    for _, block in x.blocks():
-        gram += block.T @ block
-    squares, v = scipy.linalg.eigh(gram, overwrite_a=True)
-    return _Spectrum(
-        squares=squares.clip(min=0),
-        scores=lambda: ((part, block @ v) for part, block in x.blocks()),
-        effects=lambda weights: v @ weights,
-    )
-
-
-def _dual(x: _Centred) -> _Spectrum:
-    """Decompose XX' (n_samples, n_samples): for more markers than samples."""
-    dense = np.concatenate([block for _, block in x.blocks()])
-    squares, u = scipy.linalg.eigh(dense @ dense.T, overwrite_a=True)
-    kept = squares > squares[-1] * len(u) * np.finfo(float).eps  # centring leaves one null direction at least
-    singular, u = np.sqrt(squares[kept]), u[:, kept]
-    return _Spectrum(
-        squares=squares[kept],
-        scores=lambda: iter([(slice(None), u * singular)]),
-        effects=lambda weights: dense.T @ (u @ (weights / singular[:, None])),
-    )
-
-
 def _loo_errors(
-    spectrum: _Spectrum, y: NDArray[np.float64], scores_y: NDArray[np.float64], shrink: NDArray[np.float64]
+    spectrum: _Spectrum, y: NDArray[np.float64], projected: NDArray[np.float64], filters: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the mean squared leave-one-out error (penalties, n_traits)."""
-    total = np.zeros((shrink.shape[1], y.shape[1]))
-    for part, z in spectrum.scores():
-        kept = 1 - 1 / len(y) - z**2 @ shrink  # 1 - h, (rows, penalties)
+    basis, weights = _few(filters)  # filters = basis @ weights
+    scaled = (projected[:, :, None] * basis[:, None, :]).reshape(len(basis), y.shape[1] * basis.shape[1])
+    total = np.zeros((filters.shape[1], y.shape[1]))
+    for part, u in spectrum.left():
+        kept = 1 - 1 / len(y) - u**2 @ basis @ weights  # 1 - h (rows, penalties)
+        fitted = (u @ scaled).reshape(len(u), y.shape[1], basis.shape[1])
         for t in range(y.shape[1]):
-            residual = y[part, t, None] - z @ (shrink * scores_y[:, t, None])
-            total[:, t] += ((residual / kept) ** 2).sum(axis=0)
+            total[:, t] += (((y[part, t, None] - fitted[:, t] @ weights) / kept) ** 2).sum(axis=0)
     return total / len(y)
+
+
+def _few(filters: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a basis (k, few) and weights (few, penalties) whose product is `filters` to rounding (they are 0 to 1)."""
+    u, s, vt = np.linalg.svd(filters, full_matrices=False)
+    kept = s > s.max(initial=0) * np.finfo(float).eps
+    return u[:, kept] * s[kept], vt[kept]
+
+
+def _exact(alleles: NDArray) -> NDArray:
+    """Return alleles as floats whose products add up without rounding: whole numbers stay whole below 2^24."""
+    return alleles.astype(np.float32 if np.issubdtype(alleles.dtype, np.integer) else np.float64)
+
+
+class _Gram:
+    """X'X of some samples: for no more markers than samples."""
+
+    def __init__(self, genotypes: Genotypes, used: NDArray[np.integer]) -> None:
+        self._genotypes, self._used = genotypes, used
+        self._total = self._of(used)
+
+    def spectrum(self, rows: NDArray[np.integer]) -> _Spectrum:
+        counts, gram = (a - b for a, b in zip(self._total, self._of(np.setdiff1d(self._used, rows)), strict=True))
+        mean = counts / len(rows)
+        squares, v = scipy.linalg.eigh(gram - len(rows) * np.outer(mean, mean), overwrite_a=True)
+        kept = _positive(squares)
+        singular, v = np.sqrt(squares[kept]), v[:, kept]
+        to_left = v / singular
+
+        def left() -> Iterator[tuple[slice, NDArray[np.float64]]]:
+            for part in row_blocks(len(rows), self._genotypes.n_markers):
+                yield part, (self._genotypes.block(rows[part]) - mean) @ to_left
+
+        return _Spectrum(singular, mean, left, effects=lambda weights: to_left @ weights)
+
+    def _of(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the sums of alleles (n_markers,) and X'X, not centred."""
+        n_markers = self._genotypes.n_markers
+        counts, gram = np.zeros(n_markers), np.zeros((n_markers, n_markers))
+        for part in row_blocks(len(rows), n_markers):
+            block = _exact(self._genotypes.block(rows[part]))
+            counts += block.sum(axis=0, dtype=float)
+            gram += block.T @ block
+        return counts, gram
+
+
+class _Kernel:
+    """XX' of some samples: for more markers than samples."""
+
+    def __init__(self, genotypes: Genotypes, used: NDArray[np.integer]) -> None:
+        self._genotypes, self._used = genotypes, used
+        alleles = _exact(genotypes.block(used))
+        self._kernel = (alleles @ alleles.T).astype(float)
+
+    def spectrum(self, rows: NDArray[np.integer]) -> _Spectrum:
+        place = np.searchsorted(self._used, rows)
+        kernel = self._kernel[np.ix_(place, place)]
+        row_means = kernel.mean(axis=0)
+        kernel += row_means.mean() - row_means - row_means[:, None]
+        squares, u = scipy.linalg.eigh(kernel, overwrite_a=True)
+        kept = _positive(squares)  # centring leaves one null direction at least
+        singular, u = np.sqrt(squares[kept]), u[:, kept]
+        blocks = list(row_blocks(len(rows), self._genotypes.n_markers))
+
+        def effects(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+            per_sample = u @ (
+                weights / squares[kept, None]
+            )  # V = X'U S^-1; sums to 0 over samples: X needs no centring
+            return sum(self._genotypes.block(rows[part]).T @ per_sample[part] for part in blocks)
+
+        mean = sum(self._genotypes.block(rows[part]).sum(axis=0, dtype=float) for part in blocks) / len(rows)
+        return _Spectrum(singular, mean, left=lambda: iter([(slice(None), u)]), effects=effects)
+
+
+def _positive(squares: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which squared singular values are more than rounding."""
+    return squares > squares[-1] * len(squares) * np.finfo(float).eps

@@ -167,7 +167,7 @@ def fit_ridge(run: Run) -> Score:
         splits = [random_split(cohort.genotypes.n_samples, rng) for _ in range(N_RIDGE_SPLITS)]
     else:  # leave-one-out needs no validation split: it trains too
         splits = [(np.concatenate([run.split.train, run.split.validation]), run.split.test)]
-    fits = [ridge.fit_ridge(cohort.genotypes, cohort.phenotypes, train) for train, _ in splits]
+    fits = list(ridge.fit_ridge_splits(cohort.genotypes, cohort.phenotypes, [train for train, _ in splits]))
     predictions = [fit.predict(cohort.genotypes, test) for fit, (_, test) in zip(fits, splits, strict=True)]
     scores = [pearson_r(cohort.phenotypes[test], p) for p, (_, test) in zip(predictions, splits, strict=True)]
     return Score(
