@@ -59,7 +59,7 @@ def test_golden_effects_give_golden_genetic_values(golden):
 
 def test_golden_variance_components(golden):
     cohort, table = golden
-    components = [variance_components(cohort.genotypes, trait) for trait in cohort.traits]
+    components = variance_components(cohort)
     np.testing.assert_allclose([c.additive for c in components], table["var_a"], rtol=0, atol=1e-10)
     np.testing.assert_allclose([c.epistatic for c in components], table["var_aa"], rtol=0, atol=1e-10)
     np.testing.assert_allclose([c.genetic for c in components], table["var_g"], rtol=0, atol=1e-10)
@@ -71,8 +71,7 @@ def test_variance_ratios_are_distributed_as_alphasimr_s(n_qtl):
     ours = {ratio: [] for ratio in REL_AA}
     for seed in range(200):
         cohort = make_cohort(1000, n_qtl, seed=seed)
-        for trait in cohort.traits:
-            components = variance_components(cohort.genotypes, trait)
+        for trait, components in zip(cohort.traits, variance_components(cohort), strict=True):
             ours[trait.rel_aa].append((components.additive / components.genetic, components.epistatic))
     np.testing.assert_allclose(np.array(ours[0]), [[1, 0]] * 200, atol=1e-10)
     for ratio in REL_AA[1:]:
@@ -150,7 +149,7 @@ def test_every_cohort_keeps_its_promises(n_samples, half_qtl, extra_markers, sha
         assert len(set(trait.qtl)) == n_qtl
         assert trait.qtl.max() < n_markers
     assert not cohort.traits[0].pair_effects.any()  # relAA 0 is purely additive
-    assert variance_components(cohort.genotypes, cohort.traits[0]).additive == pytest.approx(1)
+    assert variance_components(cohort)[0].additive == pytest.approx(1)
     if shared:
         np.testing.assert_array_equal(cohort.traits[0].pairs, cohort.traits[1].pairs)
 
@@ -170,8 +169,7 @@ def test_pairs_are_a_uniformly_random_matching():
 
 def test_expected_variance_ratio_is_one_over_one_plus_two_rel_aa():
     cohort = make_cohort(2000, 2000, seed=3)  # many QTL: little spread around the expectation
-    for trait in cohort.traits:
-        components = variance_components(cohort.genotypes, trait)
+    for trait, components in zip(cohort.traits, variance_components(cohort), strict=True):
         assert components.additive / components.genetic == pytest.approx(1 / (1 + 2 * trait.rel_aa), abs=0.06)
 
 

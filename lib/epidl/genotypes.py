@@ -95,8 +95,8 @@ class DeviceHaplotypes:
         return bits.flatten(1)[:, : self.n_markers].to(torch.float32)
 
 
-def row_blocks(n_samples: int, n_markers: int) -> Iterator[slice]:
-    """Yield slices that cover 0..n_samples in blocks of about `BLOCK_BYTES` of float64 dosages."""
-    step = max(1, BLOCK_BYTES // (8 * n_markers))
+def row_blocks(n_samples: int, n_markers: int, n_bytes: int | None = None) -> Iterator[slice]:
+    """Yield slices that cover 0..n_samples in blocks of about `n_bytes` (`BLOCK_BYTES`) of float64 dosages."""
+    step = max(1, (n_bytes or BLOCK_BYTES) // (8 * n_markers))
     for start in range(0, n_samples, step):
         yield slice(start, min(start + step, n_samples))

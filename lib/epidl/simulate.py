@@ -9,7 +9,7 @@ has mean 0 and variance 1 (divisor n) in the simulated sample. The expected vari
 V_AA / V_A = 2 relAA, so V_A / V_G is about 1 / (1 + 2 relAA).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -153,39 +153,48 @@ def standardise(genotypes: Genotypes, traits: Sequence[Trait]) -> tuple[tuple[Tr
 
 def genetic_values(genotypes: Genotypes, traits: Sequence[Trait]) -> NDArray[np.float64]:
     """Return G (n_samples, n_traits) from the effects (the equation at the top of the module)."""
+    additive = np.stack([trait.additive_by_marker(genotypes.n_markers) for trait in traits])
     values = np.empty((genotypes.n_samples, len(traits)))
-    for rows in row_blocks(genotypes.n_samples, genotypes.n_markers):
-        x = 2.0 * genotypes.block(rows) - 1.0
+    for rows in _cached_blocks(genotypes):
+        x = _codes(genotypes, rows)
+        values[rows] = (additive @ x.astype(float)).T + [trait.intercept for trait in traits]
         for t, trait in enumerate(traits):
-            values[rows, t] = trait.intercept + x[:, trait.qtl] @ trait.additive_effects + pair_values(x, trait)
+            first, second = trait.pairs.T
+            values[rows, t] += trait.pair_effects @ (x[first] * x[second])
     return values
 
 
-def pair_values(x: NDArray[np.float64], trait: Trait) -> NDArray[np.float64]:
-    """Return sum_k e_k x_k1 x_k2 for rows of codes x."""
-    return (x[:, trait.pairs[:, 0]] * x[:, trait.pairs[:, 1]]) @ trait.pair_effects
+def variance_components(cohort: Cohort) -> list[VarianceComponents]:
+    """Return V_A, V_AA and V_G of each trait in the sample.
 
-
-def variance_components(genotypes: Genotypes, trait: Trait) -> VarianceComponents:
-    """Return V_A, V_AA and V_G of a trait in a sample.
-
-    With m_i the sample mean of x_i: V_A = Var[sum_i (x_i - m_i) alpha_i], where alpha_i = a_i + e_ij m_j is the average
-    effect of locus i with partner j, and V_AA = Var[sum_k e_k (x_k1 - m_k1)(x_k2 - m_k2)].
+    With m_i the sample mean of x_i: V_A = Var[A], A = sum_i (x_i - m_i) alpha_i, where alpha_i = a_i + e_ij m_j is the
+    average effect of locus i with partner j, and V_AA = Var[sum_k e_k (x_k1 - m_k1)(x_k2 - m_k2)], which is Var[G - A].
     """
-    blocks = list(row_blocks(genotypes.n_samples, genotypes.n_markers))
-    mean = sum(2.0 * genotypes.block(rows).sum(axis=0, dtype=float) for rows in blocks) / genotypes.n_samples - 1.0
+    genotypes, values = cohort.genotypes, cohort.genetic_values
+    blocks = list(_cached_blocks(genotypes))
+    mean = sum(_codes(genotypes, rows).sum(axis=1, dtype=float) for rows in blocks) / genotypes.n_samples
+    alpha = np.stack([_average_effects(trait, mean) for trait in cohort.traits])
+    additive = np.concatenate([(alpha @ _codes(genotypes, rows).astype(float)).T for rows in blocks])
+    parts = zip(additive.var(axis=0), (values - additive).var(axis=0), values.var(axis=0), strict=True)
+    return [VarianceComponents(*map(float, variances)) for variances in parts]
+
+
+def _average_effects(trait: Trait, mean: NDArray[np.float64]) -> NDArray[np.float64]:
     first, second = trait.pairs.T
-    alpha = trait.additive_by_marker(genotypes.n_markers)
+    alpha = trait.additive_by_marker(len(mean))
     alpha[first] += trait.pair_effects * mean[second]
     alpha[second] += trait.pair_effects * mean[first]
+    return alpha
 
-    parts = np.empty((genotypes.n_samples, 2))
-    for rows in blocks:
-        x = 2.0 * genotypes.block(rows) - 1.0 - mean
-        parts[rows, 0] = x @ alpha
-        parts[rows, 1] = pair_values(x, trait)
-    additive, epistatic = parts.var(axis=0)
-    return VarianceComponents(float(additive), float(epistatic), float(parts.sum(axis=1).var()))
+
+def _codes(genotypes: Genotypes, rows: slice) -> NDArray[np.int8]:
+    """Return the codes x, -1 or +1, of some samples, a row a marker: markers are what is picked from."""
+    return np.ascontiguousarray(genotypes.block(rows).T.astype(np.int8)) * np.int8(2) - np.int8(1)
+
+
+def _cached_blocks(genotypes: Genotypes) -> Iterator[slice]:
+    """Yield slices of samples whose codes fit a processor's cache."""
+    return row_blocks(genotypes.n_samples, genotypes.n_markers, n_bytes=2**22)
 
 
 def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:

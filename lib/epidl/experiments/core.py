@@ -298,7 +298,7 @@ def _outcome(model: str, run: Run, score: Score, seconds: float) -> dict[str, An
 
 def _truth(cell: "Cell", cohort: Cohort, replicate: int, seed: int) -> pd.DataFrame:
     """Return what is known of the traits before any fit: a row a trait."""
-    components = [variance_components(cohort.genotypes, trait) for trait in cohort.traits]
+    components = variance_components(cohort)
     return pd.DataFrame(
         {
             "experiment": cell.experiment,
