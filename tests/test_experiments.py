@@ -234,6 +234,31 @@ def test_trials_of_other_parameters_are_not_taken_up(tmp_path):
     assert not one.side["trials"]["loss"].isin(other.side["trials"]["loss"]).any()
 
 
+def test_the_pruned_models_are_trained_by_the_publication_s_plans(monkeypatch):
+    plans, real = [], core.training.train
+    monkeypatch.setattr(core.training, "train", lambda *a, **o: plans.append(a[4]) or real(*a, **o))
+    only = {"protocols": ["published"], "mlp_learning_rates": [0.005], "max_features": [30, 30]}
+    run_dilution(models=["lasso", "lasso_pruned", "mlp_pruned"], **only)
+    assert plans[:2] == [core.training.LASSO_SGD] * 2
+    (pruned,) = plans[2:]
+    assert (pruned.patience, pruned.learning_rate, pruned.max_epochs, pruned.min_gain) == (25, 0.005, 5, 0.003)
+
+
+def test_a_diverged_trial_is_never_chosen():
+    result = run_dilution(models=["mlp"], protocols=["published"], mlp_learning_rates=[1e38, 0.01], n_trials=6)
+    diverged = result.side["trials"]["status"] == "diverged"
+    assert diverged.any()
+    assert (result.side["trials"].loc[diverged, "loss"] == np.inf).all()
+    assert set(result.table["learning_rate"]) == {0.01}
+
+
+def test_seconds_are_those_of_a_fit_without_its_search(diluted):
+    trials = diluted.side["trials"].query("model == 'mlp_pruned' and protocol == 'published'")
+    fits = diluted.table.query("protocol == 'published'").groupby("model")["seconds"].first()
+    assert (fits > 0).all()
+    assert fits["mlp_pruned"] < trials["seconds"].sum()
+
+
 def test_a_lasso_that_finds_nothing_leaves_no_pruned_model():
     table = run_dilution(importance_threshold=100.0, protocols=["published"]).table
     pruned = table[table["model"].isin(["lasso_pruned", "mlp_pruned"])]

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import ROOT
 from epidl import figures, pages, publish, replication, results
-from epidl.params import load_grids
+from epidl.params import CELL_TYPES, load_grids
 
 DATA = ROOT / "book" / "data"
 R = {"mlp": [0.9, 0.8, 0.3, 0.2], "ridge_sgd": [0.6, 0.5, 0.25, 0.2], "ridge": [0.6, 0.6, 0.3, 0.3]}
@@ -76,7 +76,7 @@ def test_comparison_with_the_digitised_figure(table):
     assert row["bound"] == pytest.approx(2 * np.hypot(0.05, 0.2 / 3.078 / np.sqrt(10)) + 0.02)
     assert row["agrees"]
     assert pages.comparison_table(result, ["scaling"], "rel_aa", "difference").to_numpy().tolist() == [["+0.050"]]
-    assert pages.agreement(result) == {"agree": "1", "compared": "1", "mean_difference": "+0.050"}
+    assert pages.agreement(result) == {"agree": "1", "compared": "1", "values": "1", "mean_difference": "+0.050"}
     far = replication.compare_with_figure_1(table, published.assign(r_mid=0.6))
     assert not far["agrees"].any()
     assert pages.comparison_table(far, ["scaling"], "rel_aa", "difference").to_numpy().tolist() == [["+0.250 *"]]
@@ -117,8 +117,8 @@ def test_pairs_are_of_the_same_cohort_trait_and_protocol(table):
 
 @pytest.fixture
 def diluted() -> pd.DataFrame:
-    """One replicate with 100 and with 1000 markers; r of each model falls from trait to trait and with the markers."""
-    r = {"ridge": 0.5, "mlp": 0.8, "lasso": 0.45, "lasso_pruned": 0.5, "mlp_pruned": 0.7}
+    """One replicate with 100 and with 1000 markers; the MLP's lead over ridge is 0.3 and 0.1, half that for trait 2."""
+    lead = {"ridge": 0.0, "mlp": 0.3, "lasso": -0.06, "lasso_pruned": 0.01, "mlp_pruned": 0.24}
     rows = [
         {
             "experiment": "dilution",
@@ -134,13 +134,18 @@ def diluted() -> pd.DataFrame:
             "model": model,
             "hidden_width": 0,
             "va_over_vg": 1 / (2 * trait - 1),
-            "pearson_r": value - 0.1 * trait - 0.2 * k * (model == "mlp"),
-            "selection_precision": 0.9,
-            "selection_recall": 1 / trait,
-            "pair_recall": 0.5 / trait,
+            "pearson_r": 0.6 - 0.1 * trait + (value - 0.2 * k * (model == "mlp")) / trait,
+            "learning_rate": 0.01 if "mlp" in model else np.nan,
+            "n_features": 150.0,
+            "epochs": 30,
+            "seconds": 2.0,
+            "status": "converged",
+            "selection_precision": (0.9 - 0.1 * k) * (model == "mlp_pruned"),
+            "selection_recall": 1 / trait * (model == "mlp_pruned"),
+            "pair_recall": 0.5 / trait * (model == "mlp_pruned"),
         }
         for k, n_markers in enumerate((100, 1000))
-        for model, value in r.items()
+        for model, value in lead.items()
         for trait in (1, 2)
     ]
     return pd.DataFrame(rows)
@@ -151,20 +156,21 @@ def test_comparison_with_figure_2(diluted):
     result = replication.compare_with_figure_2(diluted, published).set_index(["n_markers", "rel_aa", "model"])
     assert len(result) == 2 * 2 * 3
     epistatic = result.loc[(100, 1.0, "mlp")]
-    assert epistatic["difference"] == pytest.approx(0.3)
-    assert epistatic["excess"] == pytest.approx(0.3 - 0.395)
+    assert epistatic["difference"] == pytest.approx(0.15)
+    assert epistatic["excess"] == pytest.approx(0.15 - 0.395)
     assert epistatic["bound"] == pytest.approx(2 * (0.405 - 0.38) / 2.326 * np.sqrt(1 / 5 + 1) + 0.02)
     assert not epistatic["agrees"]
     additive = result.loc[(1000, 0.0, "lasso_pruned")]
     assert additive["bound"] == pytest.approx(0.02), "no range could be read off the figure"
     assert additive["agrees"]
     shown = pages.comparison_table(result.reset_index(), ["rel_aa", "n_markers"], "model", "excess")
-    assert shown.loc[(1.0, 100), "mlp"] == "-0.095 *"
+    assert shown.loc[(1.0, 100), "mlp"] == "-0.245 *"
+    assert replication.compare_with_figure_2(diluted.assign(n_samples=200), published).empty
 
 
 @pytest.fixture
 def correlated() -> pd.DataFrame:
-    """Ten traits in each of three conditions; the MLP's mean r is 0.6, 0.7 and 0.8, ridge's r 0.5."""
+    """Two cohorts of ten traits for each of three conditions; the MLP's mean r is 0.6, 0.7 and 0.8, ridge's r 0.5."""
     rows = [
         {
             "experiment": "correlation",
@@ -179,13 +185,14 @@ def correlated() -> pd.DataFrame:
             "shared_pairs": shared,
             "trait": trait,
             "rel_aa": 1.0,
-            "replicate": 1,
+            "replicate": replicate,
             "model": model,
             "hidden_width": 0,
-            "pearson_r": (r if model == "mlp" else 0.5) + 0.01 * (trait - 5.5) * (model == "mlp"),
+            "pearson_r": 0.5 + (r - 0.5 + 0.01 * (trait - 5.5) + 0.02 * (replicate - 1.5)) * (model == "mlp"),
         }
         for pleiotropy, shared, r in ((0.0, False, 0.6), (0.0, True, 0.7), (0.95, True, 0.8))
         for model in ("ridge", "mlp")
+        for replicate in (1, 2)
         for trait in range(1, 11)
     ]
     return pd.DataFrame(rows)
@@ -198,27 +205,68 @@ def test_comparison_with_figure_3(correlated):
     assert result.loc[0, "median_relative_gain"] == pytest.approx(0.2)
     assert result.loc[0, "excess"] == pytest.approx(0.2 - 0.62)
     assert result.loc[0.95, "excess"] == pytest.approx(0.6 - 0.56)
-    sd = 0.02 * np.std(np.arange(10), ddof=1)
-    assert result.loc[0, "bound"] == pytest.approx(2 * 1.253 * sd * np.sqrt(1 / 10 + 1 / 50) + 0.02)
-    of_a_cohort = sd**2 / (1 - 0.95**2) * ((1 - 0.95**2) / 10 + 0.95**2)  # its traits vary together
-    assert result.loc[0.95, "bound"] == pytest.approx(2 * 1.253 * np.sqrt(of_a_cohort * (1 + 1 / 5)) + 0.02)
+    sd = 0.04 / np.sqrt(2)  # of the cohorts' medians, 0.18 and 0.22
+    assert result["bound"].tolist() == pytest.approx([2 * sd * np.sqrt(1 / 2 + 1 / 5) + 0.02] * 2)
     assert result["agrees"].tolist() == [False, True]
+    assert pages.agreement(result, "excess")["compared"] == "2"
+    assert replication.compare_with_figure_3(correlated.assign(n_samples=200), published).empty
+
+
+def test_one_cohort_has_no_bound(correlated):
+    published = pd.read_csv(DATA / "figure_3_digitised.csv")
+    single = replication.compare_with_figure_3(correlated.query("replicate == 1"), published)
+    assert single["bound"].isna().all()
+    shown = pages.comparison_table(single, ["n_traits", "n_qtl"], "pleiotropy", "excess")
+    assert shown.to_numpy().tolist() == [["-0.440", "+0.020"]], "no star without a bound"
+    assert pages.agreement(single, "excess")["compared"] == "0"
 
 
 def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
     steps = pages.correlation_steps(correlated)
     assert steps.columns.tolist() == ["0", "0, shared pairs", "0.95", "sharing pairs", "correlation"]
-    np.testing.assert_allclose(steps.to_numpy(), [[0.6, 0.7, 0.8, 0.1, 0.1]])
-    assert "+0.100 (from +0.100 to +0.100)" in pages.correlation_steps_in_words(correlated)
+    np.testing.assert_allclose(steps.to_numpy(), [[0.1, 0.2, 0.3, 0.1, 0.1]])
+    words = pages.correlation_steps_in_words(correlated)
+    assert "by +0.10 and +0.10 with 10 traits and 100 QTL. Each kind of traits is 2 cohorts" in words
+    without = correlated[(correlated["pleiotropy"] > 0) | ~correlated["shared_pairs"]]
+    assert "No number of traits and QTL has all three" in pages.correlation_steps_in_words(without)
 
 
 def test_takeaways_are_computed(diluted, correlated):
     text = pages.dilution_takeaway(diluted)
-    assert "With 100 markers the MLP reaches r = 0.60 for the epistatic trait, and ridge 0.30" in text
-    assert "With 1,000 markers the MLP is left with 0.40 and ridge with 0.30" in text
+    assert "With 100 markers the MLP reaches r = 0.55 for the epistatic trait, and ridge 0.40" in text
+    assert "With 1,000 markers the MLP reaches 0.45 and ridge 0.40" in text
+    failed = diluted.assign(pearson_r=diluted["pearson_r"].where(diluted["model"] != "mlp_pruned"))
+    assert "the MLP reaches no r (its fits failed) and the LASSO" in pages.dilution_takeaway(failed)
     text = pages.correlation_takeaway(correlated)
     assert "With 100 QTL and 10 traits" in text
     assert "0.60 against 0.50 (0); 0.70 against 0.50 (0, shared pairs); 0.80 against 0.50 (0.95)" in text
+
+
+def test_values_by_model_list_all_replicates(diluted):
+    second = diluted.assign(replicate=2, learning_rate=diluted["learning_rate"] * 10, epochs=60)
+    second.loc[second["model"] == "mlp", ["pearson_r", "status"]] = [np.nan, "diverged"]
+    values = pages.values_by_model(pd.concat([diluted, second]), ["n_markers"])
+    assert values.loc[(100, "mlp_pruned")].tolist() == [0.74, 0.52, "0.01, 0.1", "150", "45", "2", "converged"]
+    assert values.loc[(100, "mlp"), "status"] == "converged, diverged"
+    alone = pages.values_by_model(second, ["n_markers"])
+    assert alone.loc[(100, "mlp"), "status"] == "diverged", "a model that failed stays in the table"
+
+
+def test_how_often_the_limit_of_features_limited(diluted):
+    keys = {"cell": "m100", "replicate": 1, "protocol": "published", "model": "mlp_pruned"}
+    trials = pd.DataFrame([keys | {"max_features": limit} for limit in (100, 149, 150, 900)])
+    words = pages.selection_limit(diluted, trials)
+    assert "Between 150 and 150 columns pass the threshold" in words
+    assert "left out some of them in 2 of 4 trials" in words
+
+
+def points(axes, marker: str) -> list[tuple[float, float]]:
+    """The points of a panel with a marker, each line's apart."""
+    return [
+        [(round(float(x), 3), round(float(y), 3)) for x, y in zip(*line.get_data(), strict=True)]
+        for line in axes.get_lines()
+        if line.get_marker() == marker and len(line.get_xdata())
+    ]
 
 
 def test_the_data_behind_figure_2(diluted):
@@ -227,13 +275,27 @@ def test_the_data_behind_figure_2(diluted):
     figure = figures.figure_2(diluted, published)
     panels = [ax for ax in figure.axes if ax.get_visible()]
     assert [ax.get_title() for ax in panels] == ["100 markers", "1,000 markers"]
-    drawn = [
-        line.get_ydata() for line in panels[1].get_lines() if len(line.get_ydata()) == 2 and line.get_marker() == "D"
-    ]
-    np.testing.assert_allclose(drawn[0], [0.1, 0.1])  # ours: additive, epistatic
-    np.testing.assert_allclose(sorted(drawn[1]), [-0.025, -0.002])  # the publication's medians
-    for draw in (figures.accuracy_by_markers, figures.selection_by_markers):
-        assert draw(diluted).axes
+    assert [label.get_text() for label in panels[0].get_xticklabels()] == ["relAA 0", "relAA 1"]
+    ours, theirs = points(panels[1], "D")
+    assert [y for _, y in ours] == [0.1, 0.05], "the additive trait left, the epistatic right"
+    assert [y for _, y in sorted(theirs)] == [-0.002, -0.025]
+    assert [round(x) for x, _ in ours] == [round(x) for x, _ in sorted(theirs)] == [0, 1]
+    assert [y for _, y in points(panels[0], "P")[0]] == [0.24, 0.12]
+    elsewhere = figures.figure_2(diluted.assign(n_samples=200), published)
+    assert len(points(elsewhere.axes[0], "D")) == 1, "the publication has no such cohorts"
+    assert "publication" not in [text.get_text() for text in elsewhere.legends[0].get_texts()]
+
+
+def test_the_data_behind_the_selection_and_the_accuracy_by_markers(diluted):
+    figures.use_style()
+    precision, recall, pairs = figures.selection_by_markers(diluted).axes
+    assert points(precision, "o")[-1] == [(100, 0.9), (1000, 0.8)]
+    assert points(recall, "s")[-1] == [(100, 0.5), (1000, 0.5)]
+    assert points(pairs, "s")[-1] == [(100, 0.25), (1000, 0.25)]
+    additive, epistatic = figures.accuracy_by_markers(diluted).axes
+    assert points(additive, "D") == [[(100, 0.8), (1000, 0.6)]]
+    assert points(epistatic, "D") == [[(100, 0.55), (1000, 0.45)]]
+    assert points(epistatic, "s") == [[(100, 0.4), (1000, 0.4)]]
 
 
 def test_the_data_behind_figure_3(correlated):
@@ -241,11 +303,23 @@ def test_the_data_behind_figure_3(correlated):
     figure = figures.figure_3(correlated, pd.read_csv(DATA / "figure_3_digitised.csv"))
     (panel,) = figure.axes
     assert panel.get_title() == "A. 10 traits"
-    drawn = {round(float(line.get_ydata()[0]), 3) for line in panel.get_lines() if line.get_marker() == "o"}
-    assert drawn == {0.62, 0.56}, "the publication's medians for 0 and 0.95, none for our control"
-    medians = {round(float(np.median(line.get_ydata())), 3) for line in panel.get_lines()}
-    assert {0.2, 0.4, 0.6} <= medians
-    assert figures.accuracy_by_pleiotropy(correlated).axes
+    theirs = sorted(point for line in points(panel, "o") for point in line)
+    assert theirs == [(-0.14, 0.62), (0.14, 0.56)], "the publication's medians for 0 and 0.95, none for our control"
+    middle = [line for line in panel.get_lines() if len(set(line.get_ydata())) == 1 and len(line.get_xdata()) == 2]
+    medians = {
+        (round(float(np.mean(line.get_xdata())), 2), round(float(line.get_ydata()[0]), 2))
+        for line in middle
+        if max(line.get_xdata()) < 0.9  # not the line of parity
+    }
+    assert {(-0.14, 0.2), (0.0, 0.4), (0.14, 0.6)} <= medians
+
+
+def test_the_data_behind_the_accuracy_by_pleiotropy(correlated):
+    figures.use_style()
+    (panel,) = figures.accuracy_by_pleiotropy(correlated).axes
+    assert points(panel, "D") == [[(-0.14, 0.6)], [(0.0, 0.7)], [(0.14, 0.8)]]
+    bars = [path.vertices for collection in panel.collections for path in collection.get_paths()]
+    assert sum(np.allclose(bar[:, 1], 0.5) for bar in bars) == 3, "ridge"
 
 
 def test_the_pictures_of_agreement(table):
@@ -266,6 +340,8 @@ def test_protocols_are_not_pooled(table, digitised):
         lambda: replication.compare_with_figure_1(mixed, digitised),
         lambda: figures.figure_1a(mixed, digitised),
         lambda: figures.figure_1b(mixed, digitised),
+        lambda: figures.figure_2(mixed, pd.read_csv(DATA / "figure_2_digitised.csv")),
+        lambda: figures.figure_3(mixed, pd.read_csv(DATA / "figure_3_digitised.csv")),
         lambda: pages.headline(mixed),
         lambda: pages.baseline_gap(mixed),
     ):
@@ -344,16 +420,18 @@ def test_the_published_table_replicates_figure_1(digitised):
     assert abs(nine["difference"].mean()) < 0.015
 
 
-def test_the_published_table_has_its_provenance():
-    table = results.read_table(DATA / "scaling.csv")
-    records = json.loads((DATA / "scaling.provenance.json").read_text())
-    cells = {cell.name: cell for cell in load_grids(ROOT / "params" / "scaling.yml")["standard"]}
+@pytest.mark.parametrize("experiment", CELL_TYPES)
+def test_the_published_tables_have_their_provenance(experiment):
+    table = results.read_table(DATA / f"{experiment}.csv")
+    records = json.loads((DATA / f"{experiment}.provenance.json").read_text())
+    (profile,) = table["profile"].unique()
+    cells = {cell.name: cell for cell in load_grids(ROOT / "params" / f"{experiment}.yml")[profile]}
     assert len(records) == table["cell"].nunique()
     for name, record in zip(table["cell"].unique(), records, strict=True):
         assert record["parameters"] == cells[name].model_dump(mode="json")
         assert not record["commit"].endswith("-dirty")
-    assert set(table.loc[table["model"] == "mlp", "hidden_width"]) == {4096}
-    assert table.groupby("cell")["replicate"].nunique().eq(10).all()
+        assert table.loc[table["cell"] == name, "replicate"].nunique() == cells[name].n_replicates
+    assert set(table.loc[table["model"] == "mlp", "hidden_width"]) <= {4096}
 
 
 def test_publishing_refuses_what_was_computed_otherwise(tmp_path, monkeypatch, table, capsys):
@@ -376,6 +454,6 @@ def test_publishing_refuses_what_was_computed_otherwise(tmp_path, monkeypatch, t
         assert not (tmp_path / "data").exists()
 
     results.write_cell(folder, table, cell.model_dump(mode="json"), datetime.now(UTC))
-    assert publish.publish("scaling", cells)
+    publish.publish("scaling", [folder for folder, cell in cells.items() if cell.experiment == "scaling"])
     assert "1 cells published; not computed: n1000_scaling0.2" in capsys.readouterr().out
     pd.testing.assert_frame_equal(results.read_table(tmp_path / "data" / "scaling.csv"), table)

@@ -51,6 +51,45 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_side_tables_belong_to_their_table_or_the_old_ones_stay(tmp_path, monkeypatch):
+    def write_both(r, names):
+        side = {name: pd.DataFrame({"loss": [r]}) for name in names}
+        results.write_cell(tmp_path, table(r), {}, datetime.now(UTC), side)
+
+    def found():
+        return {path.name: float(pd.read_csv(path).iloc[0, -1]) for path in tmp_path.glob("trials.csv")} | {
+            "r": float(results.read_table(tmp_path / "table.csv")["pearson_r"].iloc[0])
+        }
+
+    write_both(0.1, ["trials", "importances"])
+    real = results.write_table
+
+    def full_disk(path, content):
+        if path.name == "table.csv":
+            raise OSError(28, "No space left on device")
+        real(path, content)
+
+    monkeypatch.setattr(results, "write_table", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_both(0.9, ["trials"])
+    assert found() == {"trials.csv": 0.1, "r": 0.1}
+    monkeypatch.undo()
+    write_both(0.5, ["trials"])
+    assert found() == {"trials.csv": 0.5, "r": 0.5}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["provenance.json", "table.csv", "trials.csv"]
+    with pytest.raises(ValueError, match="side must hold tables named trials, importances, got notes"):
+        write_both(0.5, ["notes"])
+
+
+def test_trials_are_collected_beside_the_table_and_do_not_outlive_it(tmp_path):
+    for name, side in (("a", {}), ("b", {"trials": pd.DataFrame({"loss": [0.3]})})):
+        results.write_cell(tmp_path / name, table(0.1), {}, datetime.now(UTC), side)
+    results.collect([tmp_path / "a", tmp_path / "b"], tmp_path / "all.csv", tmp_path / "all.json")
+    assert pd.read_csv(tmp_path / "all.trials.csv")["loss"].tolist() == [0.3]
+    results.collect([tmp_path / "a"], tmp_path / "all.csv", tmp_path / "all.json")
+    assert not (tmp_path / "all.trials.csv").exists()
+
+
 def test_cells_are_collected_in_the_order_given(tmp_path):
     for name, r in (("b", 0.2), ("a", 0.1)):
         write(tmp_path / name, r)

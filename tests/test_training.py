@@ -183,9 +183,11 @@ def test_the_published_settings_are_the_defaults():
     assert (ridge.max_epochs, ridge.patience, ridge.min_gain, ridge.batch_size) == (200, 20, 0.001, 128)
     assert (mlp.optimizer, mlp.learning_rate, mlp.weight_decay) == ("adamw", 0.01, 1e-5)
     assert (mlp.max_epochs, mlp.patience, mlp.min_gain, mlp.batch_size) == (100, 10, 0.003, 128)
-    assert {(plan.schedule_factor, plan.schedule_patience, plan.drop_ragged_batch) for plan in (ridge, mlp)} == {
-        (0.5, 3, False)
-    }
+    lasso = training.LASSO_SGD
+    assert (lasso.optimizer, lasso.learning_rate, lasso.l1_penalty, lasso.l2_penalty) == ("sgd", 0.1, 0.001, 0)
+    assert (lasso.max_epochs, lasso.patience, lasso.min_gain, lasso.batch_size) == (200, 20, 0.001, 128)
+    for plan in (ridge, lasso, mlp):
+        assert (plan.schedule_factor, plan.schedule_patience, plan.drop_ragged_batch) == (0.5, 3, False)
 
 
 def test_an_mlp_learns_what_a_linear_model_cannot():

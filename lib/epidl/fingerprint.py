@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 LIBRARY = Path(__file__).parent
 COMPUTE = (
-    *("checks", "seeds", "genotypes", "simulate", "splits"),
+    *("checks", "seeds", "params", "genotypes", "simulate", "splits"),
     *("ridge", "networks", "training", "tuning", "selection"),
 )
 
@@ -25,12 +25,13 @@ def cell_fingerprint(notebook: Path) -> str:
 
 
 def run_fingerprint(cell: "Cell", device: str) -> str:
-    """Return a short hash of what a fit within a cell depends on: its parameters, the code, torch, the device.
+    """Return a short hash of what a fit within a cell depends on: its parameters, code, libraries and device.
 
     The number of replicates and the profile's name change no fit.
     """
     parameters = cell.model_dump_json(exclude={"n_replicates", "profile", "models", "protocols", "device"})
-    return _hash(_library(), parameters, metadata.version("torch"), device)
+    versions = (metadata.version(package) for package in ("numpy", "torch", "optuna"))
+    return _hash(_library(), parameters, *versions, device)
 
 
 @functools.cache

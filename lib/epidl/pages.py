@@ -1,19 +1,21 @@
 """What the book's pages need beside figures: words about a run, computed from its table and provenance."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
+from epidl import figures
 from epidl.params import Cell
-from epidl.replication import CONTROL, agreement_of_models, condition, one_protocol
+from epidl.replication import CONTROL, agreement_of_models, condition, one_protocol, paired
 
 POINTS = {  # what the cells of an experiment differ in, beside the number of individuals
     "scaling": ("scaling", "scalings"),
     "ridge_vs_sgd": ("scaling", "scalings"),
     "dilution": ("number of markers", "numbers of markers"),
-    "correlation": ("condition", "conditions"),
+    "correlation": ("combination of traits, QTL and correlation", "combinations of traits, QTL and correlation"),
 }
 
 
@@ -41,15 +43,17 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
 
 
 def search_settings(provenance: Path | str) -> dict[str, str]:
-    """Return words about how a run's networks were tuned: the rates that were tried, and in how many trials.
+    """Return words about how a run's networks were tuned: the rate or how it was searched for, and the pruned trials.
 
     provenance: the list that `results.collect` wrote, of cells with the same settings.
     """
     parameters = json.loads(Path(provenance).read_text())[0]["parameters"]
-    rates = parameters["mlp_learning_rates"]
-    words = {"rates": ", ".join(f"{rate:g}" for rate in rates), "pruned_trials": str(parameters.get("n_trials_pruned"))}
-    tried = f"chosen in {_count(parameters['n_trials'], 'trial', 'trials')} from {words['rates']}"
-    return words | {"rate": tried if len(rates) > 1 else f"{words['rates']}, not searched for"}
+    rates = ", ".join(f"{rate:g}" for rate in parameters["mlp_learning_rates"])
+    searched = len(parameters["mlp_learning_rates"]) > 1
+    words = {"rate": f"{_count(parameters['n_trials'], 'trial', 'trials')} among {rates}" if searched else rates}
+    if "n_trials_pruned" in parameters:
+        words["pruned_trials"] = _count(parameters["n_trials_pruned"], "trial", "trials")
+    return words
 
 
 def not_computed(table: pd.DataFrame, cells: Sequence[Cell]) -> str:
@@ -103,24 +107,45 @@ def baseline_gap(table: pd.DataFrame) -> dict[str, str]:
 
 
 def values_by_model(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
-    """Return each model's mean r for each kind of trait and how it was fitted, a row a combination of `rows`."""
-    groups = one_protocol(table).groupby([*rows, "model"], sort=False)
-    r = table.pivot_table(index=[*rows, "model"], columns="rel_aa", values="pearson_r", sort=False).round(3)
+    """Return each model's mean r for each kind of trait and how it was fitted, a row a combination of `rows`.
+
+    Settings are those of all replicates, listed where they differ; features, epochs and seconds are medians.
+    """
+    keys = [*rows, "model"]
+    table = one_protocol(table)
+    r = table.groupby([*keys, "rel_aa"], sort=False)["pearson_r"].mean().round(3).unstack("rel_aa", sort=False)
     r.columns = [f"r, relAA {ratio:g}" for ratio in r.columns]
-    details = [name for name in ("learning_rate", "n_features", "epochs", "seconds", "status") if name in table]
-    return r.join(groups[details].first().round({"seconds": 0}))
+    groups = table.groupby(keys, sort=False)
+    settings = groups[["learning_rate", "status"]].agg(lambda values: _join(values.dropna()))
+    medians = groups[[name for name in ("n_features", "epochs", "seconds") if name in table]].median().round(0)
+    medians = medians.apply(lambda column: column.map("{:.0f}".format, na_action="ignore"))
+    return r.join(settings["learning_rate"]).join(medians.fillna("")).join(settings["status"])
 
 
 def dilution_takeaway(table: pd.DataFrame) -> str:
     """Return what dilution does, in words: r for the most epistatic trait with the fewest and with the most markers."""
     r = one_protocol(table)[table["rel_aa"] == table["rel_aa"].max()]
-    r = r.pivot_table(index="n_markers", columns="model", values="pearson_r")
+    r = r.groupby(["n_markers", "model"])["pearson_r"].mean().unstack("model").sort_index()
+    r = r.map(lambda value: f"{value:.2f}" if value == value else "no r (its fits failed)")
     few, many = r.iloc[0], r.iloc[-1]
     return (
-        f"With {r.index[0]:,} markers the MLP reaches r = {few['mlp']:.2f} for the epistatic trait, and ridge "
-        f"{few['ridge']:.2f}. With {r.index[-1]:,} markers the MLP is left with {many['mlp']:.2f} and ridge with "
-        f"{many['ridge']:.2f}; on features that a LASSO selects, the MLP reaches {many['mlp_pruned']:.2f} and the "
-        f"LASSO {many['lasso_pruned']:.2f}."
+        f"With {r.index[0]:,} markers the MLP reaches r = {few['mlp']} for the epistatic trait, and ridge "
+        f"{few['ridge']}. With {r.index[-1]:,} markers the MLP reaches {many['mlp']} and ridge {many['ridge']}; on "
+        f"features that a LASSO selects, the MLP reaches {many['mlp_pruned']} and the LASSO {many['lasso_pruned']}."
+    )
+
+
+def selection_limit(table: pd.DataFrame, trials: pd.DataFrame) -> str:
+    """Return in how many trials the number of features was limited by what Optuna chose, in words.
+
+    Where fewer columns pass the threshold than the trial allows, the trial's limit does nothing.
+    """
+    passing = table[table["model"] == "lasso"].groupby(["cell", "replicate", "protocol"])["n_features"].first()
+    tried = trials[trials["model"] == "mlp_pruned"].join(passing, on=["cell", "replicate", "protocol"])
+    limited = int((tried["max_features"] < tried["n_features"]).sum())
+    return (
+        f"Between {passing.min():.0f} and {passing.max():.0f} columns pass the threshold. So the limit that a trial "
+        f"sets left out some of them in {limited} of {len(tried)} trials, and did nothing in the others."
     )
 
 
@@ -128,7 +153,7 @@ def correlation_takeaway(table: pd.DataFrame) -> str:
     """Return the mean r of ridge and MLP in each condition, in words, for the fewest QTL and traits of a table."""
     table = one_protocol(table)
     few = table[table["n_qtl"] == table["n_qtl"].min()]
-    few = few[few["n_traits"] == few["n_traits"].min()]
+    few = few[few["n_traits"] == few["n_traits"].min()].sort_values(["pleiotropy", "shared_pairs"])
     r = few.assign(condition=condition(few)).pivot_table(
         index="condition", columns="model", values="pearson_r", sort=False
     )
@@ -140,31 +165,33 @@ def correlation_takeaway(table: pd.DataFrame) -> str:
 
 
 def correlation_steps(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's mean r by condition and what the steps between them change, a row a number of traits and QTL.
+    """Return the MLP's mean r less ridge's by condition and what the steps between them change.
 
-    sharing pairs: shared pairs less drawn apart, both without correlation; correlation: the highest one less shared
-    pairs without correlation.
+    A row a number of traits and QTL. sharing pairs: shared pairs less drawn apart, both without correlation;
+    correlation: the highest one less shared pairs without correlation. NaN where a condition is not computed.
     """
-    mlp = one_protocol(table)[table["model"] == "mlp"]
-    mlp = mlp.sort_values(["n_traits", "n_qtl", "pleiotropy", "shared_pairs"])
-    r = mlp.assign(condition=condition(mlp)).pivot_table(
-        index=["n_traits", "n_qtl"], columns="condition", values="pearson_r", sort=False
+    gain = paired(one_protocol(table), "mlp", "ridge").sort_values(["n_traits", "n_qtl", "pleiotropy", "shared_pairs"])
+    gain = gain.assign(condition=condition(gain)).pivot_table(
+        index=["n_traits", "n_qtl"], columns="condition", values="difference", sort=False
     )
-    highest = f"{mlp['pleiotropy'].max():g}"
-    return r.assign(**{"sharing pairs": r[CONTROL] - r["0"], "correlation": r[highest] - r[CONTROL]})
+    highest = f"{table['pleiotropy'].max():g}"
+    steps = gain.reindex(columns=["0", CONTROL, highest])
+    return gain.assign(**{"sharing pairs": steps[CONTROL] - steps["0"], "correlation": steps[highest] - steps[CONTROL]})
 
 
 def correlation_steps_in_words(table: pd.DataFrame) -> str:
-    """Return by how much each step of `correlation_steps` changes the MLP's mean r: its mean and range."""
-    steps = correlation_steps(table)
-    words = {
-        name: f"{steps[name].mean():+.3f} (from {steps[name].min():+.3f} to {steps[name].max():+.3f})"
-        for name in ("sharing pairs", "correlation")
-    }
+    """Return what the steps of `correlation_steps` change, a number of traits and QTL each, from how many cohorts."""
+    steps = correlation_steps(table)[["sharing pairs", "correlation"]].dropna()
+    if steps.empty:
+        return "No number of traits and QTL has all three kinds of traits computed."
+    cohorts = table.groupby("cell")["replicate"].nunique().max()
+    changes = [
+        f"{row['sharing pairs']:+.2f} and {row['correlation']:+.2f} with {n_traits} traits and {n_qtl} QTL"
+        for (n_traits, n_qtl), row in steps.iterrows()
+    ]
     return (
-        f"Over the {len(steps)} combinations of traits and QTL of this run, sharing pairs changes the MLP's mean r by "
-        f"{words['sharing pairs']}, and correlating the effects of traits that share pairs, up to "
-        f"{table['pleiotropy'].max():g}, by {words['correlation']}."
+        f"The two steps change the MLP's lead over ridge by {'; '.join(changes)}. Each kind of traits is "
+        f"{_count(cohorts, 'cohort', 'cohorts')}, with individuals and effects of its own."
     )
 
 
@@ -188,25 +215,43 @@ def comparison_table(comparison: pd.DataFrame, rows: Sequence[str], columns: str
     """Return differences from the publication: a row a combination of `rows`, a column a value of `columns`.
 
     comparison: from a function of `replication`; value: its column with the differences. A star marks one beyond its
-    bound; a dash a value that could not be read off the publication's figure.
+    bound, where it has one; a dash a value that could not be read off the publication's figure.
     """
-    star = comparison["agrees"].map({True: "", False: " *"})
+    star = (comparison["bound"].notna() & ~comparison["agrees"]).map({True: " *", False: ""})
     shown = comparison.assign(shown=comparison[value].map("{:+.3f}".format) + star)
     table = shown.pivot_table(index=list(rows), columns=columns, values="shown", aggfunc="first", sort=False)
     return table.fillna("–")
 
 
 def agreement(comparison: pd.DataFrame, value: str = "difference") -> dict[str, str]:
-    """Return how many compared values keep their bound, of how many, and their mean signed difference."""
+    """Return how many compared values keep their bound, of how many that have one, and the mean signed difference."""
+    bounded = comparison[comparison["bound"].notna()]
     return {
-        "agree": str(int(comparison["agrees"].sum())),
-        "compared": str(len(comparison)),
+        "agree": str(int(bounded["agrees"].sum())),
+        "compared": str(len(bounded)),
+        "values": str(len(comparison)),
         "mean_difference": f"{comparison[value].mean():+.3f}",
     }
 
 
 def _smallest_cohorts(table: pd.DataFrame) -> pd.DataFrame:
     return one_protocol(table)[table["n_samples"] == table["n_samples"].min()]
+
+
+def say(prefix: str, words: Mapping[str, object]) -> None:
+    """Make words available to a page's text as <prefix>_<name>."""
+    from myst_nb import glue  # late: it belongs to the book
+
+    for name, text in words.items():
+        glue(f"{prefix}_{name}", str(text), display=False)
+
+
+def show(name: str, figure: Figure, folder: Path) -> None:
+    """Make a figure available to a page under its name, and write it to a folder for download."""
+    from myst_nb import glue
+
+    figures.save(figure, folder / name)
+    glue(name, figure, display=False)
 
 
 def _count(number: int, one: str, many: str) -> str:

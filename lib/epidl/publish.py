@@ -23,34 +23,32 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("profile", choices=["standard", "full"])
     profile = parser.parse_args(arguments).profile
     cells = planned_cells(Path.cwd(), profile)
+    finished = {folder: cell for folder, cell in cells.items() if (folder / results.TABLE).exists()}
     try:
-        published = [
-            publish(experiment, {folder: cell for folder, cell in cells.items() if cell.experiment == experiment})
-            for experiment in CELL_TYPES
-        ]
+        for folder, cell in finished.items():  # all before any is published
+            check_provenance(folder, cell)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    if not any(published):
+    if not finished:
         print(f"No cell of the profile {profile} is finished: run python -m epidl.grid {profile}", file=sys.stderr)
         return 1
+    for experiment in CELL_TYPES:
+        publish(experiment, [folder for folder, cell in cells.items() if cell.experiment == experiment])
     draw_readme_figure()
     return 0
 
 
-def publish(experiment: str, cells: dict[Path, Cell]) -> bool:
-    """Collect the finished ones of an experiment's cells in the book's data; tell whether there are any.
+def publish(experiment: str, folders: list[Path]) -> None:
+    """Collect the finished ones of an experiment's cells in the book's data, and say which are not computed yet.
 
-    Raises ValueError where one should not be published (see `check_provenance`).
+    Where none is finished, what was published before stays.
     """
-    finished = [folder for folder in cells if (folder / results.TABLE).exists()]
-    for folder in finished:
-        check_provenance(folder, cells[folder])
+    finished = [folder for folder in folders if (folder / results.TABLE).exists()]
     if finished:
         results.collect(finished, DATA / f"{experiment}.csv", DATA / f"{experiment}.provenance.json")
-    missing = [folder.name for folder in cells if folder not in finished]
+    missing = [folder.name for folder in folders if folder not in finished]
     print(f"{experiment}: {len(finished)} cells published; not computed: {', '.join(missing) or 'none'}")
-    return bool(finished)
 
 
 def check_provenance(folder: Path, cell: Cell) -> None:

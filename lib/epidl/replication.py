@@ -10,7 +10,6 @@ RANGE_IN_SD = {2: 1.128, 3: 1.693, 4: 2.059, 5: 2.326, 6: 2.534, 7: 2.704, 8: 2.
 PUBLISHED_REPLICATES = {1_000: 10, 10_000: 10, 100_000: 5, 1_000_000: 3}  # of figure 1
 PUBLISHED_REPLICATES_LATER = 5  # of figures 2 and 3
 DIGITISING_ERROR = 0.02
-MEDIAN_SE = 1.253  # standard error of a median over that of a mean, for normal values
 CONTROL = "0, shared pairs"  # the condition that the publication lacks
 PUBLISHED_NAME = {"mlp": "mlp", "ridge_sgd": "linear_sgd"}
 
@@ -108,7 +107,7 @@ def compare_with_figure_2(table: pd.DataFrame, published: pd.DataFrame, baseline
     digitised replicates for their five and for ours, plus the error of digitising. Where no range could be read off,
     the bound is that error alone. Only rows that both hold. Raises ValueError where the table mixes protocols.
     """
-    keys = ["n_markers", "rel_aa", "model"]
+    keys = ["n_samples", "n_qtl", "n_markers", "rel_aa", "model"]
     table = one_protocol(table)
     ours = pd.concat(paired(table, model, baseline) for model in published["model"].unique())
     ours = ours.groupby(keys).agg(
@@ -130,13 +129,13 @@ def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.Da
     """Return our median relative gain of the MLP over ridge beside figure 3's, a row a number of traits, QTL and rho.
 
     Columns: cohorts, r and r_baseline (means), median_relative_gain, median_relative_gain_published, excess (ours less
-    theirs), and the bound that it should keep: two standard errors of a median, ours and theirs, plus the error of
-    digitising. Traits of a cohort with correlated effects are no independent sample: the squares of effects, and with
-    them V_A and V_AA, correlate by rho^2. With s^2 the variance over the T traits of a cohort, a cohort's mean has the
-    variance s^2 / (1 - rho^2) ((1 - rho^2) / T + rho^2). Only rows that both hold; not the control that shares pairs
-    without correlation, which the publication lacks. Raises ValueError where the table mixes protocols.
+    theirs), and the bound that it should keep: two standard errors, from the standard deviation of our cohorts' medians
+    for our cohorts and for the publication's five, plus the error of digitising. The traits of a cohort share
+    network, individuals and variances, and are no independent sample: with one cohort there is no bound (NaN). Only
+    rows that both hold; not the control that shares pairs without correlation, which the publication lacks. Raises
+    ValueError where the table mixes protocols.
     """
-    keys = ["n_traits", "n_qtl", "pleiotropy"]
+    keys = ["n_samples", "n_traits", "n_qtl", "rel_aa", "pleiotropy"]
     gain = paired(one_protocol(table), "mlp", "ridge")
     gain = gain[(gain["pleiotropy"] > 0) | ~gain["shared_pairs"]]
     ours = gain.groupby(keys).agg(
@@ -145,13 +144,12 @@ def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.Da
         r_baseline=("pearson_r_baseline", "mean"),
         median_relative_gain=("relative_gain", "median"),
     )
-    ours["variance"] = gain.groupby([*keys, "replicate"])["relative_gain"].var().groupby(keys).mean()
+    cohort_medians = gain.groupby([*keys, "replicate"])["relative_gain"].median()
+    ours["sd"] = cohort_medians.groupby(keys).std()
     theirs = published.set_index(keys)["median_relative_gain"].rename("median_relative_gain_published")
     both = ours.join(theirs, how="inner").reset_index()
-    shared = both["pleiotropy"] ** 2
-    of_a_cohort = both["variance"] / (1 - shared) * ((1 - shared) / both["n_traits"] + shared)
-    standard_error = MEDIAN_SE * np.sqrt(of_a_cohort * (1 / both["cohorts"] + 1 / PUBLISHED_REPLICATES_LATER))
+    standard_error = both["sd"] * np.sqrt(1 / both["cohorts"] + 1 / PUBLISHED_REPLICATES_LATER)
     both["excess"] = both["median_relative_gain"] - both["median_relative_gain_published"]
     both["bound"] = 2 * standard_error + DIGITISING_ERROR
     both["agrees"] = both["excess"].abs() <= both["bound"]
-    return both.drop(columns="variance")
+    return both.drop(columns="sd")

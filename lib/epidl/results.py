@@ -29,18 +29,28 @@ def write_cell(
     started: datetime,
     side: Mapping[str, pd.DataFrame] | None = None,
 ) -> None:
-    """Write a cell's provenance and side tables, then its table: where the table stands, all are whole.
+    """Write a cell's provenance, side tables and table: where the table stands, all are whole and belong to it.
 
-    started: when the cell began (timezone-aware); its end is now. side: further tables by name, such as trials.
+    started: when the cell began (timezone-aware); its end is now. side: further tables by name, see `SIDE_TABLES`.
+    All is written aside first, so that what stood there before is lost only to what takes its place.
+
+    Raises ValueError for a side table of another name.
     """
+    side = side or {}
+    if set(side) - set(SIDE_TABLES):
+        raise ValueError(f"side must hold tables named {', '.join(SIDE_TABLES)}, got {', '.join(side)}")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in SIDE_TABLES:
-        (folder / f"{name}.csv").unlink(missing_ok=True)  # of an earlier run
-    for name, side_table in (side or {}).items():
-        write_table(folder / f"{name}.csv", side_table)
-    write_text(folder / PROVENANCE, json.dumps(provenance(parameters, started), indent=1, sort_keys=True) + "\n")
-    write_table(folder / TABLE, table)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new.") as aside:
+        write_text(
+            Path(aside, PROVENANCE), json.dumps(provenance(parameters, started), indent=1, sort_keys=True) + "\n"
+        )
+        for name, content in {**side, "table": table}.items():
+            write_table(Path(aside, f"{name}.csv"), content)
+        for old in (TABLE, *(f"{name}.csv" for name in SIDE_TABLES)):
+            (folder / old).unlink(missing_ok=True)
+        for new in (PROVENANCE, *(f"{name}.csv" for name in side), TABLE):  # the table last: it stands for all
+            os.replace(Path(aside, new), folder / new)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -85,8 +95,11 @@ def collect(folders: Sequence[Path], table_path: Path, provenance_path: Path) ->
     records = [json.loads((Path(folder) / PROVENANCE).read_text()) for folder in folders]
     write_text(provenance_path, json.dumps(records, indent=1, sort_keys=True) + "\n")
     trials = [pd.read_csv(path) for folder in folders if (path := Path(folder) / "trials.csv").exists()]
+    trials_path = Path(table_path).with_suffix(".trials.csv")
     if trials:
-        write_table(table_path.with_suffix(".trials.csv"), pd.concat(trials, ignore_index=True))
+        write_table(trials_path, pd.concat(trials, ignore_index=True))
+    else:
+        trials_path.unlink(missing_ok=True)
     write_table(table_path, table)
     return table
 

@@ -82,8 +82,8 @@ class Score:
     pearson_r: Pearson's r between prediction and phenotype of test samples, NaN for a diverged fit and where all
     samples are predicted alike. effect_r: Pearson's r between estimated and true additive effects over all markers, NaN
     for a model without effects. penalty: the one that ridge chose (the lower median over its splits), NaN elsewhere.
-    hidden_width, learning_rate, epochs: a network's. columns: further columns of the table, a value or one a trait.
-    side: tables of more detail, such as Optuna's trials.
+    hidden_width, learning_rate, epochs: a network's. seconds: of this fit alone, without a search. columns: further
+    columns of the table, a value or one a trait. side: tables of more detail, such as Optuna's trials.
     """
 
     pearson_r: NDArray[np.float64]
@@ -93,6 +93,7 @@ class Score:
     hidden_width: int = 0
     learning_rate: float = np.nan
     epochs: int = 0
+    seconds: float = 0.0
     columns: Mapping[str, Any] = field(default_factory=dict)
     side: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -138,9 +139,8 @@ def run_cell(
             ]
             for model in cell.models:
                 for run in runs:
-                    started = time.perf_counter()
                     score = fits[model](run)
-                    tables.append(truth.assign(**_outcome(model, run, score, time.perf_counter() - started)))
+                    tables.append(truth.assign(**_outcome(model, run, score)))
                     origin = truth.loc[0, ["experiment", "profile", "cell", "replicate"]].to_dict()
                     for name, table in score.side.items():
                         table = pd.DataFrame(origin | {"protocol": run.protocol, "model": model}, table.index).join(
@@ -161,7 +161,7 @@ def resolve_device(device: str) -> str:
 
 def fit_ridge(run: Run) -> Score:
     """Score exact ridge: over 10 random 85/15 splits (published), or on the fixed test split (held_out)."""
-    cohort = run.cohort
+    cohort, started = run.cohort, time.perf_counter()
     if run.protocol == "published":
         rng = seeds.generator(run.seed, "ridge_splits")
         splits = [random_split(cohort.genotypes.n_samples, rng) for _ in range(N_RIDGE_SPLITS)]
@@ -175,6 +175,7 @@ def fit_ridge(run: Run) -> Score:
         status="exact",
         effect_r=np.mean([_effect_r(cohort, fit.effects) for fit in fits], axis=0),
         penalty=np.quantile([fit.penalties for fit in fits], 0.5, axis=0, method="lower"),  # one that was chosen
+        seconds=time.perf_counter() - started,
     )
 
 
@@ -230,7 +231,8 @@ def tune(
 
     def objective(settings: Mapping[str, Any], number: int) -> tuple[float, dict[str, Any]]:
         record = fit(settings, "trial", number).record
-        return record.best_loss, {"epochs": record.epochs, "status": record.status}
+        loss = np.inf if record.status == "diverged" else record.best_loss
+        return loss, {"epochs": record.epochs, "status": record.status}
 
     settings, trials = tuning.search(
         objective,
@@ -263,11 +265,17 @@ def train_network(
 
 def score_network(run: Run, fit: Fit) -> Score:
     """Score a trained network on the test samples; a diverged one has no r."""
-    observed = run.cohort.phenotypes[run.split.test]
     r = np.full(run.n_traits, np.nan)
     if fit.record.status != "diverged":
-        r = pearson_r(observed, training.predict(fit.model, fit.genotypes, run.split.test, run.device))
-    return Score(pearson_r=r, status=fit.record.status, learning_rate=fit.plan.learning_rate, epochs=fit.record.epochs)
+        predicted = training.predict(fit.model, fit.genotypes, run.split.test, run.device)
+        r = pearson_r(run.cohort.phenotypes[run.split.test], predicted)
+    return Score(
+        pearson_r=r,
+        status=fit.record.status,
+        learning_rate=fit.plan.learning_rate,
+        epochs=fit.record.epochs,
+        seconds=fit.record.seconds,
+    )
 
 
 def pearson_r(observed: NDArray, predicted: NDArray) -> NDArray[np.float64]:
@@ -289,11 +297,11 @@ def _torch_threads(n_threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _outcome(model: str, run: Run, score: Score, seconds: float) -> dict[str, Any]:
+def _outcome(model: str, run: Run, score: Score) -> dict[str, Any]:
     constant = np.isnan(score.pearson_r) & np.isin(score.status, ["diverged", "no_features"], invert=True)
     status = np.where(constant, "constant", score.status)  # a trait for which all test samples are predicted alike
     outcome = {"model": model, "protocol": run.protocol} | score.row()
-    return outcome | {"status": status, "seconds": seconds, "device": run.device}
+    return outcome | {"status": status, "device": run.device}
 
 
 def _truth(cell: "Cell", cohort: Cohort, replicate: int, seed: int) -> pd.DataFrame:

@@ -19,8 +19,9 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     A box holds the traits of all replicates: the middle half, its median, and whiskers to the lowest and highest.
     published: the digitised medians of figure 3, drawn as open markers. The control that shares pairs is ours alone.
     """
-    gain = paired(table, "mlp", "ridge")
-    theirs = published.assign(shared_pairs=False)
+    gain = paired(one_protocol(table), "mlp", "ridge")
+    like = gain[["n_samples", "n_qtl", "n_traits", "rel_aa"]].drop_duplicates()
+    theirs = published.merge(like).assign(shared_pairs=False)
 
     def draw(ax: Axes, part: pd.DataFrame, position: float, color: str) -> None:
         boxes = ax.boxplot(
@@ -44,7 +45,7 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         ax.axhline(0, **PARITY)
     axes[0].set_ylabel("Relative gain of the MLP\n(r MLP - r ridge) / r ridge")
     handles = _handles(gain)
-    if theirs["n_qtl"].isin(gain["n_qtl"]).any() and theirs["n_traits"].isin(gain["n_traits"]).any():
+    if len(theirs):
         handles.append(Line2D([], [], color="black", marker="o", linestyle="", **OPEN, label="publication (median)"))
     legend_below(figure, handles)
     return figure

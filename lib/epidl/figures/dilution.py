@@ -36,6 +36,8 @@ def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     table: results under one protocol. published: the digitised figure 2, drawn as an open marker (median) and a bar
     (lowest to highest replicate) beside ours.
     """
+    table = one_protocol(table)
+    published = published.merge(table[["n_samples", "n_qtl"]].drop_duplicates())  # of cohorts like these
     counts, ratios = sorted(table["n_markers"].unique()), sorted(table["rel_aa"].unique())
     columns = min(4, len(counts))
     rows = -(-len(counts) // columns)
