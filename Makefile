@@ -7,7 +7,7 @@ PROFILE ?= quick
 # a virtual environment's variables must not leak into ours
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: book quick test setup notebooks clean
+.PHONY: book quick test setup notebooks bench clean
 
 book: setup ## run PROFILE's grid (quick) and render the book at _build/PROFILE/html
 	$(BIN)/python -m epidl.grid $(PROFILE) book
@@ -32,8 +32,11 @@ setup: $(VENV)/.ready
 # without ensurepip, which Debian ships apart; pip then installs into the environment from outside
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --without-pip $(VENV)
-	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e ".[figures,grid,book,test]"
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e ".[figures,grid,book,bench,test]"
 	touch $@
+
+bench: setup ## measure our way beside the published and the plain one (an idle machine, some 15 minutes)
+	$(BIN)/python -W ignore -m benchmarks
 
 clean: ## remove what was built; results in runs/ stay
 	rm -rf _build $(VENV)

@@ -246,7 +246,7 @@ def test_values_by_model_list_all_replicates(diluted):
     second = diluted.assign(replicate=2, learning_rate=diluted["learning_rate"] * 10, epochs=60)
     second.loc[second["model"] == "mlp", ["pearson_r", "status"]] = [np.nan, "diverged"]
     values = pages.values_by_model(pd.concat([diluted, second]), ["n_markers"])
-    assert values.loc[(100, "mlp_pruned")].tolist() == [0.74, 0.52, "0.01, 0.1", "150", "45", "2", "converged"]
+    assert values.loc[(100, "mlp_pruned")].tolist() == [0.74, 0.52, 0.33, "0.01, 0.1", "150", "45", "converged"]
     assert values.loc[(100, "mlp"), "status"] == "converged, diverged"
     alone = pages.values_by_model(second, ["n_markers"])
     assert alone.loc[(100, "mlp"), "status"] == "diverged", "a model that failed stays in the table"

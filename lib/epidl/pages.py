@@ -109,15 +109,18 @@ def baseline_gap(table: pd.DataFrame) -> dict[str, str]:
 def values_by_model(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
     """Return each model's mean r for each kind of trait and how it was fitted, a row a combination of `rows`.
 
-    Settings are those of all replicates, listed where they differ; features, epochs and seconds are medians.
+    Beside them V_A / V_G of the most epistatic trait, on which any lead over a linear model depends. Settings are those
+    of all replicates, listed where they differ; features and epochs are medians.
     """
     keys = [*rows, "model"]
     table = one_protocol(table)
     r = table.groupby([*keys, "rel_aa"], sort=False)["pearson_r"].mean().round(3).unstack("rel_aa", sort=False)
     r.columns = [f"r, relAA {ratio:g}" for ratio in r.columns]
+    epistatic = table[table["rel_aa"] == table["rel_aa"].max()]
+    r["V_A / V_G"] = epistatic.groupby(keys, sort=False)["va_over_vg"].mean().round(2)
     groups = table.groupby(keys, sort=False)
     settings = groups[["learning_rate", "status"]].agg(lambda values: _join(values.dropna()))
-    medians = groups[[name for name in ("n_features", "epochs", "seconds") if name in table]].median().round(0)
+    medians = groups[[name for name in ("n_features", "epochs") if name in table]].median().round(0)
     medians = medians.apply(lambda column: column.map("{:.0f}".format, na_action="ignore"))
     return r.join(settings["learning_rate"]).join(medians.fillna("")).join(settings["status"])
 

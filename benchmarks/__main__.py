@@ -1,0 +1,265 @@
+"""Measure every work in our way and in the references, alternating, in one run: `make bench`.
+
+Writes book/data/benchmarks.csv with its provenance. Seconds are medians over the rounds; a ratio is the reference's
+seconds over ours.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmarks import loop, plain_way, published_way
+from benchmarks.simulations import TRAITS, make_cohort
+from epidl import networks, results, ridge, seeds, training
+from epidl.simulate import Cohort
+from epidl.splits import random_split, split_samples
+
+WIDTH = 4096
+TABLE = Path("book/data/benchmarks.csv")
+PROVENANCE = Path("book/data/benchmarks.provenance.json")
+
+
+def main() -> None:
+    """Run all works and write the table after each, so that an interrupted run leaves what it measured."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that all works run; writes nothing")
+    parser.add_argument("--only", choices=WORKS, nargs="*", default=list(WORKS), help="works to measure")
+    options = parser.parse_args()
+    started, rows = datetime.now(UTC), []
+    for name in options.only:
+        for row in WORKS[name](options.quick):
+            rows.append(
+                {"work": name} | row | {"device": results.device_name("cpu"), "threads": torch.get_num_threads()}
+            )
+            print(pd.DataFrame(rows[-1:]).to_string(index=False, header=False), flush=True)
+    table = pd.DataFrame(rows)
+    print(table.to_string(index=False))
+    if not options.quick:
+        results.write_text(
+            PROVENANCE, pd.Series(results.provenance({"works": options.only}, started)).to_json(indent=1)
+        )
+        results.write_table(TABLE, table)
+
+
+def compare(n_samples: int, n_qtl: int, ways: dict[str, Callable[[], object]], rounds: int) -> list[dict]:
+    """Time each way in turn, `rounds` times, and return a row a reference: the way named 'ours' against it."""
+    seconds = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, work in ways.items():
+            start = time.perf_counter()
+            work()
+            seconds[way].append(time.perf_counter() - start)
+    medians = {way: statistics.median(values) for way, values in seconds.items()}
+    return [
+        {
+            "n_samples": n_samples,
+            "n_qtl": n_qtl,
+            "ours_seconds": medians["ours"],
+            "reference": way,
+            "reference_seconds": medians[way],
+            "ratio": medians[way] / medians["ours"],
+            "rounds": rounds,
+        }
+        for way in ways
+        if way != "ours"
+    ]
+
+
+def fit_ours(cohort: Cohort, model: torch.nn.Module, plan: training.TrainingPlan) -> None:
+    """Train in our loop for all epochs of a plan."""
+    split = split_samples(cohort.genotypes.n_samples, "published")
+    generator = torch.Generator().manual_seed(1)
+    training.train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator)
+
+
+def endless(plan: training.TrainingPlan, n_epochs: int) -> training.TrainingPlan:
+    """Return a plan that runs exactly so many epochs: the same work in every way."""
+    return training.TrainingPlan(**vars(plan) | {"max_epochs": n_epochs, "patience": n_epochs})
+
+
+def network_works(n_samples: int, n_qtl: int, kind: str, n_epochs: int, rounds: int) -> list[dict]:
+    """Time the training of the MLP or of ridge by SGD for some epochs, data ready at hand in each way's form."""
+    cohort = make_cohort(n_samples, n_qtl)
+    with tempfile.TemporaryDirectory() as folder:
+        published_way.write_text(cohort, Path(folder))
+        published_way.prepare(Path(folder))
+        return compare(n_samples, n_qtl, training_ways(cohort, Path(folder), kind, n_epochs), rounds)
+
+
+def training_ways(cohort: Cohort, folder: Path, kind: str, n_epochs: int) -> dict[str, Callable[[], object]]:
+    """Return the three ways of training one kind of network."""
+    n_qtl, n_traits, generator = cohort.genotypes.n_markers, len(cohort.traits), torch.Generator().manual_seed(1)
+    if kind == "mlp":
+        plain = lambda: loop.mlp(n_qtl, n_traits, WIDTH)  # noqa: E731
+        ours = lambda: networks.mlp(n_qtl, n_traits, WIDTH, generator)  # noqa: E731
+        plan, our_plan = loop.MLP, endless(training.mlp_plan(), n_epochs)
+    else:
+        plain = lambda: torch.nn.Linear(2 * n_qtl, n_traits)  # noqa: E731
+        ours = lambda: networks.OneHotLinear(n_qtl, n_traits, generator)  # noqa: E731
+        plan, our_plan = loop.RIDGE_SGD, endless(training.RIDGE_SGD, n_epochs)
+    return {
+        "ours": lambda: fit_ours(cohort, ours(), our_plan),
+        "published way": lambda: published_way.fit(plain(), folder, plan, n_epochs),
+        "plain way": lambda: plain_way.fit(plain(), cohort, plan, n_epochs),
+    }
+
+
+def mlp_epoch(quick: bool) -> list[dict]:
+    """One epoch of the MLP, and one step against the floor that this machine's products and memory set."""
+    n_samples, n_qtl = (500, 20) if quick else (10_000, 142)
+    return [*network_works(n_samples, n_qtl, "mlp", 1, rounds=1 if quick else 3), step_floor(n_qtl, quick)]
+
+
+def sgd_ridge_fit(quick: bool) -> list[dict]:
+    """A fit of ridge by SGD of 40 epochs."""
+    return network_works(*((300, 20) if quick else (1000, 64)), "ridge_sgd", n_epochs=2 if quick else 40, rounds=1)
+
+
+def exact_ridge(quick: bool) -> list[dict]:
+    """Five traits and ten splits of exact ridge; the plain way's penalties and r are checked to be ours."""
+    n_samples, n_qtl = (300, 20) if quick else (10_000, 142)
+    cohort, rng = make_cohort(n_samples, n_qtl), np.random.default_rng(1)
+    splits = [random_split(n_samples, rng) for _ in range(10)]
+
+    def ours() -> tuple[np.ndarray, np.ndarray]:
+        fits = list(ridge.fit_ridge_splits(cohort.genotypes, cohort.phenotypes, [train for train, _ in splits]))
+        r = [
+            [
+                np.corrcoef(y, p)[0, 1]
+                for y, p in zip(cohort.phenotypes[test].T, fit.predict(cohort.genotypes, test).T, strict=True)
+            ]
+            for fit, (_, test) in zip(fits, splits, strict=True)
+        ]
+        return np.array(r), np.array([fit.penalties for fit in fits])
+
+    (r, penalties), (plain_r, plain_penalties) = ours(), plain_way.ridge(cohort, splits)
+    np.testing.assert_array_equal(penalties, plain_penalties)
+    np.testing.assert_allclose(r, plain_r, atol=1e-6)
+    ways = {
+        "ours": ours,
+        "published way": lambda: published_way.ridge(cohort, rng),
+        "plain way": lambda: plain_way.ridge(cohort, splits),
+    }
+    return compare(n_samples, n_qtl, ways, rounds=1 if quick else 3)
+
+
+def simulation(quick: bool) -> list[dict]:
+    """From nothing to data that a network can be trained on; each way in a process of its own, with its peak memory."""
+    n_samples, n_qtl = (300, 20) if quick else (100_000, 2002)
+    found = {way: in_own_process(way, n_samples, n_qtl) for way in ("ours", "published", "plain")}
+    return [
+        {
+            "n_samples": n_samples,
+            "n_qtl": n_qtl,
+            "ours_seconds": found["ours"]["seconds"],
+            "reference": f"{way} way",
+            "reference_seconds": found[way]["seconds"],
+            "ratio": found[way]["seconds"] / found["ours"]["seconds"],
+            "rounds": 1,
+            "ours_memory_mb": found["ours"]["memory_mb"],
+            "reference_memory_mb": found[way]["memory_mb"],
+        }
+        for way in ("published", "plain")
+    ]
+
+
+def in_own_process(way: str, n_samples: int, n_qtl: int) -> dict[str, float]:
+    """Return seconds and memory of one way of simulating, see `benchmarks.simulations`."""
+    command = [sys.executable, "-m", "benchmarks.simulations", way, str(n_samples), str(n_qtl)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def whole_cell(quick: bool) -> list[dict]:
+    """One replicate of a cell: simulate, prepare, ridge by SGD (40 epochs), exact ridge, MLP (33 epochs)."""
+    (n_samples, n_qtl), epochs = ((300, 20), (1, 1)) if quick else ((1000, 64), (40, 33))
+
+    def ours() -> None:
+        cohort = make_cohort(n_samples, n_qtl)
+        rng = seeds.generator(1, "ridge_splits")
+        splits = [random_split(n_samples, rng) for _ in range(10)]
+        for fit, (_, test) in zip(
+            ridge.fit_ridge_splits(cohort.genotypes, cohort.phenotypes, [train for train, _ in splits]),
+            splits,
+            strict=True,
+        ):
+            fit.predict(cohort.genotypes, test)
+        for kind, n_epochs in zip(("ridge_sgd", "mlp"), epochs, strict=True):
+            training_ways(cohort, Path(), kind, n_epochs)["ours"]()
+
+    def published() -> None:
+        cohort = make_cohort(n_samples, n_qtl)
+        with tempfile.TemporaryDirectory() as folder:
+            published_way.write_text(cohort, Path(folder))
+            published_way.prepare(Path(folder))
+            published_way.ridge(cohort, np.random.default_rng(1))
+            for kind, n_epochs in zip(("ridge_sgd", "mlp"), epochs, strict=True):
+                training_ways(cohort, Path(folder), kind, n_epochs)["published way"]()
+
+    return compare(n_samples, n_qtl, {"ours": ours, "published way": published}, rounds=1)
+
+
+def step_floor(n_qtl: int, quick: bool) -> dict:
+    """Return the time of one training step beside its floor, medians of steps and of limits measured in turn.
+
+    The floor: the step's matrix products (forward, and twice backward but for the input) at the rate of a large
+    product, plus AdamW's traffic (three arrays and the gradient read, three written, four bytes a parameter) at copy
+    bandwidth.
+    """
+    batch, n_traits, rounds = 128, len(TRAITS), 3 if quick else 25
+    model = networks.mlp(n_qtl, n_traits, WIDTH, torch.Generator().manual_seed(1))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=1e-5, fused=True)
+    alleles, y = torch.randint(0, 2, (batch, n_qtl)).float(), torch.randn(batch, n_traits)
+    square, large = torch.randn(WIDTH, WIDTH), torch.randn(8 * batch, WIDTH)
+    source, target = torch.randn(2**25), torch.empty(2**25)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        (model(alleles) - y).abs().mean().backward()
+        optimizer.step()
+
+    works = {"step": step, "product": lambda: large @ square, "copy": lambda: target.copy_(source)}
+    seconds = {name: [] for name in works}
+    for _ in range(rounds + 1):
+        for name, work in works.items():
+            start = time.perf_counter()
+            work()
+            seconds[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(values[1:]) for name, values in seconds.items()}  # the first warms up
+    rate = 2 * len(large) * WIDTH**2 / medians["product"]
+    bandwidth = 2 * source.nbytes / medians["copy"]
+    products = 2 * batch * (2 * n_qtl * WIDTH + 3 * WIDTH**2 + 3 * WIDTH * n_traits)
+    n_parameters = sum(parameter.numel() for parameter in model.parameters())
+    floor = products / rate + 7 * 4 * n_parameters / bandwidth
+    return {
+        "n_samples": batch,
+        "n_qtl": n_qtl,
+        "ours_seconds": medians["step"],
+        "reference": "floor of a step",
+        "reference_seconds": floor,
+        "ratio": floor / medians["step"],
+        "rounds": rounds,
+    }
+
+
+WORKS: dict[str, Callable[[bool], list[dict]]] = {
+    "MLP epoch": mlp_epoch,
+    "SGD ridge fit": sgd_ridge_fit,
+    "exact ridge": exact_ridge,
+    "simulation": simulation,
+    "whole cell": whole_cell,
+}
+
+
+if __name__ == "__main__":
+    main()

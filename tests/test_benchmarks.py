@@ -1,0 +1,57 @@
+"""The benchmarks run, and the references compute what we compute."""
+
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from benchmarks import loop, plain_way, published_way
+from benchmarks.__main__ import WORKS
+
+from conftest import make_cohort
+from epidl import ridge
+from epidl.splits import random_split
+
+
+def test_the_published_way_s_files_hold_the_cohort():
+    cohort = make_cohort(60, 10)
+    with tempfile.TemporaryDirectory() as folder:
+        published_way.write_text(cohort, Path(folder))
+        published_way.prepare(Path(folder))
+        for name, rows in (("train", range(51)), ("test", range(51, 60))):
+            with h5py.File(Path(folder, f"{name}.hdf5")) as file:
+                assert sorted(map(int, file["strains"])) == list(rows)
+                for row in rows:
+                    group = file[f"strains/{row}"]
+                    alleles = cohort.genotypes.block(slice(row, row + 1))[0]
+                    np.testing.assert_array_equal(group["genotype"][:], np.stack([1 - alleles, alleles], axis=1))
+                    np.testing.assert_array_equal(group["phenotype"][:], cohort.phenotypes[row])
+
+
+def test_the_plain_way_s_ridge_is_ours():
+    cohort, rng = make_cohort(200, 20), np.random.default_rng(1)
+    splits = [random_split(200, rng) for _ in range(3)]
+    _, penalties = plain_way.ridge(cohort, splits)
+    fits = ridge.fit_ridge_splits(cohort.genotypes, cohort.phenotypes, [train for train, _ in splits])
+    np.testing.assert_array_equal(penalties, [fit.penalties for fit in fits])
+
+
+def test_the_references_learn():
+    cohort = make_cohort(400, 8, rel_aa=[0])
+    torch.manual_seed(1)
+    model = torch.nn.Linear(16, 1)
+    plain_way.fit(model, cohort, loop.RIDGE_SGD, 20)
+    predicted = model(plain_way.one_hot(cohort.genotypes.block(slice(None)))).detach().numpy()
+    assert np.corrcoef(predicted[:, 0], cohort.phenotypes[:, 0])[0, 1] > 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker processes")
+@pytest.mark.parametrize("name", ["SGD ridge fit", "exact ridge", "simulation"])
+def test_a_work_is_measured_against_its_references(name):
+    rows = WORKS[name](True)
+    assert {row["reference"] for row in rows} == {"published way", "plain way"}
+    for row in rows:
+        assert row["ratio"] == pytest.approx(row["reference_seconds"] / row["ours_seconds"])
