@@ -113,7 +113,7 @@ def values_by_model(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
     of all replicates, listed where they differ; features and epochs are medians.
     """
     keys = [*rows, "model"]
-    table = one_protocol(table)
+    table = one_protocol(table).sort_values(list(rows), kind="stable")
     r = table.groupby([*keys, "rel_aa"], sort=False)["pearson_r"].mean().round(3).unstack("rel_aa", sort=False)
     r.columns = [f"r, relAA {ratio:g}" for ratio in r.columns]
     epistatic = table[table["rel_aa"] == table["rel_aa"].max()]

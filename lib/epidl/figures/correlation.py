@@ -77,14 +77,12 @@ def accuracy_by_pleiotropy(table: pd.DataFrame) -> Figure:
 WIDTH = 0.14  # of the place of one condition, where those of a number of QTL stand side by side
 
 
-def _conditions(table: pd.DataFrame) -> dict[str, str]:
+def _conditions(table: pd.DataFrame) -> dict[str, tuple[float, ...] | str]:
     """Return the conditions of a table in order, with their colours: the controls first."""
-    found = table.assign(condition=condition(table)).sort_values(["pleiotropy", "shared_pairs"])["condition"].unique()
+    found = table.assign(condition=condition(table)).sort_values(["pleiotropy", "shared_pairs"])
     ramp = apc.gradients.viridis.to_mpl_cmap()
-    correlated = [name for name in found if name not in ("0", CONTROL)]
-    colors = {"0": str(apc.slate), CONTROL: str(apc.cinnabar)}
-    colors |= {name: ramp(k / max(1, len(correlated)) * 0.9) for k, name in enumerate(correlated)}
-    return {name: colors[name] for name in found}
+    controls = {"0": str(apc.slate), CONTROL: str(apc.cinnabar)}
+    return {name: controls.get(name) or ramp(0.9 * float(name)) for name in found["condition"].unique()}
 
 
 def _panels(table: pd.DataFrame) -> tuple[Figure, list[Axes]]:
