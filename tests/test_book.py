@@ -92,7 +92,7 @@ def test_the_figures_are_shown_with_number_caption_and_profile(page):
     ("name", "published", "computed_here", "cells"),
     [
         ("dilution", 1, 3, "2 numbers of markers with 1 replicate at 200 individuals"),
-        ("correlation", 1, 2, "7 conditions with 1 replicate at 200 individuals"),
+        ("correlation", 1, 2, "7 combinations of traits, QTL and correlation with 1 replicate at 200 individuals"),
         ("ridge_vs_sgd", 3, 0, ""),
     ],
 )
