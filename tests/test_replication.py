@@ -165,6 +165,9 @@ def test_comparison_with_figure_2(diluted):
     assert additive["agrees"]
     shown = pages.comparison_table(result.reset_index(), ["rel_aa", "n_markers"], "model", "excess")
     assert shown.loc[(1.0, 100), "mlp"] == "-0.245 *"
+    words = pages.disagreements(result.reset_index(), "difference", "difference_published", ["model", "n_markers"])
+    assert "mlp, n_markers 100: +0.15, in the publication +0.40" in words
+    assert "lasso" not in words
     assert replication.compare_with_figure_2(diluted.assign(n_samples=200), published).empty
 
 
@@ -222,11 +225,16 @@ def test_one_cohort_has_no_bound(correlated):
 
 
 def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
-    steps = pages.correlation_steps(correlated)
+    steps = pages.correlation_steps(correlated, "difference")
     assert steps.columns.tolist() == ["0", "0, shared pairs", "0.95", "sharing pairs", "correlation"]
     np.testing.assert_allclose(steps.to_numpy(), [[0.1, 0.2, 0.3, 0.1, 0.1]])
+    r = pages.correlation_steps(correlated, "pearson_r")
+    np.testing.assert_allclose(r.to_numpy(), [[0.6, 0.7, 0.8, 0.1, 0.1]])
     words = pages.correlation_steps_in_words(correlated)
-    assert "by +0.10 and +0.10 with 10 traits and 100 QTL. Each kind of traits is 2 cohorts" in words
+    assert (
+        "With 10 traits and 100 QTL, sharing pairs changes the MLP's r by +0.10 (its lead over ridge by +0.10)" in words
+    )
+    assert "from 2 cohorts a condition" in words
     without = correlated[(correlated["pleiotropy"] > 0) | ~correlated["shared_pairs"]]
     assert "No number of traits and QTL has all three" in pages.correlation_steps_in_words(without)
 
@@ -239,7 +247,7 @@ def test_takeaways_are_computed(diluted, correlated):
     assert "the MLP reaches no r (its fits failed) and the LASSO" in pages.dilution_takeaway(failed)
     text = pages.correlation_takeaway(correlated)
     assert "With 100 QTL and 10 traits" in text
-    assert "0.60 against 0.50 (0); 0.70 against 0.50 (0, shared pairs); 0.80 against 0.50 (0.95)" in text
+    assert "0.60 against 0.50 (0, drawn apart); 0.70 against 0.50 (0, shared pairs); 0.80 against 0.50 (0.95)" in text
 
 
 def test_values_by_model_list_all_replicates(diluted):
@@ -256,8 +264,10 @@ def test_how_often_the_limit_of_features_limited(diluted):
     keys = {"cell": "m100", "replicate": 1, "protocol": "published", "model": "mlp_pruned"}
     trials = pd.DataFrame([keys | {"max_features": limit} for limit in (100, 149, 150, 900)])
     words = pages.selection_limit(diluted, trials)
-    assert "Between 150 and 150 columns pass the threshold" in words
-    assert "left out some of them in 2 of 4 trials" in words
+    assert (
+        words
+        == "150 to 150 columns pass the threshold, and the limit that a trial set was lower than that in 2 of 4 trials"
+    )
 
 
 def points(axes, marker: str) -> list[tuple[float, float]]:
@@ -283,7 +293,7 @@ def test_the_data_behind_figure_2(diluted):
     assert [y for _, y in points(panels[0], "P")[0]] == [0.24, 0.12]
     elsewhere = figures.figure_2(diluted.assign(n_samples=200), published)
     assert len(points(elsewhere.axes[0], "D")) == 1, "the publication has no such cohorts"
-    assert "publication" not in [text.get_text() for text in elsewhere.legends[0].get_texts()]
+    assert not any("publication" in text.get_text() for text in elsewhere.legends[0].get_texts())
 
 
 def test_the_data_behind_the_selection_and_the_accuracy_by_markers(diluted):
@@ -360,6 +370,7 @@ def test_numbers_in_the_text(table):
         "additive_best": "0.250",
         "additive_worst": "0.050",
         "n_samples": "1,000",
+        "replicates": "2",
     }
     gap = pages.baseline_gap(table)
     assert (gap["low"], gap["high"], gap["mlp_sgd"], gap["mlp_exact"]) == ("0.050", "0.075", "+0.025", "-0.050")

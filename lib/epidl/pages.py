@@ -85,6 +85,7 @@ def headline(table: pd.DataFrame) -> dict[str, str]:
         "additive_best": f"{max(0, difference.max()):.3f}",
         "additive_worst": f"{max(0, -difference.min()):.3f}",
         "n_samples": f"{table['n_samples'].iloc[0]:,}",
+        "replicates": str(table["replicate"].max()),
     }
 
 
@@ -147,8 +148,8 @@ def selection_limit(table: pd.DataFrame, trials: pd.DataFrame) -> str:
     tried = trials[trials["model"] == "mlp_pruned"].join(passing, on=["cell", "replicate", "protocol"])
     limited = int((tried["max_features"] < tried["n_features"]).sum())
     return (
-        f"Between {passing.min():.0f} and {passing.max():.0f} columns pass the threshold. So the limit that a trial "
-        f"sets left out some of them in {limited} of {len(tried)} trials, and did nothing in the others."
+        f"{passing.min():.0f} to {passing.max():.0f} columns pass the threshold, and the limit that a trial set was "
+        f"lower than that in {limited} of {len(tried)} trials"
     )
 
 
@@ -160,6 +161,7 @@ def correlation_takeaway(table: pd.DataFrame) -> str:
     r = few.assign(condition=condition(few)).pivot_table(
         index="condition", columns="model", values="pearson_r", sort=False
     )
+    r = r.rename(index={"0": "0, drawn apart"})
     conditions = [f"{row['mlp']:.2f} against {row['ridge']:.2f} ({name})" for name, row in r.iterrows()]
     return (
         f"With {few['n_qtl'].iloc[0]} QTL and {few['n_traits'].iloc[0]} traits, the mean r of the MLP against that of "
@@ -167,34 +169,39 @@ def correlation_takeaway(table: pd.DataFrame) -> str:
     )
 
 
-def correlation_steps(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's mean r less ridge's by condition and what the steps between them change.
+def correlation_steps(table: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Return the MLP's mean r (`pearson_r`) or its mean lead over ridge's (`difference`) and what two steps change.
 
-    A row a number of traits and QTL. sharing pairs: shared pairs less drawn apart, both without correlation;
-    correlation: the highest one less shared pairs without correlation. NaN where a condition is not computed.
+    A row a number of traits and QTL, a column a condition. sharing pairs: shared pairs less drawn apart, both without
+    correlation; correlation: the highest one less shared pairs without correlation. NaN where a condition is missing.
     """
     gain = paired(one_protocol(table), "mlp", "ridge").sort_values(["n_traits", "n_qtl", "pleiotropy", "shared_pairs"])
-    gain = gain.assign(condition=condition(gain)).pivot_table(
-        index=["n_traits", "n_qtl"], columns="condition", values="difference", sort=False
+    means = gain.assign(condition=condition(gain)).pivot_table(
+        index=["n_traits", "n_qtl"], columns="condition", values=value, sort=False
     )
     highest = f"{table['pleiotropy'].max():g}"
-    steps = gain.reindex(columns=["0", CONTROL, highest])
-    return gain.assign(**{"sharing pairs": steps[CONTROL] - steps["0"], "correlation": steps[highest] - steps[CONTROL]})
+    steps = means.reindex(columns=["0", CONTROL, highest])
+    return means.assign(
+        **{"sharing pairs": steps[CONTROL] - steps["0"], "correlation": steps[highest] - steps[CONTROL]}
+    )
 
 
 def correlation_steps_in_words(table: pd.DataFrame) -> str:
     """Return what the steps of `correlation_steps` change, a number of traits and QTL each, from how many cohorts."""
-    steps = correlation_steps(table)[["sharing pairs", "correlation"]].dropna()
-    if steps.empty:
+    steps = ["sharing pairs", "correlation"]
+    r, lead = (correlation_steps(table, value).reindex(columns=steps).dropna() for value in ("pearson_r", "difference"))
+    if r.empty:
         return "No number of traits and QTL has all three kinds of traits computed."
     cohorts = table.groupby("cell")["replicate"].nunique().max()
     changes = [
-        f"{row['sharing pairs']:+.2f} and {row['correlation']:+.2f} with {n_traits} traits and {n_qtl} QTL"
-        for (n_traits, n_qtl), row in steps.iterrows()
+        f"With {n_traits} traits and {n_qtl} QTL, sharing pairs changes the MLP's r by {r.loc[place, steps[0]]:+.2f} "
+        f"(its lead over ridge by {lead.loc[place, steps[0]]:+.2f}), and correlating the effects by "
+        f"{r.loc[place, steps[1]]:+.2f} ({lead.loc[place, steps[1]]:+.2f})."
+        for place in r.index
+        for n_traits, n_qtl in [place]
     ]
-    return (
-        f"The two steps change the MLP's lead over ridge by {'; '.join(changes)}. Each kind of traits is "
-        f"{_count(cohorts, 'cohort', 'cohorts')}, with individuals and effects of its own."
+    return " ".join(
+        [*changes, f"Each is from {_count(cohorts, 'cohort', 'cohorts')} a condition: no estimate of its error."]
     )
 
 
@@ -207,7 +214,8 @@ def ridge_takeaway(table: pd.DataFrame) -> str:
     for n_samples, part in by_scaling["mean_difference"].groupby(level=0):
         part = part.droplevel(0).sort_index()
         sentences.append(
-            f"With {n_samples:,} individuals the mean r of ridge by SGD differs from exact ridge's by "
+            f"With {n_samples:,} individuals (protocol held_out) the mean r of ridge by SGD differs from exact "
+            "ridge's by "
             f"{part.iloc[0]:+.3f} at a scaling of {part.index[0]:g} and by {part.iloc[-1]:+.3f} at a scaling of "
             f"{part.index[-1]:g}."
         )
@@ -224,6 +232,18 @@ def comparison_table(comparison: pd.DataFrame, rows: Sequence[str], columns: str
     shown = comparison.assign(shown=comparison[value].map("{:+.3f}".format) + star)
     table = shown.pivot_table(index=list(rows), columns=columns, values="shown", aggfunc="first", sort=False)
     return table.fillna("–")
+
+
+def disagreements(comparison: pd.DataFrame, ours: str, theirs: str, place: Sequence[str]) -> str:
+    """Return the compared values that do not keep their bound, in words: where, ours, and the publication's."""
+    beyond = comparison[comparison["bound"].notna() & ~comparison["agrees"]]
+    if beyond.empty:
+        return "None lies beyond its bound."
+    found = [
+        f"{', '.join(f'{name} {row[name]}' for name in place)}: {row[ours]:+.2f}, in the publication {row[theirs]:+.2f}"
+        for _, row in beyond.iterrows()
+    ]
+    return f"Beyond their bound: {'; '.join(found)}."
 
 
 def agreement(comparison: pd.DataFrame, value: str = "difference") -> dict[str, str]:

@@ -82,7 +82,7 @@ def _conditions(table: pd.DataFrame) -> dict[str, tuple[float, ...] | str]:
     found = table.assign(condition=condition(table)).sort_values(["pleiotropy", "shared_pairs"])
     ramp = apc.gradients.viridis.to_mpl_cmap()
     controls = {"0": str(apc.slate), CONTROL: str(apc.cinnabar)}
-    return {name: controls.get(name) or ramp(0.9 * float(name)) for name in found["condition"].unique()}
+    return {name: controls.get(name) or ramp(0.7 * float(name)) for name in found["condition"].unique()}
 
 
 def _panels(table: pd.DataFrame) -> tuple[Figure, list[Axes]]:
@@ -109,6 +109,6 @@ def _draw_groups(axes: list[Axes], table: pd.DataFrame, draw: Callable, like: pd
 
 def _handles(table: pd.DataFrame) -> list[Line2D]:
     return [
-        Line2D([], [], color=color, linewidth=4, label=f"correlation {name}")
+        Line2D([], [], color=color, linewidth=4, label=f"correlation {'0, drawn apart' if name == '0' else name}")
         for name, color in _conditions(table).items()
     ]

@@ -17,7 +17,6 @@ from epidl.figures.style import (
     legend_below,
     select,
     trait_handles,
-    trait_name,
     trait_style,
 )
 from epidl.replication import one_protocol, paired
@@ -63,7 +62,7 @@ def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         row[0].set_ylabel("r - r of ridge")
     handles = [handle(MODEL_NAMES[model], MODEL_COLORS[model], MODEL_MARKERS[model]) for model in COMPARED]
     if published["n_markers"].isin(counts).any():
-        handles.append(Line2D([], [], color="black", marker="o", linestyle="", **OPEN, label="publication"))
+        handles.append(Line2D([], [], color="gray", marker="D", linestyle="", **OPEN, label="publication (open)"))
     legend_below(figure, handles)
     return figure
 
@@ -84,8 +83,8 @@ def accuracy_by_markers(table: pd.DataFrame) -> Figure:
             ax.plot(r.index, r, MODEL_MARKERS[model], linestyle="-", color=MODEL_COLORS[model], markersize=5)
         ceiling = np.sqrt(part.groupby("n_markers")["va_over_vg"].mean())
         ax.plot(ceiling.index, ceiling, **PARITY)
-        ax.set(title=trait_name(ratio), xlabel="Markers", ylim=(min(0, table["pearson_r"].min()), 1.03))
-        label_scale(ax, table["n_markers"])
+        ax.set(title=f"relAA {ratio:g}", xlabel="Markers", ylim=(min(0, table["pearson_r"].min()), 1.03))
+        label_scale(ax, table["n_markers"], most=4)
     axes[0, 0].set_ylabel("Pearson's r, test individuals")
     handles = [Line2D([], [], color=MODEL_COLORS[m], marker=MODEL_MARKERS[m], label=MODEL_NAMES[m]) for m in models]
     legend_below(figure, [*handles, Line2D([], [], **PARITY, label="additive ceiling")])
