@@ -64,7 +64,7 @@ rule collect:
 
 
 # The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
-PAGES = ["approach", *CELLS]  # a page and a notebook an experiment
+PAGES = ["approach", *CELLS, "performance"]  # a page and a notebook an experiment
 NOTEBOOKS = ["simulate", *CELLS]
 LIBRARY = sorted(str(path) for path in Path("lib/epidl").rglob("*.py"))
 HTML = f"_build/{PROFILE}/html"

@@ -31,10 +31,12 @@ PROVENANCE = Path("book/data/benchmarks.provenance.json")
 
 
 def main() -> None:
-    """Run all works and write the table after each, so that an interrupted run leaves what it measured."""
+    """Run the works, print a row as it is measured, and write the table of a whole run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that all works run; writes nothing")
-    parser.add_argument("--only", choices=WORKS, nargs="*", default=list(WORKS), help="works to measure")
+    parser.add_argument(
+        "--only", choices=WORKS, nargs="*", default=list(WORKS), help="works to measure; writes nothing"
+    )
     options = parser.parse_args()
     started, rows = datetime.now(UTC), []
     for name in options.only:
@@ -45,7 +47,7 @@ def main() -> None:
             print(pd.DataFrame(rows[-1:]).to_string(index=False, header=False), flush=True)
     table = pd.DataFrame(rows)
     print(table.to_string(index=False))
-    if not options.quick:
+    if not options.quick and options.only == list(WORKS):
         results.write_text(
             PROVENANCE, pd.Series(results.provenance({"works": options.only}, started)).to_json(indent=1)
         )

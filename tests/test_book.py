@@ -12,7 +12,7 @@ pytestmark = pytest.mark.book
 BOOK = ROOT / "_build" / "smoke" / "html"
 EXPERIMENTS = ["scaling", "dilution", "correlation", "ridge_vs_sgd"]
 PAGES = [
-    *("index", "book/approach", "book/references", "notebooks/simulate"),
+    *("index", "book/approach", "book/performance", "book/references", "notebooks/simulate"),
     *(f"{folder}/{experiment}" for folder in ("book", "notebooks") for experiment in EXPERIMENTS),
 ]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -261,6 +261,13 @@ def _smallest_cohorts(table: pd.DataFrame) -> pd.DataFrame:
     return one_protocol(table)[table["n_samples"] == table["n_samples"].min()]
 
 
+def side_by_side(benchmarks: pd.DataFrame) -> pd.DataFrame:
+    """Return the benchmarks' table with three digits, a row a work and reference."""
+    columns = ["ours_seconds", "reference_seconds", "ratio", "rounds"]
+    shown = benchmarks.set_index(["work", "n_samples", "n_qtl", "reference"])[columns]
+    return shown.apply(lambda column: column.map("{:.3g}".format))
+
+
 def say(prefix: str, words: Mapping[str, object]) -> None:
     """Make words available to a page's text as <prefix>_<name>."""
     from myst_nb import glue  # late: it belongs to the book

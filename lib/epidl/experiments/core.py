@@ -141,12 +141,8 @@ def run_cell(
                 for run in runs:
                     score = fits[model](run)
                     tables.append(truth.assign(**_outcome(model, run, score)))
-                    origin = truth.loc[0, ["experiment", "profile", "cell", "replicate"]].to_dict()
                     for name, table in score.side.items():
-                        table = pd.DataFrame(origin | {"protocol": run.protocol, "model": model}, table.index).join(
-                            table
-                        )
-                        side.setdefault(name, []).append(table)
+                        side.setdefault(name, []).append(_labelled(table, run, model))
     joined = {name: pd.concat(parts, ignore_index=True) for name, parts in side.items()}
     return CellResult(pd.concat(tables, ignore_index=True), joined)
 
@@ -295,6 +291,13 @@ def _torch_threads(n_threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _labelled(table: pd.DataFrame, run: Run, model: str) -> pd.DataFrame:
+    """Return a side table with columns before its own that say which fit it belongs to."""
+    cell = run.cell
+    labels = {"experiment": cell.experiment, "profile": cell.profile, "cell": cell.name, "replicate": run.replicate}
+    return pd.DataFrame(labels | {"protocol": run.protocol, "model": model}, table.index).join(table)
 
 
 def _outcome(model: str, run: Run, score: Score) -> dict[str, Any]:
