@@ -35,7 +35,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e ".[figures,grid,book,bench,test]"
 	touch $@
 
-bench: setup ## measure our way beside the published and the plain one (an idle machine, some 15 minutes)
+bench: setup ## measure our way beside the published and the plain one (an idle machine, some 8 minutes)
 	$(BIN)/python -W ignore -m benchmarks
 
 clean: ## remove what was built; results in runs/ stay
