@@ -22,6 +22,7 @@ import torch
 from benchmarks import loop, plain_way, published_way
 from benchmarks.simulations import TRAITS, make_cohort
 from epidl import networks, results, ridge, seeds, training
+from epidl.experiments import core
 from epidl.simulate import Cohort
 from epidl.splits import random_split, split_samples
 
@@ -63,19 +64,20 @@ def compare(n_samples: int, n_qtl: int, ways: dict[str, Callable[[], object]], r
             work()
             seconds[way].append(time.perf_counter() - start)
     medians = {way: statistics.median(values) for way, values in seconds.items()}
-    return [
-        {
-            "n_samples": n_samples,
-            "n_qtl": n_qtl,
-            "ours_seconds": medians["ours"],
-            "reference": way,
-            "reference_seconds": medians[way],
-            "ratio": medians[way] / medians["ours"],
-            "rounds": rounds,
-        }
-        for way in ways
-        if way != "ours"
-    ]
+    return [make_row(n_samples, n_qtl, medians["ours"], way, medians[way], rounds) for way in ways if way != "ours"]
+
+
+def make_row(n_samples: int, n_qtl: int, ours: float, reference: str, seconds: float, rounds: int) -> dict:
+    """Return a row of the table: our seconds beside a reference's."""
+    return {
+        "n_samples": n_samples,
+        "n_qtl": n_qtl,
+        "ours_seconds": ours,
+        "reference": reference,
+        "reference_seconds": seconds,
+        "ratio": seconds / ours,
+        "rounds": rounds,
+    }
 
 
 def fit_ours(cohort: Cohort, model: torch.nn.Module, plan: training.TrainingPlan) -> None:
@@ -94,8 +96,7 @@ def network_works(n_samples: int, n_qtl: int, kind: str, n_epochs: int, rounds: 
     """Time the training of the MLP or of ridge by SGD for some epochs, data ready at hand in each way's form."""
     cohort = make_cohort(n_samples, n_qtl)
     with tempfile.TemporaryDirectory() as folder:
-        published_way.write_text(cohort, Path(folder))
-        published_way.prepare(Path(folder))
+        published_way.make_files(cohort, Path(folder))
         return compare(n_samples, n_qtl, training_ways(cohort, Path(folder), kind, n_epochs), rounds)
 
 
@@ -136,13 +137,8 @@ def exact_ridge(quick: bool) -> list[dict]:
 
     def ours() -> tuple[np.ndarray, np.ndarray]:
         fits = list(ridge.fit_ridge_splits(cohort.genotypes, cohort.phenotypes, [train for train, _ in splits]))
-        r = [
-            [
-                np.corrcoef(y, p)[0, 1]
-                for y, p in zip(cohort.phenotypes[test].T, fit.predict(cohort.genotypes, test).T, strict=True)
-            ]
-            for fit, (_, test) in zip(fits, splits, strict=True)
-        ]
+        predictions = [fit.predict(cohort.genotypes, test) for fit, (_, test) in zip(fits, splits, strict=True)]
+        r = [core.pearson_r(cohort.phenotypes[test], p) for p, (_, test) in zip(predictions, splits, strict=True)]
         return np.array(r), np.array([fit.penalties for fit in fits])
 
     (r, penalties), (plain_r, plain_penalties) = ours(), plain_way.ridge(cohort, splits)
@@ -160,18 +156,10 @@ def simulation(quick: bool) -> list[dict]:
     """From nothing to data that a network can be trained on; each way in a process of its own, with its peak memory."""
     n_samples, n_qtl = (300, 20) if quick else (100_000, 2002)
     found = {way: in_own_process(way, n_samples, n_qtl) for way in ("ours", "published", "plain")}
+    ours = found["ours"]
     return [
-        {
-            "n_samples": n_samples,
-            "n_qtl": n_qtl,
-            "ours_seconds": found["ours"]["seconds"],
-            "reference": f"{way} way",
-            "reference_seconds": found[way]["seconds"],
-            "ratio": found[way]["seconds"] / found["ours"]["seconds"],
-            "rounds": 1,
-            "ours_memory_mb": found["ours"]["memory_mb"],
-            "reference_memory_mb": found[way]["memory_mb"],
-        }
+        make_row(n_samples, n_qtl, ours["seconds"], f"{way} way", found[way]["seconds"], rounds=1)
+        | {"ours_memory_mb": ours["memory_mb"], "reference_memory_mb": found[way]["memory_mb"]}
         for way in ("published", "plain")
     ]
 
@@ -202,8 +190,7 @@ def whole_cell(quick: bool) -> list[dict]:
     def published() -> None:
         cohort = make_cohort(n_samples, n_qtl)
         with tempfile.TemporaryDirectory() as folder:
-            published_way.write_text(cohort, Path(folder))
-            published_way.prepare(Path(folder))
+            published_way.make_files(cohort, Path(folder))
             published_way.ridge(cohort, np.random.default_rng(1))
             for kind, n_epochs in zip(("ridge_sgd", "mlp"), epochs, strict=True):
                 training_ways(cohort, Path(folder), kind, n_epochs)["published way"]()
@@ -243,15 +230,7 @@ def step_floor(n_qtl: int, quick: bool) -> dict:
     products = 2 * batch * (2 * n_qtl * WIDTH + 3 * WIDTH**2 + 3 * WIDTH * n_traits)
     n_parameters = sum(parameter.numel() for parameter in model.parameters())
     floor = products / rate + 7 * 4 * n_parameters / bandwidth
-    return {
-        "n_samples": batch,
-        "n_qtl": n_qtl,
-        "ours_seconds": medians["step"],
-        "reference": "floor of a step",
-        "reference_seconds": floor,
-        "ratio": floor / medians["step"],
-        "rounds": rounds,
-    }
+    return make_row(batch, n_qtl, medians["step"], "floor of a step", floor, rounds)
 
 
 WORKS: dict[str, Callable[[bool], list[dict]]] = {

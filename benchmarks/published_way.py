@@ -14,9 +14,8 @@ from sklearn.linear_model import RidgeCV
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.loop import Plan, train
+from epidl.ridge import PENALTIES
 from epidl.simulate import Cohort
-
-PENALTIES = np.logspace(-5, 5, 100)
 
 
 def write_text(cohort: Cohort, folder: Path) -> None:
@@ -32,6 +31,12 @@ def write_text(cohort: Cohort, folder: Path) -> None:
         file.write(" ".join(["ind", *(f"Trait{t + 1}" for t in range(cohort.phenotypes.shape[1]))]) + "\n")
         for name, values in zip(individuals, cohort.phenotypes, strict=True):
             file.write(" ".join([name, *map(repr, values.tolist())]) + "\n")
+
+
+def make_files(cohort: Cohort, folder: Path) -> None:
+    """Bring a cohort into the form that `fit` reads: text files, then HDF5."""
+    write_text(cohort, folder)
+    prepare(folder)
 
 
 def prepare(folder: Path) -> None:

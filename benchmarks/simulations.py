@@ -32,8 +32,7 @@ def plain(n_samples: int, n_qtl: int) -> object:
 def published(n_samples: int, n_qtl: int) -> None:
     """Write text files and parse them into HDF5 (after our own simulation: AlphaSimR is no part of this)."""
     with tempfile.TemporaryDirectory() as folder:
-        published_way.write_text(make_cohort(n_samples, n_qtl), Path(folder))
-        published_way.prepare(Path(folder))
+        published_way.make_files(make_cohort(n_samples, n_qtl), Path(folder))
 
 
 WAYS = {"ours": make_cohort, "plain": plain, "published": published}

@@ -20,7 +20,7 @@ POINTS = {  # what the cells of an experiment differ in, beside the number of in
 
 
 def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
-    """Return words about a run: profile, width, rates, cells, device, computing time, commit.
+    """Return words about a run: profile, width, cells, device, computing time, commit.
 
     table: its results. provenance: the list that `results.collect` wrote beside them.
     """

@@ -131,7 +131,7 @@ def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.Da
     Columns: cohorts, r and r_baseline (means), median_relative_gain, median_relative_gain_published, excess (ours less
     theirs), and the bound that it should keep: two standard errors, from the standard deviation of our cohorts' medians
     for our cohorts and for the publication's five, plus the error of digitising. The traits of a cohort share
-    network, individuals and variances, and are no independent sample: with one cohort there is no bound (NaN). Only
+    a network, individuals and variances, and are no independent sample: with one cohort there is no bound (NaN). Only
     rows that both hold; not the control that shares pairs without correlation, which the publication lacks. Raises
     ValueError where the table mixes protocols.
     """

@@ -179,9 +179,8 @@ class _Kernel:
         blocks = list(row_blocks(len(rows), self._genotypes.n_markers))
 
         def effects(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-            per_sample = u @ (
-                weights / squares[kept, None]
-            )  # V = X'U S^-1; sums to 0 over samples: X needs no centring
+            per_sample = u @ (weights / squares[kept, None])  # V = X'U S^-1
+            # per_sample sums to 0 over samples, so that X needs no centring
             return sum(self._genotypes.block(rows[part]).T @ per_sample[part] for part in blocks)
 
         mean = sum(self._genotypes.block(rows[part]).sum(axis=0, dtype=float) for part in blocks) / len(rows)

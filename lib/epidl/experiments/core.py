@@ -27,7 +27,7 @@ N_RIDGE_SPLITS = 10
 STUDIES = "studies.sqlite"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Run:
     """One cohort and how its models are fitted: what every model's fit is given.
 

@@ -12,9 +12,11 @@ from epidl.figures.style import (
     MODEL_NAMES,
     OPEN,
     PARITY,
+    draw_mean_r,
     handle,
     label_scale,
     legend_below,
+    mean_r_handles,
     select,
     trait_handles,
     trait_style,
@@ -37,6 +39,7 @@ def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     """
     table = one_protocol(table)
     published = published.merge(table[["n_samples", "n_qtl"]].drop_duplicates())  # of cohorts like these
+    leads = {model: paired(table, model, "ridge") for model in COMPARED}
     counts, ratios = sorted(table["n_markers"].unique()), sorted(table["rel_aa"].unique())
     columns = min(4, len(counts))
     rows = -(-len(counts) // columns)
@@ -48,7 +51,7 @@ def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     for ax, n_markers in zip(axes.flat, counts, strict=False):
         ax.axhline(0, **PARITY)
         for k, model in enumerate(COMPARED):
-            ours = select(paired(table, model, "ridge"), n_markers=n_markers)
+            ours = select(leads[model], n_markers=n_markers)
             theirs = select(published, n_markers=n_markers, model=model)
             style = {"color": MODEL_COLORS[model], "marker": MODEL_MARKERS[model], "linestyle": ""}
             for part, column, shift, open_marker in ((ours, "difference", 0.0, {}), (theirs, "median", 0.13, OPEN)):
@@ -74,20 +77,13 @@ def accuracy_by_markers(table: pd.DataFrame) -> Figure:
     """
     table = one_protocol(table)
     ratios = sorted(table["rel_aa"].unique())
-    models = [model for model in MODEL_NAMES if model in set(table["model"])]
     figure, axes = plt.subplots(1, len(ratios), figsize=(1 + 4.4 * len(ratios), 4.8), sharey=True, squeeze=False)
     for ax, ratio in zip(axes[0], ratios, strict=True):
-        part = select(table, rel_aa=ratio)
-        for model in models:
-            r = select(part, model=model).groupby("n_markers")["pearson_r"].mean()
-            ax.plot(r.index, r, MODEL_MARKERS[model], linestyle="-", color=MODEL_COLORS[model], markersize=5)
-        ceiling = np.sqrt(part.groupby("n_markers")["va_over_vg"].mean())
-        ax.plot(ceiling.index, ceiling, **PARITY)
+        draw_mean_r(ax, select(table, rel_aa=ratio), "n_markers", markersize=5)
         ax.set(title=f"relAA {ratio:g}", xlabel="Markers", ylim=(min(0, table["pearson_r"].min()), 1.03))
         label_scale(ax, table["n_markers"], most=4)
     axes[0, 0].set_ylabel("Pearson's r, test individuals")
-    handles = [Line2D([], [], color=MODEL_COLORS[m], marker=MODEL_MARKERS[m], label=MODEL_NAMES[m]) for m in models]
-    legend_below(figure, [*handles, Line2D([], [], **PARITY, label="additive ceiling")])
+    legend_below(figure, mean_r_handles(table))
     return figure
 
 

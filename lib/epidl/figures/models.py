@@ -11,6 +11,7 @@ from epidl.figures.style import (
     PARITY,
     handle,
     legend_below,
+    models_of,
     panel_title,
     select,
     trait_handles,
@@ -22,7 +23,7 @@ from epidl.replication import agreement_of_models, paired
 def accuracy_by_trait(table: pd.DataFrame) -> Figure:
     """Draw Pearson's r of every replicate and model against the traits' relAA, a panel a protocol."""
     protocols = list(table["protocol"].unique())
-    models = [model for model in MODEL_NAMES if model in set(table["model"])]
+    models = models_of(table)
     ratios = sorted(table["rel_aa"].unique())
     figure, axes = plt.subplots(1, len(protocols), figsize=(1 + 3.8 * len(protocols), 4.2), sharey=True, squeeze=False)
     for ax, protocol in zip(axes[0], protocols, strict=True):

@@ -11,13 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from epidl.figures.style import (
-    MODEL_COLORS,
-    MODEL_MARKERS,
-    MODEL_NAMES,
     PARITY,
     PUBLICATION,
+    draw_mean_r,
     label_scale,
     legend_below,
+    mean_r_handles,
     panel_title,
     select,
     trait_handles,
@@ -70,7 +69,6 @@ def accuracy_by_scaling(table: pd.DataFrame) -> Figure:
     """
     table = one_protocol(table)
     ratios, sizes = sorted(table["rel_aa"].unique()), sorted(table["n_samples"].unique())
-    models = [model for model in MODEL_NAMES if model in set(table["model"])]
     figure, axes = plt.subplots(
         len(sizes),
         len(ratios),
@@ -81,20 +79,14 @@ def accuracy_by_scaling(table: pd.DataFrame) -> Figure:
     )
     for row, n_samples in zip(axes, sizes, strict=True):
         for ax, ratio in zip(row, ratios, strict=True):
-            part = select(table, n_samples=n_samples, rel_aa=ratio)
-            for model in models:
-                r = part[part["model"] == model].groupby("scaling")["pearson_r"].mean()
-                ax.plot(r.index, r, MODEL_MARKERS[model], linestyle="-", color=MODEL_COLORS[model], markersize=3.5)
-            ceiling = np.sqrt(part.groupby("scaling")["va_over_vg"].mean())
-            ax.plot(ceiling.index, ceiling, **PARITY)
+            draw_mean_r(ax, select(table, n_samples=n_samples, rel_aa=ratio), "scaling", markersize=3.5)
             ax.set(ylim=(min(0, table["pearson_r"].min()), 1.03))
             label_scale(ax, table["scaling"], most=3)
         row[0].set_ylabel(f"r, {n_samples:,} individuals")
     for ax, ratio in zip(axes[0], ratios, strict=True):
         ax.set_title(f"relAA {ratio:g}")
     axes[-1, len(ratios) // 2].set_xlabel(SCALING_LABEL)
-    handles = [Line2D([], [], color=MODEL_COLORS[m], marker=MODEL_MARKERS[m], label=MODEL_NAMES[m]) for m in models]
-    legend_below(figure, [*handles, Line2D([], [], **PARITY, label="additive ceiling")])
+    legend_below(figure, mean_r_handles(table))
     return figure
 
 

@@ -52,10 +52,9 @@ def use_style() -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as SVG and as PNG; `path` has no suffix."""
+    """Write a figure as SVG; `path` has no suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in (".svg", ".png"):
-        figure.savefig(path.with_suffix(suffix), metadata={"Date": None} if suffix == ".svg" else None, dpi=160)
+    figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
 
 
 def expected_va_over_vg(rel_aa: float) -> float:
@@ -71,6 +70,27 @@ def select(table: pd.DataFrame, **values: object) -> pd.DataFrame:
 def handle(label: str, color: str, marker: str) -> Line2D:
     """Return a legend's handle for points."""
     return Line2D([], [], linestyle="", marker=marker, color=color, label=label)
+
+
+def models_of(table: pd.DataFrame) -> list[str]:
+    """Return the models that a table holds, in the order of `MODEL_NAMES`."""
+    return [model for model in MODEL_NAMES if model in set(table["model"])]
+
+
+def draw_mean_r(ax: Axes, table: pd.DataFrame, x: str, markersize: float) -> None:
+    """Draw every model's mean r against a column, and the additive ceiling, the square root of V_A / V_G, dashed."""
+    for model in models_of(table):
+        r = select(table, model=model).groupby(x)["pearson_r"].mean()
+        ax.plot(r.index, r, MODEL_MARKERS[model], linestyle="-", color=MODEL_COLORS[model], markersize=markersize)
+    ceiling = np.sqrt(table.groupby(x)["va_over_vg"].mean())
+    ax.plot(ceiling.index, ceiling, **PARITY)
+
+
+def mean_r_handles(table: pd.DataFrame) -> list[Line2D]:
+    """Return a legend's handles for what `draw_mean_r` draws."""
+    models = models_of(table)
+    handles = [Line2D([], [], color=MODEL_COLORS[m], marker=MODEL_MARKERS[m], label=MODEL_NAMES[m]) for m in models]
+    return [*handles, Line2D([], [], **PARITY, label="additive ceiling")]
 
 
 def trait_name(rel_aa: float) -> str:
