@@ -15,7 +15,10 @@ CELLS = {
 
 
 # Two kernels that start in the same moment can pick the same port, and one dies before it has run anything: start again.
-RUN = "run || {{ grep -q 'Kernel died before replying' {log:q} && run; }}"
+def papermill(arguments):
+    """Return the shell command that executes a notebook, its output in the rule's log."""
+    run = "run() {{ papermill " + arguments + " --no-progress-bar --kernel python3 > {log:q} 2>&1; }};"
+    return run + "run || {{ grep -q 'Kernel died before replying' {log:q} && run; }}"
 
 
 wildcard_constraints:
@@ -45,9 +48,9 @@ rule cell:
         code=lambda wildcards: cell_fingerprint(Path(f"notebooks/{wildcards.experiment}.ipynb")),
     threads: lambda wildcards: CELLS[wildcards.experiment][wildcards.cell].n_threads
     shell:
-        "run() {{ papermill {input:q} {params.unfinished:q} --parameters_yaml {params.cell:q}"
-        " --parameters_raw output {params.folder:q} --no-progress-bar --kernel python3 > {log:q} 2>&1; }};"
-        + RUN
+        papermill(
+            "{input:q} {params.unfinished:q} --parameters_yaml {params.cell:q} --parameters_raw output {params.folder:q}"
+        )
         + " && mv {params.unfinished:q} {output.notebook:q}"
 
 
@@ -83,8 +86,7 @@ rule page:
     params:
         profile=PROFILE,
     shell:
-        "run() {{ papermill {input[0]:q} {output:q} --parameters_raw profile {params.profile}"
-        " --no-progress-bar --kernel python3 > {log:q} 2>&1; }};" + RUN
+        papermill("{input[0]:q} {output:q} --parameters_raw profile {params.profile}")
 
 
 rule notebook:
@@ -96,7 +98,7 @@ rule notebook:
     log:
         f"{RUNS}/pages/notebooks/{{notebook}}.log",
     shell:
-        "run() {{ papermill {input[0]:q} {output:q} --no-progress-bar --kernel python3 > {log:q} 2>&1; }};" + RUN
+        papermill("{input[0]:q} {output:q}")
 
 
 rule book:
