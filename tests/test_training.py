@@ -87,7 +87,7 @@ def test_the_best_epoch_is_restored_and_its_loss_is_the_mean_of_the_batches(monk
     assert record.best_loss == pytest.approx(validation_loss(model, cohort, split.validation), rel=1e-5)
     assert record.best_loss == record.validation_losses[record.best_epoch - 1]
     assert len(record.validation_losses) == len(record.train_losses) == record.epochs
-    monkeypatch.setattr(training, "EVALUATION_ROWS", 50)  # chunks of evaluation are no part of the protocol
+    monkeypatch.setattr(training, "DECODED_ROWS", 50)  # chunks of evaluation are no part of the protocol
     _, again, _ = fit_mlp(cohort, mlp_plan(max_epochs=30), "held_out")
     np.testing.assert_allclose(again.validation_losses, record.validation_losses, rtol=1e-4)
 
@@ -119,7 +119,7 @@ def test_a_fit_that_never_stops_early_says_so(cohort):
 
 def test_a_diverged_fit_says_so_and_keeps_finite_weights(cohort):
     model = networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1))
-    plan = TrainingPlan("sgd", learning_rate=1e30, l2_penalty=0.1, max_epochs=20, patience=20, min_gain=0)
+    plan = TrainingPlan("sgd", learning_rate=1e30, weight_decay=0.1, max_epochs=20, patience=20, min_gain=0)
     split = split_samples(300, "published")
     record = train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
     assert record.status == "diverged"
@@ -156,35 +156,36 @@ def test_penalties_are_those_of_the_publication(cohort):
     split = split_samples(300, "published")
     x = torch.from_numpy(cohort.genotypes.block(split.train)).float()
     y = torch.from_numpy(cohort.phenotypes[split.train]).float()
-    for name, weight in (("l2_penalty", 0.1), ("l1_penalty", 0.001)):
+    for name, weight in (("weight_decay", 0.1), ("l1_penalty", 0.001)):
         plan = TrainingPlan(
             "sgd", learning_rate=0.1, max_epochs=1, patience=1, min_gain=0, batch_size=1000, **{name: weight}
         )
         trained, expected = (networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1)) for _ in range(2))
         loss = (expected(x) - y).abs().mean()
-        if name == "l2_penalty":
+        error = loss
+        if name == "weight_decay":
             loss = loss + weight * 0.5 * ((expected.weight**2).sum() + (expected.bias**2).sum())
         else:
-            loss = loss + weight * expected.weight.abs().sum()
+            loss = error = loss + weight * expected.weight.abs().sum()
         loss.backward()
         with torch.no_grad():
             for parameter in expected.parameters():
                 parameter -= 0.1 * parameter.grad
         generator = torch.Generator().manual_seed(1)
         record = train(trained, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator)
-        assert record.train_losses[0] == pytest.approx(loss.item(), rel=1e-5)
+        assert record.train_losses[0] == pytest.approx(error.item(), rel=1e-5)
         for a, b in zip(trained.parameters(), expected.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
 def test_the_published_settings_are_the_defaults():
     ridge, mlp = training.RIDGE_SGD, mlp_plan()
-    assert (ridge.optimizer, ridge.learning_rate, ridge.l2_penalty) == ("sgd", 0.1, 0.1)
+    assert (ridge.optimizer, ridge.learning_rate, ridge.weight_decay) == ("sgd", 0.1, 0.1)
     assert (ridge.max_epochs, ridge.patience, ridge.min_gain, ridge.batch_size) == (200, 20, 0.001, 128)
     assert (mlp.optimizer, mlp.learning_rate, mlp.weight_decay) == ("adamw", 0.01, 1e-5)
     assert (mlp.max_epochs, mlp.patience, mlp.min_gain, mlp.batch_size) == (100, 10, 0.003, 128)
     lasso = training.LASSO_SGD
-    assert (lasso.optimizer, lasso.learning_rate, lasso.l1_penalty, lasso.l2_penalty) == ("sgd", 0.1, 0.001, 0)
+    assert (lasso.optimizer, lasso.learning_rate, lasso.l1_penalty, lasso.weight_decay) == ("sgd", 0.1, 0.001, 0)
     assert (lasso.max_epochs, lasso.patience, lasso.min_gain, lasso.batch_size) == (200, 20, 0.001, 128)
     for plan in (ridge, lasso, mlp):
         assert (plan.schedule_factor, plan.schedule_patience, plan.drop_ragged_batch) == (0.5, 3, False)

@@ -7,4 +7,10 @@ page's computed words); beside them `checks`, `seeds`, and two commands: `grid` 
 cells into the book), with `fingerprint` (did the code change?).
 """
 
+import os
+
+# Huge pages for torch's large tensors: a network's gradients are allocated anew each step, and in small pages the
+# operating system's work for them takes a seventh of it. Torch reads this at its first large tensor.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
 __version__ = "0.1.0"

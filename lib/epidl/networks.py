@@ -4,7 +4,8 @@ One-hot input has two columns a marker, 1 - g and g for a haploid allele g. A la
 
     W0 (1 - g) + W1 g + b = (W1 - W0) g + sum_j W0_j + b,
 
-with the gradients dW1 = d g' and dW0 = d (1 - g)' of the plain layer, so that the optimiser sees both columns.
+with the gradients dW1 = d g' and dW0 = d (1 - g)' = d 1' - dW1 of the plain layer, so that the optimiser sees both
+columns.
 """
 
 import math
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
 BATCH_NORM_MOMENTUM = 0.8
@@ -32,8 +34,27 @@ class OneHotLinear(nn.Module):
 
     def forward(self, alleles: Tensor) -> Tensor:
         """Return the outputs (samples, n_outputs) for alleles (samples, n_markers) given as 0.0 and 1.0."""
-        zero, one = self.weight
-        return functional.linear(alleles, one - zero, zero.sum(dim=1) + self.bias)
+        return _FoldedProduct.apply(alleles, self.weight, self.bias)
+
+
+class _FoldedProduct(torch.autograd.Function):
+    """The equation at the top of the module, with both gradients written where they will stand."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, alleles: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(alleles)
+        zero, one = weight
+        return functional.linear(alleles, one - zero, zero.sum(dim=1) + bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, upstream: Tensor) -> tuple[None, Tensor, Tensor]:
+        (alleles,) = ctx.saved_tensors
+        per_output = upstream.sum(dim=0)
+        gradient = upstream.new_empty(2, upstream.shape[1], alleles.shape[1])
+        torch.mm(upstream.T, alleles, out=gradient[1])
+        torch.sub(per_output[:, None], gradient[1], out=gradient[0])
+        return None, gradient, per_output  # alleles are data
 
 
 LayerMaker = Callable[[int, int, torch.Generator], nn.Module]  # inputs, outputs, generator

@@ -6,6 +6,7 @@ device.
 
 import copy
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 from tqdm import tqdm
 
 from epidl import checks
@@ -22,15 +24,16 @@ from epidl.splits import BATCH_SIZE, Split, check_batches
 
 Status = Literal["converged", "max_epochs", "diverged"]
 
-EVALUATION_ROWS = 4096  # samples a chunk where no gradient is kept
+DECODED_ROWS = 4096  # samples whose genotypes are decoded at a time
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
     """How a network is trained: the mean absolute error plus penalties, an optimiser, early stopping.
 
-    l2_penalty: times half the sum of squares of all parameters; l1_penalty: times the sum of absolute weights, without
-    biases; both are part of the training loss only. patience: epochs without a gain of `min_gain` in the validation
+    weight_decay: of all parameters; under 'sgd' it is the penalty of weight_decay / 2 times their sum of squares, under
+    'adamw' it stays apart from the gradient. l1_penalty: times the sum of absolute weights, without biases, is added to
+    the training loss. patience: epochs without a gain of `min_gain` in the validation
     loss before training stops. The learning rate is halved after `schedule_patience` epochs without improvement.
     drop_ragged_batch: leave out the last, smaller batch of each epoch (the publication keeps it).
     """
@@ -41,7 +44,6 @@ class TrainingPlan:
     patience: int
     min_gain: float
     weight_decay: float = 0.0
-    l2_penalty: float = 0.0
     l1_penalty: float = 0.0
     batch_size: int = BATCH_SIZE
     schedule_factor: float = 0.5
@@ -55,11 +57,11 @@ class TrainingPlan:
         for name in ("max_epochs", "patience", "batch_size"):
             checks.integer(name, getattr(self, name), minimum=1)
         checks.integer("schedule_patience", self.schedule_patience, minimum=0)
-        for name in ("min_gain", "weight_decay", "l2_penalty", "l1_penalty"):
+        for name in ("min_gain", "weight_decay", "l1_penalty"):
             checks.real(name, getattr(self, name), minimum=0)
 
 
-RIDGE_SGD = TrainingPlan("sgd", learning_rate=0.1, l2_penalty=0.1, max_epochs=200, patience=20, min_gain=0.001)
+RIDGE_SGD = TrainingPlan("sgd", learning_rate=0.1, weight_decay=0.1, max_epochs=200, patience=20, min_gain=0.001)
 LASSO_SGD = TrainingPlan("sgd", learning_rate=0.1, l1_penalty=0.001, max_epochs=200, patience=20, min_gain=0.001)
 
 
@@ -154,7 +156,7 @@ def predict(model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], d
     """Return the predicted phenotypes (len(rows), n_traits) of some samples as float64."""
     model.to(device).eval()
     data = genotypes.on(device)
-    chunks = torch.from_numpy(np.asarray(rows)).to(device).split(EVALUATION_ROWS)
+    chunks = torch.from_numpy(np.asarray(rows)).to(device).split(DECODED_ROWS)
     return torch.cat([model(data.block(chunk)) for chunk in chunks]).cpu().numpy().astype(float)
 
 
@@ -167,34 +169,35 @@ class _DeviceData:
 def _train_epoch(
     model: nn.Module, data: _DeviceData, order: Tensor, optimizer: torch.optim.Optimizer, plan: TrainingPlan
 ) -> float:
-    """Take one step a batch; return the mean of the batches' losses, penalties included."""
+    """Take one step a batch; return the mean of the batches' losses, an L1 penalty included."""
     model.train()
-    total, n_batches = torch.zeros((), device=order.device), 0
-    for rows in order.split(plan.batch_size):
-        if plan.drop_ragged_batch and len(rows) < plan.batch_size:
-            continue
+    if plan.drop_ragged_batch:
+        order = order[: len(order) - len(order) % plan.batch_size]
+    losses = []
+    for alleles, phenotypes in _batches(data, order, plan.batch_size):
         optimizer.zero_grad()
-        error = (model(data.genotypes.block(rows)) - data.phenotypes[rows]).abs().mean()
-        loss = error + _penalty(model, plan)
+        loss = functional.l1_loss(model(alleles), phenotypes)
+        if plan.l1_penalty:
+            loss = loss + plan.l1_penalty * sum(w.abs().sum() for w in _weights(model))
         loss.backward()
         optimizer.step()
-        total += loss.detach()
-        n_batches += 1
-    return total.item() / n_batches
+        losses.append(loss.detach())
+    return torch.stack(losses).mean().item()
+
+
+def _batches(data: _DeviceData, order: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield genotypes and phenotypes of each batch, decoded many batches at a time."""
+    for rows in order.split(max(1, DECODED_ROWS // batch_size) * batch_size):
+        alleles, phenotypes = data.genotypes.block(rows), data.phenotypes[rows]
+        yield from zip(alleles.split(batch_size), phenotypes.split(batch_size), strict=True)
 
 
 def _shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
     return rows[torch.randperm(len(rows), generator=generator)]
 
 
-def _penalty(model: nn.Module, plan: TrainingPlan) -> Tensor | float:
-    penalty = 0.0
-    if plan.l2_penalty:
-        penalty += plan.l2_penalty * 0.5 * sum((p**2).sum() for p in model.parameters())
-    if plan.l1_penalty:
-        weights = (p for name, p in model.named_parameters() if name.endswith("weight"))
-        penalty += plan.l1_penalty * sum(w.abs().sum() for w in weights)
-    return penalty
+def _weights(model: nn.Module) -> Iterator[Tensor]:
+    return (p for name, p in model.named_parameters() if name.endswith("weight"))
 
 
 @torch.no_grad()
@@ -203,7 +206,7 @@ def _validation_loss(model: nn.Module, data: _DeviceData, rows: Tensor, batch_si
     model.eval()
     errors = [
         (model(data.genotypes.block(chunk)) - data.phenotypes[chunk]).abs().mean(dim=1)
-        for chunk in rows.split(EVALUATION_ROWS)
+        for chunk in rows.split(DECODED_ROWS)
     ]
     return torch.stack([batch.mean() for batch in torch.cat(errors).split(batch_size)]).mean().item()
 
