@@ -21,6 +21,7 @@ class DeviceGenotypes(Protocol):
     """Genotypes that live on a torch device."""
 
     n_markers: int
+    device: torch.device
 
     def block(self, rows: torch.Tensor) -> torch.Tensor:
         """Return the dosages (len(rows), n_markers) of some samples as float32."""
@@ -86,6 +87,7 @@ class DeviceHaplotypes:
 
     def __init__(self, packed: torch.Tensor, n_markers: int) -> None:
         self.n_markers = n_markers
+        self.device = packed.device
         self._packed = packed
         self._shifts = torch.arange(8, dtype=torch.uint8, device=packed.device)
 

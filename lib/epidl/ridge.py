@@ -7,18 +7,20 @@ h_i = 1/n + sum_k u_ik^2 f_k, where 1/n stands for the intercept. The answer is 
 
 Three things keep it cheap. Cross-products of alleles are whole numbers, exact in single precision, and computed once
 for all splits: a split takes away those of the samples that it leaves out. The filters f of all penalties, as functions
-of s, are combinations of a few, so that leave-one-out needs a few products, not one a penalty. And X is read in blocks.
+of s, are combinations of a few, so that leave-one-out needs a few products, not one a penalty. And X is decoded in
+blocks of samples on the device that multiplies it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from epidl import checks
-from epidl.genotypes import Genotypes, row_blocks
+from epidl.genotypes import DeviceGenotypes, Genotypes, row_blocks
 
 PENALTIES = np.logspace(-5, 5, 100)
 
@@ -43,15 +45,20 @@ class RidgeFit:
 
 
 def fit_ridge(
-    genotypes: Genotypes, phenotypes: ArrayLike, rows: NDArray[np.integer], penalties: ArrayLike = PENALTIES
+    genotypes: Genotypes,
+    phenotypes: ArrayLike,
+    rows: NDArray[np.integer],
+    penalties: ArrayLike = PENALTIES,
+    device: str = "cpu",
 ) -> RidgeFit:
     """Fit ridge to the samples `rows`, each trait with the penalty of its smallest leave-one-out error.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. penalties: greater than 0.
+    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. penalties: greater than 0. device: where matrices
+    are multiplied and decomposed.
 
     Raises ValueError for fewer than 2 rows, phenotypes of another length or not finite, penalties not above 0.
     """
-    return next(fit_ridge_splits(genotypes, phenotypes, [rows], penalties))
+    return next(fit_ridge_splits(genotypes, phenotypes, [rows], penalties, device))
 
 
 def fit_ridge_splits(
@@ -59,6 +66,7 @@ def fit_ridge_splits(
     phenotypes: ArrayLike,
     splits: Sequence[NDArray[np.integer]],
     penalties: ArrayLike = PENALTIES,
+    device: str = "cpu",
 ) -> Iterator[RidgeFit]:
     """Fit ridge to each of several sets of samples; arguments and errors are those of `fit_ridge`."""
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
@@ -68,125 +76,135 @@ def fit_ridge_splits(
     for rows in splits:
         checks.integer("len(rows)", len(rows), minimum=2)
     used = np.unique(np.concatenate(splits))
-    products = (_Gram if genotypes.n_markers <= len(used) else _Kernel)(genotypes, used)
-    return (_fit(products.spectrum(rows), phenotypes[rows], penalties) for rows in splits)
+    products = (_Gram if genotypes.n_markers <= len(used) else _Kernel)(genotypes, used, device)
+    traits = torch.as_tensor(phenotypes, device=device)
+    filtered = torch.as_tensor(penalties, device=device)
+    return (_fit(products.spectrum(rows), traits[torch.as_tensor(rows, device=device)], filtered) for rows in splits)
 
 
 @dataclass(frozen=True)
 class _Spectrum:
-    """Of centred genotypes: singular values s (k,), blocks of left singular vectors U (rows, k), the mean (n_markers,),
-    and the map from U'y weights (k, n_traits) to effects V S^-1 weights (n_markers, n_traits).
+    """Of centred genotypes X = U S V': singular values s (k,) and the mean (n_markers,).
+
+    left: blocks of U, the rows of each and the block (rows, k). project: U'y (k, n_traits) of centred traits.
+    effects: V S^-1 weights (n_markers, n_traits) from weights (k, n_traits).
     """
 
-    singular: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    left: Callable[[], Iterator[tuple[slice, NDArray[np.float64]]]]
-    effects: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    singular: Tensor
+    mean: Tensor
+    left: Callable[[], Iterator[tuple[slice, Tensor]]]
+    project: Callable[[Tensor], Tensor]
+    effects: Callable[[Tensor], Tensor]
 
 
-def _fit(spectrum: _Spectrum, phenotypes: NDArray[np.float64], penalties: NDArray[np.float64]) -> RidgeFit:
-    y_mean = phenotypes.mean(axis=0)
+def _fit(spectrum: _Spectrum, phenotypes: Tensor, penalties: Tensor) -> RidgeFit:
+    y_mean = phenotypes.mean(dim=0)
     y = phenotypes - y_mean
     squares = spectrum.singular[:, None] ** 2
     filters = squares / (squares + penalties)  # (k, penalties)
-    projected = sum(u.T @ y[part] for part, u in spectrum.left())  # U'y (k, n_traits)
+    projected = spectrum.project(y)
     errors = _loo_errors(spectrum, y, projected, filters)
-    best = errors.argmin(axis=0)
+    best = errors.argmin(dim=0)
     effects = spectrum.effects(filters[:, best] * projected)
-    return RidgeFit(
-        effects=effects,
-        intercepts=y_mean - spectrum.mean @ effects,
-        penalties=penalties[best],
-        loo_error=errors[best, np.arange(y.shape[1])],
-    )
+    loo_error = errors.gather(0, best[None])[0]
+    arrays = effects, y_mean - spectrum.mean @ effects, penalties[best], loo_error
+    return RidgeFit(*(array.cpu().numpy() for array in arrays))
 
 
-def _loo_errors(
-    spectrum: _Spectrum, y: NDArray[np.float64], projected: NDArray[np.float64], filters: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _loo_errors(spectrum: _Spectrum, y: Tensor, projected: Tensor, filters: Tensor) -> Tensor:
     """Return the mean squared leave-one-out error (penalties, n_traits)."""
     basis, weights = _few(filters)  # filters = basis @ weights
-    scaled = (projected[:, :, None] * basis[:, None, :]).reshape(len(basis), y.shape[1] * basis.shape[1])
-    total = np.zeros((filters.shape[1], y.shape[1]))
+    scaled = (projected[:, :, None] * basis[:, None, :]).flatten(1)
+    total = y.new_zeros(filters.shape[1], y.shape[1])
     for part, u in spectrum.left():
         kept = 1 - 1 / len(y) - u**2 @ basis @ weights  # 1 - h (rows, penalties)
-        fitted = (u @ scaled).reshape(len(u), y.shape[1], basis.shape[1])
+        fitted = (u @ scaled).unflatten(1, (y.shape[1], -1))
         for t in range(y.shape[1]):
-            total[:, t] += (((y[part, t, None] - fitted[:, t] @ weights) / kept) ** 2).sum(axis=0)
+            total[:, t] += ((y[part, t, None] - fitted[:, t] @ weights) / kept).square_().sum(dim=0)
     return total / len(y)
 
 
-def _few(filters: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _few(filters: Tensor) -> tuple[Tensor, Tensor]:
     """Return a basis (k, few) and weights (few, penalties) whose product is `filters` to rounding (they are 0 to 1)."""
-    u, s, vt = np.linalg.svd(filters, full_matrices=False)
-    kept = s > s.max(initial=0) * np.finfo(float).eps
+    u, s, vt = torch.linalg.svd(filters, full_matrices=False)
+    kept = s > s.amax() * torch.finfo(s.dtype).eps if len(s) else s > 0
     return u[:, kept] * s[kept], vt[kept]
-
-
-def _exact(alleles: NDArray) -> NDArray:
-    """Return alleles as floats whose products add up without rounding: whole numbers stay whole below 2^24."""
-    return alleles.astype(np.float32 if np.issubdtype(alleles.dtype, np.integer) else np.float64)
 
 
 class _Gram:
     """X'X of some samples: for no more markers than samples."""
 
-    def __init__(self, genotypes: Genotypes, used: NDArray[np.integer]) -> None:
-        self._genotypes, self._used = genotypes, used
+    def __init__(self, genotypes: Genotypes, used: NDArray[np.integer], device: str) -> None:
+        self._genotypes, self._used = genotypes.on(device), used
         self._total = self._of(used)
 
     def spectrum(self, rows: NDArray[np.integer]) -> _Spectrum:
         counts, gram = (a - b for a, b in zip(self._total, self._of(np.setdiff1d(self._used, rows)), strict=True))
         mean = counts / len(rows)
-        squares, v = scipy.linalg.eigh(gram - len(rows) * np.outer(mean, mean), overwrite_a=True)
+        squares, v = torch.linalg.eigh(gram.addr_(mean, mean, alpha=-len(rows)))
         kept = _positive(squares)
-        singular, v = np.sqrt(squares[kept]), v[:, kept]
+        singular, v = squares[kept].sqrt(), v[:, kept]
         to_left = v / singular
 
-        def left() -> Iterator[tuple[slice, NDArray[np.float64]]]:
-            for part in row_blocks(len(rows), self._genotypes.n_markers):
-                yield part, (self._genotypes.block(rows[part]) - mean) @ to_left
+        def left() -> Iterator[tuple[slice, Tensor]]:
+            for part, alleles in _blocks(self._genotypes, rows):
+                yield part, (alleles.double() - mean) @ to_left
 
-        return _Spectrum(singular, mean, left, effects=lambda weights: to_left @ weights)
+        def project(y: Tensor) -> Tensor:  # y sums to 0 over samples, so that X needs no centring
+            return to_left.T @ sum(alleles.double().T @ y[part] for part, alleles in _blocks(self._genotypes, rows))
 
-    def _of(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return _Spectrum(singular, mean, left, project, effects=lambda weights: to_left @ weights)
+
+    def _of(self, rows: NDArray[np.integer]) -> tuple[Tensor, Tensor]:
         """Return the sums of alleles (n_markers,) and X'X, not centred."""
         n_markers = self._genotypes.n_markers
-        counts, gram = np.zeros(n_markers), np.zeros((n_markers, n_markers))
-        for part in row_blocks(len(rows), n_markers):
-            block = _exact(self._genotypes.block(rows[part]))
-            counts += block.sum(axis=0, dtype=float)
-            gram += block.T @ block
+        gram = torch.zeros(n_markers, n_markers, dtype=torch.float64, device=self._genotypes.device)
+        counts = gram.new_zeros(n_markers)
+        for _, alleles in _blocks(self._genotypes, rows):
+            counts += alleles.sum(dim=0)
+            gram += alleles.T @ alleles
         return counts, gram
 
 
 class _Kernel:
     """XX' of some samples: for more markers than samples."""
 
-    def __init__(self, genotypes: Genotypes, used: NDArray[np.integer]) -> None:
-        self._genotypes, self._used = genotypes, used
-        alleles = _exact(genotypes.block(used))
-        self._kernel = (alleles @ alleles.T).astype(float)
+    def __init__(self, genotypes: Genotypes, used: NDArray[np.integer], device: str) -> None:
+        self._genotypes, self._used = genotypes.on(device), used
+        alleles = torch.cat([block for _, block in _blocks(self._genotypes, used)])
+        self._kernel = (alleles @ alleles.T).double()
 
     def spectrum(self, rows: NDArray[np.integer]) -> _Spectrum:
-        place = np.searchsorted(self._used, rows)
-        kernel = self._kernel[np.ix_(place, place)]
-        row_means = kernel.mean(axis=0)
+        place = torch.as_tensor(np.searchsorted(self._used, rows), device=self._kernel.device)
+        kernel = self._kernel[place[:, None], place]
+        row_means = kernel.mean(dim=0)
         kernel += row_means.mean() - row_means - row_means[:, None]
-        squares, u = scipy.linalg.eigh(kernel, overwrite_a=True)
+        squares, u = torch.linalg.eigh(kernel)
         kept = _positive(squares)  # centring leaves one null direction at least
-        singular, u = np.sqrt(squares[kept]), u[:, kept]
-        blocks = list(row_blocks(len(rows), self._genotypes.n_markers))
+        squares, u = squares[kept], u[:, kept]
 
-        def effects(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-            per_sample = u @ (weights / squares[kept, None])  # V = X'U S^-1
+        def effects(weights: Tensor) -> Tensor:
+            per_sample = u @ (weights / squares[:, None])  # V = X'U S^-1
             # per_sample sums to 0 over samples, so that X needs no centring
-            return sum(self._genotypes.block(rows[part]).T @ per_sample[part] for part in blocks)
+            blocks = _blocks(self._genotypes, rows)
+            return sum(alleles.double().T @ per_sample[part] for part, alleles in blocks)
 
-        mean = sum(self._genotypes.block(rows[part]).sum(axis=0, dtype=float) for part in blocks) / len(rows)
-        return _Spectrum(singular, mean, left=lambda: iter([(slice(None), u)]), effects=effects)
+        mean = sum(alleles.double().sum(dim=0) for _, alleles in _blocks(self._genotypes, rows)) / len(rows)
+        return _Spectrum(
+            squares.sqrt(), mean, left=lambda: iter([(slice(None), u)]), project=lambda y: u.T @ y, effects=effects
+        )
 
 
-def _positive(squares: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _blocks(genotypes: DeviceGenotypes, rows: NDArray[np.integer]) -> Iterator[tuple[slice, Tensor]]:
+    """Yield blocks of dosages (samples, n_markers) in single precision.
+
+    Sums and products of alleles stay exact there: whole numbers below 2^24.
+    """
+    on_device = torch.as_tensor(rows, device=genotypes.device)
+    for part in row_blocks(len(rows), genotypes.n_markers):
+        yield part, genotypes.block(on_device[part])
+
+
+def _positive(squares: Tensor) -> Tensor:
     """Tell which squared singular values are more than rounding."""
-    return squares > squares[-1] * len(squares) * np.finfo(float).eps
+    return squares > squares[-1] * len(squares) * torch.finfo(squares.dtype).eps
