@@ -7,7 +7,7 @@ PROFILE ?= quick
 # a virtual environment's variables must not leak into ours
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: book quick test setup notebooks bench clean
+.PHONY: book quick test setup notebooks plan bench clean
 
 book: setup ## run PROFILE's grid (quick) and render the book at _build/PROFILE/html
 	$(BIN)/python -m epidl.grid $(PROFILE) book
@@ -34,6 +34,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --without-pip $(VENV)
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e ".[figures,grid,book,bench,test]"
 	touch $@
+
+plan: setup ## print PROFILE's cells with the time and memory that each will take on this machine
+	$(BIN)/python -m epidl.costs $(PROFILE)
 
 bench: setup ## measure our way beside the published and the plain one (an idle machine, some 8 minutes)
 	$(BIN)/python -W ignore -m benchmarks

@@ -11,6 +11,7 @@ from epidl import checks
 Protocol = Literal["published", "held_out"]
 
 TRAIN_SHARE = 0.85
+N_RIDGE_SPLITS = {"published": 10, "held_out": 1}  # exact ridge: random splits, or the fixed test split
 BATCH_SIZE = 128  # samples a step of every network
 
 

@@ -1,8 +1,7 @@
 """The path that the cells of all experiments take: simulate a replicate, fit its models, score them, make tidy rows."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,18 +11,16 @@ import pandas as pd
 import scipy.stats
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from epidl import networks, ridge, seeds, training, tuning
+from epidl import costs, networks, ridge, seeds, training, tuning
 from epidl.fingerprint import run_fingerprint
 from epidl.genotypes import Genotypes
 from epidl.simulate import Cohort, variance_components
-from epidl.splits import Protocol, Split, random_split, split_samples
+from epidl.splits import N_RIDGE_SPLITS, Protocol, Split, random_split, split_samples
 
 if TYPE_CHECKING:  # the compute path works without pydantic
     from epidl.params import Cell
 
-N_RIDGE_SPLITS = 10
 STUDIES = "studies.sqlite"
 
 
@@ -129,7 +126,8 @@ def run_cell(
     device = resolve_device(cell.device)
     studies = Path(folder) / STUDIES if folder else None
     tables, side = [], {}
-    with threadpool_limits(cell.n_threads), _torch_threads(cell.n_threads):
+    costs.check_memory(cell, device)
+    with costs.one_cell_threads(cell.n_threads):
         for replicate in range(1, cell.n_replicates + 1):
             seed = seeds.derive(cell.seed, cell.cohorts, cell.name, replicate)
             cohort = simulate_replicate(cell, seed)
@@ -160,10 +158,11 @@ def fit_ridge(run: Run) -> Score:
     cohort, started = run.cohort, time.perf_counter()
     if run.protocol == "published":
         rng = seeds.generator(run.seed, "ridge_splits")
-        splits = [random_split(cohort.genotypes.n_samples, rng) for _ in range(N_RIDGE_SPLITS)]
+        splits = [random_split(cohort.genotypes.n_samples, rng) for _ in range(N_RIDGE_SPLITS[run.protocol])]
     else:  # leave-one-out needs no validation split: it trains too
         splits = [(np.concatenate([run.split.train, run.split.validation]), run.split.test)]
-    fits = list(ridge.fit_ridge_splits(cohort.genotypes, cohort.phenotypes, [train for train, _ in splits]))
+    training_rows = [train for train, _ in splits]
+    fits = list(ridge.fit_ridge_splits(cohort.genotypes, cohort.phenotypes, training_rows, device=run.device))
     predictions = [fit.predict(cohort.genotypes, test) for fit, (_, test) in zip(fits, splits, strict=True)]
     scores = [pearson_r(cohort.phenotypes[test], p) for p, (_, test) in zip(predictions, splits, strict=True)]
     return Score(
@@ -281,16 +280,6 @@ def pearson_r(observed: NDArray, predicted: NDArray) -> NDArray[np.float64]:
     if usable.any():
         r[usable] = scipy.stats.pearsonr(observed[:, usable], predicted[:, usable], axis=0).statistic
     return r
-
-
-@contextmanager
-def _torch_threads(n_threads: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _labelled(table: pd.DataFrame, run: Run, model: str) -> pd.DataFrame:

@@ -1,0 +1,333 @@
+"""What a cell costs before it runs: seconds and memory on a machine whose rates were measured.
+
+A fit is counted in floating-point operations of its matrix products, in bytes that it moves, and in steps; a machine is
+a rate for each. `python -m epidl.costs PROFILE` prints the cells of a profile with their estimates (`make plan`).
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+from threadpoolctl import threadpool_limits
+
+from epidl import networks, results, training
+from epidl.genotypes import Haplotypes
+from epidl.ridge import PENALTIES
+from epidl.simulate import simulate
+from epidl.splits import BATCH_SIZE, N_RIDGE_SPLITS, split_samples
+
+if TYPE_CHECKING:
+    from epidl.params import Cell
+
+DATA = Path("book/data")
+FILTER_RANK = 25  # what the filters of ridge's penalties need, see `ridge`
+IMPORTED = 500 * 2**20  # bytes that Python and the libraries hold
+FLOAT, DOUBLE = 4, 8  # bytes
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine's measured rates, on one of its threads or on its GPU.
+
+    products, exact_products: floating-point operations a second of matrix products in single precision, of the shape of
+    a training step, and in double precision. bandwidth: bytes a second, read and written, of a large copy.
+    step_overhead: seconds of a training step that computes next to nothing. decomposition: seconds of an
+    eigendecomposition, divided by the cube of its size. simulation: seconds a sample, marker and trait. memory: bytes.
+    """
+
+    device: str
+    products: float
+    exact_products: float
+    bandwidth: float
+    step_overhead: float
+    decomposition: float
+    simulation: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a fit does: products and exact_products in operations, moved in bytes, steps; decomposed: sums of cubes."""
+
+    products: float = 0.0
+    exact_products: float = 0.0
+    moved: float = 0.0
+    steps: float = 0.0
+    decomposed: float = 0.0
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+    def __mul__(self, times: float) -> "Work":
+        return Work(*(times * value for value in vars(self).values()))
+
+    def seconds(self, machine: Machine) -> float:
+        """Return how long a machine takes: products and copies add up, as they do on a CPU."""
+        return (
+            self.products / machine.products
+            + self.exact_products / machine.exact_products
+            + self.moved / machine.bandwidth
+            + self.steps * machine.step_overhead
+            + self.decomposed * machine.decomposition
+        )
+
+
+def network_epoch(n_train: int, n_validation: int, n_inputs: int, n_traits: int, width: int = 0) -> Work:
+    """Return the work of an epoch of the MLP with hidden layers of a width, or of a linear layer (width 0)."""
+    first = n_inputs * (width or n_traits)
+    rest = width**2 + width * n_traits
+    steps = -(-n_train // BATCH_SIZE)
+    optimizer = 28 if width else 12  # bytes a parameter: AdamW reads four arrays and writes three; SGD two and one
+    return Work(
+        products=2 * (n_train * (2 * first + 3 * rest) + n_validation * (first + rest)),
+        moved=steps * optimizer * (2 * first + rest) + 20 * (n_train + n_validation) * n_inputs,  # decoded in bytes
+        steps=steps + 1,
+    )
+
+
+def ridge_fits(n_samples: int, n_markers: int, n_traits: int, n_splits: int) -> Work:
+    """Return the work of exact ridge over some splits of 85 % of the samples."""
+    n_train = 0.85 * n_samples
+    left_out = 0.15 * n_samples * n_splits
+    by_penalty = Work(
+        exact_products=2 * n_train * (FILTER_RANK + len(PENALTIES)) * (n_traits + 1),
+        moved=DOUBLE * n_train * len(PENALTIES) * 6 * (n_traits + 1),
+    )
+    if n_markers <= n_train:
+        once = Work(products=2 * n_samples * n_markers**2)
+        split = Work(
+            exact_products=2 * n_train * n_markers * (n_markers + FILTER_RANK * (n_traits + 1)),
+            decomposed=n_markers**3,
+        )
+        return once + Work(products=2 * left_out * n_markers**2) + (split + by_penalty) * n_splits
+    once = Work(products=2 * n_samples**2 * n_markers)
+    split = Work(exact_products=2 * n_train**2 * FILTER_RANK * (n_traits + 1), decomposed=n_train**3)
+    return once + (split + by_penalty) * n_splits
+
+
+def cell_work(cell: "Cell", epochs: Callable[[str], float]) -> dict[str, Work]:
+    """Return the work of each model of a cell, all protocols and replicates together; epochs: of a model's fit."""
+    shape = _Shape.of(cell)
+    work = {model: Work() for model in cell.models}
+    for protocol in cell.protocols:
+        split = split_samples(cell.n_samples, protocol)
+        for model in cell.models:
+            if model == "ridge":
+                fits = ridge_fits(cell.n_samples, shape.n_markers, shape.n_traits, N_RIDGE_SPLITS[protocol])
+            else:
+                width = cell.hidden_width if model.startswith("mlp") else 0
+                n_rows = len(split.train), len(split.validation)
+                epoch = network_epoch(*n_rows, shape.inputs(model), shape.n_traits, width)
+                fits = epoch * (epochs(model) * _n_fits(cell, model))
+            work[model] += fits * cell.n_replicates
+    return work
+
+
+def cell_seconds(cell: "Cell", machine: Machine, epochs: Callable[[str], float]) -> dict[str, float]:
+    """Return the estimated seconds of each part of a cell: its simulation and its models."""
+    shape = _Shape.of(cell)
+    simulation = machine.simulation * cell.n_samples * shape.n_markers * shape.n_traits * cell.n_replicates
+    return {"simulation": simulation} | {
+        model: work.seconds(machine) for model, work in cell_work(cell, epochs).items()
+    }
+
+
+def cell_memory(cell: "Cell") -> float:
+    """Return the bytes that a cell needs at most: its cohort, and the largest of its fits."""
+    shape, n = _Shape.of(cell), cell.n_samples
+    cohort = n * shape.n_markers / 8 + 6 * DOUBLE * n * shape.n_traits
+    fits = [7 * min(n, training.DECODED_ROWS) * shape.n_markers]  # a decoded block: bytes, then floats
+    if "ridge" in cell.models:
+        side = min(shape.n_markers, n)
+        fits.append(6 * DOUBLE * side**2 + (FLOAT * n * shape.n_markers if shape.n_markers > 0.85 * n else 2**28))
+    for model in cell.models:
+        if model.startswith("mlp"):
+            parameters = 2 * shape.inputs(model) * cell.hidden_width + cell.hidden_width**2
+            fits.append(6 * FLOAT * parameters)  # weights, gradient, AdamW's two, the best epoch's, a copy on the way
+    return IMPORTED + cohort + max(fits)
+
+
+def check_memory(cell: "Cell", device: str) -> None:
+    """Raise MemoryError where a cell needs more memory than there is, before anything is computed."""
+    needed, available = cell_memory(cell), machine_memory(device)
+    if needed > available:
+        raise MemoryError(
+            f"{cell.name} needs about {needed / 2**30:.1f} GiB of memory, and this machine has "
+            f"{available / 2**30:.1f} ({device}); take fewer samples or markers, or fewer "
+            f"models than {', '.join(cell.models)}"
+        )
+
+
+def measure_machine(device: str, n_threads: int = 1) -> Machine:
+    """Measure a machine's rates, in some seconds; n_threads: those of a cell on a CPU."""
+    with one_cell_threads(n_threads):
+        batch, square = torch.rand(BATCH_SIZE, 4096, device=device), torch.rand(4096, 4096, device=device)
+        exact, symmetric = (torch.rand(size, size, device=device, dtype=torch.float64) for size in (1024, 512))
+        source = torch.rand(2**25, device=device)
+        target, symmetric = torch.empty_like(source), symmetric + symmetric.T
+        seconds = {
+            "product": _median_seconds(lambda: batch @ square, device),
+            "exact": _median_seconds(lambda: exact @ exact, device),
+            "copy": _median_seconds(lambda: target.copy_(source), device),
+            "decomposition": _median_seconds(lambda: torch.linalg.eigh(symmetric), device, times=3),
+        }
+        return Machine(
+            device=results.device_name(device),
+            products=2 * BATCH_SIZE * 4096**2 / seconds["product"],
+            exact_products=2 * 1024**3 / seconds["exact"],
+            bandwidth=2 * source.nbytes / seconds["copy"],
+            step_overhead=_step_overhead(device),
+            decomposition=seconds["decomposition"] / 512**3,
+            simulation=_simulation_rate(),
+            memory=machine_memory(device),
+        )
+
+
+def machine_memory(device: str = "cpu") -> float:
+    """Return the bytes of memory of this machine, or of its GPU where that has less: a cohort is on both."""
+    memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return memory if device == "cpu" else min(memory, torch.cuda.get_device_properties(device).total_memory)
+
+
+@contextmanager
+def one_cell_threads(n_threads: int) -> Iterator[None]:
+    """Let NumPy and torch use so many CPU threads, as a cell does."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        with threadpool_limits(n_threads):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def estimates(cells: Iterable["Cell"], machine: Machine, epochs: Mapping[tuple[str, str], float]) -> pd.DataFrame:
+    """Return a row a cell: estimated hours of one job, GiB of memory, and whether it fits the machine.
+
+    epochs: of the fits of (experiment, model), for instance from `typical_epochs`; the most that a plan allows where
+    the pair is missing.
+    """
+    rows = []
+    for cell in cells:
+        seconds = cell_seconds(cell, machine, partial(_epochs, epochs, cell))
+        memory = cell_memory(cell)
+        rows.append(
+            {
+                "experiment": cell.experiment,
+                "cell": cell.name,
+                "n_replicates": cell.n_replicates,
+                "hours": sum(seconds.values()) / 3600,
+                "slowest": max(seconds, key=seconds.get),
+                "memory_gib": memory / 2**30,
+                "fits": memory <= machine.memory,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def typical_epochs(folder: Path = DATA) -> dict[tuple[str, str], float]:
+    """Return the median epochs of each experiment's and model's fits in the book's tables."""
+    found = {}
+    for path in sorted(folder.glob("*.csv")):
+        table = pd.read_csv(path)
+        if {"experiment", "model", "epochs"} <= set(table.columns):
+            found |= table[table["epochs"] > 0].groupby(["experiment", "model"])["epochs"].median().to_dict()
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the plan of a profile; return 0, or 1 where a cell does not fit this machine."""
+    from epidl.experiments.core import resolve_device  # late: `core` checks cells against this module
+    from epidl.grid import planned_cells
+
+    parser = argparse.ArgumentParser(prog="python -m epidl.costs", description=__doc__.splitlines()[0])
+    parser.add_argument("profile", choices=["smoke", "quick", "standard", "full"])
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    options = parser.parse_args(arguments)
+    cells = list(planned_cells(Path.cwd(), options.profile).values())
+    machine = measure_machine(resolve_device(options.device))
+    table = estimates(cells, machine, typical_epochs())
+    print(table.to_string(index=False, formatters={"hours": "{:.3f}".format, "memory_gib": "{:.1f}".format}))
+    total = table.groupby("experiment", sort=False)["hours"].sum()
+    print(f"\nHours of one job at a time on {machine.device}, a job on one thread or the GPU:")
+    print("\n".join(f"  {experiment:14} {hours:9.2f}" for experiment, hours in total.items()))
+    print(f"  {'all':14} {total.sum():9.2f}")
+    for cell in table.loc[~table["fits"], "cell"]:
+        print(f"{cell} does not fit: this machine has {machine.memory / 2**30:.0f} GiB.", file=sys.stderr)
+    return 0 if table["fits"].all() else 1
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """How many markers, traits and most columns of a selection a cell has."""
+
+    n_markers: int
+    n_traits: int
+    n_columns: int
+
+    @classmethod
+    def of(cls, cell: "Cell") -> "_Shape":
+        n_markers = getattr(cell, "n_markers", cell.n_qtl)
+        n_traits = getattr(cell, "n_traits", None) or len(cell.rel_aa)
+        return cls(n_markers, n_traits, min(2 * n_markers, getattr(cell, "max_features", (0, 0))[1]))
+
+    def inputs(self, model: str) -> int:
+        """Return the inputs of a network, as markers."""
+        return self.n_columns // 2 if model.endswith("pruned") else self.n_markers
+
+
+def _epochs(known: Mapping[tuple[str, str], float], cell: "Cell", model: str) -> float:
+    most = cell.mlp_max_epochs if model.startswith("mlp") else training.RIDGE_SGD.max_epochs
+    return known.get((cell.experiment, model), most)
+
+
+def _n_fits(cell: "Cell", model: str) -> int:
+    """Return how many fits a model of a replicate is, its search included."""
+    if model == "mlp_pruned":
+        return 1 + cell.n_trials_pruned
+    return 1 + (cell.n_trials if model == "mlp" and len(cell.rates) > 1 else 0)
+
+
+def _median_seconds(work: Callable[[], object], device: str, times: int = 5) -> float:
+    seconds = []
+    for _ in range(times + 1):
+        start = time.perf_counter()
+        work()
+        if device != "cpu":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[1:])  # the first warms up
+
+
+def _step_overhead(device: str) -> float:
+    """Return the seconds of a step of a tiny linear layer, from a short training."""
+    n_samples, n_epochs = 20 * BATCH_SIZE, 10
+    genotypes = Haplotypes.from_alleles(np.random.default_rng(1).integers(0, 2, size=(n_samples, 8)))
+    split = split_samples(n_samples, "published")
+    plan = training.TrainingPlan("sgd", learning_rate=0.1, max_epochs=n_epochs, patience=n_epochs, min_gain=0)
+    generator = torch.Generator().manual_seed(1)
+    model = networks.OneHotLinear(8, 1, generator)
+    phenotypes, options = np.zeros((n_samples, 1)), {"generator": generator, "device": device}
+    fit = lambda: training.train(model, genotypes, phenotypes, split, plan, **options)  # noqa: E731
+    return _median_seconds(fit, device) / (n_epochs * len(split.train) / BATCH_SIZE)
+
+
+def _simulation_rate() -> float:
+    n_samples, n_qtl, rel_aa = 20_000, 128, [0, 1]
+    work = lambda: simulate(n_samples=n_samples, n_qtl=n_qtl, rel_aa=rel_aa, broad_sense_heritability=1, seed=1)  # noqa: E731
+    return _median_seconds(work, "cpu", times=3) / (n_samples * n_qtl * len(rel_aa))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

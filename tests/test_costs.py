@@ -1,0 +1,111 @@
+"""What a cell costs before it runs: the counted work, the memory, the plan, and the refusal of what cannot fit."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from epidl import costs, networks
+from epidl.costs import Machine, Work
+from epidl.experiments import scaling
+from epidl.params import DilutionCell, ScalingCell, load_grids, make_cell
+
+MACHINE = Machine("a machine", 1e11, 5e10, 4e10, 2e-4, 2e-10, 2e-9, memory=16 * 2**30)
+BASE = {
+    "rel_aa": [0, 1],
+    "broad_sense_heritability": 0.999,
+    "protocols": ["published"],
+    "hidden_width": 64,
+    "seed": 1,
+}
+
+
+def cell(**changes):
+    point = {"n_samples": 1000, "scaling": 1, "n_replicates": 2, "models": ["ridge", "ridge_sgd", "mlp"]}
+    return make_cell(ScalingCell, **BASE | point | changes)
+
+
+@pytest.mark.parametrize("width", [0, 64])
+def test_the_products_of_an_epoch_are_those_that_torch_counts(width):
+    n_train, n_validation, n_markers, n_traits = 128, 40, 30, 5
+    generator = torch.Generator().manual_seed(1)
+    make = networks.mlp if width else networks.OneHotLinear
+    model = make(n_markers, n_traits, *([width] if width else []), generator)
+    alleles = torch.ones(n_train, n_markers)
+    with FlopCounterMode(display=False) as counter:
+        functional.l1_loss(model(alleles), torch.zeros(n_train, n_traits)).backward()
+        model.eval()(alleles[:n_validation])
+    counted = costs.network_epoch(n_train, n_validation, n_markers, n_traits, width).products
+    assert counted == counter.get_total_flops()
+
+
+def test_a_machine_s_seconds_are_the_sum_of_what_its_rates_make_of_the_work():
+    work = Work(products=1e11, exact_products=1e11, moved=4e10, steps=10, decomposed=1e9)
+    assert work.seconds(MACHINE) == pytest.approx(1 + 2 + 1 + 2e-3 + 0.2)
+    assert (work * 3 + work).seconds(MACHINE) == pytest.approx(4 * work.seconds(MACHINE))
+
+
+def test_cost_grows_with_what_is_asked_for():
+    def total(changed):
+        return sum(costs.cell_seconds(changed, MACHINE, lambda model: 40).values())
+
+    base = total(cell())
+    assert total(cell(n_replicates=4)) == pytest.approx(2 * base)
+    larger = [cell(n_samples=2000), cell(scaling=4), cell(hidden_width=256), cell(protocols=["published", "held_out"])]
+    assert all(total(changed) > base for changed in larger)
+    assert total(cell(models=["ridge"])) < base
+
+
+def test_searches_are_counted_as_fits():
+    point = {"n_samples": 1000, "n_markers": 100, "n_qtl": 20, "n_replicates": 1, "models": ["mlp", "mlp_pruned"]}
+    tuned = make_cell(DilutionCell, **BASE | point | {"n_trials": 4, "n_trials_pruned": 9})
+    fixed = make_cell(DilutionCell, **BASE | point | {"mlp_learning_rates": [0.01], "n_trials_pruned": 9})
+    work = [costs.cell_work(one, lambda model: 40) for one in (tuned, fixed)]
+    assert work[0]["mlp"].steps == pytest.approx(5 * work[1]["mlp"].steps)
+    assert work[0]["mlp_pruned"].steps == pytest.approx(10 * work[1]["mlp"].steps)
+
+
+def test_memory_counts_the_cohort_and_the_largest_fit():
+    small, network = costs.cell_memory(cell(models=["ridge_sgd"])), costs.cell_memory(cell(hidden_width=8192))
+    assert network - small == pytest.approx(6 * 4 * 8192**2, rel=0.1)
+    cohort = cell(n_samples=1_000_000, scaling=20, models=["ridge_sgd"])
+    assert costs.cell_memory(cohort) - small == pytest.approx(1e6 * cohort.n_qtl / 8 + 1e6 * 2 * 8 * 6, rel=0.3)
+
+
+def test_a_cell_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
+    monkeypatch.setattr(costs, "machine_memory", lambda device="cpu": 2**29)
+    monkeypatch.setattr(scaling, "simulate_replicate", lambda *_: pytest.fail("the cell was started"))
+    with pytest.raises(MemoryError, match=r"n1000_scaling1 needs about 0\.\d GiB of memory, and this machine has 0\.5"):
+        scaling.run(cell(hidden_width=4096))
+
+
+def test_the_plan_of_a_profile_names_every_cell(monkeypatch, capsys):
+    monkeypatch.setattr(costs, "measure_machine", lambda device: MACHINE)
+    assert costs.main(["full"]) == 0
+    printed = capsys.readouterr().out
+    for experiment in ("scaling", "dilution", "correlation", "ridge_vs_sgd"):
+        for planned in load_grids(Path("params", f"{experiment}.yml"))["full"]:
+            assert f" {planned.name} " in printed
+    assert "all" in printed.splitlines()[-1]
+
+
+def test_the_plan_says_which_cells_do_not_fit(monkeypatch, capsys):
+    monkeypatch.setattr(costs, "measure_machine", lambda device: Machine(*list(vars(MACHINE).values())[:-1], 2**30))
+    assert costs.main(["full"]) == 1
+    assert "n1000000_scaling20 does not fit: this machine has 1 GiB." in capsys.readouterr().err
+
+
+def test_rates_are_measured():
+    machine = costs.measure_machine("cpu")
+    rates = [value for value in vars(machine).values() if isinstance(value, float)]
+    assert len(rates) == 7
+    assert all(math.isfinite(rate) and rate > 0 for rate in rates)
+
+
+def test_epochs_of_the_plan_are_those_of_the_book_s_tables():
+    epochs = costs.typical_epochs()
+    assert {("scaling", "mlp"), ("dilution", "mlp_pruned"), ("correlation", "mlp")} <= set(epochs)
+    assert all(1 <= value <= 200 for value in epochs.values())
