@@ -1,0 +1,237 @@
+"""Epistatic BLUP against explicit products of markers, dense formulas, and itself by another route."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import scipy.optimize
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conftest import REL_AA, make_cohort
+from epidl import kernels
+from epidl.genotypes import Haplotypes
+from epidl.kernels import EXACT_LIMIT, epistatic_kernel, estimate_components, fit_kernel, inner_products
+from epidl.simulate import variance_components
+
+COMPONENTS = np.array([[1, 0, 0.001], [0.6, 0.4, 0.01], [0.2, 0.8, 0.001], [0, 1, 0.1], [0.1, 0.2, 0.7]])
+
+
+def codes(genotypes, rows=slice(None)):
+    return genotypes.block(rows) * 2.0 - 1
+
+
+def features(x):
+    """Scaled codes and scaled products of all pairs, so that K_A and K_AA are their cross-products."""
+    pairs = np.array(list(combinations(range(x.shape[1]), 2)))
+    return x / np.sqrt(x.shape[1]), x[:, pairs[:, 0]] * x[:, pairs[:, 1]] / np.sqrt(len(pairs))
+
+
+def dense_deviance(kernels, y, components):
+    """Minus twice the restricted log likelihood from inverses and determinants."""
+    additive, epistatic, residual = components
+    v = additive * kernels[0] + epistatic * kernels[1] + residual * np.eye(len(y))
+    inverse, ones = np.linalg.inv(v), np.ones((len(y), 1))
+    information = ones.T @ inverse @ ones
+    p = inverse - inverse @ ones @ np.linalg.inv(information) @ ones.T @ inverse
+    return np.linalg.slogdet(v)[1] + np.log(information[0, 0]) + y @ p @ y
+
+
+@pytest.mark.parametrize(("n_samples", "n_markers"), [(7, 2), (30, 9), (12, 40)])
+def test_kernels_are_cross_products_of_codes_and_of_their_pairs(n_samples, n_markers):
+    genotypes = Haplotypes.from_alleles(np.random.default_rng(1).integers(0, 2, size=(n_samples, n_markers)))
+    linear, pairs = features(codes(genotypes))
+    inner = inner_products(genotypes, np.arange(n_samples))
+    np.testing.assert_allclose(inner / n_markers, linear @ linear.T, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(epistatic_kernel(inner, n_markers), pairs @ pairs.T, rtol=1e-12, atol=1e-12)
+
+
+def test_predictions_are_those_of_ridge_on_explicit_features(cohort):
+    train, test = np.arange(200), np.arange(200, 300)
+    fit = fit_kernel(cohort.genotypes, cohort.phenotypes, train, COMPONENTS)
+    additive, epistatic = fit.predict_parts(cohort.genotypes, test)
+    linear, pairs = features(codes(cohort.genotypes))
+    for t, (s_a, s_aa, s_e) in enumerate(COMPONENTS):
+        scaled = np.hstack([np.sqrt(s_a) * linear, np.sqrt(s_aa) * pairs])
+        mean, y = scaled[train].mean(axis=0), cohort.phenotypes[train, t]
+        centred = scaled[train] - mean
+        effects = np.linalg.solve(centred.T @ centred + s_e * np.eye(len(mean)), centred.T @ (y - y.mean()))
+        split = linear.shape[1]
+        np.testing.assert_allclose(fit.intercepts[t], y.mean() - mean @ effects, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(additive[:, t], scaled[test, :split] @ effects[:split], rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(epistatic[:, t], scaled[test, split:] @ effects[split:], rtol=1e-6, atol=1e-9)
+
+
+def test_parts_sum_to_the_prediction_less_the_intercept(cohort):
+    fit = fit_kernel(cohort.genotypes, cohort.phenotypes, np.arange(200), COMPONENTS)
+    rows = np.arange(200, 300)
+    np.testing.assert_allclose(
+        sum(fit.predict_parts(cohort.genotypes, rows)), fit.predict(cohort.genotypes, rows) - fit.intercepts
+    )
+
+
+@pytest.mark.parametrize(("n_samples", "n_qtl", "h2"), [(120, 10, 0.5), (120, 30, 0.9), (60, 80, 0.6)])
+def test_reml_estimates_maximise_the_dense_likelihood(n_samples, n_qtl, h2):
+    cohort = make_cohort(n_samples, n_qtl, broad_sense_heritability=h2, seed=4)
+    rows = np.arange(n_samples)
+    explicit = [f @ f.T for f in features(codes(cohort.genotypes))]
+    estimates = estimate_components(cohort.genotypes, cohort.phenotypes, rows)
+    for y, found in zip(cohort.phenotypes.T, estimates, strict=True):
+        ours = dense_deviance(explicit, y, found)
+        others = [
+            scipy.optimize.minimize(
+                lambda x, y=y: dense_deviance(explicit, y, np.exp(x)),
+                np.log(start),
+                method="L-BFGS-B",
+                bounds=[(np.log(1e-6), 3)] * 3,
+            ).fun
+            for start in (found, [0.6, 0.3, 0.1], [0.1, 0.6, 0.3], [0.3, 0.1, 0.6])
+        ]
+        assert ours <= min(others) + 1e-3
+
+
+def test_reml_finds_the_simulated_shares():
+    cohort = make_cohort(1000, 30, broad_sense_heritability=0.8, seed=2)
+    estimates = estimate_components(cohort.genotypes, cohort.phenotypes, np.arange(1000))
+    realised = [v.additive / v.genetic for v in variance_components(cohort)]
+    np.testing.assert_allclose(estimates[:, 0] / estimates[:, :2].sum(axis=1), realised, atol=0.08)
+    np.testing.assert_allclose(estimates[:, 2], 0.25, rtol=0.15)  # (1 - H2) / H2
+
+
+@pytest.mark.parametrize("h2", [0.999, 1])
+def test_absent_epistasis_is_found_absent(h2):
+    cohort = make_cohort(300, 16, rel_aa=[0], broad_sense_heritability=h2)
+    additive, epistatic, residual = estimate_components(cohort.genotypes, cohort.phenotypes, np.arange(300))[0]
+    assert epistatic < 1e-3 * additive
+    assert residual < 2e-3 * additive
+
+
+def test_traits_that_are_noise_or_purely_epistatic_end_in_valid_numbers():
+    rng = np.random.default_rng(3)
+    genotypes = Haplotypes.from_alleles(rng.integers(0, 2, size=(400, 12)))
+    x = codes(genotypes)
+    y = np.column_stack([rng.normal(size=400), x[:, 0] * x[:, 1] + x[:, 2] * x[:, 3], 5 + 1e-3 * rng.normal(size=400)])
+    fit = fit_kernel(genotypes, y, np.arange(300))
+    assert (fit.components > 0).all()
+    assert (fit.components[[0, 2], :2] < 0.1 * fit.components[[0, 2], 2:]).all()
+    assert fit.components[1, 1] > 0.99 * fit.components[1].sum()
+    predicted = fit.predict(genotypes, np.arange(300, 400))
+    assert np.isfinite(predicted).all()
+    np.testing.assert_allclose(predicted[:, 1], y[300:, 1], atol=1e-2)
+    assert fit.intercepts[2] == pytest.approx(5, abs=1e-2)
+
+
+def test_estimates_scale_with_the_trait_and_ignore_its_mean(cohort):
+    y = cohort.phenotypes[:, [2]]
+    one = estimate_components(cohort.genotypes, y, np.arange(200))
+    other = estimate_components(cohort.genotypes, 1e3 * y - 7, np.arange(200))
+    np.testing.assert_allclose(other, 1e6 * one, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_markers", [16, 200], ids=["by_markers", "by_samples"])
+def test_conjugate_gradients_agree_with_the_exact_solution(n_markers):
+    cohort = make_cohort(300, 16, n_markers=n_markers)
+    train, test = np.arange(250), np.arange(250, 300)
+    exact, cg = (
+        fit_kernel(cohort.genotypes, cohort.phenotypes, train, COMPONENTS, method=method) for method in ("exact", "cg")
+    )
+    assert cg.converged.all()
+    assert 0 < cg.iterations[0] <= 3  # the preconditioner alone solves an additive trait, to rounding
+    np.testing.assert_allclose(cg.predict(cohort.genotypes, test), exact.predict(cohort.genotypes, test), atol=1e-4)
+    np.testing.assert_allclose(cg.intercepts, exact.intercepts, atol=1e-4)
+
+
+def test_the_number_of_rows_chooses_the_method(cohort, monkeypatch):
+    monkeypatch.setattr(kernels, "EXACT_LIMIT", 199)
+    for n_rows, iterative in [(199, False), (200, True)]:
+        fit = fit_kernel(cohort.genotypes, cohort.phenotypes, np.arange(n_rows), COMPONENTS)
+        assert (fit.iterations > 0).all() == iterative
+
+
+def test_unfinished_conjugate_gradients_say_so(cohort, monkeypatch):
+    monkeypatch.setattr(kernels, "MAX_ITERATIONS", 2)
+    with pytest.warns(RuntimeWarning, match="trait 1: conjugate gradients ended at a relative error of"):
+        fit = fit_kernel(cohort.genotypes, cohort.phenotypes[:, [2]], np.arange(200), COMPONENTS[[2]], method="cg")
+    assert not fit.converged[0]
+    assert fit.iterations[0] == 2
+
+
+def test_blocks_do_not_change_the_fit(cohort, monkeypatch):
+    rows, test = np.arange(200), np.arange(200, 300)
+    predicted = {}
+    for n_bytes in (2**26, 8 * 16 * 7):  # seven samples a block
+        monkeypatch.setattr("epidl.genotypes.BLOCK_BYTES", n_bytes)
+        for method in ("exact", "cg"):
+            fit = fit_kernel(cohort.genotypes, cohort.phenotypes, rows, COMPONENTS, method=method)
+            predicted[method, n_bytes] = fit.predict(cohort.genotypes, test)
+    for method in ("exact", "cg"):
+        np.testing.assert_allclose(predicted[method, 8 * 16 * 7], predicted[method, 2**26], atol=1e-5)
+
+
+@given(seed=st.integers(0, 2**32 - 1), method=st.sampled_from(["exact", "cg"]))
+@settings(max_examples=10)
+def test_order_of_samples_and_names_of_alleles_leave_predictions(cohort, seed, method):
+    rng = np.random.default_rng(seed)
+    train, test = np.arange(150), np.arange(250, 300)
+    flipped = rng.integers(0, 2, size=cohort.genotypes.n_markers, dtype=np.uint8)
+    renamed = Haplotypes.from_alleles(cohort.genotypes.block(slice(None)) ^ flipped)
+    np.testing.assert_array_equal(inner_products(renamed, train), inner_products(cohort.genotypes, train))
+    one, other = (
+        fit_kernel(genotypes, cohort.phenotypes, rows, COMPONENTS, method=method).predict(genotypes, test)
+        for genotypes, rows in [(cohort.genotypes, train), (renamed, rng.permutation(train))]
+    )
+    np.testing.assert_allclose(one, other, atol=1e-4 if method == "cg" else 1e-8)
+
+
+def test_components_come_from_a_subsample_where_asked(cohort):
+    one, same, other = (
+        fit_kernel(cohort.genotypes, cohort.phenotypes, np.arange(250), reml_rows=100, seed=seed) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one.components, same.components)
+    assert not np.array_equal(one.components, other.components)
+    assert one.weights.shape == (250, len(REL_AA))
+
+
+def test_test_samples_do_not_reach_the_fit(cohort):
+    changed = cohort.phenotypes.copy()
+    changed[200:] = 1e6
+    one, two = (fit_kernel(cohort.genotypes, y, np.arange(200)) for y in (cohort.phenotypes, changed))
+    np.testing.assert_array_equal(one.weights, two.weights)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"phenotypes": np.zeros((299, 5))}, "phenotypes must have 300 rows, one a sample, got 299"),
+        ({"phenotypes": np.zeros((300, 2))}, "phenotypes must vary among the rows, trait 1 does not"),
+        ({"rows": np.array([3, 4])}, r"len\(rows\) must be at least 3, got 2"),
+        ({"method": "fast"}, "method must be auto, exact or cg, got 'fast'"),
+        ({"reml_rows": 2}, "reml_rows must be at least 3, got 2"),
+        ({"components": COMPONENTS[:2]}, "components must have 5 rows"),
+        ({"components": COMPONENTS[:, :2]}, "components must have 3 columns, s_A, s_AA and s_E, got 2"),
+        ({"components": -COMPONENTS}, "components must be at least 0, got -1"),
+        ({"components": COMPONENTS * [1, 1, 0]}, r"components\[0, 2\] must be greater than 0, got 0"),
+        ({"components": COMPONENTS * [1, 1, 1e-9]}, r"the share of components\[0, 2\] must be at least 1e-07"),
+        (
+            {"method": "exact", "rows": np.arange(EXACT_LIMIT + 1) % 300},
+            r"len\(rows\) must be at most 20000 \(the bound of method exact\), got 20001",
+        ),
+    ],
+)
+def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message):
+    arguments = {"phenotypes": cohort.phenotypes, "rows": np.arange(255)} | changes
+    with pytest.raises(ValueError, match=message):
+        fit_kernel(cohort.genotypes, **arguments)
+
+
+def test_other_genotypes_are_refused(cohort):
+    class Diploid(Haplotypes):
+        def block(self, rows):
+            return super().block(rows) * 2
+
+    diploid = Diploid(cohort.genotypes.packed, cohort.genotypes.n_markers)
+    with pytest.raises(ValueError, match="genotypes must be haploid, 0 or 1, got other dosages"):
+        fit_kernel(diploid, cohort.phenotypes, np.arange(200))
+    fit = fit_kernel(cohort.genotypes, cohort.phenotypes, np.arange(200), COMPONENTS)
+    with pytest.raises(ValueError, match=r"n_markers must be that of the training samples, 16, got 18"):
+        fit.predict(make_cohort(20, 18).genotypes, np.arange(20))
