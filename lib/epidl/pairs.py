@@ -1,0 +1,306 @@
+"""Sparse regression on pairs of markers: which of all m(m - 1)/2 pairs interact, and how strongly.
+
+In codes x = 2g - 1 of haploid alleles g, the model of a trait is that of `simulate`,
+
+    y = intercept + sum_i a_i x_i + sum_k e_k x_k1 x_k2 + noise,
+
+with an effect a for every marker and an effect e for few pairs. Markers have the ridge penalty of the smallest
+leave-one-out error, pairs next to none: they are chosen because they are strong.
+
+The pairs are found by stagewise orthogonal matching pursuit (Donoho et al. 2012): test every pair on the residual of
+the fit, keep those that survive false discovery control (Benjamini and Hochberg 1995), fit all effects again, and
+repeat until no new pair survives. To repeat is what makes it work: pairs not yet found are the noise of the others,
+and the few strongest of them are most of that noise.
+
+Ridge suits markers that mostly have an effect. Where markers outnumber samples and few are causal, it is the additive
+part that limits the prediction, not the pairs.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.stats
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from epidl import checks
+from epidl.genotypes import DeviceGenotypes, Genotypes, row_blocks
+from epidl.ridge import fit_ridge
+from epidl.simulate import Trait
+
+LEVEL = 0.05  # expected share of false discoveries among the pairs that a round adds
+MAX_ROUNDS = 50  # a bound: up to 15 were seen, near the limit of what can be found
+PAIRS_PER_SAMPLE = 1 / 4  # at most: the fit needs samples to spare
+PAIR_WEIGHT = 4  # of a pair's column beside a marker's: a sixteenth of the penalty. A power of 2 keeps products exact.
+STRIP = 128  # markers tested together against all others: bounds the memory
+
+
+@dataclass(frozen=True)
+class PairFit:
+    """Effects of markers and of pairs, on codes -1 and +1.
+
+    additive_effects: (n_markers, n_traits). pairs: of each trait, (n_pairs, 2) marker numbers. pair_effects: of each
+    trait, (n_pairs,). intercepts: (n_traits,).
+    """
+
+    additive_effects: NDArray[np.float64]
+    pairs: tuple[NDArray[np.int64], ...]
+    pair_effects: tuple[NDArray[np.float64], ...]
+    intercepts: NDArray[np.float64]
+
+    def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return the predicted phenotypes (len(rows), n_traits) of some samples."""
+        predicted = np.empty((len(rows), len(self.intercepts)))
+        for part in row_blocks(len(rows), genotypes.n_markers):
+            x = 2.0 * genotypes.block(rows[part]) - 1
+            predicted[part] = x @ self.additive_effects + self.intercepts
+            for t, (pairs, effects) in enumerate(zip(self.pairs, self.pair_effects, strict=True)):
+                predicted[part, t] += (x[:, pairs[:, 0]] * x[:, pairs[:, 1]]) @ effects
+        return predicted
+
+
+def fit_pairs(
+    genotypes: Genotypes,
+    phenotypes: ArrayLike,
+    rows: NDArray[np.integer],
+    *,
+    level: float = LEVEL,
+    device: str = "cpu",
+) -> PairFit:
+    """Find the pairs that interact among all pairs of markers, and fit them with the markers, to the samples `rows`.
+
+    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. level: of the false discovery rate, in (0, 1].
+    device: where matrices are multiplied and decomposed. At most `PAIRS_PER_SAMPLE` len(rows) pairs are kept.
+
+    The residual that pairs are tested on is that of ridge. It is proportional to V^-1 y, V the variance of a mixed
+    model in which markers have random effects: the test is then that model's score test, with the variance of the
+    statistic estimated. Where markers are few it is the residual of least squares, and it exists for any number.
+
+    Raises ValueError for fewer than 5 rows, phenotypes of another length or not finite, a level out of bounds, a
+    single marker, and genotypes that are not haploid.
+    """
+    phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
+    checks.integer("len(rows)", len(rows), minimum=5)
+    checks.integer("genotypes.n_markers", genotypes.n_markers, minimum=2)
+    level = checks.real("level", level, above=0, maximum=1)
+    most = int(PAIRS_PER_SAMPLE * len(rows))
+
+    def fit(t: int, pairs: NDArray[np.int64]) -> PairFit:
+        return _fit(genotypes, phenotypes[:, t], rows, np.arange(genotypes.n_markers), pairs, PAIR_WEIGHT, device)
+
+    fits = [fit(t, np.empty((0, 2), dtype=np.int64)) for t in range(phenotypes.shape[1])]
+    active = list(range(len(fits)))  # traits whose last round added a pair
+    for _ in range(MAX_ROUNDS):
+        residuals = np.hstack([phenotypes[rows][:, [t]] - fits[t].predict(genotypes, rows) for t in active])
+        grown = []
+        for t, pairs in zip(active, survivors(genotypes, residuals, rows, level, device), strict=True):
+            known = fits[t].pairs[0]
+            new = pairs[~np.isin(_keys(pairs), _keys(known))][: most - len(known)]
+            if len(new):
+                fits[t] = fit(t, np.concatenate([known, new]))
+                grown.append(t)
+        active = grown
+        if not active:
+            break
+    return _join(fits)
+
+
+def fit_oracle(
+    genotypes: Genotypes,
+    phenotypes: ArrayLike,
+    rows: NDArray[np.integer],
+    traits: Sequence[Trait],
+    *,
+    device: str = "cpu",
+) -> PairFit:
+    """Fit the true loci and the true pairs of each trait: the ceiling of all models that must estimate effects.
+
+    Ridge with the true ratio of the variances of effects (4 relAA for pairs) and the penalty of the smallest
+    leave-one-out error: least squares where samples are many and noise is little, and still the best where they
+    are not. Arguments are those of `fit_pairs`, and `traits` in the order of phenotypes.
+
+    Raises ValueError for fewer than 2 rows, phenotypes of another length or not finite, another number of traits.
+    """
+    phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
+    if len(traits) != phenotypes.shape[1]:
+        raise ValueError(f"traits must be {phenotypes.shape[1]}, one a column of phenotypes, got {len(traits)}")
+    return _join(
+        [
+            _fit(genotypes, y, rows, trait.qtl, trait.pairs, 2.0 * trait.rel_aa**0.5, device)
+            for trait, y in zip(traits, phenotypes.T, strict=True)
+        ]
+    )
+
+
+def precision_and_recall(pairs: Sequence[NDArray[np.integer]], traits: Sequence[Trait]) -> dict[str, NDArray]:
+    """Return how good a selection of pairs is, given the true architecture; each value is (n_traits,).
+
+    n_pairs: pairs kept. pair_precision: the share of these that interact, NaN where none is kept. pair_recall: the
+    share kept of the pairs that interact. pair_variance_recall: the share of the sum of their squared effects, which
+    weighs a pair by its variance. Both are NaN for a trait without interaction.
+
+    Raises ValueError where the numbers of traits differ.
+    """
+    if len(pairs) != len(traits):
+        raise ValueError(f"pairs must have one entry a trait, {len(traits)}, got {len(pairs)}")
+    table = []
+    for kept, trait in zip(pairs, traits, strict=True):
+        real = trait.pair_effects != 0
+        true, squares = _keys(trait.pairs[real]), trait.pair_effects[real] ** 2
+        found = np.isin(true, _keys(kept))
+        table.append(
+            {
+                "n_pairs": len(kept),
+                "pair_precision": found.sum() / len(kept) if len(kept) else np.nan,
+                "pair_recall": found.mean() if len(true) else np.nan,
+                "pair_variance_recall": squares[found].sum() / squares.sum() if len(true) else np.nan,
+            }
+        )
+    return {name: np.array([row[name] for row in table]) for name in table[0]}
+
+
+def survivors(
+    genotypes: Genotypes, residuals: NDArray[np.float64], rows: NDArray[np.integer], level: float, device: str = "cpu"
+) -> list[NDArray[np.int64]]:
+    """Return the pairs of each trait that survive false discovery control among all pairs, the strongest first.
+
+    residuals: (len(rows), n_traits).
+    """
+    freedom = len(rows) - 4
+    n_tests = genotypes.n_markers * (genotypes.n_markers - 1) // 2
+    least = scipy.stats.t.isf(level / 2, freedom)  # a pair with p above the level survives in no case
+    pairs = [[] for _ in residuals.T]
+    statistics = [[] for _ in residuals.T]
+    for first, strip in interaction_statistics(genotypes, residuals, rows, device):
+        for t, statistic in enumerate(np.abs(strip)):
+            one, other = np.nonzero(np.triu(statistic, k=1) > least)
+            pairs[t].append(np.stack([one, other], axis=1) + first)
+            statistics[t].append(statistic[one, other])
+    kept = []
+    for candidates, statistic in zip(map(np.concatenate, pairs), map(np.concatenate, statistics), strict=True):
+        order = np.argsort(-statistic, kind="stable")
+        p = 2 * scipy.stats.t.sf(statistic[order], freedom)
+        below = np.flatnonzero(p <= level * np.arange(1, len(p) + 1) / n_tests)  # Benjamini and Hochberg's line
+        kept.append(candidates[order[: below[-1] + 1 if len(below) else 0]])
+    return kept
+
+
+def interaction_statistics(
+    genotypes: Genotypes, residuals: NDArray[np.float64], rows: NDArray[np.integer], device: str = "cpu"
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Yield t statistics of pairs, a strip at a time: its first marker f, and (n_traits, width, n_markers - f).
+
+    Entry [t, j, k] belongs to the pair (f + j, f + k): the t of e in the least-squares regression of the residual of
+    trait t on 1, x_j, x_k and x_j x_k, with len(rows) - 4 degrees of freedom. It is 0 where a marker is paired with
+    itself, and where one of the four genotypes of a pair is absent.
+
+    That regression has a parameter a genotype, so that all it needs are counts and sums of the four genotypes: for all
+    pairs, the products G'G and G'diag(r)G of alleles.
+    """
+    n_samples, on_device = len(rows), genotypes.on(device)
+    samples = torch.as_tensor(rows, device=device)
+    weights = torch.as_tensor(np.vstack([np.ones(n_samples), residuals.T]), device=device)  # a count is a sum of ones
+    squares = (residuals**2).sum(axis=0)
+    for first in range(0, genotypes.n_markers, STRIP):
+        (n, *sums) = _four_sums(on_device, samples, weights, first)
+        yield first, np.stack([_interaction_t(n, s, square) for s, square in zip(sums, squares, strict=True)])
+
+
+def _four_sums(genotypes: DeviceGenotypes, samples: Tensor, weights: Tensor, first: int) -> NDArray[np.float64]:
+    """Return sums of weights over samples of genotypes 11, 10, 01 and 00 of pairs of a strip's markers and later ones.
+
+    weights: (n_weights, len(samples)). The sums are (n_weights, 4, width, n_markers - first).
+    """
+    n_later = genotypes.n_markers - first
+    width = min(STRIP, n_later)
+    both = weights.new_zeros(len(weights), width, n_later)
+    ones = weights.new_zeros(len(weights), n_later)
+    for part in row_blocks(len(samples), genotypes.n_markers):
+        alleles = genotypes.block(samples[part])[:, first:]
+        if not torch.equal(alleles * alleles, alleles):
+            raise ValueError(f"genotypes must be haploid, alleles 0 or 1, got dosages up to {alleles.max():g}")
+        for w, weight in enumerate(weights[:, part].float()):
+            weighted = alleles * weight[:, None]
+            ones[w] += weighted.sum(dim=0)
+            both[w] += alleles[:, :width].T @ weighted
+    one, other = ones[:, :width, None], ones[:, None, :]
+    total = weights.sum(dim=1)[:, None, None]
+    return torch.stack([both, one - both, other - both, total - one - other + both], dim=1).cpu().numpy()
+
+
+def _interaction_t(n: NDArray[np.float64], s: NDArray[np.float64], square: float) -> NDArray[np.float64]:
+    """Return t of x_j x_k from counts n and sums s of the four genotypes (4, ...), and the sum of squares of all."""
+    n_samples = n[:, 0, 0].sum()
+    counted = np.maximum(n, 1)
+    within = square - (s**2 / counted).sum(axis=0)
+    within = np.maximum(within, np.finfo(np.float32).eps * square)  # where the pair is all there is: not below rounding
+    contrast = np.tensordot([1, -1, -1, 1], s / counted, axes=1)
+    error = np.sqrt(within / (n_samples - 4) * (1 / counted).sum(axis=0))
+    present = (n > 0).all(axis=0) & (error > 0)
+    return np.divide(contrast, error, out=np.zeros_like(contrast), where=present)
+
+
+@dataclass(frozen=True)
+class _Design:
+    """Some markers and some pairs as genotypes: a pair's dosage is its weight where the two alleles are equal, or 0."""
+
+    genotypes: Genotypes | DeviceGenotypes
+    markers: Tensor
+    pairs: Tensor
+    weight: float
+
+    @property
+    def n_samples(self) -> int:
+        return self.genotypes.n_samples
+
+    @property
+    def n_markers(self) -> int:
+        return len(self.markers) + len(self.pairs)
+
+    @property
+    def device(self) -> torch.device:
+        return self.markers.device
+
+    def on(self, device: torch.device | str) -> "_Design":
+        return _Design(self.genotypes.on(device), self.markers.to(device), self.pairs.to(device), self.weight)
+
+    def block(self, rows: Tensor) -> Tensor:
+        """Return the dosages (len(rows), n_markers) of some samples; for a design on a device."""
+        alleles = self.genotypes.block(rows)
+        one, other = self.pairs.T
+        return torch.hstack([alleles[:, self.markers], self.weight * (alleles[:, one] == alleles[:, other])])
+
+
+def _fit(
+    genotypes: Genotypes,
+    phenotype: NDArray[np.float64],
+    rows: NDArray[np.integer],
+    markers: NDArray[np.integer],
+    pairs: NDArray[np.int64],
+    weight: float,
+    device: str,
+) -> PairFit:
+    """Fit some markers and some pairs to one trait."""
+    design = _Design(genotypes, torch.as_tensor(markers), torch.as_tensor(pairs), weight)
+    ridge = fit_ridge(design, phenotype[:, None], rows, device=device)
+    effects = ridge.effects / 2  # an allele is (1 + x) / 2, a pair's dosage is weight (1 + x_j x_k) / 2
+    effects[len(markers) :] *= weight
+    additive = np.zeros((genotypes.n_markers, 1))
+    additive[markers] = effects[: len(markers)]
+    return PairFit(additive, (pairs,), (effects[len(markers) :, 0],), ridge.intercepts + effects.sum())
+
+
+def _join(fits: Sequence[PairFit]) -> PairFit:
+    return PairFit(
+        additive_effects=np.hstack([fit.additive_effects for fit in fits]),
+        pairs=tuple(fit.pairs[0] for fit in fits),
+        pair_effects=tuple(fit.pair_effects[0] for fit in fits),
+        intercepts=np.concatenate([fit.intercepts for fit in fits]),
+    )
+
+
+def _keys(pairs: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return one number a pair, the same whichever marker comes first."""
+    return np.sort(pairs, axis=1) @ np.array([2**32, 1])
