@@ -1,0 +1,114 @@
+"""Expected accuracy of prediction, in closed form.
+
+A trait has components c (additive: A, additive by additive: AA), each the sum of M_c small independent effects and a
+share v_c of the phenotypic variance. With n training samples, the reliability of component c, the squared correlation
+of its best linear prediction with its true value, is
+
+    r2_c = n v_c / (n v_c + M_c u),     u = 1 - sum_k v_k r2_k,
+
+and the correlation of the prediction with the phenotype is r = sqrt(sum_c v_c r2_c). u is the variance that is left:
+what the model cannot hold, and what it has not learnt yet. A component that the model lacks has r2 = 0.
+
+This is the formula of Daetwyler et al. (2008, 2010) with the residual variance corrected for what is learnt. It is
+more than a heuristic: for one component it solves (1 - r2)(n - M r2) v = M r2 (1 - v), the risk of ridge at its best
+penalty on independent features for large n and M at a fixed ratio, from the law of Marchenko and Pastur (Dobriban and
+Wager 2018); for several components it is the same limit with a prior variance each, products of pairs taken as if they
+were independent features.
+
+Against simulation (1000 samples, 16 to 200 loci, H2 of 0.5 and 0.999) the mean r over cohorts is within 0.025 of it for
+ridge and for the kernel. A single cohort can be far off, the more so the fewer its loci and the more epistatic its
+trait: it draws shares of variance that are not the expected ones. Put in the shares of the sample to compare with it.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Model = Literal["ridge", "kernel", "oracle"]
+
+
+class Shares(NamedTuple):
+    """Shares of the phenotypic variance; they sum to 1."""
+
+    additive: NDArray[np.float64]
+    epistatic: NDArray[np.float64]
+    residual: NDArray[np.float64]
+
+
+class Accuracy(NamedTuple):
+    """pearson_r with the phenotype, and the reliability of each component."""
+
+    pearson_r: NDArray[np.float64]
+    r2_additive: NDArray[np.float64]
+    r2_epistatic: NDArray[np.float64]
+
+
+def expected_shares(rel_aa: ArrayLike, broad_sense_heritability: ArrayLike) -> Shares:
+    """Return the expected shares of variance of a simulated trait: V_AA / V_A = 2 relAA, V_A + V_AA = H2 V_P.
+
+    Arguments broadcast. Raises ValueError for a negative rel_aa, and a broad_sense_heritability outside [0, 1].
+    """
+    rel_aa, h2 = np.broadcast_arrays(
+        _bounded("rel_aa", rel_aa, 0), _bounded("broad_sense_heritability", broad_sense_heritability, 0, 1)
+    )
+    additive = h2 / (1 + 2 * rel_aa)
+    return Shares(additive, h2 - additive, 1 - h2)
+
+
+def expected_accuracy(
+    n_train: ArrayLike, n_markers: ArrayLike, additive: ArrayLike, epistatic: ArrayLike, *, model: Model
+) -> Accuracy:
+    """Return the expected accuracy of a model trained on `n_train` samples of `n_markers` independent markers.
+
+    additive, epistatic: the components' shares of the phenotypic variance. model: what it has to estimate.
+    "ridge": M_A = m markers; the epistatic component is noise to it. "kernel", the best linear prediction from
+    additive and epistatic kernels: M_A = m and M_AA = m(m-1)/2, all pairs. "oracle", which knows the pairs:
+    M_A = m and M_AA = m/2, where m is then the number of causal loci. Arguments broadcast.
+
+    Raises ValueError for fewer than 1 sample or 2 markers, shares below 0 or above 1 in sum, and an unknown model.
+    """
+    n = _bounded("n_train", n_train, 1)
+    m = _bounded("n_markers", n_markers, 2)
+    additive, epistatic = _bounded("additive", additive, 0), _bounded("epistatic", epistatic, 0)
+    _bounded("additive + epistatic", additive + epistatic, 0, 1 + 1e-9)
+    n_features = {"ridge": (m, np.inf), "kernel": (m, m * (m - 1) / 2), "oracle": (m, m / 2)}
+    if model not in n_features:
+        raise ValueError(f"model must be one of {', '.join(n_features)}, got {model!r}")
+    n, shares_a, shares_aa, m_a, m_aa = np.broadcast_arrays(n, additive, epistatic, *n_features[model])
+    shares = np.stack([shares_a, shares_aa])
+    reliability = _reliability(n, shares, np.stack([m_a, m_aa]))
+    explained = (shares * reliability).sum(axis=0)
+    return Accuracy(np.sqrt(explained.clip(0, 1)), *reliability)
+
+
+def _reliability(n: NDArray, shares: NDArray, n_features: NDArray) -> NDArray[np.float64]:
+    """Solve for the variance that is left, u, and return r2_c (components, ...).
+
+    The condition f(u) = u - 1 + sum_c v_c r2_c(u) = 0 has a convex f with f(1) >= 0: Newton's method from 1 comes down
+    to the largest root without passing it. (0 is another root where there is no noise.)
+    """
+    information = n * shares / n_features  # r2 = information / (information + u)
+    known = information > 0
+    left = np.ones(n.shape)
+    for _ in range(100):  # a few are enough, but where n equals M without noise: there each halves the error
+        r2, pull = (_ratio(top, information + left, known) for top in (information, shares))
+        slope = 1 - (r2 * pull).sum(axis=0)
+        left = left - _ratio(left - 1 + (shares * r2).sum(axis=0), slope, slope > 1e-12)
+        left = left.clip(0, 1)
+    return _ratio(information, information + left, known)
+
+
+def _ratio(top: NDArray, bottom: NDArray, where: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return top / bottom, and 0 elsewhere."""
+    return np.divide(top, bottom, out=np.zeros_like(bottom), where=where)
+
+
+def _bounded(name: str, value: ArrayLike, minimum: float, maximum: float = np.inf) -> NDArray[np.float64]:
+    """Return `value` as floats; raise ValueError with its name where any is out of bounds."""
+    array = np.asarray(value, dtype=float)
+    wrong = ~((array >= minimum) & (array <= maximum))  # a NaN is wrong
+    if wrong.any():
+        bound = f"at least {minimum:g}" if maximum == np.inf else f"within [{minimum:g}, {maximum:g}]"
+        raise ValueError(f"{name} must be {bound}, got {array[wrong].flat[0]:g}")
+    return array

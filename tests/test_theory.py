@@ -1,0 +1,149 @@
+"""Expected accuracy against simulated cohorts, and its bounds."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import REL_AA, make_cohort
+from epidl.ridge import fit_ridge
+from epidl.simulate import variance_components
+from epidl.theory import expected_accuracy, expected_shares
+
+MODELS = ["ridge", "kernel", "oracle"]
+share = st.floats(0, 0.5)
+samples = st.integers(1, 10**6)
+markers = st.integers(2, 10**4)
+
+
+def kernel_blup(x, y, train, test, shares):
+    """Best linear prediction from additive and epistatic kernels with known components."""
+    m, products = x.shape[1], x @ x.T
+    kernel = shares.additive * products / m + shares.epistatic * (products**2 - m) / (m * (m - 1))
+    mean = y[train].mean()
+    inner = kernel[np.ix_(train, train)] + shares.residual * np.eye(len(train))
+    return mean + kernel[np.ix_(test, train)] @ np.linalg.solve(inner, y[train] - mean)
+
+
+def correlations(one, other):
+    return np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(one.T, other.T, strict=True)])
+
+
+@pytest.mark.parametrize(("n_qtl", "h2"), [(16, 0.999), (46, 0.999), (200, 0.999), (46, 0.5)])
+def test_ridge_reaches_its_expectation(n_qtl, h2):
+    train, test = np.arange(850), np.arange(850, 1000)
+    differences = []
+    for seed in range(25):
+        cohort = make_cohort(1000, n_qtl, broad_sense_heritability=h2, seed=seed)
+        predicted = fit_ridge(cohort.genotypes, cohort.phenotypes, train).predict(cohort.genotypes, test)
+        # the shares of the sample, so that few cohorts are enough
+        shares = np.array([(v.additive, v.epistatic) for v in variance_components(cohort)]).T * h2
+        shares /= max(1, shares.sum(axis=0).max())  # the two components correlate a little in a sample
+        expected = expected_accuracy(850, n_qtl, *shares, model="ridge").pearson_r
+        differences.append(correlations(predicted, cohort.phenotypes[test]) - expected)
+    np.testing.assert_allclose(np.mean(differences, axis=0), 0, atol=0.05)
+    # single test samples of 150 scatter by about 0.08 where r is small
+    assert np.square(differences).mean(axis=0).max() < 0.12**2
+
+
+@pytest.mark.parametrize("n_qtl", [16, 46, 90])
+def test_the_epistatic_kernel_reaches_its_expectation(n_qtl):
+    train, test = np.arange(510), np.arange(510, 600)
+    accuracies, h2 = [], 0.999
+    for seed in range(15):
+        cohort = make_cohort(600, n_qtl, broad_sense_heritability=h2, seed=seed)
+        x = 2.0 * cohort.genotypes.block(slice(None)) - 1
+        predicted = [
+            kernel_blup(x, y, train, test, expected_shares(rel_aa, h2))
+            for rel_aa, y in zip(REL_AA, cohort.phenotypes.T, strict=True)
+        ]
+        accuracies.append(correlations(np.transpose(predicted), cohort.phenotypes[test]))
+    shares = expected_shares(REL_AA, h2)
+    expected = expected_accuracy(510, n_qtl, shares.additive, shares.epistatic, model="kernel")
+    np.testing.assert_allclose(np.mean(accuracies, axis=0), expected.pearson_r, atol=0.06)
+
+
+def test_expected_shares():
+    shares = expected_shares([0, 0.5, 1], 0.9)
+    np.testing.assert_allclose(shares.additive, [0.9, 0.45, 0.3])
+    np.testing.assert_allclose(shares.epistatic, [0, 0.45, 0.6])
+    np.testing.assert_allclose(shares.residual, 0.1)
+
+
+def test_without_noise_as_many_samples_as_effects_are_enough():
+    n = np.array([25, 50, 100, 10_000])
+    found = expected_accuracy(n, 100, 1, 0, model="ridge")
+    np.testing.assert_allclose(found.r2_additive, [0.25, 0.5, 1, 1], atol=1e-6)
+    np.testing.assert_allclose(found.pearson_r, np.sqrt(found.r2_additive))
+
+
+def test_ridge_without_an_epistatic_share_is_the_law_of_marchenko_and_pastur():
+    n, m, v = 300, 120, 0.6
+    penalty = m / n * (1 - v) / v
+    # the eigenvalues' density on its support, for m < n
+    ratio = m / n
+    low, high = (1 - np.sqrt(ratio)) ** 2, (1 + np.sqrt(ratio)) ** 2
+    edges = np.linspace(low, high, 100_001)
+    middle = (edges[1:] + edges[:-1]) / 2
+    density = np.sqrt((high - middle) * (middle - low)) / (2 * np.pi * ratio * middle)
+    unknown = (density * penalty / (middle + penalty)).sum() * (edges[1] - edges[0])
+    assert expected_accuracy(n, m, v, 0, model="ridge").r2_additive == pytest.approx(1 - unknown, abs=1e-5)
+
+
+@given(samples, markers, share, share, st.sampled_from(MODELS))
+def test_the_condition_holds_within_bounds(n, m, additive, epistatic, model):
+    r, r2_a, r2_aa = expected_accuracy(n, m, additive, epistatic, model=model)
+    assert 0 <= r <= 1
+    assert 0 <= r2_a <= 1
+    assert 0 <= r2_aa <= 1
+    left = 1 - additive * r2_a - epistatic * r2_aa
+    assert r == pytest.approx(np.sqrt(1 - left), abs=1e-6)
+    assert r2_a == pytest.approx(n * additive / (n * additive + m * left) if additive else 0, abs=1e-6)
+    if model == "ridge":
+        assert r2_aa == 0
+
+
+@given(samples, samples, markers, markers, share, share, st.sampled_from(MODELS))
+def test_more_samples_help_and_more_markers_do_not(n1, n2, m1, m2, additive, epistatic, model):
+    n, m = sorted((n1, n2)), sorted((m1, m2))
+    fewer, more = expected_accuracy(n, m1, additive, epistatic, model=model).pearson_r
+    assert fewer <= more + 1e-7
+    few, many = expected_accuracy(n1, m, additive, epistatic, model=model).pearson_r
+    assert few >= many - 1e-7
+
+
+@given(samples, markers, share, share)
+def test_a_model_that_knows_more_predicts_better(n, m, additive, epistatic):
+    ridge, kernel, oracle = (expected_accuracy(n, m, additive, epistatic, model=name).pearson_r for name in MODELS)
+    assert ridge <= kernel + 1e-7
+    assert kernel <= oracle + 1e-7
+
+
+def test_arguments_broadcast():
+    r = expected_accuracy(np.array([[100], [1000]]), [10, 20, 30], 0.3, 0.6, model="kernel").pearson_r
+    assert r.shape == (2, 3)
+    assert r[1, 2] == expected_accuracy(1000, 30, 0.3, 0.6, model="kernel").pearson_r
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_train": 0}, "n_train must be at least 1, got 0"),
+        ({"n_markers": [5, 1]}, "n_markers must be at least 2, got 1"),
+        ({"additive": -0.1}, "additive must be at least 0, got -0.1"),
+        ({"epistatic": np.nan}, "epistatic must be at least 0, got nan"),
+        ({"additive": 0.5, "epistatic": 0.6}, r"additive \+ epistatic must be within \[0, 1\], got 1.1"),
+        ({"model": "forest"}, "model must be one of ridge, kernel, oracle, got 'forest'"),
+    ],
+)
+def test_invalid_requests_name_argument_value_and_bound(changes, message):
+    arguments = {"n_train": 10, "n_markers": 5, "additive": 0.3, "epistatic": 0.3, "model": "kernel"} | changes
+    with pytest.raises(ValueError, match=message):
+        expected_accuracy(**arguments)
+
+
+def test_invalid_shares_name_argument_value_and_bound():
+    with pytest.raises(ValueError, match="rel_aa must be at least 0, got -1"):
+        expected_shares([0, -1], 0.5)
+    with pytest.raises(ValueError, match=r"broad_sense_heritability must be within \[0, 1\], got 1.5"):
+        expected_shares(1, 1.5)
