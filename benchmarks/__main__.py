@@ -1,7 +1,8 @@
 """Measure every work in our way and in the references, alternating, in one run: `make bench`.
 
-Writes book/data/benchmarks.csv with its provenance. Seconds are medians over the rounds; a ratio is the reference's
-seconds over ours.
+Writes book/data/benchmarks.csv with its provenance: seconds are medians over the rounds, a ratio is the reference's
+seconds over ours. Beside it growth.csv, our seconds and memory at growing sizes, and machines.csv, the rates of each
+machine that was measured, from which costs are estimated.
 """
 
 import argparse
@@ -20,15 +21,22 @@ import pandas as pd
 import torch
 
 from benchmarks import loop, plain_way, published_way
-from benchmarks.simulations import TRAITS, make_cohort
-from epidl import networks, results, ridge, seeds, training
+from benchmarks.alone import TRAITS, WIDTH, endless, fit_ours, make_cohort
+from epidl import costs, networks, results, ridge, seeds, training
 from epidl.experiments import core
 from epidl.simulate import Cohort
-from epidl.splits import random_split, split_samples
+from epidl.splits import random_split
 
-WIDTH = 4096
-TABLE = Path("book/data/benchmarks.csv")
-PROVENANCE = Path("book/data/benchmarks.provenance.json")
+DATA = Path("book/data")
+# n_samples and n_qtl at which our works are measured alone: one grows while the other stays
+_BY_N = [(10_000, 142), (100_000, 142), (1_000_000, 142)]
+_BY_Q = [(100_000, 448), (100_000, 1002), (100_000, 2002)]
+GROWTH: dict[str, list[tuple[int, int]]] = {
+    "simulation": [*_BY_N, *_BY_Q, (1_000_000, 6326)],
+    "exact ridge, one split": [*_BY_N, *_BY_Q],
+    "SGD ridge epoch": [*_BY_N, *_BY_Q],
+    "MLP epoch": [(1000, 142), (3000, 142), (10_000, 142), (3000, 448), (3000, 1002), (3000, 2002)],
+}
 
 
 def main() -> None:
@@ -48,11 +56,32 @@ def main() -> None:
             print(pd.DataFrame(rows[-1:]).to_string(index=False, header=False), flush=True)
     table = pd.DataFrame(rows)
     print(table.to_string(index=False))
-    if not options.quick and options.only == list(WORKS):
-        results.write_text(
-            PROVENANCE, pd.Series(results.provenance({"works": options.only}, started)).to_json(indent=1)
-        )
-        results.write_table(TABLE, table)
+    if options.quick or options.only != list(WORKS):
+        return
+    growth = measure_growth(GROWTH)
+    record = results.provenance({"works": options.only, "threads": torch.get_num_threads()}, started)
+    results.write_text(DATA / "benchmarks.provenance.json", json.dumps(record, indent=1) + "\n")
+    results.write_table(DATA / "growth.csv", growth)
+    results.write_table(DATA / "machines.csv", with_this_machine(DATA / "machines.csv", record["commit"]))
+    results.write_table(DATA / "benchmarks.csv", table)
+
+
+def measure_growth(sizes: dict[str, list[tuple[int, int]]]) -> pd.DataFrame:
+    """Measure our works at growing sizes, each in a process of its own."""
+    rows = []
+    for work, points in sizes.items():
+        for n_samples, n_qtl in points:
+            rows.append({"work": work, "n_samples": n_samples, "n_qtl": n_qtl} | in_own_process(work, n_samples, n_qtl))
+            print(rows[-1], flush=True)
+    return pd.DataFrame(rows)
+
+
+def with_this_machine(path: Path, commit: str) -> pd.DataFrame:
+    """Return the table of machines' rates with this machine's measured anew."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    row = pd.DataFrame([vars(costs.measure_machine(device)) | {"commit": commit}])
+    known = pd.read_csv(path) if path.exists() else row.head(0)
+    return pd.concat([known[known["device"] != row.loc[0, "device"]], row], ignore_index=True)
 
 
 def compare(n_samples: int, n_qtl: int, ways: dict[str, Callable[[], object]], rounds: int) -> list[dict]:
@@ -78,18 +107,6 @@ def make_row(n_samples: int, n_qtl: int, ours: float, reference: str, seconds: f
         "ratio": seconds / ours,
         "rounds": rounds,
     }
-
-
-def fit_ours(cohort: Cohort, model: torch.nn.Module, plan: training.TrainingPlan) -> None:
-    """Train in our loop for all epochs of a plan."""
-    split = split_samples(cohort.genotypes.n_samples, "published")
-    generator = torch.Generator().manual_seed(1)
-    training.train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator)
-
-
-def endless(plan: training.TrainingPlan, n_epochs: int) -> training.TrainingPlan:
-    """Return a plan that runs exactly so many epochs: the same work in every way."""
-    return training.TrainingPlan(**vars(plan) | {"max_epochs": n_epochs, "patience": n_epochs})
 
 
 def network_works(n_samples: int, n_qtl: int, kind: str, n_epochs: int, rounds: int) -> list[dict]:
@@ -126,7 +143,9 @@ def mlp_epoch(quick: bool) -> list[dict]:
 
 def sgd_ridge_fit(quick: bool) -> list[dict]:
     """A fit of ridge by SGD of 40 epochs."""
-    return network_works(*((300, 20) if quick else (1000, 64)), "ridge_sgd", n_epochs=2 if quick else 40, rounds=1)
+    return network_works(
+        *((300, 20) if quick else (1000, 64)), "ridge_sgd", n_epochs=2 if quick else 40, rounds=1 if quick else 3
+    )
 
 
 def exact_ridge(quick: bool) -> list[dict]:
@@ -155,18 +174,19 @@ def exact_ridge(quick: bool) -> list[dict]:
 def simulation(quick: bool) -> list[dict]:
     """From nothing to data that a network can be trained on; each way in a process of its own, with its peak memory."""
     n_samples, n_qtl = (300, 20) if quick else (100_000, 2002)
-    found = {way: in_own_process(way, n_samples, n_qtl) for way in ("ours", "published", "plain")}
-    ours = found["ours"]
-    return [
-        make_row(n_samples, n_qtl, ours["seconds"], f"{way} way", found[way]["seconds"], rounds=1)
-        | {"ours_memory_mb": ours["memory_mb"], "reference_memory_mb": found[way]["memory_mb"]}
-        for way in ("published", "plain")
-    ]
+    ours, rows = in_own_process("simulation", n_samples, n_qtl), []
+    for way in ("published way", "plain way"):
+        found = in_own_process(f"simulation, {way}", n_samples, n_qtl)
+        rows.append(
+            make_row(n_samples, n_qtl, ours["seconds"], way, found["seconds"], rounds=1)
+            | {"ours_memory_mb": ours["memory_mb"], "reference_memory_mb": found["memory_mb"]}
+        )
+    return rows
 
 
-def in_own_process(way: str, n_samples: int, n_qtl: int) -> dict[str, float]:
-    """Return seconds and memory of one way of simulating, see `benchmarks.simulations`."""
-    command = [sys.executable, "-m", "benchmarks.simulations", way, str(n_samples), str(n_qtl)]
+def in_own_process(work: str, n_samples: int, n_qtl: int) -> dict[str, float]:
+    """Return seconds and memory of one work, see `benchmarks.alone`."""
+    command = [sys.executable, "-m", "benchmarks.alone", work, str(n_samples), str(n_qtl)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 

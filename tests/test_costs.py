@@ -38,7 +38,8 @@ def test_the_products_of_an_epoch_are_those_that_torch_counts(width):
     with FlopCounterMode(display=False) as counter:
         functional.l1_loss(model(alleles), torch.zeros(n_train, n_traits)).backward()
         model.eval()(alleles[:n_validation])
-    counted = costs.network_epoch(n_train, n_validation, n_markers, n_traits, width).products
+    layers = (n_markers * width, width**2 + width * n_traits) if width else (n_markers * n_traits, 0)
+    counted = costs.network_epoch(n_train, n_validation, n_markers, *layers).products
     assert counted == counter.get_total_flops()
 
 
@@ -86,7 +87,7 @@ def test_the_plan_of_a_profile_names_every_cell(monkeypatch, capsys):
     monkeypatch.setattr(costs, "measure_machine", lambda device: MACHINE)
     assert costs.main(["full"]) == 0
     printed = capsys.readouterr().out
-    for experiment in ("scaling", "dilution", "correlation", "ridge_vs_sgd"):
+    for experiment in ("scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond"):
         for planned in load_grids(Path("params", f"{experiment}.yml"))["full"]:
             assert f" {planned.name} " in printed
     assert "all" in printed.splitlines()[-1]

@@ -7,8 +7,8 @@ import scipy.stats
 
 from conftest import REL_AA
 from epidl import ridge, seeds
-from epidl.experiments import core, correlation, dilution, scaling
-from epidl.params import CorrelationCell, DilutionCell, RidgeVsSgdCell, ScalingCell, make_cell
+from epidl.experiments import beyond, core, correlation, dilution, scaling
+from epidl.params import BeyondCell, CorrelationCell, DilutionCell, RidgeVsSgdCell, ScalingCell, make_cell
 
 CELL = {
     "n_samples": 200,
@@ -318,3 +318,52 @@ def test_ridge_vs_sgd_fits_the_scaling_experiment_s_cohorts_as_it_does(table):
     pd.testing.assert_frame_equal(
         linear.sort_values(keys).reset_index(drop=True), expected.sort_values(keys).reset_index(drop=True)
     )
+
+
+BEYOND = ["ridge", "mlp", "kernel", "pairs", "oracle", "theory_ridge", "theory_kernel", "theory_oracle"]
+
+
+@pytest.fixture(scope="module")
+def beyond_table() -> pd.DataFrame:
+    return beyond.run(make_cell(BeyondCell, **CELL | {"n_samples": 600, "models": BEYOND})).table
+
+
+def test_beyond_has_the_scaling_experiment_s_cohorts_and_adds_models_to_its_table(beyond_table):
+    theirs = run(n_samples=600, models=["ridge", "mlp"])
+    ours = beyond_table[beyond_table["model"].isin(["ridge", "mlp"])]
+    columns = ["replicate", "trait", "model", "protocol", "seed", "va_over_vg", "pearson_r", "r_epistatic"]
+    pd.testing.assert_frame_equal(ours[columns].reset_index(drop=True), theirs[columns])
+
+
+def test_a_model_that_nothing_steers_is_fitted_once_on_all_but_the_test_samples(beyond_table):
+    steady = beyond_table[~beyond_table["model"].isin(["ridge", "mlp"])]
+    assert set(steady["protocol"]) == {"held_out"}
+    keys = ["replicate", "trait", "model"]
+    assert not steady.duplicated(keys).any()
+    alone = beyond.run(make_cell(BeyondCell, **CELL | {"n_samples": 600, "models": BEYOND, "protocols": ["published"]}))
+    same = alone.table[alone.table["model"] == "pairs"].drop(columns=["seconds", "protocol"]).reset_index(drop=True)
+    both = steady[steady["model"] == "pairs"].drop(columns=["seconds", "protocol"]).reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, both)
+
+
+def test_the_ladder_of_models_stands_as_theory_has_it(beyond_table):
+    held_out = beyond_table[(beyond_table["protocol"] == "held_out") & (beyond_table["rel_aa"] >= 0.5)]
+    r = held_out.groupby("model")["pearson_r"].mean()
+    assert r["ridge"] < r["kernel"] < r["oracle"]
+    for model in ("ridge", "kernel", "oracle"):
+        assert r[model] == pytest.approx(r[f"theory_{model}"], abs=0.06)
+    found = held_out[held_out["model"] == "pairs"]
+    assert found["pair_variance_recall"].min() > 0.98
+    assert r["pairs"] == pytest.approx(r["oracle"], abs=0.005)
+    shares = held_out[held_out["model"] == "kernel"]
+    assert (shares["reml_additive"] - shares["va_over_vg"]).abs().max() < 0.1
+
+
+def test_accuracy_of_the_parts_is_that_of_their_own_values():
+    """The oracle predicts both parts: r with a part is the root of its share of the variance."""
+    table = beyond.run(make_cell(BeyondCell, **CELL | {"n_samples": 2000, "models": ["oracle"]})).table
+    for part, share in (("r_additive", "va_over_vg"), ("r_epistatic", "vaa_over_vg")):
+        present = table[table[share] > 1e-9]
+        np.testing.assert_allclose(present[part] ** 2, present[share], atol=0.06)
+    assert table.loc[table["rel_aa"] == 0, "r_epistatic"].isna().all()
+    assert table.loc[table["rel_aa"] == 0, "r_additive"].min() > 0.99

@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from epidl import networks, results, training
+from epidl import kernels, networks, results, training
 from epidl.genotypes import Haplotypes
 from epidl.ridge import PENALTIES
 from epidl.simulate import simulate
@@ -83,12 +83,10 @@ class Work:
         )
 
 
-def network_epoch(n_train: int, n_validation: int, n_inputs: int, n_traits: int, width: int = 0) -> Work:
-    """Return the work of an epoch of the MLP with hidden layers of a width, or of a linear layer (width 0)."""
-    first = n_inputs * (width or n_traits)
-    rest = width**2 + width * n_traits
+def network_epoch(n_train: int, n_validation: int, n_inputs: int, first: int, rest: int) -> Work:
+    """Return the work of an epoch of a network; first, rest: products of a sample in its first layer and beyond."""
     steps = -(-n_train // BATCH_SIZE)
-    optimizer = 28 if width else 12  # bytes a parameter: AdamW reads four arrays and writes three; SGD two and one
+    optimizer = 28 if rest else 12  # bytes a parameter: AdamW reads four arrays and writes three; SGD two and one
     return Work(
         products=2 * (n_train * (2 * first + 3 * rest) + n_validation * (first + rest)),
         moved=steps * optimizer * (2 * first + rest) + 20 * (n_train + n_validation) * n_inputs,  # decoded in bytes
@@ -116,6 +114,40 @@ def ridge_fits(n_samples: int, n_markers: int, n_traits: int, n_splits: int) -> 
     return once + (split + by_penalty) * n_splits
 
 
+def kernel_fits(n_train: float, n_markers: int, n_traits: int) -> Work:
+    """Return the work of epistatic BLUP by Cholesky factors, REML included."""
+    rank = min(n_markers, n_train)
+    likelihoods = 100 * 8 * n_train * rank**2
+    return Work(
+        products=2 * n_train**2 * n_markers,
+        exact_products=n_traits * n_train**3 / 3 + likelihoods,
+        moved=(n_traits + 2 / 3) * DOUBLE * n_train**2 * 6,
+        decomposed=n_train**3 / 2,  # to tridiagonal form: half of an eigendecomposition
+    )
+
+
+def pair_fits(n_train: float, n_markers: int, n_traits: int, n_rounds: int = 10) -> Work:
+    """Return the work of sparse regression on pairs: each round tests all pairs and fits ridge again."""
+    screening = Work(products=4 * n_train * n_markers**2)
+    return (screening + ridge_fits(n_train / 0.85, 2 * n_markers, 1, 1)) * (n_rounds * n_traits)
+
+
+def oracle_fits(n_train: float, n_markers: int, n_traits: int) -> Work:
+    """Return the work of the oracle: ridge on the true loci and pairs, a trait at a time."""
+    return ridge_fits(n_train / 0.85, 3 * n_markers // 2, 1, 1) * n_traits
+
+
+def nothing(*_: object) -> Work:
+    """Return no work: a closed form."""
+    return Work()
+
+
+# models that are fitted once, whatever the protocols
+STEADY = {"kernel": kernel_fits, "pairs": pair_fits, "oracle": oracle_fits} | dict.fromkeys(
+    ("theory_ridge", "theory_kernel", "theory_oracle"), nothing
+)
+
+
 def cell_work(cell: "Cell", epochs: Callable[[str], float]) -> dict[str, Work]:
     """Return the work of each model of a cell, all protocols and replicates together; epochs: of a model's fit."""
     shape = _Shape.of(cell)
@@ -123,12 +155,13 @@ def cell_work(cell: "Cell", epochs: Callable[[str], float]) -> dict[str, Work]:
     for protocol in cell.protocols:
         split = split_samples(cell.n_samples, protocol)
         for model in cell.models:
-            if model == "ridge":
+            if model in STEADY:
+                fits = STEADY[model](0.85 * cell.n_samples, shape.n_markers, shape.n_traits) * (1 / len(cell.protocols))
+            elif model == "ridge":
                 fits = ridge_fits(cell.n_samples, shape.n_markers, shape.n_traits, N_RIDGE_SPLITS[protocol])
             else:
-                width = cell.hidden_width if model.startswith("mlp") else 0
                 n_rows = len(split.train), len(split.validation)
-                epoch = network_epoch(*n_rows, shape.inputs(model), shape.n_traits, width)
+                epoch = network_epoch(*n_rows, shape.inputs(model), *_products(cell, model, shape))
                 fits = epoch * (epochs(model) * _n_fits(cell, model))
             work[model] += fits * cell.n_replicates
     return work
@@ -151,9 +184,14 @@ def cell_memory(cell: "Cell") -> float:
     if "ridge" in cell.models:
         side = min(shape.n_markers, n)
         fits.append(6 * DOUBLE * side**2 + (FLOAT * n * shape.n_markers if shape.n_markers > 0.85 * n else 2**28))
+    if "kernel" in cell.models:
+        n_train = 0.85 * n
+        fits.append(20 * min(n_train, kernels.REML_ROWS) ** 2)
+        fits.append(12 * n_train**2 if n_train <= kernels.EXACT_LIMIT else 3 * DOUBLE * shape.n_markers**2)
     for model in cell.models:
-        if model.startswith("mlp"):
-            parameters = 2 * shape.inputs(model) * cell.hidden_width + cell.hidden_width**2
+        if model.startswith("mlp") or model in ("sparse_mlp", "pair_network"):
+            first, rest = _products(cell, model, shape)
+            parameters = 2 * first + rest
             fits.append(6 * FLOAT * parameters)  # weights, gradient, AdamW's two, the best epoch's, a copy on the way
     return IMPORTED + cohort + max(fits)
 
@@ -237,13 +275,15 @@ def estimates(cells: Iterable["Cell"], machine: Machine, epochs: Mapping[tuple[s
 
 
 def typical_epochs(folder: Path = DATA) -> dict[tuple[str, str], float]:
-    """Return the median epochs of each experiment's and model's fits in the book's tables."""
-    found = {}
+    """Return the median epochs of each experiment's and model's fits in the book's tables, and of all ("", model)."""
+    tables = []
     for path in sorted(folder.glob("*.csv")):
         table = pd.read_csv(path)
         if {"experiment", "model", "epochs"} <= set(table.columns):
-            found |= table[table["epochs"] > 0].groupby(["experiment", "model"])["epochs"].median().to_dict()
-    return found
+            tables.append(table.loc[table["epochs"] > 0, ["experiment", "model", "epochs"]])
+    everything = pd.concat(tables)
+    apart = everything.groupby(["experiment", "model"])["epochs"].median().to_dict()
+    return apart | {("", model): epochs for model, epochs in everything.groupby("model")["epochs"].median().items()}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -288,8 +328,22 @@ class _Shape:
 
 
 def _epochs(known: Mapping[tuple[str, str], float], cell: "Cell", model: str) -> float:
+    if model in ("sparse_mlp", "pair_network"):
+        return training.sparse_plan(0).max_epochs
     most = cell.mlp_max_epochs if model.startswith("mlp") else training.RIDGE_SGD.max_epochs
-    return known.get((cell.experiment, model), most)
+    return known.get((cell.experiment, model), known.get(("", model), most))
+
+
+def _products(cell: "Cell", model: str, shape: _Shape) -> tuple[int, int]:
+    """Return the products that a sample takes in a network's first layer, and in those beyond."""
+    m, t = shape.inputs(model), shape.n_traits
+    width = getattr(cell, "hidden_width", 0)
+    return {
+        "mlp": (m * width, width**2 + width * t),
+        "mlp_pruned": (m * width, width**2 + width * t),
+        "sparse_mlp": (m * (width + t), width * t),
+        "pair_network": (m * (m + 1) * t, m * t),
+    }.get(model, (m * t, 0))
 
 
 def _n_fits(cell: "Cell", model: str) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LIBRARY = Path(__file__).parent
 COMPUTE = (
     *("checks", "seeds", "params", "genotypes", "simulate", "splits"),
-    *("ridge", "networks", "training", "tuning", "selection"),
+    *("ridge", "networks", "training", "tuning", "selection", "kernels", "pairs", "theory"),
 )
 
 

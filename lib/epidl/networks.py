@@ -1,4 +1,4 @@
-"""The networks: a linear layer on one-hot genotypes, and the publication's multilayer perceptron (MLP).
+"""The networks: a linear layer on one-hot genotypes, the publication's multilayer perceptron (MLP), and sparse ones.
 
 One-hot input has two columns a marker, 1 - g and g for a haploid allele g. A layer on it equals, without building it,
 
@@ -88,6 +88,50 @@ def mlp(
         output,
         nn.BatchNorm1d(n_traits, momentum=BATCH_NORM_MOMENTUM),
     )
+
+
+class SkipMlp(nn.Module):
+    """One hidden layer of leaky ReLU beside a linear path, y = b + W x + C f(U x + a), on codes x = 2g - 1.
+
+    Without batch norm, so that an L1 penalty on the weights can leave each hidden unit few markers.
+    """
+
+    def __init__(self, n_markers: int, n_traits: int, hidden_width: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.linear = column_linear(n_markers, n_traits, generator)
+        self.hidden = nn.Sequential(
+            column_linear(n_markers, hidden_width, generator),
+            nn.LeakyReLU(LEAKY_SLOPE),
+            column_linear(hidden_width, n_traits, generator),
+        )
+
+    def forward(self, alleles: Tensor) -> Tensor:
+        """Return the outputs (samples, n_traits) for alleles (samples, n_markers) given as 0.0 and 1.0."""
+        codes = 2 * alleles - 1
+        return self.linear(codes) + self.hidden(codes)
+
+
+class PairNetwork(nn.Module):
+    """A network of multiplicative units: each marker's effect is gated by all others, y_t = b_t + x'(w_t + M_t x).
+
+    Codes x = 2g - 1. linear.weight: (n_traits, n_markers), w. gate_weight: (n_traits * n_markers, n_markers), M; the
+    effect of the pair i, j is M_ij + M_ji, and the diagonal adds a constant. All start at 0: with the squared error and
+    an L1 penalty this is the LASSO on all pairs, by gradient descent and without a column of pairs.
+    """
+
+    def __init__(self, n_markers: int, n_traits: int) -> None:
+        super().__init__()
+        self.linear = nn.utils.skip_init(nn.Linear, n_markers, n_traits)
+        self.gate_weight = nn.Parameter(torch.zeros(n_traits * n_markers, n_markers))
+        with torch.no_grad():
+            self.linear.weight.zero_()
+            self.linear.bias.zero_()
+
+    def forward(self, alleles: Tensor) -> Tensor:
+        """Return the outputs (samples, n_traits) for alleles (samples, n_markers) given as 0.0 and 1.0."""
+        codes = 2 * alleles - 1
+        gates = functional.linear(codes, self.gate_weight).unflatten(1, (-1, codes.shape[1]))
+        return self.linear(codes) + (gates @ codes[:, :, None]).squeeze(2)
 
 
 def has_batch_norm(model: nn.Module) -> bool:

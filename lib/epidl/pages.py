@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from epidl import figures
-from epidl.params import Cell
+from epidl import costs, figures
+from epidl.params import CELL_TYPES, Cell
 from epidl.replication import CONTROL, agreement_of_models, condition, one_protocol, paired
 
 POINTS = {  # what the cells of an experiment differ in, beside the number of individuals
@@ -266,6 +267,46 @@ def side_by_side(benchmarks: pd.DataFrame) -> pd.DataFrame:
     columns = ["ours_seconds", "reference_seconds", "ratio", "rounds"]
     shown = benchmarks.set_index(["work", "n_samples", "n_qtl", "reference"])[columns]
     return shown.apply(lambda column: column.map("{:.3g}".format))
+
+
+def growth_exponents(growth: pd.DataFrame) -> pd.DataFrame:
+    """Return how seconds and memory of each work grow: b of cost ~ size^b, from the points in which one size grows.
+
+    The points that grow in n_samples are those of the smallest n_qtl, and the other way round those of the n_samples
+    that has the most n_qtl.
+    """
+    rows = []
+    for work, points in growth.groupby("work", sort=False):
+        steady = {"n_samples": points["n_qtl"].min(), "n_qtl": points["n_samples"].mode().iloc[0]}
+        for size, other in (("n_samples", "n_qtl"), ("n_qtl", "n_samples")):
+            grown = points[points[other] == steady[size]].sort_values(size)
+            slopes = {
+                f"{cost}, exponent": np.polyfit(np.log(grown[size]), np.log(grown[cost]), 1)[0].round(2)
+                for cost in ("seconds", "memory_mb")
+            }
+            span = f"{grown[size].min():,} to {grown[size].max():,}"
+            rows.append({"work": work, "growing": size, "from, to": span, "points": len(grown)} | slopes)
+    return pd.DataFrame(rows).set_index(["work", "growing"])
+
+
+def hours_by_machine(machines: pd.DataFrame, cells: Mapping[str, Sequence[Cell]], epochs: Mapping) -> pd.DataFrame:
+    """Return the estimated hours of each profile's experiments on each measured machine, a job at a time."""
+    rows = []
+    for values in machines.drop(columns="commit").to_dict("records"):
+        for profile, planned in cells.items():
+            hours = costs.estimates(planned, costs.Machine(**values), epochs).groupby("experiment", sort=False)["hours"]
+            rows.append({"device": values["device"], "profile": profile} | hours.sum().to_dict())
+    return pd.DataFrame(rows).set_index(["device", "profile"]).map("{:.3g}".format)
+
+
+def estimate_against_seconds(records: Sequence[Mapping], machine: costs.Machine, epochs: Mapping) -> pd.Series:
+    """Return the estimated seconds of cells over those that they took, by their provenances: a number a cell."""
+    ratios = {}
+    for record in records:
+        cell = CELL_TYPES[record["parameters"]["experiment"]](**record["parameters"])
+        estimated = 3600 * costs.estimates([cell], machine, epochs)["hours"].sum()
+        ratios[f"{cell.experiment} {cell.name}"] = estimated / record["seconds"]
+    return pd.Series(ratios)
 
 
 def say(prefix: str, words: Mapping[str, object]) -> None:

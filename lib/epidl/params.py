@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from epidl.splits import BATCH_SIZE, check_batches, split_samples
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
-ExperimentName = Literal["scaling", "dilution", "correlation", "ridge_vs_sgd"]
+ExperimentName = Literal["scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond"]
 # a list of these is one value in a grid, not an axis
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
 PositiveInt = Annotated[int, Field(ge=1, strict=True)]
@@ -150,6 +150,27 @@ class ScalingCell(_Scaled, MlpCell):
         return (self.mlp_learning_rate,)
 
 
+class BeyondCell(ScalingCell):
+    """A cell that sets more models against each other on the scaling experiment's cohorts."""
+
+    experiment: Literal["beyond"] = "beyond"
+    models: Annotated[
+        tuple[
+            Literal[
+                *("ridge", "ridge_sgd", "mlp", "sparse_mlp", "pair_network", "kernel", "pairs", "oracle"),
+                *("theory_ridge", "theory_kernel", "theory_oracle"),
+            ],
+            ...,
+        ],
+        AfterValidator(_all_different),
+    ] = Field(min_length=1, description="models to fit, and their expected accuracies")
+
+    @property
+    def cohorts(self) -> str:
+        """Those of the scaling experiment."""
+        return "scaling"
+
+
 class RidgeVsSgdCell(_Scaled):
     """A cell of the supplement's check of ridge by SGD: the cohorts of the scaling experiment, linear models only."""
 
@@ -227,6 +248,7 @@ CELL_TYPES: dict[str, type[Cell]] = {
     "dilution": DilutionCell,
     "correlation": CorrelationCell,
     "ridge_vs_sgd": RidgeVsSgdCell,
+    "beyond": BeyondCell,
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import scipy.stats
 
 # expected range of k independent normal values in standard deviations (the control-chart constant d2)
 RANGE_IN_SD = {2: 1.128, 3: 1.693, 4: 2.059, 5: 2.326, 6: 2.534, 7: 2.704, 8: 2.847, 9: 2.970, 10: 3.078}
@@ -40,6 +41,31 @@ def paired(table: pd.DataFrame, model: str, baseline: str) -> pd.DataFrame:
     pairs["difference"] = pairs["pearson_r"] - pairs["pearson_r_baseline"]
     pairs["relative_gain"] = pairs["difference"] / pairs["pearson_r_baseline"]
     return pairs.dropna(subset=["difference"])
+
+
+def mean_difference(table: pd.DataFrame, model: str, baseline: str, by: Sequence[str]) -> pd.DataFrame:
+    """Return the mean difference in r of two models over cohorts, with its 95 % interval, a row a value of `by`.
+
+    The interval is Student's for paired differences, one a cohort and trait: low and high are NaN for a single one.
+    """
+
+    def statistics(differences: pd.Series) -> pd.Series:
+        low = high = np.nan
+        if len(differences) > 1:
+            low, high = scipy.stats.ttest_1samp(differences, 0).confidence_interval()
+        return pd.Series({"difference": differences.mean(), "low": low, "high": high, "cohorts": len(differences)})
+
+    pairs = paired(table, model, baseline)
+    return pairs.groupby(list(by))["difference"].apply(statistics).unstack()
+
+
+def against_best(table: pd.DataFrame, model: str, others: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
+    """Return `mean_difference` of a model to the one of `others` with the highest mean r there, named in `best`."""
+    r = table[table["model"].isin(others)].pivot_table(index=list(by), columns="model", values="pearson_r")
+    best = r.idxmax(axis=1).rename("best")
+    differences = pd.concat([mean_difference(table, model, other, by).assign(best=other) for other in others])
+    chosen = differences.set_index("best", append=True).loc[best.to_frame().set_index("best", append=True).index]
+    return chosen.reset_index("best")
 
 
 def agreement_of_models(

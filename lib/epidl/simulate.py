@@ -165,18 +165,28 @@ def genetic_values(genotypes: Genotypes, traits: Sequence[Trait]) -> NDArray[np.
 
 
 def variance_components(cohort: Cohort) -> list[VarianceComponents]:
-    """Return V_A, V_AA and V_G of each trait in the sample.
+    """Return V_A, V_AA and V_G of each trait in the sample: the variances of its genetic parts and of their sum."""
+    additive, epistatic = genetic_parts(cohort)
+    parts = zip(additive.var(axis=0), epistatic.var(axis=0), cohort.genetic_values.var(axis=0), strict=True)
+    return [VarianceComponents(*map(float, variances)) for variances in parts]
 
-    With m_i the sample mean of x_i: V_A = Var[A], A = sum_i (x_i - m_i) alpha_i, where alpha_i = a_i + e_ij m_j is the
-    average effect of locus i with partner j, and V_AA = Var[sum_k e_k (x_k1 - m_k1)(x_k2 - m_k2)], which is Var[G - A].
+
+def genetic_parts(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the additive and the epistatic part of the genetic values, both (n_samples, n_traits), of mean 0.
+
+    With m_i the sample mean of x_i: A = sum_i (x_i - m_i) alpha_i, where alpha_i = a_i + e_ij m_j is the average effect
+    of locus i with partner j. AA = sum_k e_k (x_k1 - m_k1)(x_k2 - m_k2), which is G - A, less its mean.
     """
-    genotypes, values = cohort.genotypes, cohort.genetic_values
+    genotypes = cohort.genotypes
     blocks = list(_cached_blocks(genotypes))
     mean = sum(_codes(genotypes, rows).sum(axis=1, dtype=float) for rows in blocks) / genotypes.n_samples
     alpha = np.stack([_average_effects(trait, mean) for trait in cohort.traits])
     additive = np.concatenate([(alpha @ _codes(genotypes, rows).astype(float)).T for rows in blocks])
-    parts = zip(additive.var(axis=0), (values - additive).var(axis=0), values.var(axis=0), strict=True)
-    return [VarianceComponents(*map(float, variances)) for variances in parts]
+    additive -= additive.mean(axis=0)
+    epistatic = cohort.genetic_values - additive
+    epistatic -= epistatic.mean(axis=0)
+    epistatic[:, [not trait.pair_effects.any() for trait in cohort.traits]] = 0  # not its rounding
+    return additive, epistatic
 
 
 def _average_effects(trait: Trait, mean: NDArray[np.float64]) -> NDArray[np.float64]:

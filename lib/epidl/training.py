@@ -1,4 +1,4 @@
-"""The one training loop: stochastic gradient descent on the mean absolute error, with early stopping.
+"""The one training loop: stochastic gradient descent, with early stopping.
 
 Genotypes and phenotypes stay on the device, a batch is an index into them, and within an epoch nothing waits for the
 device.
@@ -6,7 +6,7 @@ device.
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,16 +25,18 @@ from epidl.splits import BATCH_SIZE, Split, check_batches
 Status = Literal["converged", "max_epochs", "diverged"]
 
 DECODED_ROWS = 4096  # samples whose genotypes are decoded at a time
+ERRORS = {"absolute": torch.abs, "squared": torch.square}
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How a network is trained: the mean absolute error plus penalties, an optimiser, early stopping.
+    """How a network is trained: the loss, penalties, an optimiser, early stopping.
 
-    weight_decay: of all parameters; under 'sgd' it is the penalty of weight_decay / 2 times their sum of squares, under
-    'adamw' it stays apart from the gradient. l1_penalty: times the sum of absolute weights, without biases, is added to
-    the training loss. patience: epochs without a gain of `min_gain` in the validation
-    loss before training stops. The learning rate is halved after `schedule_patience` epochs without improvement.
+    loss: the mean absolute or squared error over samples and traits. weight_decay: of all parameters; under 'sgd' it is
+    the penalty of weight_decay / 2 times their sum of squares, under 'adamw' it stays apart from the gradient.
+    l1_penalty: times the sum of absolute weights, without biases, is added to the training loss. patience: epochs
+    without a gain of `min_gain` in the validation loss before training stops. schedule: 'plateau' halves the learning
+    rate after `schedule_patience` epochs without improvement, 'cosine' lets it fall to 0 over `max_epochs`.
     drop_ragged_batch: leave out the last, smaller batch of each epoch (the publication keeps it).
     """
 
@@ -45,7 +47,9 @@ class TrainingPlan:
     min_gain: float
     weight_decay: float = 0.0
     l1_penalty: float = 0.0
+    loss: Literal["absolute", "squared"] = "absolute"
     batch_size: int = BATCH_SIZE
+    schedule: Literal["plateau", "cosine"] = "plateau"
     schedule_factor: float = 0.5
     schedule_patience: int = 3
     drop_ragged_batch: bool = False
@@ -53,6 +57,10 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         if self.optimizer not in ("sgd", "adamw"):
             raise ValueError(f"optimizer must be 'sgd' or 'adamw', got {self.optimizer!r}")
+        if self.loss not in ERRORS:
+            raise ValueError(f"loss must be 'absolute' or 'squared', got {self.loss!r}")
+        if self.schedule not in ("plateau", "cosine"):
+            raise ValueError(f"schedule must be 'plateau' or 'cosine', got {self.schedule!r}")
         checks.real("learning_rate", self.learning_rate, above=0)
         for name in ("max_epochs", "patience", "batch_size"):
             checks.integer(name, getattr(self, name), minimum=1)
@@ -77,6 +85,20 @@ def mlp_plan(
         patience=patience,
         min_gain=0.003,
         drop_ragged_batch=drop_ragged_batch,
+    )
+
+
+def sparse_plan(l1_penalty: float, max_epochs: int = 300) -> TrainingPlan:
+    """Return the plan of a network that an L1 penalty makes sparse: squared error, and a rate that falls to 0."""
+    return TrainingPlan(
+        "adamw",
+        learning_rate=0.003,
+        l1_penalty=l1_penalty,
+        max_epochs=max_epochs,
+        patience=max_epochs,
+        min_gain=0.0,
+        loss="squared",
+        schedule="cosine",
     )
 
 
@@ -120,9 +142,7 @@ def train(
     train_rows, validation_rows = torch.from_numpy(split.train), torch.from_numpy(split.validation)
     model.to(device)
     optimizer = _optimizer(model, plan)
-    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, factor=plan.schedule_factor, patience=plan.schedule_patience
-    )
+    lower_rate = _schedule(optimizer, plan)
     record, best = TrainingRecord(), copy.deepcopy(model.state_dict())
     with tqdm(total=plan.max_epochs, unit="epoch", disable=not progress, leave=False) as bar:
         for epoch in range(1, plan.max_epochs + 1):
@@ -130,7 +150,7 @@ def train(
             train_loss = _train_epoch(model, data, order, optimizer, plan)
             if split.redraw_validation:
                 validation_rows = _shuffled(validation_rows, generator)
-            loss = _validation_loss(model, data, validation_rows.to(device), plan.batch_size)
+            loss = _validation_loss(model, data, validation_rows.to(device), plan)
             record.epochs = epoch
             record.train_losses.append(train_loss)
             record.validation_losses.append(loss)
@@ -139,7 +159,7 @@ def train(
             if not np.isfinite([loss, train_loss]).all():
                 record.status = "diverged"
                 break
-            schedule.step(loss)
+            lower_rate(loss)
             if loss < record.best_loss - plan.min_gain:
                 record.best_loss, record.best_epoch = loss, epoch
                 best = copy.deepcopy(model.state_dict())
@@ -173,10 +193,11 @@ def _train_epoch(
     model.train()
     if plan.drop_ragged_batch:
         order = order[: len(order) - len(order) % plan.batch_size]
+    error = functional.l1_loss if plan.loss == "absolute" else functional.mse_loss
     losses = []
     for alleles, phenotypes in _batches(data, order, plan.batch_size):
         optimizer.zero_grad()
-        loss = functional.l1_loss(model(alleles), phenotypes)
+        loss = error(model(alleles), phenotypes)
         if plan.l1_penalty:
             loss = loss + plan.l1_penalty * sum(w.abs().sum() for w in _weights(model))
         loss.backward()
@@ -201,16 +222,26 @@ def _weights(model: nn.Module) -> Iterator[Tensor]:
 
 
 @torch.no_grad()
-def _validation_loss(model: nn.Module, data: _DeviceData, rows: Tensor, batch_size: int) -> float:
-    """Return the unweighted mean of the batches' mean absolute errors, in the order of `rows`."""
+def _validation_loss(model: nn.Module, data: _DeviceData, rows: Tensor, plan: TrainingPlan) -> float:
+    """Return the unweighted mean of the batches' mean errors, in the order of `rows`."""
     model.eval()
     errors = [
-        (model(data.genotypes.block(chunk)) - data.phenotypes[chunk]).abs().mean(dim=1)
+        ERRORS[plan.loss](model(data.genotypes.block(chunk)) - data.phenotypes[chunk]).mean(dim=1)
         for chunk in rows.split(DECODED_ROWS)
     ]
-    return torch.stack([batch.mean() for batch in torch.cat(errors).split(batch_size)]).mean().item()
+    return torch.stack([batch.mean() for batch in torch.cat(errors).split(plan.batch_size)]).mean().item()
 
 
 def _optimizer(model: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
     kind = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[plan.optimizer]
     return kind(model.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
+
+
+def _schedule(optimizer: torch.optim.Optimizer, plan: TrainingPlan) -> Callable[[float], None]:
+    """Return what lowers the learning rate after an epoch, given its validation loss."""
+    if plan.schedule == "cosine":
+        falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, plan.max_epochs)
+        return lambda loss: falling.step()
+    return torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=plan.schedule_factor, patience=plan.schedule_patience
+    ).step

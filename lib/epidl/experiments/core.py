@@ -1,7 +1,7 @@
 """The path that the cells of all experiments take: simulate a replicate, fit its models, score them, make tidy rows."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from epidl import costs, networks, ridge, seeds, training, tuning
 from epidl.fingerprint import run_fingerprint
 from epidl.genotypes import Genotypes
-from epidl.simulate import Cohort, variance_components
+from epidl.simulate import Cohort, genetic_parts
 from epidl.splits import N_RIDGE_SPLITS, Protocol, Split, random_split, split_samples
 
 if TYPE_CHECKING:  # the compute path works without pydantic
@@ -28,11 +28,14 @@ STUDIES = "studies.sqlite"
 class Run:
     """One cohort and how its models are fitted: what every model's fit is given.
 
-    studies: where Optuna's trials are kept, None for in memory only. shared: work that several models' fits need.
+    additive, epistatic: the parts of the genetic values, (n_samples, n_traits). studies: where Optuna's trials are
+    kept, None for in memory only. shared: work that several models' fits need.
     """
 
     cell: "Cell"
     cohort: Cohort
+    additive: NDArray[np.float64]
+    epistatic: NDArray[np.float64]
     protocol: Protocol
     replicate: int
     seed: int
@@ -45,6 +48,11 @@ class Run:
     def split(self) -> Split:
         """The fixed split of the protocol."""
         return split_samples(self.cohort.genotypes.n_samples, self.protocol)
+
+    @property
+    def all_but_test(self) -> NDArray[np.int64]:
+        """The rows that train a model that needs no validation split: the same 85 % under each protocol."""
+        return np.setdiff1d(np.concatenate([self.split.train, self.split.validation]), self.split.test)
 
     @property
     def n_traits(self) -> int:
@@ -77,14 +85,17 @@ class Score:
     """How well one model predicts each trait, and how it was fitted; arrays are (n_traits,).
 
     pearson_r: Pearson's r between prediction and phenotype of test samples, NaN for a diverged fit and where all
-    samples are predicted alike. effect_r: Pearson's r between estimated and true additive effects over all markers, NaN
-    for a model without effects. penalty: the one that ridge chose (the lower median over its splits), NaN elsewhere.
-    hidden_width, learning_rate, epochs: a network's. seconds: of this fit alone, without a search. columns: further
-    columns of the table, a value or one a trait. side: tables of more detail, such as Optuna's trials.
+    samples are predicted alike. r_additive, r_epistatic: Pearson's r between prediction and each part of the genetic
+    value; NaN also where a trait lacks the part. effect_r: Pearson's r between estimated and true additive effects over
+    all markers, NaN for a model without effects. penalty: the one that ridge chose (the lower median over its splits),
+    NaN elsewhere. hidden_width, learning_rate, epochs: a network's. seconds: of this fit alone, without a search.
+    columns: further columns of the table, a value or one a trait. side: tables of more detail, such as Optuna's trials.
     """
 
     pearson_r: NDArray[np.float64]
     status: str
+    r_additive: NDArray[np.float64] | float = np.nan
+    r_epistatic: NDArray[np.float64] | float = np.nan
     effect_r: NDArray[np.float64] | float = np.nan
     penalty: NDArray[np.float64] | float = np.nan
     hidden_width: int = 0
@@ -117,10 +128,12 @@ def run_cell(
     fits: Mapping[str, FitModel],
     folder: Path | str = "",
     progress: bool = False,
+    unsteered: Collection[str] = (),
 ) -> CellResult:
     """Run all replicates of a cell.
 
     simulate_replicate: makes the cohort of a replicate of this cell from its seed. fits: fits and scores each model.
+    unsteered: models that no validation split steers: one fit is that of all protocols, recorded as held_out.
     folder: where Optuna's trials are kept, so that a killed cell resumes them; in memory only where it is empty.
     """
     device = resolve_device(cell.device)
@@ -131,12 +144,14 @@ def run_cell(
         for replicate in range(1, cell.n_replicates + 1):
             seed = seeds.derive(cell.seed, cell.cohorts, cell.name, replicate)
             cohort = simulate_replicate(cell, seed)
-            truth = _truth(cell, cohort, replicate, seed)
+            parts = genetic_parts(cohort)
+            truth = _truth(cell, cohort, parts, replicate, seed)
             runs = [
-                Run(cell, cohort, protocol, replicate, seed, device, studies, progress) for protocol in cell.protocols
+                Run(cell, cohort, *parts, protocol, replicate, seed, device, studies, progress)
+                for protocol in cell.protocols
             ]
             for model in cell.models:
-                for run in runs:
+                for run in _one_run(runs) if model in unsteered else runs:
                     score = fits[model](run)
                     tables.append(truth.assign(**_outcome(model, run, score)))
                     for name, table in score.side.items():
@@ -160,13 +175,13 @@ def fit_ridge(run: Run) -> Score:
         rng = seeds.generator(run.seed, "ridge_splits")
         splits = [random_split(cohort.genotypes.n_samples, rng) for _ in range(N_RIDGE_SPLITS[run.protocol])]
     else:  # leave-one-out needs no validation split: it trains too
-        splits = [(np.concatenate([run.split.train, run.split.validation]), run.split.test)]
+        splits = [(run.all_but_test, run.split.test)]
     training_rows = [train for train, _ in splits]
     fits = list(ridge.fit_ridge_splits(cohort.genotypes, cohort.phenotypes, training_rows, device=run.device))
     predictions = [fit.predict(cohort.genotypes, test) for fit, (_, test) in zip(fits, splits, strict=True)]
-    scores = [pearson_r(cohort.phenotypes[test], p) for p, (_, test) in zip(predictions, splits, strict=True)]
+    scores = [accuracy(run, test, p) for p, (_, test) in zip(predictions, splits, strict=True)]
     return Score(
-        pearson_r=np.mean(scores, axis=0),
+        **{name: np.mean([score[name] for score in scores], axis=0) for name in scores[0]},
         status="exact",
         effect_r=np.mean([_effect_r(cohort, fit.effects) for fit in fits], axis=0),
         penalty=np.quantile([fit.penalties for fit in fits], 0.5, axis=0, method="lower"),  # one that was chosen
@@ -260,17 +275,22 @@ def train_network(
 
 def score_network(run: Run, fit: Fit) -> Score:
     """Score a trained network on the test samples; a diverged one has no r."""
-    r = np.full(run.n_traits, np.nan)
+    predicted = np.full((len(run.split.test), run.n_traits), np.nan)
     if fit.record.status != "diverged":
         predicted = training.predict(fit.model, fit.genotypes, run.split.test, run.device)
-        r = pearson_r(run.cohort.phenotypes[run.split.test], predicted)
     return Score(
-        pearson_r=r,
+        **accuracy(run, run.split.test, predicted),
         status=fit.record.status,
         learning_rate=fit.plan.learning_rate,
         epochs=fit.record.epochs,
         seconds=fit.record.seconds,
     )
+
+
+def accuracy(run: Run, rows: NDArray[np.integer], predicted: NDArray) -> dict[str, NDArray[np.float64]]:
+    """Return Pearson's r between the prediction of some samples and their phenotypes, and each genetic part."""
+    truth = {"pearson_r": run.cohort.phenotypes, "r_additive": run.additive, "r_epistatic": run.epistatic}
+    return {name: pearson_r(values[rows], predicted) for name, values in truth.items()}
 
 
 def pearson_r(observed: NDArray, predicted: NDArray) -> NDArray[np.float64]:
@@ -280,6 +300,10 @@ def pearson_r(observed: NDArray, predicted: NDArray) -> NDArray[np.float64]:
     if usable.any():
         r[usable] = scipy.stats.pearsonr(observed[:, usable], predicted[:, usable], axis=0).statistic
     return r
+
+
+def _one_run(runs: list[Run]) -> list[Run]:
+    return [run for run in runs if run.protocol == "held_out"] or runs[:1]
 
 
 def _labelled(table: pd.DataFrame, run: Run, model: str) -> pd.DataFrame:
@@ -296,9 +320,9 @@ def _outcome(model: str, run: Run, score: Score) -> dict[str, Any]:
     return outcome | {"status": status, "device": run.device}
 
 
-def _truth(cell: "Cell", cohort: Cohort, replicate: int, seed: int) -> pd.DataFrame:
+def _truth(cell: "Cell", cohort: Cohort, parts: tuple[NDArray, NDArray], replicate: int, seed: int) -> pd.DataFrame:
     """Return what is known of the traits before any fit: a row a trait."""
-    components = variance_components(cohort)
+    total = cohort.genetic_values.var(axis=0)
     return pd.DataFrame(
         {
             "experiment": cell.experiment,
@@ -315,8 +339,8 @@ def _truth(cell: "Cell", cohort: Cohort, replicate: int, seed: int) -> pd.DataFr
             "seed": seed,
             "trait": range(1, len(cohort.traits) + 1),
             "rel_aa": [trait.rel_aa for trait in cohort.traits],
-            "va_over_vg": [c.additive / c.genetic for c in components],
-            "vaa_over_vg": [c.epistatic / c.genetic for c in components],
+            "va_over_vg": parts[0].var(axis=0) / total,
+            "vaa_over_vg": parts[1].var(axis=0) / total,
         }
     )
 

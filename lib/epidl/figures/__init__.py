@@ -3,6 +3,7 @@
 One module an experiment; `models` compares models within any of them, `simulation` shows cohorts, `style` is common.
 """
 
+from epidl.figures.beyond import accuracy_by_seconds, ladder, leads
 from epidl.figures.correlation import accuracy_by_pleiotropy, figure_3
 from epidl.figures.dilution import accuracy_by_markers, figure_2, importances, selection_by_markers
 from epidl.figures.models import accuracy_by_trait, differences, parity
@@ -14,6 +15,7 @@ __all__ = [
     "accuracy_by_markers",
     "accuracy_by_pleiotropy",
     "accuracy_by_scaling",
+    "accuracy_by_seconds",
     "accuracy_by_trait",
     "differences",
     "expected_va_over_vg",
@@ -24,6 +26,8 @@ __all__ = [
     "genotype_matrix",
     "importances",
     "interaction_matrix",
+    "ladder",
+    "leads",
     "parity",
     "phenotype_distributions",
     "save",

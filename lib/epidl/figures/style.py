@@ -24,11 +24,18 @@ MODEL_NAMES = {
     "lasso": "LASSO",
     "lasso_pruned": "Pruned LASSO",
     "mlp_pruned": "Pruned MLP",
+    "sparse_mlp": "Sparse MLP",
+    "pair_network": "Pair network",
+    "kernel": "Epistatic kernel",
+    "pairs": "Sparse pairs",
+    "oracle": "Oracle",
 }
-MODEL_COLORS = dict(
-    zip(MODEL_NAMES, map(str, (apc.mud, apc.aegean, apc.amber, apc.vital, apc.lapis, apc.cinnabar)), strict=True)
+_COLORS = (
+    *(apc.mud, apc.aegean, apc.amber, apc.vital, apc.lapis, apc.cinnabar),
+    *(apc.tanzanite, apc.tangerine, apc.seaweed, apc.dusk, apc.crow),
 )
-MODEL_MARKERS = dict(zip(MODEL_NAMES, "soD^vP", strict=True))
+MODEL_COLORS = dict(zip(MODEL_NAMES, map(str, _COLORS), strict=True))
+MODEL_MARKERS = dict(zip(MODEL_NAMES, "soD^vPX<*dh", strict=True))
 TRAIT_COLORS = [str(color) for color in (apc.dusk, apc.aegean, apc.seaweed, apc.mustard, apc.cinnabar)]
 TRAIT_MARKERS = "osD^v"
 OPEN = {"markerfacecolor": "none", "markeredgewidth": 1.1}  # a marker of the publication's
