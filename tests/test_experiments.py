@@ -335,7 +335,7 @@ def test_beyond_has_the_scaling_experiment_s_cohorts_and_adds_models_to_its_tabl
     pd.testing.assert_frame_equal(ours[columns].reset_index(drop=True), theirs[columns])
 
 
-def test_a_model_that_nothing_steers_is_fitted_once_on_all_but_the_test_samples(beyond_table):
+def test_a_model_that_the_publication_lacks_is_fitted_under_held_out_alone(beyond_table):
     steady = beyond_table[~beyond_table["model"].isin(["ridge", "mlp"])]
     assert set(steady["protocol"]) == {"held_out"}
     keys = ["replicate", "trait", "model"]

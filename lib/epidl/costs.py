@@ -148,6 +148,9 @@ STEADY = {"kernel": kernel_fits, "pairs": pair_fits, "oracle": oracle_fits} | di
 )
 
 
+PATIENT = ("mlp_patient", "skip_mlp", "sparse_mlp", "pair_network")
+
+
 def cell_work(cell: "Cell", epochs: Callable[[str], float]) -> dict[str, Work]:
     """Return the work of each model of a cell, all protocols and replicates together; epochs: of a model's fit."""
     shape = _Shape.of(cell)
@@ -189,7 +192,7 @@ def cell_memory(cell: "Cell") -> float:
         fits.append(20 * min(n_train, kernels.REML_ROWS) ** 2)
         fits.append(12 * n_train**2 if n_train <= kernels.EXACT_LIMIT else 3 * DOUBLE * shape.n_markers**2)
     for model in cell.models:
-        if model.startswith("mlp") or model in ("sparse_mlp", "pair_network"):
+        if model.startswith("mlp") or model in PATIENT:
             first, rest = _products(cell, model, shape)
             parameters = 2 * first + rest
             fits.append(6 * FLOAT * parameters)  # weights, gradient, AdamW's two, the best epoch's, a copy on the way
@@ -328,8 +331,8 @@ class _Shape:
 
 
 def _epochs(known: Mapping[tuple[str, str], float], cell: "Cell", model: str) -> float:
-    if model in ("sparse_mlp", "pair_network"):
-        return training.sparse_plan(0).max_epochs
+    if model in PATIENT:
+        return min(300, 6000 * BATCH_SIZE / cell.n_samples)  # `beyond`'s
     most = cell.mlp_max_epochs if model.startswith("mlp") else training.RIDGE_SGD.max_epochs
     return known.get((cell.experiment, model), known.get(("", model), most))
 
@@ -338,10 +341,14 @@ def _products(cell: "Cell", model: str, shape: _Shape) -> tuple[int, int]:
     """Return the products that a sample takes in a network's first layer, and in those beyond."""
     m, t = shape.inputs(model), shape.n_traits
     width = getattr(cell, "hidden_width", 0)
+    narrow = min(width, 512)
     return {
         "mlp": (m * width, width**2 + width * t),
         "mlp_pruned": (m * width, width**2 + width * t),
-        "sparse_mlp": (m * (width + t), width * t),
+        "mlp_recomputed": (0, 0),  # the MLP's fit
+        "mlp_patient": (m * narrow, narrow**2 + narrow * t),
+        "skip_mlp": (m * (narrow + t), narrow * t),
+        "sparse_mlp": (m * (narrow + t), narrow * t),
         "pair_network": (m * (m + 1) * t, m * t),
     }.get(model, (m * t, 0))
 
@@ -350,7 +357,9 @@ def _n_fits(cell: "Cell", model: str) -> int:
     """Return how many fits a model of a replicate is, its search included."""
     if model == "mlp_pruned":
         return 1 + cell.n_trials_pruned
-    return 1 + (cell.n_trials if model == "mlp" and len(cell.rates) > 1 else 0)
+    if model == "mlp" and len(cell.rates) > 1:
+        return 1 + cell.n_trials
+    return {"mlp_recomputed": 0, "sparse_mlp": 3, "pair_network": 4}.get(model, 1)  # penalties that are tried
 
 
 def _median_seconds(work: Callable[[], object], device: str, times: int = 5) -> float:

@@ -28,7 +28,7 @@ from torch import Tensor
 from epidl import checks
 from epidl.genotypes import DeviceGenotypes, Genotypes, row_blocks
 from epidl.ridge import fit_ridge
-from epidl.simulate import Trait
+from epidl.simulate import Trait, pair_effect_sd
 
 LEVEL = 0.05  # expected share of false discoveries among the pairs that a round adds
 MAX_ROUNDS = 50  # a bound: up to 15 were seen, near the limit of what can be found
@@ -117,7 +117,7 @@ def fit_oracle(
 ) -> PairFit:
     """Fit the true loci and the true pairs of each trait: the ceiling of all models that must estimate effects.
 
-    Ridge with the true ratio of the variances of effects (4 relAA for pairs) and the penalty of the smallest
+    Ridge with the true ratio of the variances of effects and the penalty of the smallest
     leave-one-out error: least squares where samples are many and noise is little, and still the best where they
     are not. Arguments are those of `fit_pairs`, and `traits` in the order of phenotypes.
 
@@ -290,6 +290,10 @@ def _fit(
     additive = np.zeros((genotypes.n_markers, 1))
     additive[markers] = effects[: len(markers)]
     return PairFit(additive, (pairs,), (effects[len(markers) :, 0],), ridge.intercepts + effects.sum())
+
+
+def _true_weight(trait: Trait) -> float:
+    return float(pair_effect_sd(trait.rel_aa, len(trait.qtl), len(trait.pairs)))
 
 
 def _join(fits: Sequence[PairFit]) -> PairFit:

@@ -20,6 +20,7 @@ ProfileName = Literal["smoke", "quick", "standard", "full"]
 ExperimentName = Literal["scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond"]
 # a list of these is one value in a grid, not an axis
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
+PUBLISHED_H2 = 0.999  # of the scaling experiment
 PositiveInt = Annotated[int, Field(ge=1, strict=True)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -157,18 +158,26 @@ class BeyondCell(ScalingCell):
     models: Annotated[
         tuple[
             Literal[
-                *("ridge", "ridge_sgd", "mlp", "sparse_mlp", "pair_network", "kernel", "pairs", "oracle"),
+                *("ridge", "ridge_sgd", "mlp", "mlp_recomputed", "mlp_patient", "skip_mlp", "sparse_mlp"),
+                *("pair_network", "kernel", "pairs", "oracle"),
                 *("theory_ridge", "theory_kernel", "theory_oracle"),
             ],
             ...,
         ],
         AfterValidator(_all_different),
     ] = Field(min_length=1, description="models to fit, and their expected accuracies")
+    all_pairs: bool = Field(default=False, strict=True, description="whether all pairs of QTL interact, as a control")
 
     @property
     def cohorts(self) -> str:
         """Those of the scaling experiment."""
         return "scaling"
+
+    @property
+    def name(self) -> str:
+        """For instance n1000_scaling1; controls say what they change: n1000_scaling1_H0.5, n1000_scaling1_all_pairs."""
+        noise = f"_H{self.broad_sense_heritability:g}" if self.broad_sense_heritability != PUBLISHED_H2 else ""
+        return f"{super().name}{noise}{'_all_pairs' if self.all_pairs else ''}"
 
 
 class RidgeVsSgdCell(_Scaled):

@@ -7,6 +7,8 @@ With x = 2g - 1 in {-1, +1} for allele g in {0, 1}, the genetic value of a trait
 over q causal loci (QTL) that a uniformly random perfect matching puts into q/2 pairs. Effects are then scaled so that G
 has mean 0 and variance 1 (divisor n) in the simulated sample. The expected variances have the ratio
 V_AA / V_A = 2 relAA, so V_A / V_G is about 1 / (1 + 2 relAA).
+
+As a control of our own, all q(q-1)/2 pairs of QTL can interact, with smaller effects, so that the ratio is the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +26,8 @@ class Trait:
     """The true architecture of one trait; markers are numbered from 0.
 
     qtl: (n_qtl,) markers that have an effect, ascending. additive_effects: (n_qtl,) in that order.
-    pairs: (n_qtl / 2, 2) markers that interact; each QTL stands in exactly one pair. pair_effects: (n_qtl / 2,).
+    pairs: (n_pairs, 2) markers that interact: each QTL stands in exactly one pair, or all pairs of QTL are there.
+    pair_effects: (n_pairs,).
     """
 
     rel_aa: float
@@ -70,6 +73,7 @@ def simulate(
     n_markers: int | None = None,
     shared_pairs: bool = False,
     pleiotropy: float | ArrayLike = 0.0,
+    all_pairs: bool = False,
 ) -> Cohort:
     """Simulate a cohort of haploid individuals with independent markers of allele frequency 0.5.
 
@@ -78,7 +82,8 @@ def simulate(
     broad_sense_heritability: H2 = V_G / V_P in (0, 1].
     shared_pairs: False draws QTL, pairs and effects of each trait on their own (separate calls of AlphaSimR's
     addTraitAE); True shares QTL and pairs among the traits (one call), and `pleiotropy` is then the correlation of
-    their effects, additive and epistatic alike: one number for all pairs of traits, or a matrix.
+    their effects, additive and epistatic alike: one number for all pairs of traits, or a matrix. all_pairs: True lets
+    all pairs of QTL interact, not each QTL with one partner.
 
     Raises ValueError for an argument out of its bounds, and where the sample has no genetic variance.
     """
@@ -89,6 +94,7 @@ def simulate(
     rel_aa = _rel_aa(rel_aa)
     h2 = checks.real("broad_sense_heritability", broad_sense_heritability, above=0, maximum=1)
     shared_pairs = checks.boolean("shared_pairs", shared_pairs)
+    all_pairs = checks.boolean("all_pairs", all_pairs)
     correlation = checks.correlation_matrix("pleiotropy", pleiotropy, len(rel_aa))
     if not shared_pairs and not np.array_equal(correlation, np.eye(len(rel_aa))):
         raise ValueError("pleiotropy must be 0 where shared_pairs is False: traits drawn separately are independent")
@@ -96,9 +102,9 @@ def simulate(
     genotypes = draw_haplotypes(n_samples, n_markers, seeds.generator(seed, "haplotypes"))
     rng = seeds.generator(seed, "effects")
     if shared_pairs:
-        traits = draw_joint_traits(n_qtl, n_markers, rel_aa, correlation, rng)
+        traits = draw_joint_traits(n_qtl, n_markers, rel_aa, correlation, rng, all_pairs)
     else:
-        traits = [draw_joint_traits(n_qtl, n_markers, [ratio], np.eye(1), rng)[0] for ratio in rel_aa]
+        traits = [draw_joint_traits(n_qtl, n_markers, [ratio], np.eye(1), rng, all_pairs)[0] for ratio in rel_aa]
     traits, values = standardise(genotypes, traits)
     noise = seeds.generator(seed, "noise").normal(size=values.shape)
     cohort = Cohort(genotypes, values + np.sqrt((1 - h2) / h2) * noise, values, traits)
@@ -115,19 +121,30 @@ def draw_haplotypes(n_samples: int, n_markers: int, rng: np.random.Generator) ->
 
 
 def draw_joint_traits(
-    n_qtl: int, n_markers: int, rel_aa: Sequence[float], correlation: NDArray, rng: np.random.Generator
+    n_qtl: int,
+    n_markers: int,
+    rel_aa: Sequence[float],
+    correlation: NDArray,
+    rng: np.random.Generator,
+    all_pairs: bool = False,
 ) -> list[Trait]:
     """Draw traits that share QTL and pairs; effects are Z L with L L' the correlation between traits."""
     qtl = np.sort(rng.choice(n_markers, size=n_qtl, replace=False))
-    pairs = rng.permutation(qtl).reshape(-1, 2)
+    pairs = np.stack(np.triu_indices(n_qtl, k=1), axis=1) if all_pairs else rng.permutation(n_qtl).reshape(-1, 2)
+    pairs = qtl[pairs]
     values, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(values.clip(min=0)) @ vectors.T  # symmetric root: a singular correlation is fine
     additive = rng.normal(size=(n_qtl, len(rel_aa))) @ root
-    epistatic = rng.normal(size=(len(pairs), len(rel_aa))) @ root * (2 * np.sqrt(rel_aa))
+    epistatic = rng.normal(size=(len(pairs), len(rel_aa))) @ root * pair_effect_sd(rel_aa, n_qtl, len(pairs))
     return [
         Trait(rel_aa=ratio, qtl=qtl, additive_effects=additive[:, t], pairs=pairs, pair_effects=epistatic[:, t])
         for t, ratio in enumerate(rel_aa)
     ]
+
+
+def pair_effect_sd(rel_aa: ArrayLike, n_qtl: int, n_pairs: int) -> NDArray[np.float64]:
+    """Return the standard deviation of pair effects beside additive ones of 1: that of V_AA = 2 relAA V_A."""
+    return np.sqrt(2 * np.asarray(rel_aa) * n_qtl / n_pairs)
 
 
 def standardise(genotypes: Genotypes, traits: Sequence[Trait]) -> tuple[tuple[Trait, ...], NDArray[np.float64]]:
@@ -192,8 +209,8 @@ def genetic_parts(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.float
 def _average_effects(trait: Trait, mean: NDArray[np.float64]) -> NDArray[np.float64]:
     first, second = trait.pairs.T
     alpha = trait.additive_by_marker(len(mean))
-    alpha[first] += trait.pair_effects * mean[second]
-    alpha[second] += trait.pair_effects * mean[first]
+    np.add.at(alpha, first, trait.pair_effects * mean[second])
+    np.add.at(alpha, second, trait.pair_effects * mean[first])
     return alpha
 
 

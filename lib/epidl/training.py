@@ -88,11 +88,11 @@ def mlp_plan(
     )
 
 
-def sparse_plan(l1_penalty: float, max_epochs: int = 300) -> TrainingPlan:
-    """Return the plan of a network that an L1 penalty makes sparse: squared error, and a rate that falls to 0."""
+def patient_plan(l1_penalty: float = 0.0, learning_rate: float = 0.003, max_epochs: int = 300) -> TrainingPlan:
+    """Return a plan with the squared error, a rate that falls to 0, no early end, and a penalty that makes sparse."""
     return TrainingPlan(
         "adamw",
-        learning_rate=0.003,
+        learning_rate=learning_rate,
         l1_penalty=l1_penalty,
         max_epochs=max_epochs,
         patience=max_epochs,
@@ -169,6 +169,24 @@ def train(
     model.load_state_dict(best)
     record.seconds = time.perf_counter() - started
     return record
+
+
+@torch.no_grad()
+def recompute_batch_norm(
+    model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], device: str = "cpu"
+) -> None:
+    """Set the means and variances of a model's batch norm to those of some samples, in place of running averages."""
+    layers = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # an average over all chunks
+    data = genotypes.on(device)
+    model.to(device).train()
+    for chunk in torch.from_numpy(np.asarray(rows)).to(device).tensor_split(-(-len(rows) // DECODED_ROWS)):
+        model(data.block(chunk))
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
 
 
 @torch.no_grad()

@@ -128,12 +128,12 @@ def run_cell(
     fits: Mapping[str, FitModel],
     folder: Path | str = "",
     progress: bool = False,
-    unsteered: Collection[str] = (),
+    held_out_only: Collection[str] = (),
 ) -> CellResult:
     """Run all replicates of a cell.
 
     simulate_replicate: makes the cohort of a replicate of this cell from its seed. fits: fits and scores each model.
-    unsteered: models that no validation split steers: one fit is that of all protocols, recorded as held_out.
+    held_out_only: models that are fitted under `held_out` alone where the cell has that protocol too.
     folder: where Optuna's trials are kept, so that a killed cell resumes them; in memory only where it is empty.
     """
     device = resolve_device(cell.device)
@@ -151,7 +151,7 @@ def run_cell(
                 for protocol in cell.protocols
             ]
             for model in cell.models:
-                for run in _one_run(runs) if model in unsteered else runs:
+                for run in _one_run(runs) if model in held_out_only else runs:
                     score = fits[model](run)
                     tables.append(truth.assign(**_outcome(model, run, score)))
                     for name, table in score.side.items():
@@ -205,6 +205,12 @@ def fit_linear(run: Run, plan: training.TrainingPlan, *purpose: object) -> tuple
 
 def fit_mlp(run: Run) -> Score:
     """Score the MLP, all traits in one network, with the cell's rate or with Optuna's choice of its rates."""
+    fit, trials = run.once("mlp", train_mlp)
+    return replace(score_network(run, fit), hidden_width=run.cell.hidden_width, side=trials)
+
+
+def train_mlp(run: Run) -> tuple[Fit, dict[str, pd.DataFrame]]:
+    """Train the MLP; return it and the trials of its search."""
     genotypes = run.cohort.genotypes
 
     def fit(settings: Mapping[str, Any], *purpose: object) -> Fit:
@@ -214,7 +220,7 @@ def fit_mlp(run: Run) -> Score:
         return train_network(run, model, genotypes, mlp_plan(run, settings), *purpose)
 
     settings, trials = tune(run, "mlp", fit, {"learning_rate": run.cell.rates}, getattr(run.cell, "n_trials", 1))
-    return replace(score_network(run, fit(settings)), hidden_width=run.cell.hidden_width, side=trials)
+    return fit(settings), trials
 
 
 FITS: dict[str, FitModel] = {"ridge": fit_ridge, "ridge_sgd": fit_ridge_sgd, "mlp": fit_mlp}
@@ -335,6 +341,8 @@ def _truth(cell: "Cell", cohort: Cohort, parts: tuple[NDArray, NDArray], replica
             "n_traits": len(cohort.traits),
             "pleiotropy": getattr(cell, "pleiotropy", 0.0),
             "shared_pairs": getattr(cell, "shared_pairs", False),
+            "all_pairs": getattr(cell, "all_pairs", False),
+            "broad_sense_heritability": cell.broad_sense_heritability,
             "replicate": replicate,
             "seed": seed,
             "trait": range(1, len(cohort.traits) + 1),

@@ -24,6 +24,9 @@ MODEL_NAMES = {
     "lasso": "LASSO",
     "lasso_pruned": "Pruned LASSO",
     "mlp_pruned": "Pruned MLP",
+    "mlp_recomputed": "MLP, batch norm recomputed",
+    "mlp_patient": "MLP, trained longer",
+    "skip_mlp": "One-layer network",
     "sparse_mlp": "Sparse MLP",
     "pair_network": "Pair network",
     "kernel": "Epistatic kernel",
@@ -32,10 +35,10 @@ MODEL_NAMES = {
 }
 _COLORS = (
     *(apc.mud, apc.aegean, apc.amber, apc.vital, apc.lapis, apc.cinnabar),
-    *(apc.tanzanite, apc.tangerine, apc.seaweed, apc.dusk, apc.crow),
+    *(apc.butter, apc.mustard, apc.rose, apc.tanzanite, apc.tangerine, apc.seaweed, apc.dusk, apc.crow),
 )
 MODEL_COLORS = dict(zip(MODEL_NAMES, map(str, _COLORS), strict=True))
-MODEL_MARKERS = dict(zip(MODEL_NAMES, "soD^vPX<*dh", strict=True))
+MODEL_MARKERS = dict(zip(MODEL_NAMES, "soD^vP.<>X8*dh", strict=True))
 TRAIT_COLORS = [str(color) for color in (apc.dusk, apc.aegean, apc.seaweed, apc.mustard, apc.cinnabar)]
 TRAIT_MARKERS = "osD^v"
 OPEN = {"markerfacecolor": "none", "markeredgewidth": 1.1}  # a marker of the publication's
