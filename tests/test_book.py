@@ -10,7 +10,7 @@ from conftest import ROOT
 
 pytestmark = pytest.mark.book
 BOOK = ROOT / "_build" / "smoke" / "html"
-EXPERIMENTS = ["scaling", "dilution", "correlation", "ridge_vs_sgd"]
+EXPERIMENTS = ["scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond"]
 PAGES = [
     *("index", "book/approach", "book/performance", "book/references", "notebooks/simulate"),
     *(f"{folder}/{experiment}" for folder in ("book", "notebooks") for experiment in EXPERIMENTS),
@@ -94,6 +94,7 @@ def test_the_figures_are_shown_with_number_caption_and_profile(page):
         ("dilution", 1, 3, "2 numbers of markers with 1 replicate at 200 individuals"),
         ("correlation", 1, 2, "7 combinations of traits, QTL and correlation with 1 replicate at 200 individuals"),
         ("ridge_vs_sgd", 3, 0, ""),
+        ("beyond", 4, 0, ""),
     ],
 )
 def test_the_other_experiments_figures_say_where_they_were_computed(page, name, published, computed_here, cells):

@@ -86,3 +86,28 @@ def test_the_published_architecture():
     assert {module.negative_slope for module in model if isinstance(module, nn.LeakyReLU)} == {0.01}
     n_parameters = sum(p.numel() for p in model.parameters())
     assert n_parameters == (200 * 64 + 64) + 2 * 64 + (64 * 64 + 64) + 2 * 64 + (64 * 5 + 5) + 2 * 5
+
+
+def test_the_pair_network_is_a_linear_model_on_all_pairs(alleles):
+    model = networks.PairNetwork(N_MARKERS, N_TRAITS)
+    assert torch.equal(model(alleles), torch.zeros(N_SAMPLES, N_TRAITS))
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(generator=generator)
+    x, gates = 2 * alleles - 1, model.gate_weight.view(N_TRAITS, N_MARKERS, N_MARKERS)
+    expected = x @ model.linear.weight.T + model.linear.bias
+    for i in range(N_MARKERS):
+        for j in range(N_MARKERS):
+            expected = expected + (x[:, i] * x[:, j])[:, None] * gates[:, i, j]
+    torch.testing.assert_close(model(alleles), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_skip_mlp_has_a_linear_path(alleles):
+    model = networks.SkipMlp(N_MARKERS, N_TRAITS, 16, torch.Generator().manual_seed(8))
+    with torch.no_grad():
+        model.hidden[2].weight.zero_()
+    x = 2 * alleles - 1
+    expected = x @ model.linear.weight.T + model.linear.bias + model.hidden[2].bias
+    torch.testing.assert_close(model(alleles), expected)
+    assert not networks.has_batch_norm(model)

@@ -16,6 +16,7 @@ from epidl.simulate import (
     Trait,
     check_cohort,
     draw_joint_traits,
+    genetic_parts,
     genetic_values,
     simulate,
     variance_components,
@@ -266,3 +267,29 @@ def test_singular_correlation_makes_identical_traits():
     one, two = cohort.genetic_values.T
     np.testing.assert_allclose(one, two, atol=1e-6)
     assert all(a is not b for a, b in pairwise(cohort.traits))
+
+
+def test_all_pairs_interact_with_the_same_ratio_of_variances():
+    cohort = simulate(
+        n_samples=4000, n_qtl=12, n_markers=20, rel_aa=[1] * 30, broad_sense_heritability=1, seed=2, all_pairs=True
+    )
+    pairs = np.sort(cohort.traits[0].pairs, axis=1)
+    assert len({tuple(pair) for pair in pairs.tolist()}) == 12 * 11 // 2
+    assert set(pairs.ravel()) == set(cohort.traits[0].qtl)
+    components = variance_components(cohort)
+    for part in components:
+        assert part.additive + part.epistatic == pytest.approx(part.genetic, rel=0.05)
+    ratio = np.mean([part.epistatic for part in components]) / np.mean([part.additive for part in components])
+    assert ratio == pytest.approx(2, rel=0.25)
+
+
+def test_the_parts_of_genetic_values_are_those_of_a_regression():
+    cohort = simulate(n_samples=500, n_qtl=6, rel_aa=[0, 2], broad_sense_heritability=1, seed=4)
+    additive, epistatic = genetic_parts(cohort)
+    np.testing.assert_allclose(additive + epistatic, cohort.genetic_values, atol=1e-9)
+    assert (epistatic[:, 0] == 0).all()
+    x = 2.0 * cohort.genotypes.block(slice(None)) - 1
+    x -= x.mean(axis=0)
+    trait = cohort.traits[1]
+    expected = sum(e * x[:, one] * x[:, other] for (one, other), e in zip(trait.pairs, trait.pair_effects, strict=True))
+    np.testing.assert_allclose(epistatic[:, 1], expected - expected.mean(), atol=1e-9)

@@ -254,3 +254,46 @@ def test_invalid_data_is_refused(cohort):
         split_samples(300, "test")
     with pytest.raises(ValueError, match="n_samples must be at least 10, got 9"):
         split_samples(9, "published")
+
+
+def test_the_squared_error_and_a_rate_that_falls_to_0(monkeypatch):
+    cohort = make_cohort(300, 16)
+    rates = []
+    step = torch.optim.AdamW.step
+    monkeypatch.setattr(torch.optim.AdamW, "step", lambda self: rates.append(self.param_groups[0]["lr"]) or step(self))
+    plan = training.patient_plan(l1_penalty=0.001, learning_rate=0.01, max_epochs=20)
+    model, split = networks.PairNetwork(16, 5), split_samples(300, "held_out")
+    record = train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
+    n_batches = 2
+    expected = [0.005 * (1 + np.cos(np.pi * epoch / 20)) for epoch in range(20) for _ in range(n_batches)]
+    np.testing.assert_allclose(rates, expected, atol=1e-9)
+    assert (record.status, record.epochs) == ("max_epochs", 20)
+    error = predict(model, cohort.genotypes, split.validation) - cohort.phenotypes[split.validation]
+    assert record.best_loss == pytest.approx((error**2).mean(), rel=1e-4)
+
+
+def test_an_l1_penalty_makes_a_pair_network_find_the_pairs():
+    cohort = make_cohort(600, 12, rel_aa=[3])
+    model, split = networks.PairNetwork(12, 1), split_samples(600, "held_out")
+    plan = training.patient_plan(l1_penalty=0.003, learning_rate=0.02)
+    train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
+    gates = (model.gate_weight + model.gate_weight.T).detach().numpy()
+    np.fill_diagonal(gates, 0)
+    strongest = np.argsort(-np.abs(gates[np.triu_indices(12, 1)]))[:6]
+    found = {tuple(pair) for pair in np.stack(np.triu_indices(12, 1), axis=1)[strongest].tolist()}
+    assert found == {tuple(sorted(pair)) for pair in cohort.traits[0].pairs.tolist()}
+
+
+def test_recomputed_batch_norm_has_the_statistics_of_the_samples(cohort, monkeypatch):
+    model = nn.Sequential(
+        networks.OneHotLinear(16, 4, torch.Generator().manual_seed(1)), nn.BatchNorm1d(4, momentum=0.8)
+    )
+    rows = np.arange(200)
+    training.recompute_batch_norm(model, cohort.genotypes, rows)
+    outputs = model[0](torch.from_numpy(cohort.genotypes.block(rows)).float())
+    torch.testing.assert_close(model[1].running_mean, outputs.mean(dim=0))
+    torch.testing.assert_close(model[1].running_var, outputs.var(dim=0))
+    assert model[1].momentum == 0.8
+    monkeypatch.setattr(training, "DECODED_ROWS", 100)
+    training.recompute_batch_norm(model, cohort.genotypes, rows)
+    torch.testing.assert_close(model[1].running_mean, outputs.mean(dim=0))

@@ -9,12 +9,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from epidl import costs, figures
-from epidl.params import CELL_TYPES, Cell
-from epidl.replication import CONTROL, agreement_of_models, condition, one_protocol, paired
+from epidl.params import CELL_TYPES, PUBLISHED_H2, Cell
+from epidl.replication import CONTROL, agreement_of_models, condition, mean_difference, one_protocol, paired
 
 POINTS = {  # what the cells of an experiment differ in, beside the number of individuals
     "scaling": ("scaling", "scalings"),
     "ridge_vs_sgd": ("scaling", "scalings"),
+    "beyond": ("scaling or control", "scalings and controls"),
     "dilution": ("number of markers", "numbers of markers"),
     "correlation": ("combination of traits, QTL and correlation", "combinations of traits, QTL and correlation"),
 }
@@ -204,6 +205,56 @@ def correlation_steps_in_words(table: pd.DataFrame) -> str:
     return " ".join(
         [*changes, f"Each is from {_count(cohorts, 'cohort', 'cohorts')} a condition: no estimate of its error."]
     )
+
+
+def epistatic_traits(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of traits with epistasis, of the scaling experiment's own cohorts: no control."""
+    return table[(table["rel_aa"] > 0) & ~table["all_pairs"] & (table["broad_sense_heritability"] == PUBLISHED_H2)]
+
+
+def beyond_takeaway(table: pd.DataFrame) -> str:
+    """Return what sets the models apart, at the scaling nearest 1 of the smallest cohorts, in one sentence."""
+    part = _smallest_cohorts(epistatic_traits(table))
+    scaling = min(part["scaling"].unique(), key=lambda value: abs(np.log(value)))
+    r = part[part["scaling"] == scaling].groupby("model")["pearson_r"].mean().map("{:.2f}".format)
+    return (
+        f"At {part['n_samples'].iloc[0]:,} individuals and a scaling of {scaling:g}, where ridge reaches a mean $r$ of "
+        f"{r['ridge']} over the epistatic traits and the MLP {r['mlp']}, the epistatic kernel reaches {r['kernel']}, "
+        f"sparse regression on pairs {r['pairs']}, and a network with an L1 penalty on its pairs {r['pair_network']}; "
+        f"a model that knows the true pairs would reach {r['oracle']}."
+    )
+
+
+def lead_of_networks(differences: Mapping[str, pd.DataFrame]) -> str:
+    """Return where each network is ahead of the best cheap model, its interval above 0, in one sentence a network."""
+    sentences = []
+    for model, table in differences.items():
+        ahead = table[(table["low"] > 0) & (table["cohorts"] > 1)]
+        name, most = figures.MODEL_NAMES[model], table["difference"].max()
+        sentences.append(
+            f"{name}: ahead with its interval above zero in {len(ahead)} of {len(table)} traits and cells, "
+            f"by at most {most:.3f} on average."
+        )
+    return " ".join(sentences)
+
+
+def ladder_table(table: pd.DataFrame, by: str = "scaling") -> pd.DataFrame:
+    """Return the mean r of every model over traits, a row a model and a column a value of `by`."""
+    r = table.pivot_table(index="model", columns=by, values="pearson_r")
+    order = [model for model in figures.MODEL_NAMES if model in r.index]
+    theory = [model for model in r.index if model.startswith("theory_")]
+    return r.loc[order + theory].rename(index=figures.MODEL_NAMES).round(3)
+
+
+def difference_table(table: pd.DataFrame, models: Sequence[str], baseline: str, by: Sequence[str]) -> pd.DataFrame:
+    """Return models' mean differences in r to a baseline with their 95 % intervals, as words, a column a model."""
+    columns = {}
+    for model in models:
+        found = mean_difference(table, model, baseline, by)
+        columns[figures.MODEL_NAMES.get(model, model)] = found.apply(
+            lambda row: f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]", axis=1
+        )
+    return pd.DataFrame(columns)
 
 
 def ridge_takeaway(table: pd.DataFrame) -> str:

@@ -46,7 +46,8 @@ def paired(table: pd.DataFrame, model: str, baseline: str) -> pd.DataFrame:
 def mean_difference(table: pd.DataFrame, model: str, baseline: str, by: Sequence[str]) -> pd.DataFrame:
     """Return the mean difference in r of two models over cohorts, with its 95 % interval, a row a value of `by`.
 
-    The interval is Student's for paired differences, one a cohort and trait: low and high are NaN for a single one.
+    The interval is Student's for paired differences, one a cohort (the mean of its traits, which are not independent of
+    each other): low and high are NaN for a single cohort.
     """
 
     def statistics(differences: pd.Series) -> pd.Series:
@@ -55,8 +56,8 @@ def mean_difference(table: pd.DataFrame, model: str, baseline: str, by: Sequence
             low, high = scipy.stats.ttest_1samp(differences, 0).confidence_interval()
         return pd.Series({"difference": differences.mean(), "low": low, "high": high, "cohorts": len(differences)})
 
-    pairs = paired(table, model, baseline)
-    return pairs.groupby(list(by))["difference"].apply(statistics).unstack()
+    by_cohort = paired(table, model, baseline).groupby([*by, "cell", "replicate"])["difference"].mean()
+    return by_cohort.groupby(list(by)).apply(statistics).unstack()
 
 
 def against_best(table: pd.DataFrame, model: str, others: Sequence[str], by: Sequence[str]) -> pd.DataFrame:

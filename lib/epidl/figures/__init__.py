@@ -9,9 +9,10 @@ from epidl.figures.dilution import accuracy_by_markers, figure_2, importances, s
 from epidl.figures.models import accuracy_by_trait, differences, parity
 from epidl.figures.scaling import accuracy_by_scaling, figure_1a, figure_1b
 from epidl.figures.simulation import genotype_matrix, interaction_matrix, phenotype_distributions, variance_ratios
-from epidl.figures.style import expected_va_over_vg, save, use_style
+from epidl.figures.style import MODEL_NAMES, expected_va_over_vg, save, use_style
 
 __all__ = [
+    "MODEL_NAMES",
     "accuracy_by_markers",
     "accuracy_by_pleiotropy",
     "accuracy_by_scaling",
