@@ -38,7 +38,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 plan: setup ## print PROFILE's cells with the time and memory that each will take on this machine
 	$(BIN)/python -m epidl.costs $(PROFILE)
 
-bench: setup ## measure our way beside the published and the plain one (an idle machine, some 8 minutes)
+bench: setup ## measure our way beside the published and the plain one (an idle machine, some 12 minutes)
 	$(BIN)/python -W ignore -m benchmarks
 
 clean: ## remove what was built; results in runs/ stay

@@ -320,7 +320,9 @@ def test_ridge_vs_sgd_fits_the_scaling_experiment_s_cohorts_as_it_does(table):
     )
 
 
-BEYOND = ["ridge", "mlp", "kernel", "pairs", "oracle", "theory_ridge", "theory_kernel", "theory_oracle"]
+EXPECTED = ["theory_ridge", "theory_kernel", "theory_oracle"]
+BEYOND = ["ridge", "mlp", "kernel", "pairs", "oracle", *EXPECTED]
+NETWORKS = ["mlp", "mlp_recomputed", "mlp_patient", "skip_mlp", "sparse_mlp", "pair_network"]
 
 
 @pytest.fixture(scope="module")
@@ -367,3 +369,38 @@ def test_accuracy_of_the_parts_is_that_of_their_own_values():
         np.testing.assert_allclose(present[part] ** 2, present[share], atol=0.06)
     assert table.loc[table["rel_aa"] == 0, "r_epistatic"].isna().all()
     assert table.loc[table["rel_aa"] == 0, "r_additive"].min() > 0.99
+
+
+def test_the_oracle_of_a_trait_in_which_all_pairs_interact_is_the_kernel():
+    models = ["kernel", "oracle", "pairs", *EXPECTED]
+    cell = make_cell(BeyondCell, **CELL | {"n_samples": 600, "models": models, "all_pairs": True})
+    table = beyond.run(cell).table.query("rel_aa >= 0.5")
+    r = table.groupby("model")["pearson_r"].mean()
+    assert r["oracle"] == pytest.approx(r["kernel"], abs=0.03)
+    assert r["pairs"] < r["kernel"] - 0.1
+    assert r["theory_oracle"] == r["theory_kernel"]
+
+
+def test_networks_beside_the_published_one(monkeypatch):
+    monkeypatch.setattr(beyond, "MOST_STEPS", 60)
+    fitted = []
+    train_network = core.train_network
+
+    def noting(run, model, genotypes, plan, *purpose):
+        fit = train_network(run, model, genotypes, plan, *purpose)
+        fitted.append((purpose, plan, fit.record))
+        return fit
+
+    monkeypatch.setattr(core, "train_network", noting)
+    cell = make_cell(BeyondCell, **CELL | {"n_replicates": 1, "models": NETWORKS, "protocols": ["held_out"]})
+    table = beyond.run(cell).table.set_index("model")
+    assert table["pearson_r"].notna().all()
+    for name, penalties in beyond.PENALTIES.items():
+        tried = [(plan, record) for purpose, plan, record in fitted if purpose == (name,)]
+        assert [plan.l1_penalty for plan, _ in tried] == list(penalties)
+        best, _ = min(tried, key=lambda fit: fit[1].best_loss)
+        assert set(table.loc[name, "l1_penalty"]) == {best.l1_penalty}
+        assert table.loc[name, "seconds"].iloc[0] == pytest.approx(sum(record.seconds for _, record in tried))
+        assert {plan.max_epochs for plan, _ in tried} == {30}  # 145 training samples are two batches
+    assert sum(purpose == () for purpose, *_ in fitted) == 1  # the MLP is trained once for two models
+    assert (table.loc["mlp_recomputed", "pearson_r"].to_numpy() != table.loc["mlp", "pearson_r"].to_numpy()).any()

@@ -142,13 +142,10 @@ def nothing(*_: object) -> Work:
     return Work()
 
 
-# models that are fitted once, whatever the protocols
+# models that are no networks
 STEADY = {"kernel": kernel_fits, "pairs": pair_fits, "oracle": oracle_fits} | dict.fromkeys(
     ("theory_ridge", "theory_kernel", "theory_oracle"), nothing
 )
-
-
-PATIENT = ("mlp_patient", "skip_mlp", "sparse_mlp", "pair_network")
 
 
 def cell_work(cell: "Cell", epochs: Callable[[str], float]) -> dict[str, Work]:
@@ -157,9 +154,9 @@ def cell_work(cell: "Cell", epochs: Callable[[str], float]) -> dict[str, Work]:
     work = {model: Work() for model in cell.models}
     for protocol in cell.protocols:
         split = split_samples(cell.n_samples, protocol)
-        for model in cell.models:
+        for model in (model for model in cell.models if _fitted_under(model, protocol, cell)):
             if model in STEADY:
-                fits = STEADY[model](0.85 * cell.n_samples, shape.n_markers, shape.n_traits) * (1 / len(cell.protocols))
+                fits = STEADY[model](0.85 * cell.n_samples, shape.n_markers, shape.n_traits)
             elif model == "ridge":
                 fits = ridge_fits(cell.n_samples, shape.n_markers, shape.n_traits, N_RIDGE_SPLITS[protocol])
             else:
@@ -183,19 +180,21 @@ def cell_memory(cell: "Cell") -> float:
     """Return the bytes that a cell needs at most: its cohort, and the largest of its fits."""
     shape, n = _Shape.of(cell), cell.n_samples
     cohort = n * shape.n_markers / 8 + 6 * DOUBLE * n * shape.n_traits
-    fits = [7 * min(n, training.DECODED_ROWS) * shape.n_markers]  # a decoded block: bytes, then floats
-    if "ridge" in cell.models:
-        side = min(shape.n_markers, n)
-        fits.append(6 * DOUBLE * side**2 + (FLOAT * n * shape.n_markers if shape.n_markers > 0.85 * n else 2**28))
-    if "kernel" in cell.models:
-        n_train = 0.85 * n
-        fits.append(20 * min(n_train, kernels.REML_ROWS) ** 2)
-        fits.append(12 * n_train**2 if n_train <= kernels.EXACT_LIMIT else 3 * DOUBLE * shape.n_markers**2)
+    block = min(n, training.DECODED_ROWS)
+    fits = [7 * block * shape.n_markers]  # decoded: bytes, then floats
     for model in cell.models:
-        if model.startswith("mlp") or model in PATIENT:
+        if model == "ridge":
+            side = min(shape.n_markers, n)
+            fits.append(6 * DOUBLE * side**2 + (FLOAT * n * shape.n_markers if shape.n_markers > 0.85 * n else 2**28))
+        elif model == "kernel":
+            n_train = 0.85 * n
+            fits.append(20 * min(n_train, kernels.REML_ROWS) ** 2)
+            fits.append(12 * n_train**2 if n_train <= kernels.EXACT_LIMIT else 3 * DOUBLE * shape.n_markers**2)
+        elif model not in STEADY:
             first, rest = _products(cell, model, shape)
-            parameters = 2 * first + rest
-            fits.append(6 * FLOAT * parameters)  # weights, gradient, AdamW's two, the best epoch's, a copy on the way
+            width = getattr(cell, "hidden_width", 0) if rest else 0
+            # weights, gradient, AdamW's two, the best epoch's, a copy on the way; and what a forward pass leaves
+            fits.append(6 * FLOAT * (2 * first + rest) + 3 * FLOAT * block * width)
     return IMPORTED + cohort + max(fits)
 
 
@@ -330,9 +329,13 @@ class _Shape:
         return self.n_columns // 2 if model.endswith("pruned") else self.n_markers
 
 
+def _fitted_under(model: str, protocol: str, cell: "Cell") -> bool:
+    from epidl.experiments import beyond  # late: it imports this module
+
+    return protocol == "held_out" or "held_out" not in cell.protocols or model not in beyond.HELD_OUT_ONLY
+
+
 def _epochs(known: Mapping[tuple[str, str], float], cell: "Cell", model: str) -> float:
-    if model in PATIENT:
-        return min(300, 6000 * BATCH_SIZE / cell.n_samples)  # `beyond`'s
     most = cell.mlp_max_epochs if model.startswith("mlp") else training.RIDGE_SGD.max_epochs
     return known.get((cell.experiment, model), known.get(("", model), most))
 
@@ -340,12 +343,14 @@ def _epochs(known: Mapping[tuple[str, str], float], cell: "Cell", model: str) ->
 def _products(cell: "Cell", model: str, shape: _Shape) -> tuple[int, int]:
     """Return the products that a sample takes in a network's first layer, and in those beyond."""
     m, t = shape.inputs(model), shape.n_traits
+    from epidl.experiments import beyond  # late: it imports this module
+
     width = getattr(cell, "hidden_width", 0)
-    narrow = min(width, 512)
+    narrow = min(width, beyond.MOST_WIDTH)
     return {
         "mlp": (m * width, width**2 + width * t),
         "mlp_pruned": (m * width, width**2 + width * t),
-        "mlp_recomputed": (0, 0),  # the MLP's fit
+        "mlp_recomputed": (m * width, width**2 + width * t),
         "mlp_patient": (m * narrow, narrow**2 + narrow * t),
         "skip_mlp": (m * (narrow + t), narrow * t),
         "sparse_mlp": (m * (narrow + t), narrow * t),
@@ -359,7 +364,11 @@ def _n_fits(cell: "Cell", model: str) -> int:
         return 1 + cell.n_trials_pruned
     if model == "mlp" and len(cell.rates) > 1:
         return 1 + cell.n_trials
-    return {"mlp_recomputed": 0, "sparse_mlp": 3, "pair_network": 4}.get(model, 1)  # penalties that are tried
+    from epidl.experiments import beyond  # late: it imports this module
+
+    if model == "mlp_recomputed":  # the MLP's fit
+        return 0
+    return len(beyond.PENALTIES.get(model, [0]))
 
 
 def _median_seconds(work: Callable[[], object], device: str, times: int = 5) -> float:

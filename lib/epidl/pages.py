@@ -218,7 +218,7 @@ def beyond_takeaway(table: pd.DataFrame) -> str:
     scaling = min(part["scaling"].unique(), key=lambda value: abs(np.log(value)))
     r = part[part["scaling"] == scaling].groupby("model")["pearson_r"].mean().map("{:.2f}".format)
     return (
-        f"At {part['n_samples'].iloc[0]:,} individuals and a scaling of {scaling:g}, where ridge reaches a mean $r$ of "
+        f"At {part['n_samples'].iloc[0]:,} individuals and a scaling of {scaling:g}, where ridge reaches a mean r of "
         f"{r['ridge']} over the epistatic traits and the MLP {r['mlp']}, the epistatic kernel reaches {r['kernel']}, "
         f"sparse regression on pairs {r['pairs']}, and a network with an L1 penalty on its pairs {r['pair_network']}; "
         f"a model that knows the true pairs would reach {r['oracle']}."
@@ -226,24 +226,26 @@ def beyond_takeaway(table: pd.DataFrame) -> str:
 
 
 def lead_of_networks(differences: Mapping[str, pd.DataFrame]) -> str:
-    """Return where each network is ahead of the best cheap model, its interval above 0, in one sentence a network."""
+    """Return in how many traits and cells each network's interval lies above and below 0, in a sentence a network."""
     sentences = []
     for model, table in differences.items():
-        ahead = table[(table["low"] > 0) & (table["cohorts"] > 1)]
-        name, most = figures.MODEL_NAMES[model], table["difference"].max()
+        tested = table[table["cohorts"] > 1]
+        ahead = tested[tested["low"] > 0]
+        most = f", by {ahead['difference'].max():.3f} at most" if len(ahead) else ""
         sentences.append(
-            f"{name}: ahead with its interval above zero in {len(ahead)} of {len(table)} traits and cells, "
-            f"by at most {most:.3f} on average."
+            f"{figures.MODEL_NAMES[model]}: ahead in {len(ahead)} of {len(tested)}{most}; behind in "
+            f"{(tested['high'] < 0).sum()}, by {-tested['difference'].min():.3f} at most."
         )
     return " ".join(sentences)
 
 
-def ladder_table(table: pd.DataFrame, by: str = "scaling") -> pd.DataFrame:
+def ladder_table(table: pd.DataFrame, by: Sequence[str] = ("scaling",)) -> pd.DataFrame:
     """Return the mean r of every model over traits, a row a model and a column a value of `by`."""
-    r = table.pivot_table(index="model", columns=by, values="pearson_r")
+    r = table.pivot_table(index="model", columns=list(by), values="pearson_r")
     order = [model for model in figures.MODEL_NAMES if model in r.index]
     theory = [model for model in r.index if model.startswith("theory_")]
-    return r.loc[order + theory].rename(index=figures.MODEL_NAMES).round(3)
+    expected = {model: f"expected: {model.removeprefix('theory_')}" for model in theory}
+    return r.loc[order + theory].rename(index=figures.MODEL_NAMES | expected).round(3)
 
 
 def difference_table(table: pd.DataFrame, models: Sequence[str], baseline: str, by: Sequence[str]) -> pd.DataFrame:

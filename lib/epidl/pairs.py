@@ -128,7 +128,7 @@ def fit_oracle(
         raise ValueError(f"traits must be {phenotypes.shape[1]}, one a column of phenotypes, got {len(traits)}")
     return _join(
         [
-            _fit(genotypes, y, rows, trait.qtl, trait.pairs, 2.0 * trait.rel_aa**0.5, device)
+            _fit(genotypes, y, rows, trait.qtl, trait.pairs, _true_weight(trait), device)
             for trait, y in zip(traits, phenotypes.T, strict=True)
         ]
     )

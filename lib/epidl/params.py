@@ -20,6 +20,7 @@ ProfileName = Literal["smoke", "quick", "standard", "full"]
 ExperimentName = Literal["scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond"]
 # a list of these is one value in a grid, not an axis
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
+BATCH_NORMED = {"mlp", "mlp_pruned", "mlp_recomputed", "mlp_patient"}
 PUBLISHED_H2 = 0.999  # of the scaling experiment
 PositiveInt = Annotated[int, Field(ge=1, strict=True)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -96,7 +97,7 @@ class MlpCell(Cell):
     @model_validator(mode="after")
     def _trainable(self) -> "MlpCell":
         """Refuse batches that batch norm or the plan could not train on, before anything is computed."""
-        for protocol in self.protocols if {"mlp", "mlp_pruned"} & set(self.models) else ():
+        for protocol in self.protocols if BATCH_NORMED & set(self.models) else ():
             check_batches(
                 len(split_samples(self.n_samples, protocol).train),
                 batch_size=BATCH_SIZE,

@@ -61,12 +61,16 @@ def mean_difference(table: pd.DataFrame, model: str, baseline: str, by: Sequence
 
 
 def against_best(table: pd.DataFrame, model: str, others: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
-    """Return `mean_difference` of a model to the one of `others` with the highest mean r there, named in `best`."""
+    """Return `mean_difference` of a model to the one of `others` with the highest mean r there, named in `best`.
+
+    Values of `by` for which the model was not fitted are left out.
+    """
     r = table[table["model"].isin(others)].pivot_table(index=list(by), columns="model", values="pearson_r")
     best = r.idxmax(axis=1).rename("best")
     differences = pd.concat([mean_difference(table, model, other, by).assign(best=other) for other in others])
-    chosen = differences.set_index("best", append=True).loc[best.to_frame().set_index("best", append=True).index]
-    return chosen.reset_index("best")
+    differences = differences.set_index("best", append=True)
+    wanted = best.to_frame().set_index("best", append=True).index
+    return differences.loc[differences.index.intersection(wanted)].reset_index("best").sort_index()
 
 
 def agreement_of_models(

@@ -88,7 +88,9 @@ def mlp_plan(
     )
 
 
-def patient_plan(l1_penalty: float = 0.0, learning_rate: float = 0.003, max_epochs: int = 300) -> TrainingPlan:
+def patient_plan(
+    l1_penalty: float = 0.0, learning_rate: float = 0.003, max_epochs: int = 300, drop_ragged_batch: bool = False
+) -> TrainingPlan:
     """Return a plan with the squared error, a rate that falls to 0, no early end, and a penalty that makes sparse."""
     return TrainingPlan(
         "adamw",
@@ -99,6 +101,7 @@ def patient_plan(l1_penalty: float = 0.0, learning_rate: float = 0.003, max_epoc
         min_gain=0.0,
         loss="squared",
         schedule="cosine",
+        drop_ragged_batch=drop_ragged_batch,
     )
 
 

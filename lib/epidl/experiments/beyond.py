@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 MOST_WIDTH = 512  # of the networks here, or the cell's where that is narrower
 MOST_STEPS = 6000  # of their training, and 300 epochs at most
-MLP_PENALTIES = (0.0001, 0.0003, 0.001)
-PAIR_PENALTIES = (0.001, 0.003, 0.01, 0.03)
+PENALTIES = {"sparse_mlp": (0.0001, 0.0003, 0.001), "pair_network": (0.001, 0.003, 0.01, 0.03)}
 PAIR_RATE = 0.2  # over the number of markers
 
 
@@ -47,9 +46,7 @@ def simulate_replicate(cell: "BeyondCell", seed: int) -> Cohort:
 def fit_kernel(run: core.Run) -> core.Score:
     """Score epistatic BLUP, its variance components estimated by REML."""
     cohort, started = run.cohort, time.perf_counter()
-    fit = kernels.fit_kernel(
-        cohort.genotypes, cohort.phenotypes, run.all_but_test, device=run.device, seed=run.seed % 2**32
-    )
+    fit = kernels.fit_kernel(cohort.genotypes, cohort.phenotypes, run.all_but_test, device=run.device, seed=run.seed)
     shares = fit.components / fit.components.sum(axis=1, keepdims=True)
     columns = {"reml_additive": shares[:, 0], "reml_epistatic": shares[:, 1]}
     return _scored(run, fit, "exact" if fit.converged.all() else "not_converged", started, columns)
@@ -82,7 +79,7 @@ def fit_skip_mlp(run: core.Run) -> core.Score:
 
 def fit_sparse_mlp(run: core.Run) -> core.Score:
     """Score the same network under an L1 penalty, which makes it sparse."""
-    return _with_best_penalty(run, "sparse_mlp", networks.SkipMlp, MLP_PENALTIES)
+    return _with_best_penalty(run, "sparse_mlp", networks.SkipMlp, PENALTIES["sparse_mlp"])
 
 
 def fit_pair_network(run: core.Run) -> core.Score:
@@ -92,7 +89,14 @@ def fit_pair_network(run: core.Run) -> core.Score:
         return networks.PairNetwork(n_markers, n_traits)
 
     rate = PAIR_RATE / run.cohort.genotypes.n_markers
-    return replace(_with_best_penalty(run, "pair_network", make, PAIR_PENALTIES, learning_rate=rate), hidden_width=0)
+    return replace(
+        _with_best_penalty(run, "pair_network", make, PENALTIES["pair_network"], learning_rate=rate), hidden_width=0
+    )
+
+
+def patient_epochs(n_train: int) -> int:
+    """Return the epochs of the networks here: 300, or fewer where samples are many."""
+    return min(300, MOST_STEPS // -(-n_train // BATCH_SIZE))
 
 
 def _with_best_penalty(
@@ -100,13 +104,13 @@ def _with_best_penalty(
 ) -> core.Score:
     """Train with each L1 penalty and score the network of the smallest validation loss; seconds: of all of them."""
     genotypes, width = run.cohort.genotypes, min(MOST_WIDTH, run.cell.hidden_width)
-    n_epochs = min(300, MOST_STEPS // -(-len(run.split.train) // BATCH_SIZE))
+    plan["max_epochs"] = patient_epochs(len(run.split.train))
     fits = []
     for penalty in penalties:
         model = make(genotypes.n_markers, run.n_traits, width, run.generator("weights", name))
-        chosen = training.patient_plan(penalty, max_epochs=n_epochs, **plan)
+        chosen = training.patient_plan(penalty, drop_ragged_batch=run.cell.drop_ragged_batch, **plan)
         fits.append(core.train_network(run, model, genotypes, chosen, name))
-    best = min(fits, key=lambda fit: fit.record.best_loss)
+    best = min(fits, key=lambda fit: np.inf if fit.record.status == "diverged" else fit.record.best_loss)
     return replace(
         core.score_network(run, best),
         hidden_width=width,
@@ -131,7 +135,9 @@ def expect(model: theory.Model) -> Callable[[core.Run], core.Score]:
         parts = np.stack([run.additive.var(axis=0), run.epistatic.var(axis=0)])
         shares = h2 * parts / parts.sum(axis=0)
         n_markers = run.cohort.genotypes.n_markers
-        expected = theory.expected_accuracy(len(run.all_but_test), n_markers, *shares, model=model)
+        # where all pairs interact, to know the true ones is to know nothing more than the kernel
+        known = "kernel" if model == "oracle" and run.cell.all_pairs else model
+        expected = theory.expected_accuracy(len(run.all_but_test), n_markers, *shares, model=known)
         # the prediction is the sum of parts whose variance and covariance with the truth are both v_c r2_c
         with_parts = np.sqrt(shares) * np.stack(expected[1:])
         r_additive, r_epistatic = np.divide(
