@@ -77,6 +77,11 @@ def test_words_about_the_models(table):
     assert pages.beyond_takeaway(controls) == takeaway
     leads = {model: replication.against_best(table, model, ["ridge", "kernel", "pairs"], BY) for model in ("mlp",)}
     assert pages.lead_of_networks(leads).startswith("MLP: ahead in 0 of 4; behind in 4, by 0.3")
+    reach = pages.reach(table)
+    assert reach.startswith(
+        "At 1,000 individuals the mean r is at least 0.9 up to a scaling of: Ridge nowhere, MLP nowhere,"
+    )
+    assert "Sparse pairs 20" in reach
     words = pages.difference_table(table, ["mlp", "kernel"], "ridge", ["scaling"])
     assert words.shape == (2, 2)
     assert words.loc[1.0, "MLP"].startswith("+0.")

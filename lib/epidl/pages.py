@@ -225,6 +225,21 @@ def beyond_takeaway(table: pd.DataFrame) -> str:
     )
 
 
+def reach(table: pd.DataFrame, least: float = 0.9) -> str:
+    """Return up to which scaling each model keeps a mean r, in the smallest cohorts, in one sentence."""
+    part = _smallest_cohorts(table)
+    r = part.pivot_table(index="scaling", columns="model", values="pearson_r")
+    words = []
+    for model in (model for model in figures.MODEL_NAMES if model in r):
+        below = r.index[r[model] < least]
+        kept = r.index[r.index < below[0]] if len(below) else r.index
+        words.append(f"{figures.MODEL_NAMES[model]} {f'{kept[-1]:g}' if len(kept) else 'nowhere'}")
+    return (
+        f"At {part['n_samples'].iloc[0]:,} individuals the mean r is at least {least:g} up to a scaling of: "
+        f"{', '.join(words)} (of {r.index[-1]:g} at most)."
+    )
+
+
 def lead_of_networks(differences: Mapping[str, pd.DataFrame]) -> str:
     """Return in how many traits and cells each network's interval lies above and below 0, in a sentence a network."""
     sentences = []
