@@ -216,7 +216,7 @@ def beyond_takeaway(table: pd.DataFrame) -> str:
     """Return what sets the models apart, at the scaling nearest 1 of the smallest cohorts, in one sentence."""
     part = _smallest_cohorts(epistatic_traits(table))
     scaling = min(part["scaling"].unique(), key=lambda value: abs(np.log(value)))
-    r = part[part["scaling"] == scaling].groupby("model")["pearson_r"].mean().map("{:.2f}".format)
+    r = part[part["scaling"] == scaling].groupby("model")["pearson_r"].mean().map("{:.3f}".format)
     return (
         f"At {part['n_samples'].iloc[0]:,} individuals and a scaling of {scaling:g}, where ridge reaches a mean r of "
         f"{r['ridge']} over the epistatic traits and the MLP {r['mlp']}, the epistatic kernel reaches {r['kernel']}, "
