@@ -81,7 +81,7 @@ def leads(differences: dict[str, pd.DataFrame]) -> Figure:
 def accuracy_by_seconds(table: pd.DataFrame) -> Figure:
     """Draw the mean r of every model against the seconds of its fit, all traits of a cohort, a panel a sample size."""
     sizes = sorted(table["n_samples"].unique())
-    figure, axes = plt.subplots(1, len(sizes), figsize=(1 + 4.4 * len(sizes), 4.2), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(sizes), figsize=(2.5 + 4 * len(sizes), 4.2), sharey=True, squeeze=False)
     for ax, n_samples in zip(axes[0], sizes, strict=True):
         for model in models_of(table):
             part = select(table, n_samples=n_samples, model=model)

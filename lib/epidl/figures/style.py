@@ -35,7 +35,7 @@ MODEL_NAMES = {
 }
 _COLORS = (
     *(apc.mud, apc.aegean, apc.amber, apc.vital, apc.lapis, apc.cinnabar),
-    *(apc.butter, apc.mustard, apc.rose, apc.tanzanite, apc.tangerine, apc.seaweed, apc.dusk, apc.crow),
+    *(apc.umber, apc.mustard, apc.rose, apc.tanzanite, apc.tangerine, apc.seaweed, apc.dusk, apc.crow),
 )
 MODEL_COLORS = dict(zip(MODEL_NAMES, map(str, _COLORS), strict=True))
 MODEL_MARKERS = dict(zip(MODEL_NAMES, "soD^vP.<>X8*dh", strict=True))
