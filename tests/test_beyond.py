@@ -76,7 +76,7 @@ def test_words_about_the_models(table):
     controls = pd.concat([table, table.assign(all_pairs=True, pearson_r=0.0)])
     assert pages.beyond_takeaway(controls) == takeaway
     leads = {model: replication.against_best(table, model, ["ridge", "kernel", "pairs"], BY) for model in ("mlp",)}
-    assert pages.lead_of_networks(leads).startswith("MLP: ahead in 0 of 4; behind in 4, by 0.3")
+    assert pages.lead_of_networks(leads).startswith("MLP: above in 0 of 4, below in 4, in 4 of these by")
     reach = pages.reach(table)
     assert reach.startswith(
         "At 1,000 individuals the mean r is at least 0.9 up to a scaling of: Ridge nowhere, MLP nowhere,"
@@ -85,6 +85,13 @@ def test_words_about_the_models(table):
     words = pages.difference_table(table, ["mlp", "kernel"], "ridge", ["scaling"])
     assert words.shape == (2, 2)
     assert words.loc[1.0, "MLP"].startswith("+0.")
+
+
+def test_the_numbers_of_the_advice():
+    words = pages.advice_numbers(n_train=850, n_markers=1000, additive=0.4, epistatic=0.1)
+    z = scipy.stats.norm.isf(0.025 / (1000 * 999 / 2))
+    assert words["pair"] == f"{100 * z**2 / 850:.1f} %"
+    assert float(words["ridge"]) <= float(words["kernel"])
 
 
 def test_the_ladder_lists_models_in_order_and_theory_last(table):

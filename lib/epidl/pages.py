@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy.stats
 from matplotlib.figure import Figure
 
-from epidl import costs, figures
+from epidl import costs, figures, theory
 from epidl.params import CELL_TYPES, PUBLISHED_H2, Cell
 from epidl.replication import CONTROL, agreement_of_models, condition, mean_difference, one_protocol, paired
 
@@ -225,6 +226,18 @@ def beyond_takeaway(table: pd.DataFrame) -> str:
     )
 
 
+def advice_numbers(n_train: int, n_markers: int, additive: float, epistatic: float) -> dict[str, str]:
+    """Return what theory expects of ridge and the kernel, and the variance that a pair must make to be found.
+
+    The latter: with m(m-1)/2 tests at 5 % in all, a pair has an even chance of passing where n v = z^2.
+    """
+    shares = n_train, n_markers, additive, epistatic
+    r = {model: theory.expected_accuracy(*shares, model=model).pearson_r for model in ("ridge", "kernel")}
+    z = scipy.stats.norm.isf(0.05 / (n_markers * (n_markers - 1)))  # two-sided
+    words = {model: f"{value:.3f}" for model, value in r.items()}
+    return words | {"n": f"{n_train:,}", "m": f"{n_markers:,}", "pair": f"{100 * z**2 / n_train:.1f} %"}
+
+
 def reach(table: pd.DataFrame, least: float = 0.9) -> str:
     """Return up to which scaling each model keeps a mean r, in the smallest cohorts, in one sentence."""
     part = _smallest_cohorts(table)
@@ -246,10 +259,10 @@ def lead_of_networks(differences: Mapping[str, pd.DataFrame]) -> str:
     for model, table in differences.items():
         tested = table[table["cohorts"] > 1]
         ahead = tested[tested["low"] > 0]
-        most = f", by {ahead['difference'].max():.3f} at most" if len(ahead) else ""
+        behind = tested[tested["high"] < 0]
         sentences.append(
-            f"{figures.MODEL_NAMES[model]}: ahead in {len(ahead)} of {len(tested)}{most}; behind in "
-            f"{(tested['high'] < 0).sum()}, by {-tested['difference'].min():.3f} at most."
+            f"{figures.MODEL_NAMES[model]}: above in {len(ahead)} of {len(tested)}, below in {len(behind)}, in "
+            f"{(behind['difference'] < -0.01).sum()} of these by more than 0.01."
         )
     return " ".join(sentences)
 
