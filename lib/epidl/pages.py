@@ -271,9 +271,9 @@ def ladder_table(table: pd.DataFrame, by: Sequence[str] = ("scaling",)) -> pd.Da
     """Return the mean r of every model over traits, a row a model and a column a value of `by`."""
     r = table.pivot_table(index="model", columns=list(by), values="pearson_r")
     order = [model for model in figures.MODEL_NAMES if model in r.index]
-    theory = [model for model in r.index if model.startswith("theory_")]
-    expected = {model: f"expected: {model.removeprefix('theory_')}" for model in theory}
-    return r.loc[order + theory].rename(index=figures.MODEL_NAMES | expected).round(3)
+    expectations = [model for model in r.index if model.startswith("theory_")]
+    expected = {model: f"expected: {model.removeprefix('theory_')}" for model in expectations}
+    return r.loc[order + expectations].rename(index=figures.MODEL_NAMES | expected).round(3)
 
 
 def difference_table(table: pd.DataFrame, models: Sequence[str], baseline: str, by: Sequence[str]) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from epidl.splits import BATCH_SIZE, Split, check_batches
 Status = Literal["converged", "max_epochs", "diverged"]
 
 DECODED_ROWS = 4096  # samples whose genotypes are decoded at a time
-ERRORS = {"absolute": torch.abs, "squared": torch.square}
+LOSSES = {"absolute": functional.l1_loss, "squared": functional.mse_loss}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         if self.optimizer not in ("sgd", "adamw"):
             raise ValueError(f"optimizer must be 'sgd' or 'adamw', got {self.optimizer!r}")
-        if self.loss not in ERRORS:
+        if self.loss not in LOSSES:
             raise ValueError(f"loss must be 'absolute' or 'squared', got {self.loss!r}")
         if self.schedule not in ("plateau", "cosine"):
             raise ValueError(f"schedule must be 'plateau' or 'cosine', got {self.schedule!r}")
@@ -214,11 +214,10 @@ def _train_epoch(
     model.train()
     if plan.drop_ragged_batch:
         order = order[: len(order) - len(order) % plan.batch_size]
-    error = functional.l1_loss if plan.loss == "absolute" else functional.mse_loss
     losses = []
     for alleles, phenotypes in _batches(data, order, plan.batch_size):
         optimizer.zero_grad()
-        loss = error(model(alleles), phenotypes)
+        loss = LOSSES[plan.loss](model(alleles), phenotypes)
         if plan.l1_penalty:
             loss = loss + plan.l1_penalty * sum(w.abs().sum() for w in _weights(model))
         loss.backward()
@@ -247,7 +246,7 @@ def _validation_loss(model: nn.Module, data: _DeviceData, rows: Tensor, plan: Tr
     """Return the unweighted mean of the batches' mean errors, in the order of `rows`."""
     model.eval()
     errors = [
-        ERRORS[plan.loss](model(data.genotypes.block(chunk)) - data.phenotypes[chunk]).mean(dim=1)
+        LOSSES[plan.loss](model(data.genotypes.block(chunk)), data.phenotypes[chunk], reduction="none").mean(dim=1)
         for chunk in rows.split(DECODED_ROWS)
     ]
     return torch.stack([batch.mean() for batch in torch.cat(errors).split(plan.batch_size)]).mean().item()

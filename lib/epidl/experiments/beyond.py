@@ -14,7 +14,7 @@ from torch import nn
 
 from epidl import kernels, networks, pairs, theory, training
 from epidl.experiments import core
-from epidl.simulate import Cohort, simulate
+from epidl.experiments.scaling import simulate_replicate
 from epidl.splits import BATCH_SIZE
 
 if TYPE_CHECKING:
@@ -29,18 +29,6 @@ PAIR_RATE = 0.2  # over the number of markers
 def run(cell: "BeyondCell", **options: Any) -> core.CellResult:
     """Run one cell; options and result are those of `core.run_cell`."""
     return core.run_cell(cell, simulate_replicate, FITS, held_out_only=HELD_OUT_ONLY, **options)
-
-
-def simulate_replicate(cell: "BeyondCell", seed: int) -> Cohort:
-    """Simulate the cohort of one replicate from its seed: the scaling experiment's, or that of a control."""
-    return simulate(
-        n_samples=cell.n_samples,
-        n_qtl=cell.n_qtl,
-        rel_aa=cell.rel_aa,
-        broad_sense_heritability=cell.broad_sense_heritability,
-        seed=seed,
-        all_pairs=cell.all_pairs,
-    )
 
 
 def fit_kernel(run: core.Run) -> core.Score:

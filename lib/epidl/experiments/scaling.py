@@ -25,4 +25,5 @@ def simulate_replicate(cell: "ScalingCell | RidgeVsSgdCell", seed: int) -> Cohor
         rel_aa=cell.rel_aa,
         broad_sense_heritability=cell.broad_sense_heritability,
         seed=seed,
+        all_pairs=getattr(cell, "all_pairs", False),  # a control of `beyond`
     )

@@ -1,7 +1,5 @@
 """Figures of the models beyond the publication: all on one axis, with what theory expects of them."""
 
-from collections.abc import Sequence
-
 import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,24 +8,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from epidl.figures.scaling import SCALING_LABEL
+from epidl.figures.scaling import trait_panels
 from epidl.figures.style import (
     MODEL_COLORS,
     MODEL_MARKERS,
     MODEL_NAMES,
     PARITY,
+    draw_models,
     handle,
     label_scale,
     legend_below,
+    model_handles,
     models_of,
     select,
 )
 
-THEORY = {
-    "theory_ridge": "ridge",
-    "theory_kernel": "kernel",
-    "theory_oracle": "oracle",
-}  # and whose accuracy it expects
+# and the model whose accuracy it expects
+THEORY = {"theory_ridge": "ridge", "theory_kernel": "kernel", "theory_oracle": "oracle"}
 
 
 def ladder(table: pd.DataFrame, value: str = "pearson_r") -> Figure:
@@ -37,25 +34,19 @@ def ladder(table: pd.DataFrame, value: str = "pearson_r") -> Figure:
     column that is drawn, pearson_r, r_additive or r_epistatic.
     """
     table = table.dropna(subset=value)
-    figure, axes, sizes, ratios = _panels(table)
+    figure, axes, sizes, ratios = trait_panels(table)
     for row, n_samples in zip(axes, sizes, strict=True):
         for ax, ratio in zip(row, ratios, strict=True):
             part = select(table, n_samples=n_samples, rel_aa=ratio)
             for theory, model in THEORY.items():
                 r = select(part, model=theory).groupby("scaling")[value].mean()
                 ax.plot(r.index, r, color=MODEL_COLORS[model], linewidth=2.4, alpha=0.35, linestyle="--", zorder=1)
-            for model in models_of(part):
-                r = select(part, model=model).groupby("scaling")[value].mean()
-                style = {"color": MODEL_COLORS[model], "marker": MODEL_MARKERS[model]}
-                ax.plot(r.index, r, **style, markersize=3.5, linewidth=1.2)
+            draw_models(ax, part, "scaling", value, markersize=3.5)
             label_scale(ax, table["scaling"], most=3)
             ax.set(ylim=(min(0, table[value].min()), 1.03))
         row[0].set_ylabel(f"r, {n_samples:,} individuals")
-    handles = [
-        Line2D([], [], color=MODEL_COLORS[m], marker=MODEL_MARKERS[m], label=MODEL_NAMES[m]) for m in models_of(table)
-    ]
     expected = Line2D([], [], color=str(apc.slate), linewidth=2.4, alpha=0.4, linestyle="--", label="theory")
-    legend_below(figure, [*handles, expected])
+    legend_below(figure, [*model_handles(table), expected])
     return figure
 
 
@@ -65,7 +56,7 @@ def leads(differences: dict[str, pd.DataFrame]) -> Figure:
     differences: by the model's name, from `replication.against_best` by n_samples, rel_aa and scaling.
     """
     table = pd.concat([part.reset_index().assign(model=model) for model, part in differences.items()])
-    figure, axes, sizes, ratios = _panels(table)
+    figure, axes, sizes, ratios = trait_panels(table)
     for row, n_samples in zip(axes, sizes, strict=True):
         for ax, ratio in zip(row, ratios, strict=True):
             ax.axhline(0, **PARITY)
@@ -91,17 +82,6 @@ def accuracy_by_seconds(table: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("Pearson's r, mean of traits")
     legend_below(figure, [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models_of(table)])
     return figure
-
-
-def _panels(table: pd.DataFrame) -> tuple[Figure, np.ndarray, Sequence[int], Sequence[float]]:
-    """Return a figure with a row of panels a sample size and a column a trait."""
-    ratios, sizes = sorted(table["rel_aa"].unique()), sorted(table["n_samples"].unique())
-    size = (2 * len(ratios) + 1, 1 + 2.8 * len(sizes))
-    figure, axes = plt.subplots(len(sizes), len(ratios), figsize=size, sharex=True, sharey=True, squeeze=False)
-    for ax, ratio in zip(axes[0], ratios, strict=True):
-        ax.set_title(f"relAA {ratio:g}")
-    axes[-1, len(ratios) // 2].set_xlabel(SCALING_LABEL)
-    return figure, axes, sizes, ratios
 
 
 def _draw_interval(ax: Axes, part: pd.DataFrame, model: str, shift: float) -> None:

@@ -68,26 +68,26 @@ def accuracy_by_scaling(table: pd.DataFrame) -> Figure:
     noise, as a mean over the cohorts.
     """
     table = one_protocol(table)
-    ratios, sizes = sorted(table["rel_aa"].unique()), sorted(table["n_samples"].unique())
-    figure, axes = plt.subplots(
-        len(sizes),
-        len(ratios),
-        figsize=(2 * len(ratios) + 1, 1 + 2.6 * len(sizes)),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-    )
+    figure, axes, sizes, ratios = trait_panels(table)
     for row, n_samples in zip(axes, sizes, strict=True):
         for ax, ratio in zip(row, ratios, strict=True):
             draw_mean_r(ax, select(table, n_samples=n_samples, rel_aa=ratio), "scaling", markersize=3.5)
             ax.set(ylim=(min(0, table["pearson_r"].min()), 1.03))
             label_scale(ax, table["scaling"], most=3)
         row[0].set_ylabel(f"r, {n_samples:,} individuals")
+    legend_below(figure, mean_r_handles(table))
+    return figure
+
+
+def trait_panels(table: pd.DataFrame) -> tuple[Figure, np.ndarray, Sequence[int], Sequence[float]]:
+    """Return a figure with a row of panels a sample size and a column a trait, its axes, the sizes and the relAA."""
+    ratios, sizes = sorted(table["rel_aa"].unique()), sorted(table["n_samples"].unique())
+    size = (2 * len(ratios) + 1, 1 + 2.6 * len(sizes))
+    figure, axes = plt.subplots(len(sizes), len(ratios), figsize=size, sharex=True, sharey=True, squeeze=False)
     for ax, ratio in zip(axes[0], ratios, strict=True):
         ax.set_title(f"relAA {ratio:g}")
     axes[-1, len(ratios) // 2].set_xlabel(SCALING_LABEL)
-    legend_below(figure, mean_r_handles(table))
-    return figure
+    return figure, axes, sizes, ratios
 
 
 def _sample_size_panels(

@@ -89,18 +89,27 @@ def models_of(table: pd.DataFrame) -> list[str]:
 
 def draw_mean_r(ax: Axes, table: pd.DataFrame, x: str, markersize: float) -> None:
     """Draw every model's mean r against a column, and the additive ceiling, the square root of V_A / V_G, dashed."""
-    for model in models_of(table):
-        r = select(table, model=model).groupby(x)["pearson_r"].mean()
-        ax.plot(r.index, r, MODEL_MARKERS[model], linestyle="-", color=MODEL_COLORS[model], markersize=markersize)
+    draw_models(ax, table, x, "pearson_r", markersize)
     ceiling = np.sqrt(table.groupby(x)["va_over_vg"].mean())
     ax.plot(ceiling.index, ceiling, **PARITY)
 
 
+def draw_models(ax: Axes, table: pd.DataFrame, x: str, value: str, markersize: float) -> None:
+    """Draw the mean of a column for every model against another column."""
+    for model in models_of(table):
+        mean = select(table, model=model).groupby(x)[value].mean()
+        ax.plot(mean.index, mean, MODEL_MARKERS[model], linestyle="-", color=MODEL_COLORS[model], markersize=markersize)
+
+
+def model_handles(table: pd.DataFrame) -> list[Line2D]:
+    """Return a legend's handles for what `draw_models` draws."""
+    models = models_of(table)
+    return [Line2D([], [], color=MODEL_COLORS[m], marker=MODEL_MARKERS[m], label=MODEL_NAMES[m]) for m in models]
+
+
 def mean_r_handles(table: pd.DataFrame) -> list[Line2D]:
     """Return a legend's handles for what `draw_mean_r` draws."""
-    models = models_of(table)
-    handles = [Line2D([], [], color=MODEL_COLORS[m], marker=MODEL_MARKERS[m], label=MODEL_NAMES[m]) for m in models]
-    return [*handles, Line2D([], [], **PARITY, label="additive ceiling")]
+    return [*model_handles(table), Line2D([], [], **PARITY, label="additive ceiling")]
 
 
 def trait_name(rel_aa: float) -> str:
