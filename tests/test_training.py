@@ -284,6 +284,16 @@ def test_an_l1_penalty_makes_a_pair_network_find_the_pairs():
     assert found == {tuple(sorted(pair)) for pair in cohort.traits[0].pairs.tolist()}
 
 
+def test_the_penalty_of_a_pair_network_spares_additive_effects():
+    cohort = make_cohort(600, 12, rel_aa=[0])
+    model, split = networks.PairNetwork(12, 1), split_samples(600, "held_out")
+    plan = training.patient_plan(l1_penalty=1.0, learning_rate=0.02)
+    train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
+    true = cohort.traits[0].additive_by_marker(12)
+    np.testing.assert_allclose(model.linear.weight[0].detach(), true, atol=0.01)
+    assert model.gate_weight.abs().max() < 0.01
+
+
 def test_recomputed_batch_norm_has_the_statistics_of_the_samples(cohort, monkeypatch):
     model = nn.Sequential(
         networks.OneHotLinear(16, 4, torch.Generator().manual_seed(1)), nn.BatchNorm1d(4, momentum=0.8)

@@ -116,7 +116,7 @@ class PairNetwork(nn.Module):
 
     Codes x = 2g - 1. linear.weight: (n_traits, n_markers), w. gate_weight: (n_traits * n_markers, n_markers), M; the
     effect of the pair i, j is M_ij + M_ji, and the diagonal adds a constant. All start at 0: with the squared error and
-    an L1 penalty this is the LASSO on all pairs, by gradient descent and without a column of pairs.
+    an L1 penalty on the gates this is the LASSO on all pairs, by gradient descent and without a column of pairs.
     """
 
     def __init__(self, n_markers: int, n_traits: int) -> None:
@@ -132,6 +132,16 @@ class PairNetwork(nn.Module):
         codes = 2 * alleles - 1
         gates = functional.linear(codes, self.gate_weight).unflatten(1, (-1, codes.shape[1]))
         return self.linear(codes) + (gates @ codes[:, :, None]).squeeze(2)
+
+
+def penalised_weights(model: nn.Module) -> list[nn.Parameter]:
+    """Return the weights that an L1 penalty acts on: a pair network's gates, in other networks all but biases.
+
+    Pairs are few among many and need it; additive effects are not, and shrinking them costs accuracy.
+    """
+    if isinstance(model, PairNetwork):
+        return [model.gate_weight]
+    return [parameter for name, parameter in model.named_parameters() if name.endswith("weight")]
 
 
 def has_batch_norm(model: nn.Module) -> bool:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from epidl import checks
 from epidl.genotypes import DeviceGenotypes, Genotypes
-from epidl.networks import has_batch_norm
+from epidl.networks import has_batch_norm, penalised_weights
 from epidl.splits import BATCH_SIZE, Split, check_batches
 
 Status = Literal["converged", "max_epochs", "diverged"]
@@ -34,7 +34,7 @@ class TrainingPlan:
 
     loss: the mean absolute or squared error over samples and traits. weight_decay: of all parameters; under 'sgd' it is
     the penalty of weight_decay / 2 times their sum of squares, under 'adamw' it stays apart from the gradient.
-    l1_penalty: times the sum of absolute weights, without biases, is added to the training loss. patience: epochs
+    l1_penalty: times the sum of absolute `networks.penalised_weights` is added to the training loss. patience: epochs
     without a gain of `min_gain` in the validation loss before training stops. schedule: 'plateau' halves the learning
     rate after `schedule_patience` epochs without improvement, 'cosine' lets it fall to 0 over `max_epochs`.
     drop_ragged_batch: leave out the last, smaller batch of each epoch (the publication keeps it).
@@ -219,7 +219,7 @@ def _train_epoch(
         optimizer.zero_grad()
         loss = LOSSES[plan.loss](model(alleles), phenotypes)
         if plan.l1_penalty:
-            loss = loss + plan.l1_penalty * sum(w.abs().sum() for w in _weights(model))
+            loss = loss + plan.l1_penalty * sum(w.abs().sum() for w in penalised_weights(model))
         loss.backward()
         optimizer.step()
         losses.append(loss.detach())
@@ -235,10 +235,6 @@ def _batches(data: _DeviceData, order: Tensor, batch_size: int) -> Iterator[tupl
 
 def _shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
     return rows[torch.randperm(len(rows), generator=generator)]
-
-
-def _weights(model: nn.Module) -> Iterator[Tensor]:
-    return (p for name, p in model.named_parameters() if name.endswith("weight"))
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_WIDTH = 512  # of the networks here, or the cell's where that is narrower
 MOST_STEPS = 6000  # of their training, and 300 epochs at most
-PENALTIES = {"sparse_mlp": (0.0001, 0.0003, 0.001), "pair_network": (0.001, 0.003, 0.01, 0.03)}
+PENALTIES = {"sparse_mlp": (0.0001, 0.0003, 0.001, 0.003), "pair_network": (0.001, 0.003, 0.01, 0.03, 0.1)}
 PAIR_RATE = 0.2  # over the number of markers
 
 
@@ -71,7 +71,7 @@ def fit_sparse_mlp(run: core.Run) -> core.Score:
 
 
 def fit_pair_network(run: core.Run) -> core.Score:
-    """Score a network of multiplicative units under an L1 penalty; with more markers its steps must be smaller."""
+    """Score a network of multiplicative units, an L1 penalty on its gates; with more markers its steps are smaller."""
 
     def make(n_markers: int, n_traits: int, *_: object) -> nn.Module:
         return networks.PairNetwork(n_markers, n_traits)
