@@ -63,11 +63,12 @@ rule collect:
     params:
         folders=lambda wildcards, input: [str(Path(table).parent) for table in input],
     shell:
-        "python -m epidl.results {output.table:q} {output.provenance:q} {params.folders:q}"
+        "python -m epidl.results {output.table:q} {params.folders:q}"
 
 
 # The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
-PAGES = ["approach", *CELLS, "performance"]  # a page and a notebook an experiment
+# a page and a notebook an experiment, but beyond is one page for its three
+PAGES = ["approach", *(name for name in CELLS if not name.startswith("beyond_")), "performance"]
 NOTEBOOKS = ["simulate", *CELLS]
 LIBRARY = sorted(str(path) for path in Path("lib/epidl").rglob("*.py"))
 HTML = f"_build/{PROFILE}/html"

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from epidl import costs, networks
 from epidl.costs import Machine, Work
 from epidl.experiments import scaling
-from epidl.params import DilutionCell, ScalingCell, load_grids, make_cell
+from epidl.params import CELL_TYPES, DilutionCell, ScalingCell, load_grids, make_cell
 
 MACHINE = Machine("a machine", 1e11, 5e10, 4e10, 2e-4, 2e-10, 2e-9, memory=16 * 2**30)
 BASE = {
@@ -87,7 +87,7 @@ def test_the_plan_of_a_profile_names_every_cell(monkeypatch, capsys):
     monkeypatch.setattr(costs, "measure_machine", lambda device: MACHINE)
     assert costs.main(["full"]) == 0
     printed = capsys.readouterr().out
-    for experiment in ("scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond"):
+    for experiment in CELL_TYPES:
         for planned in load_grids(Path("params", f"{experiment}.yml"))["full"]:
             assert f" {planned.name} " in printed
     assert "all" in printed.splitlines()[-1]

@@ -8,7 +8,16 @@ import scipy.stats
 from conftest import REL_AA
 from epidl import ridge, seeds
 from epidl.experiments import beyond, core, correlation, dilution, scaling
-from epidl.params import BeyondCell, CorrelationCell, DilutionCell, RidgeVsSgdCell, ScalingCell, make_cell
+from epidl.params import (
+    BeyondCell,
+    BeyondCorrelationCell,
+    BeyondDilutionCell,
+    CorrelationCell,
+    DilutionCell,
+    RidgeVsSgdCell,
+    ScalingCell,
+    make_cell,
+)
 
 CELL = {
     "n_samples": 200,
@@ -335,6 +344,34 @@ def test_beyond_has_the_scaling_experiment_s_cohorts_and_adds_models_to_its_tabl
     ours = beyond_table[beyond_table["model"].isin(["ridge", "mlp"])]
     columns = ["replicate", "trait", "model", "protocol", "seed", "va_over_vg", "pearson_r", "r_epistatic"]
     pd.testing.assert_frame_equal(ours[columns].reset_index(drop=True), theirs[columns])
+
+
+@pytest.mark.parametrize(
+    ("experiment", "cell_type", "beyond_type", "parameters"),
+    [
+        (dilution, DilutionCell, BeyondDilutionCell, {"n_qtl": 6, "n_markers": 12}),
+        (
+            correlation,
+            CorrelationCell,
+            BeyondCorrelationCell,
+            {"n_qtl": 12, "n_traits": 2, "pleiotropy": 0.5, "shared_pairs": True, "rel_aa": 1},
+        ),
+    ],
+)
+def test_beyond_has_the_other_experiments_cohorts_too(experiment, cell_type, beyond_type, parameters):
+    kept = ("n_samples", "n_replicates", "broad_sense_heritability", "hidden_width", "seed", "rel_aa")
+    shared = {name: CELL[name] for name in kept} | {"protocols": ["held_out"], "mlp_learning_rates": [0.01]}
+    shared |= {"n_samples": 600} | parameters
+    theirs = experiment.run(make_cell(cell_type, **shared | {"models": ["ridge", "mlp"]})).table
+    models = ["ridge", "mlp", "kernel", "pairs", "oracle", *EXPECTED]
+    table = beyond.run(make_cell(beyond_type, **shared | {"models": models})).table
+    columns = ["replicate", "trait", "model", "protocol", "seed", "va_over_vg", "pearson_r", "r_epistatic"]
+    ours = table[table["model"].isin(["ridge", "mlp"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(ours[columns], theirs[columns])
+    r = table[table["rel_aa"] >= 0.5].groupby("model")["pearson_r"].mean()
+    assert r["pairs"] == pytest.approx(r["oracle"], abs=0.005)
+    assert r["theory_oracle"] == pytest.approx(r["oracle"], abs=0.01)  # it is spared the markers without effect
+    assert r["theory_kernel"] <= r["theory_oracle"]
 
 
 def test_a_model_that_the_publication_lacks_is_fitted_under_held_out_alone(beyond_table):

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import ROOT
 from epidl import figures, pages, publish, replication, results
-from epidl.params import CELL_TYPES, load_grids
+from epidl.params import CELL_TYPES, Cell, ScalingCell, load_grids, make_cell
 
 DATA = ROOT / "book" / "data"
 R = {"mlp": [0.9, 0.8, 0.3, 0.2], "ridge_sgd": [0.6, 0.5, 0.25, 0.2], "ridge": [0.6, 0.6, 0.3, 0.3]}
@@ -439,7 +439,7 @@ def test_the_published_tables_have_their_provenance(experiment):
     cells = {cell.name: cell for cell in load_grids(ROOT / "params" / f"{experiment}.yml")[profile]}
     assert len(records) == table["cell"].nunique()
     for name, record in zip(table["cell"].unique(), records, strict=True):
-        assert record["parameters"] == cells[name].model_dump(mode="json")
+        assert publish.same_parameters(record, cells[name])
         assert not record["commit"].endswith("-dirty")
         rows = table[table["cell"] == name]
         assert rows["replicate"].nunique() == cells[name].n_replicates
@@ -468,6 +468,35 @@ def test_publishing_refuses_what_was_computed_otherwise(tmp_path, monkeypatch, t
         assert not (tmp_path / "data").exists()
 
     results.write_cell(folder, table, cell.model_dump(mode="json"), datetime.now(UTC))
-    publish.publish("scaling", [folder for folder, cell in cells.items() if cell.experiment == "scaling"])
+    scaling = {folder: cell for folder, cell in cells.items() if cell.experiment == "scaling"}
+    publish.publish("scaling", scaling)
     assert "1 cells published; not computed: n1000_scaling0.2" in capsys.readouterr().out
     pd.testing.assert_frame_equal(results.read_table(tmp_path / "data" / "scaling.csv"), table)
+
+
+def test_published_cells_of_other_machines_stay(tmp_path, monkeypatch, table, capsys):
+    monkeypatch.setattr(publish, "DATA", tmp_path)
+    grid = load_grids(ROOT / "params" / "scaling.yml")["standard"][:3]
+    cells = {tmp_path / cell.name: cell for cell in grid}
+    first, second, _ = grid
+
+    def finish(cell: Cell, r: float) -> None:
+        content = table[table["cell"] == table["cell"].iloc[0]].assign(cell=cell.name, pearson_r=r)
+        results.write_cell(tmp_path / cell.name, content, cell.model_dump(mode="json"), datetime.now(UTC))
+        publish.publish("scaling", cells)
+        shutil.rmtree(tmp_path / cell.name)
+
+    def published() -> dict[str, float]:
+        return results.read_table(tmp_path / "scaling.csv").groupby("cell")["pearson_r"].first().to_dict()
+
+    finish(second, 0.2)
+    finish(first, 0.1 + 0.2)  # a number that needs all its digits
+    assert published() == {first.name: 0.1 + 0.2, second.name: 0.2}
+    assert list(results.read_collected(tmp_path / "scaling.csv")) == [first.name, second.name]  # the grid's order
+    finish(second, 0.4)  # computed again
+    assert published() == {first.name: 0.1 + 0.2, second.name: 0.4}
+    cells = {tmp_path / first.name: make_cell(ScalingCell, **first.model_dump() | {"hidden_width": 8})}
+    capsys.readouterr()
+    finish(next(iter(cells.values())), 0.5)
+    assert published() == {first.name: 0.5}
+    assert f"left out, since the profile has no such cell now: {second.name}" in capsys.readouterr().out

@@ -84,26 +84,26 @@ def test_side_tables_belong_to_their_table_or_the_old_ones_stay(tmp_path, monkey
 def test_trials_are_collected_beside_the_table_and_do_not_outlive_it(tmp_path):
     for name, side in (("a", {}), ("b", {"trials": pd.DataFrame({"loss": [0.3]})})):
         results.write_cell(tmp_path / name, table(0.1), {}, datetime.now(UTC), side)
-    results.collect([tmp_path / "a", tmp_path / "b"], tmp_path / "all.csv", tmp_path / "all.json")
+    results.collect([results.read_cell(tmp_path / name) for name in "ab"], tmp_path / "all.csv")
     assert pd.read_csv(tmp_path / "all.trials.csv")["loss"].tolist() == [0.3]
-    results.collect([tmp_path / "a"], tmp_path / "all.csv", tmp_path / "all.json")
+    results.collect([results.read_cell(tmp_path / "a")], tmp_path / "all.csv")
     assert not (tmp_path / "all.trials.csv").exists()
 
 
 def test_cells_are_collected_in_the_order_given(tmp_path):
     for name, r in (("b", 0.2), ("a", 0.1)):
         write(tmp_path / name, r)
-    joined = results.collect([tmp_path / "b", tmp_path / "a"], tmp_path / "all.csv", tmp_path / "all.json")
+    joined = results.collect([results.read_cell(tmp_path / name) for name in "ba"], tmp_path / "all.csv")
     assert joined["pearson_r"].tolist() == [0.2, 0.1]
     pd.testing.assert_frame_equal(results.read_table(tmp_path / "all.csv"), joined)
-    assert len(json.loads((tmp_path / "all.json").read_text())) == 2
+    assert len(json.loads((tmp_path / "all.provenance.json").read_text())) == 2
 
 
 def test_a_missing_or_broken_table_is_named(tmp_path):
     with pytest.raises(ValueError, match="at least one finished cell"):
-        results.collect([], tmp_path / "all.csv", tmp_path / "all.json")
+        results.collect([], tmp_path / "all.csv")
     with pytest.raises(ValueError, match=r"a/table.csv must be a result table"):
-        results.collect([tmp_path / "a"], tmp_path / "all.csv", tmp_path / "all.json")
+        results.collect([results.read_cell(tmp_path / "a")], tmp_path / "all.csv")
     for text in ("", "half,a,tab\n1,2,3\n"):
         (tmp_path / "table.csv").write_text(text)
         with pytest.raises(ValueError, match="must be a result table"):

@@ -17,6 +17,8 @@ POINTS = {  # what the cells of an experiment differ in, beside the number of in
     "scaling": ("scaling", "scalings"),
     "ridge_vs_sgd": ("scaling", "scalings"),
     "beyond": ("scaling or control", "scalings and controls"),
+    "beyond_dilution": ("number of markers", "numbers of markers"),
+    "beyond_correlation": ("combination of traits, QTL and correlation", "combinations of traits, QTL and correlation"),
     "dilution": ("number of markers", "numbers of markers"),
     "correlation": ("combination of traits, QTL and correlation", "combinations of traits, QTL and correlation"),
 }

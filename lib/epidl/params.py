@@ -17,7 +17,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from epidl.splits import BATCH_SIZE, check_batches, split_samples
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
-ExperimentName = Literal["scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond"]
+ExperimentName = Literal[
+    "scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond", "beyond_dilution", "beyond_correlation"
+]
 # a list of these is one value in a grid, not an axis
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
 BATCH_NORMED = {"mlp", "mlp_pruned", "mlp_recomputed", "mlp_patient"}
@@ -49,6 +51,18 @@ ModelNames = Annotated[
     AfterValidator(_all_different),
     Field(min_length=1, description="models to fit"),
 ]
+MoreModelNames = Annotated[
+    tuple[
+        Literal[
+            *("ridge", "ridge_sgd", "mlp", "mlp_recomputed", "mlp_patient", "skip_mlp", "sparse_mlp"),
+            *("pair_network", "kernel", "pairs", "oracle"),
+            *("theory_ridge", "theory_kernel", "theory_oracle"),
+        ],
+        ...,
+    ],
+    AfterValidator(_all_different),
+    Field(min_length=1, description="models to fit, and their expected accuracies"),
+]
 
 
 class Cell(BaseModel):
@@ -77,7 +91,7 @@ class Cell(BaseModel):
     @property
     def cohorts(self) -> str:
         """The experiment whose cohorts these are: cells of the same name and cohorts simulate the same ones."""
-        return self.experiment
+        return self.experiment.removeprefix("beyond_")
 
 
 class MlpCell(Cell):
@@ -156,17 +170,7 @@ class BeyondCell(ScalingCell):
     """A cell that sets more models against each other on the scaling experiment's cohorts."""
 
     experiment: Literal["beyond"] = "beyond"
-    models: Annotated[
-        tuple[
-            Literal[
-                *("ridge", "ridge_sgd", "mlp", "mlp_recomputed", "mlp_patient", "skip_mlp", "sparse_mlp"),
-                *("pair_network", "kernel", "pairs", "oracle"),
-                *("theory_ridge", "theory_kernel", "theory_oracle"),
-            ],
-            ...,
-        ],
-        AfterValidator(_all_different),
-    ] = Field(min_length=1, description="models to fit, and their expected accuracies")
+    models: MoreModelNames
     all_pairs: bool = Field(default=False, strict=True, description="whether all pairs of QTL interact, as a control")
 
     @property
@@ -195,13 +199,29 @@ class RidgeVsSgdCell(_Scaled):
         return "scaling"
 
 
-class DilutionCell(TunedCell):
-    """A cell of the dilution experiment: separate traits whose QTL are some of many markers."""
+class _Diluted(TunedCell):
+    """A cell of separate traits whose QTL are some of many markers."""
 
-    experiment: Literal["dilution"] = "dilution"
     n_markers: PositiveInt = Field(description="all markers")
     n_qtl: EvenInt = Field(description="causal loci of each trait, even")
     rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
+
+    @property
+    def name(self) -> str:
+        """For instance n10000_q100_m1000."""
+        return f"n{self.n_samples}_q{self.n_qtl}_m{self.n_markers}"
+
+    @model_validator(mode="after")
+    def _enough_markers(self) -> "_Diluted":
+        if self.n_qtl > self.n_markers:
+            raise ValueError(f"n_qtl must be at most {self.n_markers} (n_markers), got {self.n_qtl}")
+        return self
+
+
+class DilutionCell(_Diluted):
+    """A cell of the dilution experiment: models on all markers, and on the features that a LASSO selects."""
+
+    experiment: Literal["dilution"] = "dilution"
     models: Annotated[
         tuple[Literal["ridge", "ridge_sgd", "mlp", "lasso", "lasso_pruned", "mlp_pruned"], ...],
         AfterValidator(_all_different),
@@ -212,15 +232,8 @@ class DilutionCell(TunedCell):
         default=(100, 1000), description="bounds of the largest number of features kept"
     )
 
-    @property
-    def name(self) -> str:
-        """For instance n10000_q100_m1000."""
-        return f"n{self.n_samples}_q{self.n_qtl}_m{self.n_markers}"
-
     @model_validator(mode="after")
-    def _possible(self) -> "DilutionCell":
-        if self.n_qtl > self.n_markers:
-            raise ValueError(f"n_qtl must be at most {self.n_markers} (n_markers), got {self.n_qtl}")
+    def _bounds_in_order(self) -> "DilutionCell":
         low, high = self.max_features
         if low > high:
             raise ValueError(f"max_features must be a lower and an upper bound, got {low} and {high}")
@@ -253,12 +266,28 @@ class CorrelationCell(TunedCell):
         return self
 
 
+class BeyondDilutionCell(_Diluted):
+    """A cell that sets more models against each other on the dilution experiment's cohorts."""
+
+    experiment: Literal["beyond_dilution"] = "beyond_dilution"
+    models: MoreModelNames
+
+
+class BeyondCorrelationCell(CorrelationCell):
+    """A cell that sets more models against each other on the correlation experiment's cohorts."""
+
+    experiment: Literal["beyond_correlation"] = "beyond_correlation"
+    models: MoreModelNames
+
+
 CELL_TYPES: dict[str, type[Cell]] = {
     "scaling": ScalingCell,
     "dilution": DilutionCell,
     "correlation": CorrelationCell,
     "ridge_vs_sgd": RidgeVsSgdCell,
     "beyond": BeyondCell,
+    "beyond_dilution": BeyondDilutionCell,
+    "beyond_correlation": BeyondCorrelationCell,
 }
 
 

@@ -1,18 +1,20 @@
 """Take a profile's finished cells into the book: `python -m epidl.publish PROFILE`, at the project's root.
 
 Writes book/data/<experiment>.csv with its provenance, and the README's figure; says which cells are not computed yet.
+Cells of the profile that the book has already, from another machine or an earlier run, stay where they were computed
+with the same parameters; a cell that was computed again takes the place of the old one.
 """
 
 import argparse
-import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from epidl import figures, results
 from epidl.grid import planned_cells
-from epidl.params import CELL_TYPES, Cell
+from epidl.params import CELL_TYPES, Cell, ParameterError, make_cell
 
 DATA = Path("book/data")
 
@@ -23,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("profile", choices=["standard", "full"])
     profile = parser.parse_args(arguments).profile
     cells = planned_cells(Path.cwd(), profile)
-    finished = {folder: cell for folder, cell in cells.items() if (folder / results.TABLE).exists()}
+    finished = {folder: cell for folder, cell in cells.items() if _is_finished(folder)}
     try:
         for folder, cell in finished.items():  # all before any is published
             check_provenance(folder, cell)
@@ -34,30 +36,50 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"No cell of the profile {profile} is finished: run python -m epidl.grid {profile}", file=sys.stderr)
         return 1
     for experiment in CELL_TYPES:
-        publish(experiment, [folder for folder, cell in cells.items() if cell.experiment == experiment])
+        publish(experiment, {folder: cell for folder, cell in cells.items() if cell.experiment == experiment})
     draw_readme_figure()
     return 0
 
 
-def publish(experiment: str, folders: list[Path]) -> None:
-    """Collect the finished ones of an experiment's cells in the book's data, and say which are not computed yet.
+def publish(experiment: str, cells: Mapping[Path, Cell]) -> None:
+    """Collect an experiment's finished cells in the book's data, and say which are not computed yet.
 
-    Where none is finished, what was published before stays.
+    Where none is finished, what was published before stays as it is.
     """
-    finished = [folder for folder in folders if (folder / results.TABLE).exists()]
+    finished = {cell.name: results.read_cell(folder) for folder, cell in cells.items() if _is_finished(folder)}
+    path = DATA / f"{experiment}.csv"
     if finished:
-        results.collect(finished, DATA / f"{experiment}.csv", DATA / f"{experiment}.provenance.json")
-    missing = [folder.name for folder in folders if folder not in finished]
+        published = results.read_collected(path) if path.exists() else {}
+        kept = {
+            cell.name: published[cell.name]
+            for cell in cells.values()
+            if cell.name in published and same_parameters(published[cell.name].record, cell)
+        }
+        merged = kept | finished
+        results.collect([merged[cell.name] for cell in cells.values() if cell.name in merged], path)
+        dropped = [name for name in published if name not in merged]
+        if dropped:
+            print(f"{experiment}: left out, since the profile has no such cell now: {', '.join(dropped)}")
+    shown = set(results.read_table(path)["cell"]) if path.exists() else set()
+    missing = [cell.name for cell in cells.values() if cell.name not in shown]
     print(f"{experiment}: {len(finished)} cells published; not computed: {', '.join(missing) or 'none'}")
 
 
 def check_provenance(folder: Path, cell: Cell) -> None:
     """Raise ValueError where a finished cell was computed with other parameters, or by code that was not committed."""
-    record = json.loads((folder / results.PROVENANCE).read_text())
-    if record["parameters"] != cell.model_dump(mode="json"):
+    record = results.read_cell(folder).record
+    if not same_parameters(record, cell):
         raise ValueError(f"{folder} must have been computed with the parameters of its profile; run the grid again")
     if record["commit"] == "unknown" or record["commit"].endswith("-dirty"):
         raise ValueError(f"{folder} must have been computed by committed code, got commit {record['commit']}")
+
+
+def same_parameters(record: Mapping, cell: Cell) -> bool:
+    """Tell whether a provenance's parameters are a cell's; one that it lacks had its default."""
+    try:
+        return make_cell(type(cell), **record["parameters"]) == cell
+    except ParameterError:
+        return False
 
 
 def draw_readme_figure() -> None:
@@ -66,6 +88,10 @@ def draw_readme_figure() -> None:
     table = results.read_table(DATA / "scaling.csv").query("protocol == 'published'")
     figure = figures.figure_1b(table, pd.read_csv(DATA / "figure_1_digitised.csv"))
     figure.savefig("book/static/figure_1b.png", dpi=160)
+
+
+def _is_finished(folder: Path) -> bool:
+    return (folder / results.TABLE).exists()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -82,20 +83,50 @@ def read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def collect(folders: Sequence[Path], table_path: Path, provenance_path: Path) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Finished:
+    """A finished cell: its table, its provenance, and Optuna's trials where it has some."""
+
+    table: pd.DataFrame
+    record: dict[str, Any]
+    trials: pd.DataFrame | None
+
+
+def read_cell(folder: Path) -> Finished:
+    """Read what `write_cell` wrote; raise ValueError where its table is missing or none."""
+    trials = Path(folder, "trials.csv")
+    return Finished(
+        read_table(Path(folder, TABLE)),
+        json.loads(Path(folder, PROVENANCE).read_text()),
+        pd.read_csv(trials) if trials.exists() else None,
+    )
+
+
+def read_collected(table_path: Path) -> dict[str, Finished]:
+    """Read the cells of a table that `collect` wrote, by name."""
+    table, (provenance_path, trials_path) = read_table(table_path), _beside(table_path)
+    trials = pd.read_csv(trials_path) if trials_path.exists() else pd.DataFrame({"cell": []})
+    cells = {}
+    for name, record in zip(table["cell"].unique(), json.loads(provenance_path.read_text()), strict=True):
+        own = trials[trials["cell"] == name]
+        cells[name] = Finished(table[table["cell"] == name], record, own if len(own) else None)
+    return cells
+
+
+def collect(cells: Sequence[Finished], table_path: Path) -> pd.DataFrame:
     """Join the tables of finished cells, in the order given, and write them with a list of their provenances.
 
-    Optuna's trials are joined too, beside the table as <experiment>.trials.csv, where any cell has some.
+    Beside <experiment>.csv: <experiment>.provenance.json and, where any cell has some, Optuna's trials as
+    <experiment>.trials.csv.
 
-    Raises ValueError where a folder lacks its table, or where no folder is given.
+    Raises ValueError where no cell is given.
     """
-    if not folders:
-        raise ValueError("folders must name at least one finished cell, got none")
-    table = pd.concat([read_table(Path(folder) / TABLE) for folder in folders], ignore_index=True)
-    records = [json.loads((Path(folder) / PROVENANCE).read_text()) for folder in folders]
-    write_text(provenance_path, json.dumps(records, indent=1, sort_keys=True) + "\n")
-    trials = [pd.read_csv(path) for folder in folders if (path := Path(folder) / "trials.csv").exists()]
-    trials_path = Path(table_path).with_suffix(".trials.csv")
+    if not cells:
+        raise ValueError("cells must hold at least one finished cell, got none")
+    table = pd.concat([cell.table for cell in cells], ignore_index=True)
+    provenance_path, trials_path = _beside(table_path)
+    write_text(provenance_path, json.dumps([cell.record for cell in cells], indent=1, sort_keys=True) + "\n")
+    trials = [cell.trials for cell in cells if cell.trials is not None]
     if trials:
         write_table(trials_path, pd.concat(trials, ignore_index=True))
     else:
@@ -137,6 +168,11 @@ def device_name(device: str) -> str:
     return f"{_cpu_model()}, {os.cpu_count()} cores"
 
 
+def _beside(table_path: Path) -> tuple[Path, Path]:
+    """Return where a collected table's provenance and trials are kept."""
+    return Path(table_path).with_suffix(".provenance.json"), Path(table_path).with_suffix(".trials.csv")
+
+
 def _version(package: str) -> str:
     try:
         return metadata.version(package)
@@ -173,4 +209,4 @@ def _replacing(path: Path) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    collect([Path(folder) for folder in sys.argv[3:]], Path(sys.argv[1]), Path(sys.argv[2]))
+    collect([read_cell(Path(folder)) for folder in sys.argv[2:]], Path(sys.argv[1]))

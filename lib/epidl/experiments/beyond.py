@@ -1,4 +1,4 @@
-"""More models on the scaling experiment's cohorts: what quantitative genetics and sparse regression have to offer.
+"""More models on the cohorts of the three experiments: what quantitative genetics and sparse regression have to offer.
 
 The same individuals are the test split of all models. Those that need no validation split train on all others.
 """
@@ -13,12 +13,11 @@ import numpy as np
 from torch import nn
 
 from epidl import kernels, networks, pairs, theory, training
-from epidl.experiments import core
-from epidl.experiments.scaling import simulate_replicate
+from epidl.experiments import core, correlation, dilution, scaling
 from epidl.splits import BATCH_SIZE
 
 if TYPE_CHECKING:
-    from epidl.params import BeyondCell
+    from epidl.params import BeyondCell, BeyondCorrelationCell, BeyondDilutionCell
 
 MOST_WIDTH = 512  # of the networks here, or the cell's where that is narrower
 MOST_STEPS = 6000  # of their training, and 300 epochs at most
@@ -26,9 +25,16 @@ PENALTIES = {"sparse_mlp": (0.0001, 0.0003, 0.001, 0.003), "pair_network": (0.00
 PAIR_RATE = 0.2  # over the number of markers
 
 
-def run(cell: "BeyondCell", **options: Any) -> core.CellResult:
+SIMULATE = {
+    "scaling": scaling.simulate_replicate,
+    "dilution": dilution.simulate_replicate,
+    "correlation": correlation.simulate_replicate,
+}
+
+
+def run(cell: "BeyondCell | BeyondDilutionCell | BeyondCorrelationCell", **options: Any) -> core.CellResult:
     """Run one cell; options and result are those of `core.run_cell`."""
-    return core.run_cell(cell, simulate_replicate, FITS, held_out_only=HELD_OUT_ONLY, **options)
+    return core.run_cell(cell, SIMULATE[cell.cohorts], FITS, held_out_only=HELD_OUT_ONLY, **options)
 
 
 def fit_kernel(run: core.Run) -> core.Score:
@@ -122,9 +128,10 @@ def expect(model: theory.Model) -> Callable[[core.Run], core.Score]:
         h2 = np.minimum(genetic / phenotypic, 1)
         parts = np.stack([run.additive.var(axis=0), run.epistatic.var(axis=0)])
         shares = h2 * parts / parts.sum(axis=0)
-        n_markers = run.cohort.genotypes.n_markers
+        # the oracle leaves out markers without effect
+        n_markers = len(run.cohort.traits[0].qtl) if model == "oracle" else run.cohort.genotypes.n_markers
         # where all pairs interact, to know the true ones is to know nothing more than the kernel
-        known = "kernel" if model == "oracle" and run.cell.all_pairs else model
+        known = "kernel" if model == "oracle" and getattr(run.cell, "all_pairs", False) else model
         expected = theory.expected_accuracy(len(run.all_but_test), n_markers, *shares, model=known)
         # the prediction is the sum of parts whose variance and covariance with the truth are both v_c r2_c
         with_parts = np.sqrt(shares) * np.stack(expected[1:])
