@@ -113,6 +113,22 @@ def test_the_data_behind_the_ladder(table):
     assert max(line.get_xdata().max() for line in seconds.get_lines()) == 100
 
 
+def test_the_models_by_markers_and_their_words(table):
+    diluted = table.assign(n_markers=table["scaling"].map({1.0: 100, 20.0: 5000}))
+    panels = {f"relAA {ratio:g}": diluted["rel_aa"] == ratio for ratio in (1.0, 3.0)}
+    figure = figures.ladder_by(diluted, "n_markers", panels, "Markers")
+    assert [ax.get_title() for ax in figure.axes] == ["relAA 1", "relAA 3"]
+    kernel = diluted[(diluted["model"] == "kernel") & (diluted["rel_aa"] == 3)].groupby("n_markers")["pearson_r"].mean()
+    lines = figure.axes[1].get_lines()
+    assert any(np.array_equal(line.get_ydata(), kernel) and list(line.get_xdata()) == [100, 5000] for line in lines)
+    assert sum(np.array_equal(line.get_ydata(), [0.5, 0.5]) for line in lines) == 3
+    first, second = pages.diluted_models(diluted).split("With ")[1:]
+    assert first.startswith("100 markers: Ridge 0.5")
+    assert second.startswith("5,000 markers: Ridge 0.9")
+    assert "Sparse pairs 0.9" in first
+    assert "expected" not in first + second
+
+
 def test_the_data_behind_the_leads(table):
     difference = replication.against_best(table, "mlp", ["ridge", "pairs"], BY)
     ax = figures.leads({"mlp": difference}).axes[0]

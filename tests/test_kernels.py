@@ -7,6 +7,7 @@ import pytest
 import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
 from conftest import REL_AA, make_cohort
 from epidl import kernels
@@ -88,6 +89,19 @@ def test_reml_estimates_maximise_the_dense_likelihood(n_samples, n_qtl, h2):
             for start in (found, [0.6, 0.3, 0.1], [0.1, 0.6, 0.3], [0.3, 0.1, 0.6])
         ]
         assert ours <= min(others) + 1e-3
+
+
+def test_reml_estimates_are_those_of_a_mixed_model_package():
+    """Statsmodels is given the markers and all their products as random effects, one variance each."""
+    cohort = make_cohort(300, 10, rel_aa=[1.0], broad_sense_heritability=0.6)
+    parts = features(codes(cohort.genotypes))
+    names = [[[f"effect {k}" for k in range(part.shape[1])]] for part in parts]
+    effects = VCSpec(names=["additive", "epistatic"], colnames=names, mats=[[part] for part in parts])
+    model = MixedLM(cohort.phenotypes[:, 0], np.ones((300, 1)), groups=np.zeros(300), exog_vc=effects)
+    fit = model.fit(reml=True)
+    assert fit.converged
+    (ours,) = estimate_components(cohort.genotypes, cohort.phenotypes, np.arange(300))
+    np.testing.assert_allclose(ours, [*fit.vcomp, fit.scale], rtol=1e-3)
 
 
 def test_reml_finds_the_simulated_shares():

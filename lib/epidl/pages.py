@@ -228,6 +228,19 @@ def beyond_takeaway(table: pd.DataFrame) -> str:
     )
 
 
+def models_in_words(table: pd.DataFrame) -> str:
+    """Return the mean r of each model that a table holds, expectations left out, in words."""
+    r = table.groupby("model")["pearson_r"].mean()
+    return ", ".join(f"{figures.MODEL_NAMES[model]} {r[model]:.3f}" for model in figures.MODEL_NAMES if model in r)
+
+
+def diluted_models(table: pd.DataFrame) -> str:
+    """Return the mean r of each model for the most epistatic trait, with the fewest and the most markers of a table."""
+    part = table[table["rel_aa"] == table["rel_aa"].max()]
+    ends = part["n_markers"].min(), part["n_markers"].max()
+    return " ".join(f"With {m:,} markers: {models_in_words(part[part['n_markers'] == m])}." for m in ends)
+
+
 def advice_numbers(n_train: int, n_markers: int, additive: float, epistatic: float) -> dict[str, str]:
     """Return what theory expects of ridge and the kernel, and the variance that a pair must make to be found.
 

@@ -3,7 +3,7 @@
 One module an experiment; `models` compares models within any of them, `simulation` shows cohorts, `style` is common.
 """
 
-from epidl.figures.beyond import accuracy_by_seconds, ladder, leads
+from epidl.figures.beyond import accuracy_by_seconds, ladder, ladder_by, leads
 from epidl.figures.correlation import accuracy_by_pleiotropy, figure_3
 from epidl.figures.dilution import accuracy_by_markers, figure_2, importances, selection_by_markers
 from epidl.figures.models import accuracy_by_trait, differences, parity
@@ -28,6 +28,7 @@ __all__ = [
     "importances",
     "interaction_matrix",
     "ladder",
+    "ladder_by",
     "leads",
     "parity",
     "phenotype_distributions",

@@ -1,5 +1,7 @@
 """Figures of the models beyond the publication: all on one axis, with what theory expects of them."""
 
+from collections.abc import Mapping
+
 import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,6 +27,8 @@ from epidl.figures.style import (
 
 # and the model whose accuracy it expects
 THEORY = {"theory_ridge": "ridge", "theory_kernel": "kernel", "theory_oracle": "oracle"}
+_EXPECTED = {"linewidth": 2.4, "alpha": 0.35, "linestyle": "--", "zorder": 1}
+_THEORY_HANDLE = Line2D([], [], color=str(apc.slate), label="theory", **_EXPECTED)
 
 
 def ladder(table: pd.DataFrame, value: str = "pearson_r") -> Figure:
@@ -37,16 +41,26 @@ def ladder(table: pd.DataFrame, value: str = "pearson_r") -> Figure:
     figure, axes, sizes, ratios = trait_panels(table)
     for row, n_samples in zip(axes, sizes, strict=True):
         for ax, ratio in zip(row, ratios, strict=True):
-            part = select(table, n_samples=n_samples, rel_aa=ratio)
-            for theory, model in THEORY.items():
-                r = select(part, model=theory).groupby("scaling")[value].mean()
-                ax.plot(r.index, r, color=MODEL_COLORS[model], linewidth=2.4, alpha=0.35, linestyle="--", zorder=1)
-            draw_models(ax, part, "scaling", value, markersize=3.5)
+            _draw_with_theory(ax, select(table, n_samples=n_samples, rel_aa=ratio), "scaling", value)
             label_scale(ax, table["scaling"], most=3)
             ax.set(ylim=(min(0, table[value].min()), 1.03))
         row[0].set_ylabel(f"r, {n_samples:,} individuals")
-    expected = Line2D([], [], color=str(apc.slate), linewidth=2.4, alpha=0.4, linestyle="--", label="theory")
-    legend_below(figure, [*model_handles(table), expected])
+    legend_below(figure, [*model_handles(table), _THEORY_HANDLE])
+    return figure
+
+
+def ladder_by(table: pd.DataFrame, x: str, panels: Mapping[str, pd.Series], xlabel: str) -> Figure:
+    """Draw the mean r of every model and what theory expects against a column, as `ladder` does.
+
+    panels: the rows of each panel by its title, as a mask of the table.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(1 + 4 * len(panels), 4.6), sharey=True, squeeze=False)
+    for ax, (title, rows) in zip(axes[0], panels.items(), strict=True):
+        _draw_with_theory(ax, table[rows], x, "pearson_r", markersize=5)
+        label_scale(ax, table[x], most=5)
+        ax.set(title=title, xlabel=xlabel, ylim=(min(0, table["pearson_r"].min()), 1.03))
+    axes[0, 0].set_ylabel("Pearson's r, test individuals")
+    legend_below(figure, [*model_handles(table), _THEORY_HANDLE])
     return figure
 
 
@@ -82,6 +96,13 @@ def accuracy_by_seconds(table: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("Pearson's r, mean of traits")
     legend_below(figure, [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models_of(table)])
     return figure
+
+
+def _draw_with_theory(ax: Axes, part: pd.DataFrame, x: str, value: str, markersize: float = 3.5) -> None:
+    for theory, model in THEORY.items():
+        r = select(part, model=theory).groupby(x)[value].mean()
+        ax.plot(r.index, r, color=MODEL_COLORS[model], **_EXPECTED)
+    draw_models(ax, part, x, value, markersize)
 
 
 def _draw_interval(ax: Axes, part: pd.DataFrame, model: str, shift: float) -> None:
