@@ -1,0 +1,64 @@
+"""Figure of the publication's claims: the interval of each condition that they ask for."""
+
+import arcadia_pycolor as apc
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from epidl.figures.style import PARITY, legend_below, select
+
+OUTCOMES = {
+    "shown": {"color": str(apc.seaweed), "marker": "o"},
+    "contradicted": {"color": str(apc.cinnabar), "marker": "X"},
+    "open": {"color": str(apc.slate), "marker": "o", "markerfacecolor": "none"},
+}
+
+
+def forest(conditions: pd.DataFrame) -> Figure:
+    """Draw the estimate of every tested condition with its interval, a row a claim, a panel a scale.
+
+    conditions: from `claims.all_conditions`. The bounds that a condition asks for are vertical ticks; conditions
+    without an interval are left out.
+
+    Raises ValueError where none has one.
+    """
+    tested = conditions[conditions["outcome"] != "untested"]
+    if tested.empty:
+        raise ValueError("conditions must hold at least one with an interval, got none")
+    scales = list(tested["scale"].unique())
+    rows = [_rows(part) for part in (select(tested, scale=scale) for scale in scales)]
+    figure, axes = plt.subplots(len(scales), 1, figsize=(8, 1.5 + 0.13 * sum(rows)), height_ratios=rows, squeeze=False)
+    for ax, scale in zip(axes[:, 0], scales, strict=True):
+        _draw(ax, select(tested, scale=scale))
+        ax.set_xlabel(scale.capitalize())
+    handles = [Line2D([], [], linestyle="-", **style, label=name) for name, style in OUTCOMES.items()]
+    bound = Line2D([], [], color=str(apc.crow), marker="|", linestyle="", label="bound that the claim asks for")
+    legend_below(figure, [*handles, bound])
+    return figure
+
+
+def _rows(part: pd.DataFrame) -> int:
+    """Return the height of a panel, in conditions: two for each claim's margins."""
+    return len(part) + 2 * part["id"].nunique()
+
+
+def _draw(ax: Axes, part: pd.DataFrame) -> None:
+    """Draw the conditions from top to bottom, each claim's in the order of the table."""
+    claim = part["id"].map({id: k for k, id in enumerate(part["id"].unique())}).to_numpy()
+    y = np.arange(len(part)) + 2 * claim
+    ax.axvline(0, **PARITY)
+    for outcome, style in OUTCOMES.items():
+        here = (part["outcome"] == outcome).to_numpy()
+        drawn, heights = part[here], y[here]
+        ax.hlines(heights, drawn["low"], drawn["high"], color=style["color"], linewidth=1.1)
+        ax.plot(drawn["estimate"], heights, **style, linestyle="", markersize=3.6, gid="estimates")
+    for column in ("lower", "upper"):
+        ax.plot(part[column].where(np.isfinite(part[column])), y, "|", color=str(apc.crow), markersize=5)
+    middles = pd.Series(y).groupby(part["id"].to_numpy(), sort=False).mean()
+    ax.set_yticks(middles, middles.index)
+    ax.set_ylim(y.max() + 1.5, -1.5)
+    for edge in np.flatnonzero(np.diff(claim)):
+        ax.axhline(y[edge] + 1.5, color=str(apc.slate), linewidth=0.3, alpha=0.5)
