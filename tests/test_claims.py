@@ -334,7 +334,7 @@ def test_the_words_are_those_of_the_table(tables, all_hold):
     assert f"{UNTESTED}: 1 (D3)" in claims.takeaway(checked)
     lines = claims.in_words(checked, "dilution").splitlines()
     assert len(lines) == 2 + 7
-    assert all(line.count("|") == 6 for line in lines)
+    assert all(line.count("|") == 5 for line in lines)
     assert "(no interval), 1 cohort |" in lines[-1]
     assert f"**{UNTESTED}**" in lines[-1]
 

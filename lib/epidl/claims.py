@@ -557,11 +557,13 @@ def takeaway(checked: pd.DataFrame) -> str:
 
 
 def in_words(checked: pd.DataFrame, experiment: str) -> str:
-    """Return the claims of one experiment as a Markdown table: claim, what is checked, estimate, verdict with note."""
-    lines = ["| | Claim | Checked | Estimate | Verdict |", "|---|---|---|---|---|"]
+    """Return the claims of one experiment as a Markdown table: claim, verdict, estimate, check and note."""
+    lines = ["| Claim | Verdict | Estimate | Checked, and found |", "|---|---|---|---|"]
     for row in checked[checked["experiment"] == experiment].itertuples():
         found = f"{_estimate(row.estimate, row.low, row.high)}, {_cohorts(row.cohorts)}" if row.cohorts else "none"
-        lines.append(f"| {row.id} | {row.claim} | {row.statement_checked} | {found} | **{row.verdict}**. {row.note} |")
+        lines.append(
+            f"| **{row.id}** {row.claim} | **{row.verdict}** | {found} | {row.statement_checked} *{row.note}* |"
+        )
     return "\n".join(lines)
 
 

@@ -13,8 +13,9 @@ from epidl.figures.style import PARITY, legend_below, select
 OUTCOMES = {
     "shown": {"color": str(apc.seaweed), "marker": "o"},
     "contradicted": {"color": str(apc.cinnabar), "marker": "X"},
-    "open": {"color": str(apc.slate), "marker": "o", "markerfacecolor": "none"},
+    "open": {"color": str(apc.slate), "marker": "o", "markerfacecolor": "white", "markeredgewidth": 0.9},
 }
+BOUND = {"color": str(apc.crow), "marker": "|", "linestyle": "", "markersize": 5, "markeredgewidth": 1}
 
 
 def forest(conditions: pd.DataFrame) -> Figure:
@@ -35,7 +36,7 @@ def forest(conditions: pd.DataFrame) -> Figure:
         _draw(ax, select(tested, scale=scale))
         ax.set_xlabel(scale.capitalize())
     handles = [Line2D([], [], linestyle="-", **style, label=name) for name, style in OUTCOMES.items()]
-    bound = Line2D([], [], color=str(apc.crow), marker="|", linestyle="", label="bound that the claim asks for")
+    bound = Line2D([], [], **BOUND, label="bound that the claim asks for")
     legend_below(figure, [*handles, bound])
     return figure
 
@@ -56,7 +57,7 @@ def _draw(ax: Axes, part: pd.DataFrame) -> None:
         ax.hlines(heights, drawn["low"], drawn["high"], color=style["color"], linewidth=1.1)
         ax.plot(drawn["estimate"], heights, **style, linestyle="", markersize=3.6, gid="estimates")
     for column in ("lower", "upper"):
-        ax.plot(part[column].where(np.isfinite(part[column])), y, "|", color=str(apc.crow), markersize=5)
+        ax.plot(part[column].where(np.isfinite(part[column])), y, **BOUND)
     middles = pd.Series(y).groupby(part["id"].to_numpy(), sort=False).mean()
     ax.set_yticks(middles, middles.index)
     ax.set_ylim(y.max() + 1.5, -1.5)
