@@ -68,7 +68,7 @@ rule collect:
 
 # The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
 # a page and a notebook an experiment, but beyond is one page for its three
-PAGES = ["approach", *(name for name in CELLS if not name.startswith("beyond_")), "performance"]
+PAGES = ["approach", *(name for name in CELLS if not name.startswith("beyond_")), "takeaways", "performance"]
 NOTEBOOKS = ["simulate", *CELLS]
 LIBRARY = sorted(str(path) for path in Path("lib/epidl").rglob("*.py"))
 HTML = f"_build/{PROFILE}/html"
