@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from epidl import pages
+from epidl.params import RidgeVsSgdCell, ScalingCell
 
 
 def rows(r_by_model: dict[str, dict[float, float]], replicates: int = 3) -> pd.DataFrame:
@@ -52,3 +53,19 @@ def test_accuracies_are_means_of_one_protocol():
 def test_a_span_of_differences():
     assert pages.span(pd.Series([0.1, -0.05, 0.02])) == "-0.05 to +0.10"
     assert pages.span(pd.Series([0.101, 0.102])) == "+0.10"
+
+
+def test_the_parameters_of_experiments_stand_side_by_side():
+    shared = {"n_replicates": 2, "broad_sense_heritability": 0.999, "rel_aa": [0, 0.5], "seed": 1}
+    shared |= {"models": ["ridge", "ridge_sgd"], "protocols": ["published"]}
+    grids = {
+        "ridge_vs_sgd": [RidgeVsSgdCell(n_samples=n, scaling=1, **shared) for n in (1000, 10_000)],
+        "scaling": [ScalingCell(n_samples=1000, scaling=s, hidden_width=4096, **shared) for s in (0.5, 1, 0.5)],
+    }
+    table = pages.parameter_table(grids)
+    assert table.loc["n_samples"].tolist() == ["individuals in the cohort", "1000; 10000", "1000"]
+    assert table.loc["scaling", "scaling"] == "0.5; 1"
+    assert table.loc["rel_aa", "scaling"] == "0, 0.5"
+    assert table.loc["hidden_width", ["ridge_vs_sgd", "scaling"]].tolist() == ["–", "4096"]
+    assert table.loc["drop_ragged_batch", "scaling"] == "False"
+    assert not {"experiment", "profile", "device", "n_threads"} & set(table.index)
