@@ -4,8 +4,9 @@ The modules, in reading order: `params` (cells and grids), `genotypes`, `simulat
 `training`, `tuning` (Optuna's searches), `selection` (features that a LASSO keeps), `kernels` (epistatic BLUP), `pairs`
 (sparse regression on pairs, and the oracle), `theory` (expected accuracy), `experiments` (the work of a grid cell),
 `results` (tables and provenance), `replication` (the comparison with the publication), `figures`, `pages` (a page's
-computed words); beside them `checks`, `seeds`, and three commands: `costs` (what a grid takes), `grid` (run it) and
-`publish` (take its cells into the book), with `fingerprint` (did the code change?).
+computed words), `appendix` (the ledger's effects, what was computed where); beside them `checks`, `seeds`, and three
+commands: `costs` (what a grid takes), `grid` (run it) and `publish` (take its cells into the book), with `fingerprint`
+(did the code change?).
 """
 
 import os

@@ -1,11 +1,13 @@
 """Figures: drawn from result tables, in the publication's style; each function returns a matplotlib figure.
 
-One module an experiment; `models` compares models within any of them, `simulation` shows cohorts, `style` is common.
+One module an experiment; `models` compares models within any of them, `ledger` shows two of the ledger's rows,
+`simulation` shows cohorts, `style` is common.
 """
 
 from epidl.figures.beyond import accuracy_by_seconds, ladder, ladder_by, leads
 from epidl.figures.correlation import accuracy_by_pleiotropy, figure_3
 from epidl.figures.dilution import accuracy_by_markers, figure_2, importances, selection_by_markers
+from epidl.figures.ledger import last_batch, mislabelled
 from epidl.figures.models import accuracy_by_trait, differences, parity
 from epidl.figures.scaling import accuracy_by_scaling, figure_1a, figure_1b
 from epidl.figures.simulation import genotype_matrix, interaction_matrix, phenotype_distributions, variance_ratios
@@ -29,7 +31,9 @@ __all__ = [
     "interaction_matrix",
     "ladder",
     "ladder_by",
+    "last_batch",
     "leads",
+    "mislabelled",
     "parity",
     "phenotype_distributions",
     "save",

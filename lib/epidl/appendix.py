@@ -1,0 +1,312 @@
+"""What the book's appendix needs: the effects of the ledger's rows, and tables of what was computed where.
+
+An effect is a few words with numbers, computed from a result table, from the parameter files or in closed form.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from epidl import pages, publish, replication, results, seeds, theory
+from epidl.figures.ledger import printed_label
+from epidl.params import CELL_TYPES, Cell, last_batch, qtl_for_scaling
+
+Records = Sequence[Mapping[str, Any]]
+TEXT_H2, TEXT_REL_AA, CAPTION_SHARE = 0.99, 0.5, 0.15  # what the publication's text and captions say
+
+
+def epoch_limit(table: pd.DataFrame) -> str:
+    """Return how many fits of the MLP ended at the limit of epochs (row 1)."""
+    fits = table[table["model"] == "mlp"].groupby(["experiment", "cell", "replicate", "protocol"])
+    ended = int((fits["status"].first() == "max_epochs").sum())
+    longest = fits["epochs"].first().max()
+    return f"{ended} of {fits.ngroups} fits of the published MLP ran into the limit (the longest: {longest} epochs)"
+
+
+def ceiling(*heritabilities: float) -> str:
+    """Return how far the ceiling of r, sqrt(H2), is above the one of the text's H2 (row 2)."""
+    lifts = ", ".join(f"{np.sqrt(h2) - np.sqrt(TEXT_H2):+.4f} for {h2:g}" for h2 in heritabilities)
+    return f"in closed form: the ceiling sqrt(H2) of r changes by {lifts}"
+
+
+def additive_shares(tables: Sequence[pd.DataFrame], rel_aa: float) -> str:
+    """Return V_A / V_G as expected with the code's relAA and with the text's, and as drawn (rows 3 and 4)."""
+    code, text = theory.expected_shares([rel_aa, TEXT_REL_AA], 1).additive
+    drawn = [_traits(table[table["rel_aa"] == rel_aa])["va_over_vg"] for table in tables]
+    values = "; ".join(f"{part.mean():.3f} over {len(part)} traits" for part in drawn)
+    return f"V_A/V_G expected {code:.3f} with relAA {rel_aa:g}, {text:.3f} with {TEXT_REL_AA:g}; drawn, mean {values}"
+
+
+def caption_share(rel_aa: float) -> str:
+    """Return which relAA would give the captions' V_A / V_G, and what the code's gives (row 4)."""
+    return (
+        f"in closed form: {CAPTION_SHARE:g} would need relAA {(1 / CAPTION_SHARE - 1) / 2:.2f}; relAA {rel_aa:g} gives "
+        f"{theory.expected_shares(rel_aa, 1).additive:.3f}"
+    )
+
+
+def steering(published: pd.DataFrame, held_out: pd.DataFrame) -> str:
+    """Return the MLP's r under `published` less that under `held_out`, on the same cohorts (row 5)."""
+    mlp = published[published["model"] == "mlp"]
+    both = pd.concat([mlp.assign(model="mlp_published", protocol="held_out"), held_out])  # paired by protocol, too
+    found = replication.mean_difference(both, "mlp_published", "mlp", ["n_samples", "scaling"])
+    if found.empty:
+        return NOT_MEASURED
+    words = []
+    for n_samples, part in found.groupby(level="n_samples"):
+        part = part.droplevel("n_samples")["difference"]
+        words.append(
+            f"r under published less held_out at {n_samples:,} individuals, {len(part)} scalings: "
+            f"{part.min():+.3f} (scaling {part.idxmin():g}) to {part.max():+.3f} (scaling {part.idxmax():g})"
+        )
+    return "; ".join(words)
+
+
+def labels(simulated: Sequence[float]) -> str:
+    """Return which correlations are printed as others (row 7)."""
+    wrong = [
+        f"{value:g} as {printed_label(value):g}" for value in sorted(set(simulated)) if printed_label(value) != value
+    ]
+    return f"{len(wrong)} of {len(set(simulated))} correlations is printed as another: {', '.join(wrong)}"
+
+
+def rounding(cells: Sequence[Cell]) -> str:
+    """Return how many of the scaling grid's points have another number of QTL than the nearest even one (row 8)."""
+    points = sorted({(cell.n_samples, cell.scaling) for cell in cells})
+    ours = np.array([qtl_for_scaling(scaling, n_samples) for n_samples, scaling in points])
+    nearest = np.array([_nearest_even(scaling, n_samples) for n_samples, scaling in points])
+    more = _pairs(ours) / _pairs(nearest) - 1
+    return (
+        f"{(ours != nearest).sum()} of {len(points)} grid points have another number of QTL than the nearest even one, "
+        f"at most {np.abs(ours - nearest).max()} more; the number of pairs is up to {100 * more.max():.0f} % larger "
+        f"({points[more.argmax()][0]:,} individuals, scaling {points[more.argmax()][1]:g})"
+    )
+
+
+def pair_sharing(table: pd.DataFrame) -> str:
+    """Return what sharing pairs and what correlating effects changes in the MLP's r (row 9)."""
+    steps = pages.correlation_steps(table, "pearson_r").reindex(columns=["sharing pairs", "correlation"]).dropna()
+    if steps.empty:
+        return NOT_MEASURED
+    words = [
+        f"{row['sharing pairs']:+.3f} and {row['correlation']:+.3f} ({n_qtl} QTL, {n_traits} traits)"
+        for (n_traits, n_qtl), row in steps.iterrows()
+    ]
+    cohorts = table.groupby("cell")["replicate"].nunique().max()
+    return (
+        f"MLP's r, by sharing pairs and then by correlating effects up to {table['pleiotropy'].max():g}: "
+        f"{'; '.join(words)}; {cohorts} cohort{'s' if cohorts > 1 else ''} a condition"
+    )
+
+
+def kinds_of_gain(table: pd.DataFrame) -> str:
+    """Return the mean difference in r and the median relative gain of the same traits (row 12)."""
+    gain = replication.paired(replication.one_protocol(table), "mlp", "ridge")
+    apart = gain[(gain["pleiotropy"] == 0) & ~gain["shared_pairs"]].groupby(["n_traits", "n_qtl"])
+    words = [
+        f"{part['difference'].mean():+.2f} and {100 * part['relative_gain'].median():+.0f} % "
+        f"({n_qtl} QTL, {n_traits} traits)"
+        for (n_traits, n_qtl), part in apart
+    ]
+    return f"mean difference in r and median relative gain, traits drawn apart: {'; '.join(words)}"
+
+
+def random_splits(table: pd.DataFrame) -> str:
+    """Return the difference of exact ridge's r over ten random splits and on the last 15 % (row 13)."""
+    r = table[table["model"] == "ridge"].pivot_table(
+        index=["n_samples", "cell", "replicate", "trait"], columns="protocol", values="pearson_r"
+    )
+    words = [
+        f"mean {part.mean():+.4f}, standard deviation {part.std():.3f} "
+        f"({len(part)} traits at {n_samples:,} individuals)"
+        for n_samples, part in (r["published"] - r["held_out"]).groupby(level="n_samples")
+    ]
+    return f"exact ridge's r over ten random splits less that on the last 15 %: {'; '.join(words)}"
+
+
+def growth_of_pairs(cells: Sequence[Cell]) -> str:
+    """Return how the number of possible pairs grows over the grid's numbers of QTL (row 14)."""
+    q = np.array(sorted({cell.n_qtl for cell in cells}))
+    exponent = np.polyfit(np.log(q), np.log(_pairs(q)), 1)[0]
+    return (
+        f"in closed form: from {q[0]} to {q[-1]:,} QTL pairs grow from {_pairs(q[0]):,} to "
+        f"{_pairs(q[-1]):,}, as q to the power of {exponent:.2f}"
+    )
+
+
+def variants_of_the_last_batch(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the ragged experiment's table with a column last_batch, and the variants of the MLP as models.
+
+    mlp, mlp_recomputed: of the cells that train on the last batch; mlp_dropped: the MLP of those that leave it out.
+    Rows of the same cohort have the same cell, so that models are paired by it. Ridge is kept once.
+
+    Raises ValueError where the table mixes protocols.
+    """
+    table = replication.one_protocol(table)
+    dropped = table["cell"].str.endswith("_dropped")
+    variants = pd.concat(
+        [table[~dropped], table[dropped & (table["model"] == "mlp")].assign(model="mlp_dropped")], ignore_index=True
+    )
+    protocol = variants["protocol"].iloc[0]
+    sizes = variants["n_samples"].map({n: last_batch(n, protocol) for n in variants["n_samples"].unique()})
+    return variants.assign(cell=variants["cell"].str.removesuffix("_dropped"), last_batch=sizes)
+
+
+def describe_variants(variants: pd.DataFrame) -> dict[str, str]:
+    """Return words about a table of the ragged experiment: profile, width, what its cells are."""
+    sizes, n_samples = sorted(variants["last_batch"].unique()), variants["n_samples"]
+    return {
+        "profile": _each(variants["profile"].unique()),
+        "width": _each(variants.loc[variants["hidden_width"] > 0, "hidden_width"].unique()),
+        "cells": (
+            f"{variants['replicate'].max()} replicates at each of {len(sizes)} sizes of the last batch, "
+            f"{n_samples.min():,} to {n_samples.max():,} individuals"
+        ),
+    }
+
+
+def ragged_effect(variants: pd.DataFrame) -> str:
+    """Return the mean r over epistatic traits of each variant of the MLP, at the smallest last batch (row 15)."""
+    epistatic = variants[variants["rel_aa"] > 0]
+    words = []
+    for n_qtl, part in epistatic[epistatic["last_batch"] == epistatic["last_batch"].min()].groupby("n_qtl"):
+        r = part.groupby("model")["pearson_r"].mean()
+        words.append(
+            f"{r['mlp']:.3f} as published, {r['mlp_recomputed']:.3f} with statistics recomputed, "
+            f"{r['mlp_dropped']:.3f} with the batch left out ({n_qtl} QTL)"
+        )
+    smallest = epistatic["last_batch"].min()
+    return f"MLP's r with {smallest} samples in the last batch, mean of epistatic traits: {'; '.join(words)}"
+
+
+def epochs_by_last_batch(variants: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean epochs of the MLP's fits, a row a number of QTL and size of the last batch."""
+    fits = variants[variants["model"].isin(["mlp", "mlp_dropped"]) & (variants["trait"] == 1)]
+    epochs = fits.pivot_table(index=["n_qtl", "last_batch"], columns="model", values="epochs")
+    return epochs.rename(columns={"mlp": "as published", "mlp_dropped": "last batch left out"}).round(1)
+
+
+def untried_rates(cell: Cell) -> str:
+    """Return how often random trials leave a given rate untried."""
+    n_rates = len(cell.mlp_learning_rates)
+    untried = (1 - 1 / n_rates) ** cell.n_trials
+    return (
+        f"in closed form: {cell.n_trials} random trials of {n_rates} rates leave a given rate untried in "
+        f"{100 * untried:.0f} % of searches"
+    )
+
+
+def untuned_baseline(table: pd.DataFrame) -> str:
+    """Return by how much exact ridge is ahead of ridge by SGD, at the lowest and the highest scaling."""
+    gap = pages.baseline_gap(table)
+    return (
+        f"r of exact ridge less that of ridge by SGD, mean of traits: {gap['low']} at a scaling of "
+        f"{gap['scaling_low']}, {gap['high']} at {gap['scaling_high']}; there the MLP's r less that of ridge by "
+        f"SGD is {gap['mlp_sgd']}, less that of exact ridge {gap['mlp_exact']}"
+    )
+
+
+def read_records(path: Path) -> Records:
+    """Return the provenances of a collected table, none where the file is missing."""
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def count_computed(records: Records, cells: Sequence[Cell]) -> int:
+    """Return how many planned cells were computed with the same parameters, under whatever profile's name."""
+    named = [
+        {"parameters": record["parameters"] | {"profile": cell.profile}} for cell in cells[:1] for record in records
+    ]
+    return sum(any(publish.same_parameters(record, cell) for record in named) for cell in cells)
+
+
+def provenance_table(
+    records: Mapping[str, Records], grids: Mapping[str, Mapping[str, Sequence[Cell]]], profiles: Sequence[str]
+) -> pd.DataFrame:
+    """Return a row an experiment: how much of some profiles is computed, by which code, where, and at what cost.
+
+    records: provenances by experiment. grids: the cells of each profile by experiment. Hours: of computing, one job at
+    a time; peak memory: of the largest job, in GiB.
+    """
+    rows = []
+    for experiment, done in records.items():
+        planned = {name: grids[experiment][name] for name in profiles}
+        cells = {f"of {name}": f"{count_computed(done, part)} of {len(part)}" for name, part in planned.items()}
+        rows.append({"experiment": experiment, "cells": len(done)} | cells | _origin(done))
+    return pd.DataFrame(rows).set_index("experiment")
+
+
+def versions_table(records: Mapping[str, Records]) -> pd.DataFrame:
+    """Return the versions of Python and the packages, a row a package and a column an experiment that has any."""
+    columns = {
+        experiment: {name: _each(record["versions"].get(name) for record in done) for name in _packages(done)}
+        for experiment, done in records.items()
+        if done
+    }
+    return pd.DataFrame(columns).fillna("–")
+
+
+def count_repeated_seeds(table: pd.DataFrame, records: Records) -> tuple[int, int]:
+    """Return how many of a collected table's cohorts have the seed that the rule gives, and how many there are.
+
+    records: the provenances of its cells, in the table's order.
+    """
+    right = total = 0
+    for name, record in zip(table["cell"].unique(), records, strict=True):
+        cell = CELL_TYPES[record["parameters"]["experiment"]](**record["parameters"])
+        for replicate, seed in table[table["cell"] == name].groupby("replicate")["seed"].first().items():
+            right += seed == seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
+            total += 1
+    return int(right), total
+
+
+def repeat_commands(table: pd.DataFrame, record: Mapping[str, Any]) -> str:
+    """Return the shell commands that compute a published cell again; table: its results."""
+    experiment, profile, cell = table[["experiment", "profile", "cell"]].iloc[0]
+    return "\n".join(
+        [
+            f"git checkout {record['commit']}",
+            "make setup && source .venv/bin/activate",
+            f"python -m epidl.grid {profile} runs/{profile}/{experiment}/{cell}/{results.TABLE}",
+        ]
+    )
+
+
+NOT_MEASURED = "not measured"
+
+
+def _traits(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop_duplicates(["cell", "replicate", "trait"])
+
+
+def _pairs(q: Any) -> Any:
+    return q * (q - 1) // 2
+
+
+def _nearest_even(scaling: float, n_samples: int) -> int:
+    return 2 * round((1 + np.sqrt(1 + 8 * scaling * n_samples)) / 4)
+
+
+def _origin(records: Records) -> dict[str, str]:
+    if not records:
+        return dict.fromkeys(("profile", "commit", "device", "torch", "numpy", "hours", "peak memory, GiB"), "–")
+    return {
+        "profile": _each(record["parameters"]["profile"] for record in records),
+        "commit": _each(record["commit"] for record in records),
+        "device": _each(record["device"] for record in records),
+        "torch": _each(record["versions"]["torch"] for record in records),
+        "numpy": _each(record["versions"]["numpy"] for record in records),
+        "hours": f"{sum(record['seconds'] for record in records) / 3600:.3g}",
+        "peak memory, GiB": f"{max(record['peak_memory_mb'] for record in records) / 1024:.1f}",
+    }
+
+
+def _packages(records: Records) -> list[str]:
+    return sorted({name for record in records for name in record["versions"]})
+
+
+def _each(values: Any) -> str:
+    return ", ".join(dict.fromkeys(str(value) for value in values if value is not None))
