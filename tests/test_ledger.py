@@ -101,9 +101,9 @@ def test_words_and_epochs_of_the_last_batch(ragged):
     part = variants[(variants["last_batch"] == 2) & (variants["rel_aa"] > 0)]
     r = part.groupby("model")["pearson_r"].mean()
     effect = appendix.ragged_effect(variants)
-    assert effect.startswith("MLP's r with 2 samples in the last batch")
     assert f"{r['mlp']:.3f} as published" in effect
-    assert f"{r['mlp_dropped']:.3f} with the batch left out (14 QTL)" in effect
+    assert f"{r['mlp_dropped']:.3f} with the batch left out (14 QTL, 2 samples in the last batch)" in effect
+    assert appendix.ragged_effect(variants[variants["model"] != "mlp_dropped"]) == "not measured"
     assert appendix.describe_variants(variants) == {
         "profile": "notebook",
         "width": "16",
@@ -113,6 +113,16 @@ def test_words_and_epochs_of_the_last_batch(ragged):
     assert (
         epochs.loc[(14, 2), "as published"]
         == part[part["model"] == "mlp"].groupby("replicate")["epochs"].first().mean()
+    )
+
+
+def test_the_sizes_where_the_last_batch_matters():
+    r = {"mlp": [0.5, 0.6, 0.5, 0.6], "mlp_dropped": [0.7, 0.81, 0.5, 0.6], "mlp_recomputed": [0.4, 0.49, 0.5, 0.61]}
+    place = {"cell": ["a", "a", "b", "b"], "replicate": [1, 2, 1, 2], "last_batch": [2, 2, 64, 64], "n_qtl": 16}
+    variants = pd.concat([rows(**place, pearson_r=values).assign(model=model) for model, values in r.items()])
+    assert appendix.where_the_last_batch_matters(variants) == (
+        "Last batch left out, 16 QTL: above 0 at 2, below at none, of 2 sizes. "
+        "Statistics recomputed, 16 QTL: above 0 at none, below at 2, of 2 sizes."
     )
 
 

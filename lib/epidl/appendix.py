@@ -170,17 +170,32 @@ def describe_variants(variants: pd.DataFrame) -> dict[str, str]:
 
 
 def ragged_effect(variants: pd.DataFrame) -> str:
-    """Return the mean r over epistatic traits of each variant of the MLP, at the smallest last batch (row 15)."""
-    epistatic = variants[variants["rel_aa"] > 0]
-    words = []
-    for n_qtl, part in epistatic[epistatic["last_batch"] == epistatic["last_batch"].min()].groupby("n_qtl"):
-        r = part.groupby("model")["pearson_r"].mean()
-        words.append(
-            f"{r['mlp']:.3f} as published, {r['mlp_recomputed']:.3f} with statistics recomputed, "
-            f"{r['mlp_dropped']:.3f} with the batch left out ({n_qtl} QTL)"
-        )
-    smallest = epistatic["last_batch"].min()
-    return f"MLP's r with {smallest} samples in the last batch, mean of epistatic traits: {'; '.join(words)}"
+    """Return the mean r over epistatic traits of each variant of the MLP, at the smallest last batch (row 15).
+
+    Of each number of QTL: the smallest for which all variants are computed.
+    """
+    columns = ["mlp", "mlp_recomputed", "mlp_dropped"]
+    r = variants[variants["rel_aa"] > 0].pivot_table(index=["n_qtl", "last_batch"], columns="model", values="pearson_r")
+    smallest = r.reindex(columns=columns).dropna().groupby(level="n_qtl").head(1)
+    words = [
+        f"{row['mlp']:.3f} as published, {row['mlp_recomputed']:.3f} with statistics recomputed, "
+        f"{row['mlp_dropped']:.3f} with the batch left out ({n_qtl} QTL, {size} samples in the last batch)"
+        for (n_qtl, size), row in smallest.iterrows()
+    ]
+    return f"MLP's r, mean of epistatic traits: {'; '.join(words)}" if words else NOT_MEASURED
+
+
+def where_the_last_batch_matters(variants: pd.DataFrame) -> str:
+    """Return with which sizes of the last batch the intervals of the variants' gains lie beside 0, in sentences."""
+    sentences = []
+    for model, name in (("mlp_dropped", "Last batch left out"), ("mlp_recomputed", "Statistics recomputed")):
+        found = replication.mean_difference(variants[variants["rel_aa"] > 0], model, "mlp", ["n_qtl", "last_batch"])
+        for n_qtl, part in found.droplevel("n_qtl").groupby(found.index.get_level_values("n_qtl")):
+            above, below = part.index[part["low"] > 0], part.index[part["high"] < 0]
+            sentences.append(
+                f"{name}, {n_qtl} QTL: above 0 at {_list(above)}, below at {_list(below)}, of {len(part)} sizes."
+            )
+    return " ".join(sentences)
 
 
 def epochs_by_last_batch(variants: pd.DataFrame) -> pd.DataFrame:
@@ -276,6 +291,10 @@ def repeat_commands(table: pd.DataFrame, record: Mapping[str, Any]) -> str:
 
 
 NOT_MEASURED = "not measured"
+
+
+def _list(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values)) or "none"
 
 
 def _traits(table: pd.DataFrame) -> pd.DataFrame:
