@@ -1,5 +1,7 @@
 """What several test modules share."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import settings
 from epidl.simulate import Cohort, simulate
 
 ROOT = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REL_AA = (0, 0.1, 0.5, 1, 3)
 
 settings.register_profile("project", deadline=None, derandomize=True)
@@ -25,3 +28,38 @@ def make_cohort(n_samples: int = 300, n_qtl: int = 16, *, seed: int = 1, **chang
 @pytest.fixture(scope="session")
 def cohort() -> Cohort:
     return make_cohort()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not CHROMIUM:
+        if os.environ.get("CI"):
+            pytest.fail("the browser tests need Chromium (on Debian: apt-get install chromium)")
+        pytest.skip("Chromium is not installed: the browser tests were skipped")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--headless", "--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page that notes errors and requests to anywhere but the book, and does not let the latter out."""
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.problems = []
+    page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.on("requestfailed", lambda request: page.problems.append(f"failed: {request.url}"))
+
+    def keep_inside(route):
+        if route.request.url.startswith(("file:", "data:", "blob:")):
+            route.continue_()
+        else:
+            page.problems.append(f"external request: {route.request.url}")
+            route.abort()
+
+    page.route("**/*", keep_inside)
+    yield page
+    page.close()

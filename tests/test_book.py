@@ -1,61 +1,13 @@
 """The built book, as a reader's browser sees it: `make test` builds it from the smoke profile first."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
+from book_pages import BOOK, PAGES, visit
 from conftest import ROOT
 
 pytestmark = pytest.mark.book
-BOOK = ROOT / "_build" / "smoke" / "html"
-EXPERIMENTS = ["scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond"]
-PAGES = [
-    *("index", "book/approach", "book/performance", "book/references", "notebooks/simulate"),
-    *(f"{folder}/{experiment}" for folder in ("book", "notebooks") for experiment in EXPERIMENTS),
-]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        if os.environ.get("CI"):
-            pytest.fail("the browser tests need Chromium (on Debian: apt-get install chromium)")
-        pytest.skip("Chromium is not installed: the browser tests were skipped")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--headless", "--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser):
-    """A page that notes errors and requests to anywhere but the book, and does not let the latter out."""
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    page.problems = []
-    page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.on("requestfailed", lambda request: page.problems.append(f"failed: {request.url}"))
-
-    def keep_inside(route):
-        if route.request.url.startswith(("file:", "data:", "blob:")):
-            route.continue_()
-        else:
-            page.problems.append(f"external request: {route.request.url}")
-            route.abort()
-
-    page.route("**/*", keep_inside)
-    yield page
-    page.close()
-
-
-def visit(page, name: str) -> None:
-    page.goto((BOOK / f"{name}.html").as_uri())
-    page.wait_for_load_state("networkidle")
 
 
 @pytest.mark.parametrize("name", PAGES)
