@@ -1,6 +1,7 @@
 # One job a cell: params/*.yml -> papermill -> runs/<profile>/<experiment>/<cell>/ -> runs/<profile>/<experiment>.csv.
 # Run it through `python -m epidl.grid PROFILE` (see the Makefile), which clears what an interrupted run left behind.
 
+import os
 from pathlib import Path
 
 from epidl.fingerprint import cell_fingerprint
@@ -109,14 +110,16 @@ rule book:
         pages=expand(f"{RUNS}/pages/book/{{page}}.ipynb", page=PAGES),
         notebooks=expand(f"{RUNS}/pages/notebooks/{{notebook}}.ipynb", notebook=NOTEBOOKS),
         tables=rules.tables.input,
-        written=["_config.yml", "_toc.yml", "index.md"]
-        + [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file() and path.suffix != ".ipynb"],
+        library=LIBRARY,
+        written=["_config.yml", "_toc.yml", "index.md", "CITATION.cff"]
+        + [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file() and path.suffix not in (".ipynb", ".pyc")],
     output:
         f"{HTML}/index.html",
     params:
         html=HTML,
         source=f"{RUNS}/source",
         runs=RUNS,
+        repository=os.environ.get("BOOK_REPOSITORY", ""),  # another address: another book
     log:
         f"{RUNS}/book.log",
     shell:

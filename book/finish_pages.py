@@ -1,0 +1,48 @@
+"""A Sphinx extension that finishes the HTML of every page after the build.
+
+It gives readers with a screen reader or a keyboard what the theme's pages lack, and shows a citation's reference
+where the pointer or the keyboard's focus is on it. tests/test_book_access.py looks at all pages.
+"""
+
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the extension."""
+    app.connect("build-finished", finish_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def finish_pages(app: Sphinx, error: Exception | None) -> None:
+    """Finish all pages of a build that succeeded, each in its file."""
+    if error or app.builder.format != "html":
+        return
+    for path in Path(app.outdir).rglob("*.html"):
+        if "_static" not in path.relative_to(app.outdir).parts:
+            page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+            make_accessible(page)
+            show_references(page)
+            path.write_text(str(page), encoding="utf-8")
+
+
+def make_accessible(page: BeautifulSoup) -> None:
+    """Correct what breaks axe-core's rules in a page of the theme."""
+    # pandas leaves the corner above a table's row names empty: a header of nothing
+    for cell in page.select("th"):
+        if not cell.get_text(strip=True):
+            cell.name = "td"
+    # a list holds list items; docutils gives a bibliography's entries a role that has been withdrawn
+    for entry in page.select(".citation[role=doc-biblioentry]"):
+        entry["role"] = "listitem"
+    # all of a page belongs to a named region, the way home above the contents too
+    for home in page.select(".sidebar-primary-item:has(> .navbar-brand)"):
+        home["role"], home["aria-label"] = "navigation", "Home page"
+
+
+def show_references(page: BeautifulSoup) -> None:
+    """Let the theme's script show a citation's reference, which is its title, as a tooltip, on focus too."""
+    for citation in page.select("a.reference.internal[title]"):
+        citation["data-bs-toggle"] = "tooltip"
