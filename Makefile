@@ -7,11 +7,15 @@ PROFILE ?= quick
 # a virtual environment's variables must not leak into ours
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: book quick test setup notebooks plan bench clean
+.PHONY: book pdf quick test setup notebooks plan bench clean
 
 book: setup ## run PROFILE's grid (quick) and render the book at _build/PROFILE/html
 	$(BIN)/python -m epidl.grid $(PROFILE) book
 	@echo "The book: _build/$(PROFILE)/html/index.html"
+
+pdf: setup ## the book as one file, _build/PROFILE/book.pdf (needs Chromium)
+	$(BIN)/python -m epidl.grid $(PROFILE) pdf
+	@echo "The book: _build/$(PROFILE)/book.pdf"
 
 quick: setup ## run the quick grid
 	$(BIN)/python -m epidl.grid quick

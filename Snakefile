@@ -125,3 +125,18 @@ rule book:
     shell:
         "bash book/build.sh {params.runs:q} {params.source:q} {params.html:q} > {log:q} 2>&1"
         " || {{ cat {log:q}; exit 1; }}"
+
+
+rule pdf:
+    input:
+        rules.book.output,
+        "book/pdf.sh",
+        "book/print_pdf.py",
+    output:
+        f"_build/{PROFILE}/book.pdf",
+    params:
+        source=rules.book.params.source,
+    log:
+        f"{RUNS}/pdf.log",
+    shell:
+        "bash book/pdf.sh {params.source:q} {output:q} > {log:q} 2>&1 || {{ cat {log:q}; exit 1; }}"

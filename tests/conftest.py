@@ -1,7 +1,6 @@
 """What several test modules share."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,9 @@ import torch
 from hypothesis import settings
 
 from epidl.simulate import Cohort, simulate
+from print_pdf import CHROMIUM
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REL_AA = (0, 0.1, 0.5, 1, 3)
 
 settings.register_profile("project", deadline=None, derandomize=True)

@@ -1,0 +1,63 @@
+"""Print a page with all its mathematics to PDF, with Chromium: `python book/print_pdf.py PAGE.html BOOK.pdf`."""
+
+import shutil
+import sys
+from pathlib import Path
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# parts of the theme that help on a screen only; a browser leaves out what has not been unfolded
+STYLE = """
+.bd-header-article, .bd-sidebar-primary, .bd-sidebar-secondary, .prev-next-footer, .copybtn { display: none !important }
+span[id^="document-"] + section { break-before: page } /* a chapter */
+figure, table { break-inside: avoid }
+pre { white-space: pre-wrap }
+@page { size: A4; margin: 18mm 16mm 20mm }
+"""
+FOOTER = '<div style="width: 100%; font-size: 8px; text-align: center"><span class="pageNumber"></span></div>'
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command and return its exit status."""
+    if len(arguments) != 2 or not Path(arguments[0]).is_file():
+        print(__doc__, file=sys.stderr)
+        return 2
+    if not CHROMIUM:
+        print(
+            "A PDF is printed by Chromium, which is not installed (on Debian: apt-get install chromium)",
+            file=sys.stderr,
+        )
+        return 1
+    print_pdf(*map(Path, arguments))
+    return 0
+
+
+def print_pdf(html: Path, pdf: Path) -> None:
+    """Print the page `html` to `pdf`, in light mode, when its mathematics is typeset; raise where some is wrong."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--headless", "--no-sandbox"])
+        page = browser.new_page()
+        page.add_init_script("localStorage.setItem('mode', 'light'); localStorage.setItem('theme', 'light')")
+        page.goto(html.resolve().as_uri())
+        page.evaluate("window.MathJax ? MathJax.startup.promise : null")
+        wrong = page.locator("mjx-merror").all_inner_texts()
+        if wrong:
+            raise ValueError(f"{html} has mathematics that cannot be typeset: {wrong}")
+        page.add_style_tag(content=STYLE)
+        page.pdf(
+            path=pdf,
+            display_header_footer=True,
+            header_template="<span></span>",
+            footer_template=FOOTER,
+            prefer_css_page_size=True,
+            print_background=True,
+            scale=0.8,
+            outline=True,
+            tagged=True,
+        )
+        browser.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
