@@ -46,7 +46,7 @@ def test_the_figures_are_shown_with_number_caption_and_profile(page):
         ("dilution", 1, 3, "2 numbers of markers with 1 replicate at 200 individuals"),
         ("correlation", 1, 2, "7 combinations of traits, QTL and correlation with 1 replicate at 200 individuals"),
         ("ridge_vs_sgd", 3, 0, ""),
-        ("beyond", 4, 0, ""),
+        ("beyond", 6, 0, ""),
     ],
 )
 def test_the_other_experiments_figures_say_where_they_were_computed(page, name, published, computed_here, cells):

@@ -1,6 +1,6 @@
 """Take a profile's finished cells into the book: `python -m epidl.publish PROFILE`, at the project's root.
 
-Writes book/data/<experiment>.csv with its provenance, and the README's figure; says which cells are not computed yet.
+Writes book/data/<experiment>.csv with its provenance, the README's figure and the verdicts on the claims; says which cells are not computed yet.
 Cells of the profile that the book has already, from another machine or an earlier run, stay where they were computed
 with the same parameters; a cell that was computed again takes the place of the old one.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from epidl import figures, results
+from epidl import claims, figures, results
 from epidl.grid import planned_cells
 from epidl.params import CELL_TYPES, Cell, ParameterError, make_cell
 
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     for experiment in CELL_TYPES:
         publish(experiment, {folder: cell for folder, cell in cells.items() if cell.experiment == experiment})
     draw_readme_figure()
-    return 0
+    return claims.main([])
 
 
 def publish(experiment: str, cells: Mapping[Path, Cell]) -> None:
