@@ -1,6 +1,7 @@
 """Take a profile's finished cells into the book: `python -m epidl.publish PROFILE`, at the project's root.
 
-Writes book/data/<experiment>.csv with its provenance, the README's figure and the verdicts on the claims; says which cells are not computed yet.
+Writes book/data/<experiment>.csv with its provenance, the README's figure and the verdicts on the claims; says which
+cells are not computed yet.
 Cells of the profile that the book has already, from another machine or an earlier run, stay where they were computed
 with the same parameters; a cell that was computed again takes the place of the old one.
 """
