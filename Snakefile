@@ -67,8 +67,9 @@ rule collect:
 
 
 # The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
-# a page and a notebook an experiment, but beyond is one page for its three
-PAGES = ["approach", *(name for name in CELLS if not name.startswith("beyond_")), "performance"]
+# a page and a notebook an experiment, but beyond is one page for its three, and ragged belongs to the ledger
+OF_OTHER_PAGES = {"beyond_dilution", "beyond_correlation", "ragged"}
+PAGES = ["approach", *(name for name in CELLS if name not in OF_OTHER_PAGES), "performance", "ledger", "provenance"]
 NOTEBOOKS = ["simulate", *CELLS]
 LIBRARY = sorted(str(path) for path in Path("lib/epidl").rglob("*.py"))
 HTML = f"_build/{PROFILE}/html"

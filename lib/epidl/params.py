@@ -14,11 +14,11 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from epidl.splits import BATCH_SIZE, check_batches, split_samples
+from epidl.splits import BATCH_SIZE, Protocol, check_batches, split_samples
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
 ExperimentName = Literal[
-    "scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond", "beyond_dilution", "beyond_correlation"
+    "scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond", "beyond_dilution", "beyond_correlation", "ragged"
 ]
 # a list of these is one value in a grid, not an axis
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
@@ -90,8 +90,13 @@ class Cell(BaseModel):
 
     @property
     def cohorts(self) -> str:
-        """The experiment whose cohorts these are: cells of the same name and cohorts simulate the same ones."""
+        """The experiment whose cohorts these are: cells of the same cohort_name and cohorts simulate the same ones."""
         return self.experiment.removeprefix("beyond_")
+
+    @property
+    def cohort_name(self) -> str:
+        """The part of the name that stands for the cohorts; cells that differ in their fits alone share it."""
+        return self.name
 
 
 class MlpCell(Cell):
@@ -179,10 +184,26 @@ class BeyondCell(ScalingCell):
         return "scaling"
 
     @property
-    def name(self) -> str:
+    def cohort_name(self) -> str:
         """For instance n1000_scaling1; controls say what they change: n1000_scaling1_H0.5, n1000_scaling1_all_pairs."""
         noise = f"_H{self.broad_sense_heritability:g}" if self.broad_sense_heritability != PUBLISHED_H2 else ""
         return f"{super().name}{noise}{'_all_pairs' if self.all_pairs else ''}"
+
+    @property
+    def name(self) -> str:
+        """That of its cohorts; n1000_scaling1_dropped where the last, smaller batch of an epoch is left out."""
+        return f"{self.cohort_name}{'_dropped' if self.drop_ragged_batch else ''}"
+
+
+class RaggedCell(BeyondCell):
+    """A cell that asks what the last, smaller batch of an epoch does to the MLP's batch norm, and so to its r."""
+
+    experiment: Literal["ragged"] = "ragged"
+
+    @property
+    def cohorts(self) -> str:
+        """Its own: the numbers of individuals are chosen for the size of the last batch."""
+        return "ragged"
 
 
 class RidgeVsSgdCell(_Scaled):
@@ -288,7 +309,17 @@ CELL_TYPES: dict[str, type[Cell]] = {
     "beyond": BeyondCell,
     "beyond_dilution": BeyondDilutionCell,
     "beyond_correlation": BeyondCorrelationCell,
+    "ragged": RaggedCell,
 }
+
+
+def last_batch(n_samples: int, protocol: Protocol) -> int:
+    """Return how many training samples an epoch's last batch holds, 1 to `splits.BATCH_SIZE` where none are left over.
+
+    Raises ValueError for an unknown protocol, and for fewer than 10 samples.
+    """
+    n_train = len(split_samples(n_samples, protocol).train)
+    return n_train % BATCH_SIZE or BATCH_SIZE
 
 
 def qtl_for_scaling(scaling: float, n_samples: int) -> int:

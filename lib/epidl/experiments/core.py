@@ -142,7 +142,7 @@ def run_cell(
     costs.check_memory(cell, device)
     with costs.one_cell_threads(cell.n_threads):
         for replicate in range(1, cell.n_replicates + 1):
-            seed = seeds.derive(cell.seed, cell.cohorts, cell.name, replicate)
+            seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
             cohort = simulate_replicate(cell, seed)
             parts = genetic_parts(cohort)
             truth = _truth(cell, cohort, parts, replicate, seed)
