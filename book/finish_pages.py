@@ -1,7 +1,8 @@
 """A Sphinx extension that finishes the HTML of every page after the build.
 
-It gives readers with a screen reader or a keyboard what the theme's pages lack, and shows a citation's reference
-where the pointer or the keyboard's focus is on it. tests/test_book_access.py looks at all pages.
+It gives readers with a screen reader or a keyboard what the theme's pages lack, shows a citation's reference where
+the pointer or the keyboard's focus is on it, and takes out what only makes pages heavy.
+tests/test_book_access.py looks at all pages.
 """
 
 from pathlib import Path
@@ -25,6 +26,7 @@ def finish_pages(app: Sphinx, error: Exception | None) -> None:
             page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
             make_accessible(page)
             show_references(page)
+            leave_out_icon_script(page)
             path.write_text(str(page), encoding="utf-8")
 
 
@@ -46,3 +48,9 @@ def show_references(page: BeautifulSoup) -> None:
     """Let the theme's script show a citation's reference, which is its title, as a tooltip, on focus too."""
     for citation in page.select("a.reference.internal[title]"):
         citation["data-bs-toggle"] = "tooltip"
+
+
+def leave_out_icon_script(page: BeautifulSoup) -> None:
+    """Take out the theme's script of all icons, 1.5 MB: the page's font has those that are used."""
+    for script in page.select("script[src*='scripts/fontawesome.js']"):
+        script.decompose()
