@@ -10,6 +10,11 @@ PAGES = [_TOC["root"], *(chapter["file"] for part in _TOC["parts"] for chapter i
 
 
 def visit(page, name: str) -> None:
-    """Open a page of the book and wait until it has loaded all that it needs."""
+    """Open a page and wait until it is drawn, and half a second more for requests that come late.
+
+    Not for Playwright's `networkidle`: where a chart's script runs longer than that between two requests, it was seen
+    never to come, though all requests had ended.
+    """
     page.goto((BOOK / f"{name}.html").as_uri())
-    page.wait_for_load_state("networkidle")
+    page.evaluate("() => Promise.all([document.fonts.ready, window.MathJax?.startup?.promise])")
+    page.wait_for_timeout(500)

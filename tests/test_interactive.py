@@ -156,9 +156,10 @@ def test_a_table_of_two_protocols_is_refused():
         interactive.scaling_chart(both, published)
 
 
-def test_the_script_is_one_small_file():
+def test_the_script_is_one_small_file_that_leaves_no_names_behind():
     script = interactive.script()
     assert interactive.SPEC_TYPE in script
     assert len(script) < 1_500_000
+    assert script.splitlines()[1].startswith("(() => {")
+    assert script.endswith("})();\n")
     assert "import(" not in script
-    assert not re.search(r"\b(import|export)\s*[{*]", script)

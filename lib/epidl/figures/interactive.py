@@ -114,8 +114,11 @@ def specification(chart: alt.LayerChart) -> dict:
 
 
 def script() -> str:
-    """Return the script that draws the charts of a page: Vega, Vega-Lite and Vega-Embed in one, and their start."""
-    return LICENCE + vl_convert.javascript_bundle(DRAW)
+    """Return the script that draws the charts of a page: Vega, Vega-Lite and Vega-Embed in one, and their start.
+
+    In a function, so that its names do not meet those of a page's other scripts.
+    """
+    return f"{LICENCE}(() => {{{vl_convert.javascript_bundle(DRAW)}}})();\n"
 
 
 def _chart(
