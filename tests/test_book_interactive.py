@@ -7,7 +7,8 @@ from urllib.parse import unquote, urlsplit
 import pandas as pd
 import pytest
 
-from book_pages import visit
+from book_pages import BOOK, visit
+from conftest import ROOT
 
 pytestmark = pytest.mark.book
 CHARTS = {
