@@ -7,9 +7,13 @@ from pathlib import Path
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # parts of the theme that help on a screen only; a browser leaves out what has not been unfolded
 STYLE = """
-.bd-header-article, .bd-sidebar-primary, .bd-sidebar-secondary, .prev-next-footer, .copybtn { display: none !important }
+.bd-header-article, .bd-sidebar-primary, .bd-sidebar-secondary, .prev-next-footer, .copybtn,
+details:not([open]), .headerlink, .viewcode-link { display: none !important }
 span[id^="document-"] + section { break-before: page } /* a chapter */
-figure, table { break-inside: avoid }
+figure, tr { break-inside: avoid }
+.bd-content .cell_output table { font-size: 0.65rem; overflow-wrap: anywhere }
+.bd-content .cell_output table :is(th, td) { padding: 0.2rem }
+.bd-content .cell_output { overflow: visible }
 pre { white-space: pre-wrap }
 @page { size: A4; margin: 18mm 16mm 20mm }
 """
@@ -39,7 +43,7 @@ def print_pdf(html: Path, pdf: Path) -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--headless", "--no-sandbox"])
         page = browser.new_page()
         page.add_init_script("localStorage.setItem('mode', 'light'); localStorage.setItem('theme', 'light')")
-        page.goto(html.resolve().as_uri())
+        page.goto(html.resolve().as_uri(), timeout=300_000)  # all figures of a book, on a busy machine
         page.evaluate("window.MathJax ? MathJax.startup.promise : null")
         wrong = page.locator("mjx-merror").all_inner_texts()
         if wrong:
