@@ -147,6 +147,22 @@ def test_a_chart_fits_a_telephone(page, name):
         assert box["x"] + box["width"] <= 390
 
 
+@pytest.mark.parametrize("name", ["dilution", "correlation"])
+@pytest.mark.parametrize("width", [390, 1200])
+def test_no_label_is_cut_off_where_another_quantity_is_shown(page, name, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    chart = open_chart(page, name)
+    control(chart, "Shown").select_option(index=1)
+    page.wait_for_timeout(300)
+    drawn = chart.locator(".chart-view svg").bounding_box()
+    shown = chart.locator('.chart-view svg text:not([opacity="0"])')  # a label without room is transparent
+    texts = [text.bounding_box() for text in shown.all()]
+    assert len(texts) > 10
+    for text in texts:
+        assert text["x"] >= drawn["x"] - 1
+        assert text["x"] + text["width"] <= drawn["x"] + drawn["width"] + 1
+
+
 def test_only_pages_with_a_chart_load_the_script_and_none_is_heavy(page):
     for name in [*(f"book/{chart}" for chart in CHARTS), "notebooks/scaling"]:
         loaded = set()

@@ -89,8 +89,8 @@ def correlation_chart(table: pd.DataFrame, published: pd.DataFrame) -> alt.Layer
     theirs = theirs.assign(model="mlp", low=float("nan"), high=float("nan"), shared_pairs=False)
     table, theirs = (part.assign(condition=condition(part)) for part in (table, theirs))
     order = sorted({*table["condition"], *theirs["condition"]}, key=lambda name: (float(name.split(",")[0]), name))
-    control = f"datum.value == '{CONTROL}' ? ['0, shared', 'pairs'] : datum.value"
-    axis = alt.Axis(labelAngle=0, labelExpr=f"datum.value == '0' ? ['0, drawn', 'apart'] : {control}")
+    control = f"datum.value == '{CONTROL}' ? ['0,', 'shared', 'pairs'] : datum.value"
+    axis = alt.Axis(labelAngle=0, labelExpr=f"datum.value == '0' ? ['0,', 'drawn', 'apart'] : {control}")
     scale = alt.Scale(domain=order, paddingInner=0.5, paddingOuter=0.25)
     x = alt.X("condition:O", sort=order, scale=scale, title="Correlation of effects", axis=axis)
     return _chart(table, theirs, x, ["n_traits", "n_qtl", "n_samples", "rel_aa"], published_quantity="relative_gain")
@@ -146,6 +146,7 @@ def _chart(
             datasets={name: _csv(part) for name, part in data.items()},
             width="container",
             height=320,
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),  # labels change with choices
             background="white",
             description=f"{QUANTITIES['pearson_r']} of models, by {x.to_dict()['title'].lower()}",
             title=alt.Title(alt.ExprRef(f"{json.dumps(QUANTITIES)}[quantity]"), anchor="start", fontSize=13),
