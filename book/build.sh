@@ -24,8 +24,9 @@ fi
 jupyter-book build "$source" --path-output "$source" --warningiserror --nitpick --keep-going --all
 
 built=$source/_build/html
-# of MathJax, the book needs its TeX input and CommonHTML output; the rest is 20 MB
-find "$built/_static/mathjax" -mindepth 1 -maxdepth 1 ! -name tex-chtml.js ! -name output ! -name input -exec rm -rf {} +
+# of MathJax, the book needs what _config.yml loads; the rest is 20 MB
+find "$built/_static/mathjax" -mindepth 1 -maxdepth 1 ! -name startup.js ! -name core.js ! -name input ! -name output \
+  ! -name a11y -exec rm -rf {} +
 rm -rf "$html"
 mkdir -p "$(dirname "$html")"
 mv "$built" "$html"
