@@ -46,6 +46,9 @@ def make_accessible(page: BeautifulSoup) -> None:
     # a list holds list items; docutils gives a bibliography's entries a role that has been withdrawn
     for entry in page.select(".citation[role=doc-biblioentry]"):
         entry["role"] = "listitem"
+    # what scrolls can be reached by keyboard
+    for output in page.select(".tag_output_scroll > .cell_output"):
+        output["tabindex"], output["role"], output["aria-label"] = "0", "group", "Output that scrolls"
     # all of a page belongs to a named region, the way home above the contents too
     for home in page.select(".sidebar-primary-item:has(> .navbar-brand)"):
         home["role"], home["aria-label"] = "navigation", "Home page"
