@@ -91,7 +91,7 @@ class Cell(BaseModel):
     @property
     def cohorts(self) -> str:
         """The experiment whose cohorts these are: cells of the same cohort_name and cohorts simulate the same ones."""
-        return self.experiment.removeprefix("beyond_")
+        return self.experiment
 
     @property
     def cohort_name(self) -> str:
@@ -293,12 +293,22 @@ class BeyondDilutionCell(_Diluted):
     experiment: Literal["beyond_dilution"] = "beyond_dilution"
     models: MoreModelNames
 
+    @property
+    def cohorts(self) -> str:
+        """Those of the dilution experiment."""
+        return "dilution"
+
 
 class BeyondCorrelationCell(CorrelationCell):
     """A cell that sets more models against each other on the correlation experiment's cohorts."""
 
     experiment: Literal["beyond_correlation"] = "beyond_correlation"
     models: MoreModelNames
+
+    @property
+    def cohorts(self) -> str:
+        """Those of the correlation experiment."""
+        return "correlation"
 
 
 CELL_TYPES: dict[str, type[Cell]] = {

@@ -68,7 +68,7 @@ def publish(experiment: str, cells: Mapping[Path, Cell]) -> None:
 
 def check_provenance(folder: Path, cell: Cell) -> None:
     """Raise ValueError where a finished cell was computed with other parameters, or by code that was not committed."""
-    record = results.read_cell(folder).record
+    record = results.read_record(folder)
     if not same_parameters(record, cell):
         raise ValueError(f"{folder} must have been computed with the parameters of its profile; run the grid again")
     if record["commit"] == "unknown" or record["commit"].endswith("-dirty"):

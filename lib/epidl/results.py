@@ -97,9 +97,14 @@ def read_cell(folder: Path) -> Finished:
     trials = Path(folder, "trials.csv")
     return Finished(
         read_table(Path(folder, TABLE)),
-        json.loads(Path(folder, PROVENANCE).read_text()),
+        read_record(folder),
         pd.read_csv(trials) if trials.exists() else None,
     )
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read the provenance of a finished cell."""
+    return json.loads(Path(folder, PROVENANCE).read_text())
 
 
 def read_collected(table_path: Path) -> dict[str, Finished]:
