@@ -9,8 +9,11 @@ from epidl.params import CELL_TYPES, load_grids
 
 PROFILE = config.get("profile", "quick")
 RUNS = f"runs/{PROFILE}"
+SHIPPED = PROFILE == "published"  # computes nothing: for a book of the tables that ship, the quick grid's among them
 CELLS = {
-    experiment: {cell.name: cell for cell in load_grids(Path(f"params/{experiment}.yml"))[PROFILE]}
+    experiment: {
+        cell.name: cell for cell in load_grids(Path(f"params/{experiment}.yml"))["quick" if SHIPPED else PROFILE]
+    }
     for experiment in CELL_TYPES
 }
 
@@ -55,16 +58,30 @@ rule cell:
         + " && mv {params.unfinished:q} {output.notebook:q}"
 
 
-rule collect:
-    input:
-        lambda wildcards: expand(f"{RUNS}/{{{{experiment}}}}/{{cell}}/table.csv", cell=CELLS[wildcards.experiment]),
-    output:
-        table=f"{RUNS}/{{experiment}}.csv",
-        provenance=f"{RUNS}/{{experiment}}.provenance.json",
-    params:
-        folders=lambda wildcards, input: [str(Path(table).parent) for table in input],
-    shell:
-        "python -m epidl.results {output.table:q} {params.folders:q}"
+if SHIPPED:
+
+    rule shipped:
+        input:
+            table="book/data/quick/{experiment}.csv",
+            provenance="book/data/quick/{experiment}.provenance.json",
+        output:
+            table=f"{RUNS}/{{experiment}}.csv",
+            provenance=f"{RUNS}/{{experiment}}.provenance.json",
+        shell:
+            "cp book/data/quick/{wildcards.experiment}.* {RUNS}"  # trials too, where there are some
+
+else:
+
+    rule collect:
+        input:
+            lambda wildcards: expand(f"{RUNS}/{{{{experiment}}}}/{{cell}}/table.csv", cell=CELLS[wildcards.experiment]),
+        output:
+            table=f"{RUNS}/{{experiment}}.csv",
+            provenance=f"{RUNS}/{{experiment}}.provenance.json",
+        params:
+            folders=lambda wildcards, input: [str(Path(table).parent) for table in input],
+        shell:
+            "python -m epidl.results {output.table:q} {params.folders:q}"
 
 
 # The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
@@ -82,7 +99,7 @@ rule page:
         "book/{page}.ipynb",
         LIBRARY,
         rules.tables.input,
-        sorted(str(path) for path in Path("book/data").rglob("*")),
+        sorted(str(path) for path in Path("book/data").rglob("*.*")),
     output:
         f"{RUNS}/pages/book/{{page}}.ipynb",
     log:

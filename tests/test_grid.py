@@ -29,7 +29,7 @@ FOLDER = Path("runs/smoke/scaling")
 def project(tmp_path: Path) -> Path:
     """A copy of what the grid needs, in a folder whose name has a space."""
     folder = tmp_path / "a project"
-    for name in ("params", "notebooks", "profiles"):
+    for name in ("params", "notebooks", "profiles", "book"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "Snakefile", folder)
     return folder
@@ -210,6 +210,17 @@ def test_an_interrupt_stops_in_good_order_and_the_run_continues(project):
     assert "Run the same command again to continue" in (project / "output.txt").read_text()
     assert "Traceback" not in (project / "output.txt").read_text()
     assert finish(project)[0] == 0
+
+
+def test_every_page_can_be_made_of_the_tables_that_ship(project):
+    pages = [path.stem for path in (project / "book").glob("*.ipynb")]
+    targets = [f"runs/published/pages/book/{page}.ipynb" for page in pages]
+    command = [sys.executable, "-m", "epidl.grid", "published", "--cores", "2", *targets]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not re.search(r"^cell +\d+$", done.stderr, re.MULTILINE), "a cell was computed"
+    scaling = nbformat.read(project / targets[pages.index("scaling")], as_version=4)
+    assert "when this version of the book was published" in str(scaling.cells)
 
 
 def test_prose_recomputes_nothing_and_code_recomputes_cells(project):

@@ -448,6 +448,18 @@ def test_the_published_tables_have_their_provenance(experiment):
         assert set(rows.loc[rows["model"] == "mlp", "hidden_width"]) <= {width}
 
 
+@pytest.mark.parametrize("experiment", CELL_TYPES)
+def test_the_quick_grid_ships_whole(experiment):
+    """The book of the profile `published` takes these tables for a run: cells, parameters and columns are a run's."""
+    cells = load_grids(ROOT / "params" / f"{experiment}.yml")["quick"]
+    shipped = results.read_collected(DATA / "quick" / f"{experiment}.csv")
+    assert list(shipped) == [cell.name for cell in cells]
+    for cell in cells:
+        assert publish.same_parameters(shipped[cell.name].record, cell)
+        assert shipped[cell.name].table["replicate"].nunique() == cell.n_replicates
+        assert not shipped[cell.name].record["commit"].endswith("-dirty")
+
+
 def test_publishing_refuses_what_was_computed_otherwise(tmp_path, monkeypatch, table, capsys):
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
@@ -469,13 +481,12 @@ def test_publishing_refuses_what_was_computed_otherwise(tmp_path, monkeypatch, t
 
     results.write_cell(folder, table, cell.model_dump(mode="json"), datetime.now(UTC))
     scaling = {folder: cell for folder, cell in cells.items() if cell.experiment == "scaling"}
-    publish.publish("scaling", scaling)
+    publish.publish(scaling, tmp_path / "data" / "scaling.csv")
     assert "1 cells published; not computed: n1000_scaling0.2" in capsys.readouterr().out
     pd.testing.assert_frame_equal(results.read_table(tmp_path / "data" / "scaling.csv"), table)
 
 
-def test_published_cells_of_other_machines_stay(tmp_path, monkeypatch, table, capsys):
-    monkeypatch.setattr(publish, "DATA", tmp_path)
+def test_published_cells_of_other_machines_stay(tmp_path, table, capsys):
     grid = load_grids(ROOT / "params" / "scaling.yml")["standard"][:3]
     cells = {tmp_path / cell.name: cell for cell in grid}
     first, second, _ = grid
@@ -483,7 +494,7 @@ def test_published_cells_of_other_machines_stay(tmp_path, monkeypatch, table, ca
     def finish(cell: Cell, r: float) -> None:
         content = table[table["cell"] == table["cell"].iloc[0]].assign(cell=cell.name, pearson_r=r)
         results.write_cell(tmp_path / cell.name, content, cell.model_dump(mode="json"), datetime.now(UTC))
-        publish.publish("scaling", cells)
+        publish.publish(cells, tmp_path / "scaling.csv")
         shutil.rmtree(tmp_path / cell.name)
 
     def published() -> dict[str, float]:

@@ -1,7 +1,8 @@
 """The command that runs a profile's grid: `python -m epidl.grid PROFILE [SNAKEMAKE ARGUMENTS]`, at the project's root.
 
 It checks all parameter files, clears what a killed run left behind (Snakemake's lock, orphaned notebooks), hands over
-to Snakemake, and names the cells that failed. Finished cells are not repeated.
+to Snakemake, and names the cells that failed. Finished cells are not repeated. The profile `published` has no grid: it is
+for the book of the tables that ship.
 """
 
 import argparse
@@ -22,7 +23,7 @@ MARKER = "EPIDL_GRID"  # in the environment of Snakemake and its jobs: the proje
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0 done, 1 not finished, 2 nothing was run."""
     parser = argparse.ArgumentParser(prog="python -m epidl.grid", description=__doc__.splitlines()[0])
-    parser.add_argument("profile", choices=["smoke", "quick", "standard", "full"])
+    parser.add_argument("profile", choices=["published", "smoke", "quick", "standard", "full"])
     parser.add_argument("--cores", type=int, default=_usable_cores(), help="jobs at a time (all cores)")
     options, snakemake_arguments = parser.parse_known_args(arguments)
     root = Path.cwd()
@@ -40,12 +41,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
-    """Return the folder of each cell of a profile; raise ParameterError for a mistake in any parameter file."""
+    """Return the folder of each cell of a profile; raise ParameterError for a mistake in any parameter file.
+
+    `published` has none: its book is made of tables that ship with it.
+    """
     folder = root / "runs" / profile
+    grids = {experiment: load_grids(root / "params" / f"{experiment}.yml") for experiment in CELL_TYPES}
     return {
         folder / experiment / cell.name: cell
-        for experiment in CELL_TYPES
-        for cell in load_grids(root / "params" / f"{experiment}.yml")[profile]
+        for experiment, profiles in grids.items()
+        for cell in profiles.get(profile, [])
     }
 
 

@@ -48,6 +48,13 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
     }
 
 
+def origin(profile: str) -> str:
+    """Return when the small-scale tables of a book built from a profile were computed, in words."""
+    if profile == "published":
+        return "when this version of the book was published"
+    return "on this machine, when this copy of the book was built"
+
+
 def search_settings(provenance: Path | str) -> dict[str, str]:
     """Return words about how a run's networks were tuned: the rate or how it was searched for, and the pruned trials.
 
@@ -133,15 +140,15 @@ def values_by_model(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
 
 
 def dilution_takeaway(table: pd.DataFrame) -> str:
-    """Return what dilution does, in words: r for the most epistatic trait with the fewest and with the most markers."""
+    """Return what dilution does, in one sentence: r for the most epistatic trait with the fewest and with the most markers."""
     r = one_protocol(table)[table["rel_aa"] == table["rel_aa"].max()]
     r = r.groupby(["n_markers", "model"])["pearson_r"].mean().unstack("model").sort_index()
     r = r.map(lambda value: f"{value:.2f}" if value == value else "no r (its fits failed)")
     few, many = r.iloc[0], r.iloc[-1]
     return (
-        f"With {r.index[0]:,} markers the MLP reaches r = {few['mlp']} for the epistatic trait, and ridge "
-        f"{few['ridge']}. With {r.index[-1]:,} markers the MLP reaches {many['mlp']} and ridge {many['ridge']}; on "
-        f"features that a LASSO selects, the MLP reaches {many['mlp_pruned']} and the LASSO {many['lasso_pruned']}."
+        f"For the epistatic trait the MLP reaches r = {few['mlp']} with {r.index[0]:,} markers, where ridge reaches "
+        f"{few['ridge']}, and {many['mlp']} with {r.index[-1]:,}, where ridge reaches {many['ridge']}, the MLP on features "
+        f"that a LASSO selects {many['mlp_pruned']}, and the LASSO on them {many['lasso_pruned']}."
     )
 
 

@@ -1,7 +1,8 @@
 """Take a profile's finished cells into the book: `python -m epidl.publish PROFILE`, at the project's root.
 
 Writes book/data/<experiment>.csv with its provenance, the README's figure and the verdicts on the claims; says which
-cells are not computed yet.
+cells are not computed yet. The quick grid's tables have a folder of their own, book/data/quick: what the book shows at a
+small scale where it is built without computing anything.
 Cells of the profile that the book has already, from another machine or an earlier run, stay where they were computed
 with the same parameters; a cell that was computed again takes the place of the old one.
 """
@@ -23,7 +24,7 @@ DATA = Path("book/data")
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 1 where a cell cannot be published or none is finished."""
     parser = argparse.ArgumentParser(prog="python -m epidl.publish", description=__doc__.splitlines()[0])
-    parser.add_argument("profile", choices=["standard", "full"])
+    parser.add_argument("profile", choices=["quick", "standard", "full"])
     profile = parser.parse_args(arguments).profile
     cells = planned_cells(Path.cwd(), profile)
     finished = {folder: cell for folder, cell in cells.items() if _is_finished(folder)}
@@ -36,19 +37,22 @@ def main(arguments: list[str] | None = None) -> int:
     if not finished:
         print(f"No cell of the profile {profile} is finished: run python -m epidl.grid {profile}", file=sys.stderr)
         return 1
+    data = DATA / "quick" if profile == "quick" else DATA
     for experiment in CELL_TYPES:
-        publish(experiment, {folder: cell for folder, cell in cells.items() if cell.experiment == experiment})
+        own = {folder: cell for folder, cell in cells.items() if cell.experiment == experiment}
+        publish(own, data / f"{experiment}.csv")
+    if profile == "quick":  # the figures that speak for the book are drawn from the published network
+        return 0
     draw_readme_figure()
     return claims.main([])
 
 
-def publish(experiment: str, cells: Mapping[Path, Cell]) -> None:
-    """Collect an experiment's finished cells in the book's data, and say which are not computed yet.
+def publish(cells: Mapping[Path, Cell], path: Path) -> None:
+    """Collect an experiment's finished cells in a table of the book's data, and say which are not computed yet.
 
     Where none is finished, what was published before stays as it is.
     """
     finished = {cell.name: results.read_cell(folder) for folder, cell in cells.items() if _is_finished(folder)}
-    path = DATA / f"{experiment}.csv"
     if finished:
         published = results.read_collected(path) if path.exists() else {}
         kept = {
@@ -60,10 +64,10 @@ def publish(experiment: str, cells: Mapping[Path, Cell]) -> None:
         results.collect([merged[cell.name] for cell in cells.values() if cell.name in merged], path)
         dropped = [name for name in published if name not in merged]
         if dropped:
-            print(f"{experiment}: left out, since the profile has no such cell now: {', '.join(dropped)}")
+            print(f"{path.stem}: left out, since the profile has no such cell now: {', '.join(dropped)}")
     shown = set(results.read_table(path)["cell"]) if path.exists() else set()
     missing = [cell.name for cell in cells.values() if cell.name not in shown]
-    print(f"{experiment}: {len(finished)} cells published; not computed: {', '.join(missing) or 'none'}")
+    print(f"{path.stem}: {len(finished)} cells published; not computed: {', '.join(missing) or 'none'}")
 
 
 def check_provenance(folder: Path, cell: Cell) -> None:
