@@ -1,8 +1,8 @@
 """The command that runs a profile's grid: `python -m epidl.grid PROFILE [SNAKEMAKE ARGUMENTS]`, at the project's root.
 
 It checks all parameter files, clears what a killed run left behind (Snakemake's lock, orphaned notebooks), hands over
-to Snakemake, and names the cells that failed. Finished cells are not repeated. The profile `published` has no grid: it is
-for the book of the tables that ship.
+to Snakemake, and names the cells that failed. Finished cells are not repeated. The profile `published` has no grid: it
+is for the book of the tables that ship.
 """
 
 import argparse

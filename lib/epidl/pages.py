@@ -140,15 +140,15 @@ def values_by_model(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
 
 
 def dilution_takeaway(table: pd.DataFrame) -> str:
-    """Return what dilution does, in one sentence: r for the most epistatic trait with the fewest and with the most markers."""
+    """Return what dilution does, in one sentence: r for the most epistatic trait with the fewest and the most markers."""
     r = one_protocol(table)[table["rel_aa"] == table["rel_aa"].max()]
     r = r.groupby(["n_markers", "model"])["pearson_r"].mean().unstack("model").sort_index()
     r = r.map(lambda value: f"{value:.2f}" if value == value else "no r (its fits failed)")
     few, many = r.iloc[0], r.iloc[-1]
     return (
         f"For the epistatic trait the MLP reaches r = {few['mlp']} with {r.index[0]:,} markers, where ridge reaches "
-        f"{few['ridge']}, and {many['mlp']} with {r.index[-1]:,}, where ridge reaches {many['ridge']}, the MLP on features "
-        f"that a LASSO selects {many['mlp_pruned']}, and the LASSO on them {many['lasso_pruned']}."
+        f"{few['ridge']}, and {many['mlp']} with {r.index[-1]:,}, where ridge reaches {many['ridge']}, the MLP on "
+        f"features that a LASSO selects {many['mlp_pruned']}, and the LASSO on them {many['lasso_pruned']}."
     )
 
 

@@ -1,8 +1,8 @@
 """Take a profile's finished cells into the book: `python -m epidl.publish PROFILE`, at the project's root.
 
 Writes book/data/<experiment>.csv with its provenance, the README's figure and the verdicts on the claims; says which
-cells are not computed yet. The quick grid's tables have a folder of their own, book/data/quick: what the book shows at a
-small scale where it is built without computing anything.
+cells are not computed yet. The quick grid's tables have a folder of their own, book/data/quick: what the book shows at
+a small scale where it is built without computing anything.
 Cells of the profile that the book has already, from another machine or an earlier run, stay where they were computed
 with the same parameters; a cell that was computed again takes the place of the old one.
 """
