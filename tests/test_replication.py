@@ -241,10 +241,11 @@ def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
 
 def test_takeaways_are_computed(diluted, correlated):
     text = pages.dilution_takeaway(diluted)
-    assert "With 100 markers the MLP reaches r = 0.55 for the epistatic trait, and ridge 0.40" in text
-    assert "With 1,000 markers the MLP reaches 0.45 and ridge 0.40" in text
+    assert "For the epistatic trait the MLP reaches r = 0.55 with 100 markers, where ridge reaches 0.40" in text
+    assert "and 0.45 with 1,000, where ridge reaches 0.40" in text
+    assert text.count(". ") == 0, "a takeaway is one sentence"
     failed = diluted.assign(pearson_r=diluted["pearson_r"].where(diluted["model"] != "mlp_pruned"))
-    assert "the MLP reaches no r (its fits failed) and the LASSO" in pages.dilution_takeaway(failed)
+    assert "that a LASSO selects no r (its fits failed), and the LASSO" in pages.dilution_takeaway(failed)
     text = pages.correlation_takeaway(correlated)
     assert "With 100 QTL and 10 traits" in text
     assert "0.60 against 0.50 (0, drawn apart); 0.70 against 0.50 (0, shared pairs); 0.80 against 0.50 (0.95)" in text

@@ -140,7 +140,7 @@ def values_by_model(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
 
 
 def dilution_takeaway(table: pd.DataFrame) -> str:
-    """Return what dilution does, in one sentence: r for the most epistatic trait with the fewest and the most markers."""
+    """Return what dilution does, in one sentence: r for the epistatic trait with the fewest and the most markers."""
     r = one_protocol(table)[table["rel_aa"] == table["rel_aa"].max()]
     r = r.groupby(["n_markers", "model"])["pearson_r"].mean().unstack("model").sort_index()
     r = r.map(lambda value: f"{value:.2f}" if value == value else "no r (its fits failed)")
