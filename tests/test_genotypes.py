@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from epidl.genotypes import Haplotypes, row_blocks
+from epidl.genotypes import MISSING, Dosages, Haplotypes, row_blocks
 from epidl.simulate import draw_haplotypes
 
 ALLELES = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.integers(0, 1))
@@ -52,3 +52,35 @@ def test_drawn_haplotypes_are_independent_fair_bits():
 def test_alleles_other_than_a_matrix_of_0_and_1_are_refused(alleles):
     with pytest.raises(ValueError, match="alleles must be"):
         Haplotypes.from_alleles(alleles)
+
+
+@given(
+    hnp.arrays(np.int8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(MISSING, 2)),
+    st.integers(0, 2**32 - 1),
+)
+def test_missing_dosages_take_the_mean_of_the_training_samples_alone(counts, seed):
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.choice(len(counts), size=rng.integers(1, len(counts) + 1), replace=False))
+    dosages = Dosages.from_counts(counts, ploidy=2).trained_on(rows)
+    shares = dosages.block(slice(None))
+    for marker, column in enumerate(counts.T):
+        known = column[rows][column[rows] != MISSING]
+        fill = known.mean() / 2 if len(known) else 0.5
+        np.testing.assert_allclose(shares[:, marker], np.where(column == MISSING, fill, column / 2), rtol=1e-6)
+    assert dosages.n_missing(rows) == (counts[rows] == MISSING).sum()
+    np.testing.assert_array_equal(dosages.on("cpu").block(torch.from_numpy(rows)).numpy(), dosages.block(rows))
+
+
+@pytest.mark.parametrize(
+    ("counts", "ploidy", "message"),
+    [
+        ([[0, 1]], 3, "ploidy must be at most 2, got 3"),
+        ([0, 1], 2, "counts must be a matrix of samples by markers, got shape"),
+        ([[0, 0.5]], 2, "counts must be whole numbers from 0 to 2, or -1 where missing"),
+        ([[0, np.nan]], 2, "counts must be whole numbers from 0 to 2, or -1 where missing"),
+        (np.array([[0, 2]], np.int8), 1, r"counts must be from 0 to 1 \(ploidy\), or -1 where missing, got 0 to 2"),
+    ],
+)
+def test_counts_that_are_none_are_refused(counts, ploidy, message):
+    with pytest.raises(ValueError, match=message):
+        Dosages.from_counts(counts, ploidy)

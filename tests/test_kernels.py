@@ -11,8 +11,8 @@ from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
 from conftest import REL_AA, make_cohort
 from epidl import kernels
-from epidl.genotypes import Haplotypes
-from epidl.kernels import EXACT_LIMIT, epistatic_kernel, estimate_components, fit_kernel, inner_products
+from epidl.genotypes import MISSING, Dosages, Haplotypes
+from epidl.kernels import EXACT_LIMIT, Products, estimate_components, fit_kernel
 from epidl.simulate import variance_components
 
 COMPONENTS = np.array([[1, 0, 0.001], [0.6, 0.4, 0.01], [0.2, 0.8, 0.001], [0, 1, 0.1], [0.1, 0.2, 0.7]])
@@ -42,9 +42,9 @@ def dense_deviance(kernels, y, components):
 def test_kernels_are_cross_products_of_codes_and_of_their_pairs(n_samples, n_markers):
     genotypes = Haplotypes.from_alleles(np.random.default_rng(1).integers(0, 2, size=(n_samples, n_markers)))
     linear, pairs = features(codes(genotypes))
-    inner = inner_products(genotypes, np.arange(n_samples))
-    np.testing.assert_allclose(inner / n_markers, linear @ linear.T, rtol=1e-6, atol=1e-7)
-    np.testing.assert_allclose(epistatic_kernel(inner, n_markers), pairs @ pairs.T, rtol=1e-12, atol=1e-12)
+    products = Products.of(genotypes, np.arange(n_samples))
+    np.testing.assert_allclose(products.additive(), linear @ linear.T, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(products.epistatic(), pairs @ pairs.T, rtol=1e-12, atol=1e-12)
 
 
 def test_predictions_are_those_of_ridge_on_explicit_features(cohort):
@@ -189,7 +189,7 @@ def test_order_of_samples_and_names_of_alleles_leave_predictions(cohort, seed, m
     train, test = np.arange(150), np.arange(250, 300)
     flipped = rng.integers(0, 2, size=cohort.genotypes.n_markers, dtype=np.uint8)
     renamed = Haplotypes.from_alleles(cohort.genotypes.block(slice(None)) ^ flipped)
-    np.testing.assert_array_equal(inner_products(renamed, train), inner_products(cohort.genotypes, train))
+    np.testing.assert_array_equal(Products.of(renamed, train).inner, Products.of(cohort.genotypes, train).inner)
     one, other = (
         fit_kernel(genotypes, cohort.phenotypes, rows, COMPONENTS, method=method).predict(genotypes, test)
         for genotypes, rows in [(cohort.genotypes, train), (renamed, rng.permutation(train))]
@@ -239,13 +239,60 @@ def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message
 
 
 def test_other_genotypes_are_refused(cohort):
-    class Diploid(Haplotypes):
-        def block(self, rows):
-            return super().block(rows) * 2
-
-    diploid = Diploid(cohort.genotypes.packed, cohort.genotypes.n_markers)
-    with pytest.raises(ValueError, match="genotypes must be haploid, 0 or 1, got other dosages"):
-        fit_kernel(diploid, cohort.phenotypes, np.arange(200))
     fit = fit_kernel(cohort.genotypes, cohort.phenotypes, np.arange(200), COMPONENTS)
     with pytest.raises(ValueError, match=r"n_markers must be that of the training samples, 16, got 18"):
         fit.predict(make_cohort(20, 18).genotypes, np.arange(20))
+
+
+@pytest.fixture(scope="module")
+def diploid():
+    """Diploids at many allele frequencies, a tenth of their genotypes missing, and a trait with pairs."""
+    rng = np.random.default_rng(8)
+    counts = rng.binomial(2, rng.uniform(0.1, 0.9, size=14), size=(150, 14)).astype(np.int8)
+    x = counts - counts.mean(axis=0)
+    y = np.column_stack([x[:, 0] - x[:, 4] + x[:, 1] * x[:, 2] + rng.normal(size=150), rng.normal(size=150)])
+    counts[rng.random(counts.shape) < 0.1] = MISSING
+    return Dosages.from_counts(counts, ploidy=2).trained_on(np.arange(120)), y
+
+
+def test_kernels_of_dosages_are_cross_products_of_centred_codes_scaled_to_a_mean_diagonal_of_one(diploid):
+    dosages, _ = diploid
+    rows = np.arange(120)
+    x = 2 * (dosages.block(rows) - dosages.block(rows).mean(axis=0))
+    z = np.column_stack([x[:, i] * x[:, j] for i, j in combinations(range(14), 2)])
+    products = Products.of(dosages, rows)
+    for kernel, features in ((products.additive(), x), (products.epistatic(), z)):
+        expected = features @ features.T
+        np.testing.assert_allclose(kernel, expected / np.diag(expected).mean(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["exact", "cg"])
+def test_predictions_for_dosages_are_those_of_explicit_features(diploid, method):
+    dosages, y = diploid
+    train, test = np.arange(120), np.arange(120, 150)
+    components = np.array([[0.4, 0.3, 0.3], [0.2, 0.2, 0.6]])
+    fit = fit_kernel(dosages, y, train, components, method=method)
+    x = 2 * (dosages.block(slice(None)).astype(float) - dosages.centre)
+    z = np.column_stack([x[:, i] * x[:, j] for i, j in combinations(range(14), 2)])
+    for t, (additive, epistatic, residual) in enumerate(components):
+        kernel = additive * x @ x.T / (x[train] ** 2).sum(axis=1).mean()
+        kernel += epistatic * z @ z.T / (z[train] ** 2).sum(axis=1).mean()
+        inverse, ones = np.linalg.inv(kernel[np.ix_(train, train)] + residual * np.eye(120)), np.ones(120)
+        mean = ones @ inverse @ y[train, t] / (ones @ inverse @ ones)
+        expected = mean + kernel[np.ix_(test, train)] @ inverse @ (y[train, t] - mean)
+        np.testing.assert_allclose(fit.predict(dosages, test)[:, t], expected, atol=1e-4)
+
+
+def test_the_counted_allele_leaves_the_prediction(diploid):
+    dosages, y = diploid
+    flipped = np.where(dosages.counts == MISSING, MISSING, 2 - dosages.counts).astype(np.int8)
+    other = Dosages.from_counts(flipped, ploidy=2).trained_on(np.arange(120))
+    one, two = (fit_kernel(g, y, np.arange(120)).predict(g, np.arange(120, 150)) for g in (dosages, other))
+    np.testing.assert_allclose(one, two, atol=1e-3)
+
+
+def test_a_single_marker_that_varies_has_no_pairs():
+    counts = np.ones((30, 4), np.int8)
+    counts[:15, 2] = 2
+    with pytest.raises(ValueError, match="genotypes must have at least 2 markers that vary among the rows"):
+        fit_kernel(Dosages.from_counts(counts, ploidy=2), np.arange(30.0)[:, None], np.arange(30))

@@ -1,5 +1,6 @@
 """Sparse regression on pairs against brute force and against the truth, and its errors."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -8,7 +9,7 @@ import scipy.stats
 
 from conftest import make_cohort
 from epidl import pairs
-from epidl.genotypes import Haplotypes
+from epidl.genotypes import MISSING, Dosages, Haplotypes
 from epidl.ridge import fit_ridge
 from epidl.simulate import Trait, genetic_values
 
@@ -160,6 +161,7 @@ def test_a_fit_with_the_true_effects_gives_the_genetic_values(cohort):
         tuple(trait.pairs for trait in cohort.traits),
         tuple(trait.pair_effects for trait in cohort.traits),
         np.array([trait.intercept for trait in cohort.traits]),
+        0.5,
     )
     rows = np.array([7, 3, 299])
     expected = genetic_values(cohort.genotypes, cohort.traits)[rows]
@@ -225,21 +227,40 @@ def test_other_numbers_of_traits_are_refused(cohort):
         pairs.precision_and_recall([], cohort.traits)
 
 
-class Dosages:
-    """Diploid genotypes: dosages 0, 1 and 2."""
+def test_any_shares_give_the_t_of_least_squares():
+    rng = np.random.default_rng(3)
+    counts = rng.binomial(2, [0.1, 0.5, 0.7, 0.3, 0.9], size=(80, 5))
+    counts[:, 4] = counts[:, 3]  # no pair: the two are the same
+    counts[rng.random(counts.shape) < 0.1] = MISSING
+    counts[:, 4] = counts[:, 3]
+    dosages = Dosages.from_counts(counts, ploidy=2)
+    rows, y = np.arange(5, 75), rng.normal(size=(80, 2))
+    ((first, t),) = pairs.interaction_statistics(dosages, y[rows], rows)
+    assert first == 0
+    x = dosages.block(rows).astype(float)
+    for trait in range(2):
+        for (j, k), expected in brute_force_t(x[:, :4], y[rows, trait]).items():
+            assert t[trait, j, k] == pytest.approx(expected, abs=1e-7)
+    assert (t[:, 3, 4] == 0).all()
 
-    n_samples, n_markers = 300, 16
 
-    def __init__(self, haplotypes):
-        self.haplotypes, self.device = haplotypes, "cpu"
+def test_haploid_dosages_are_treated_as_haplotypes(cohort):
+    counts = cohort.genotypes.block(slice(None)).astype(np.int8)
+    dosages = dataclasses.replace(Dosages.from_counts(counts, ploidy=1), centre=np.full(16, 0.5, np.float32))
+    rows, test = np.arange(255), np.arange(255, 300)
+    one, other = (pairs.fit_pairs(genotypes, cohort.phenotypes, rows) for genotypes in (cohort.genotypes, dosages))
+    for ours, theirs in zip(one.pairs, other.pairs, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(one.predict(cohort.genotypes, test), other.predict(dosages, test), rtol=1e-5, atol=1e-6)
 
-    def block(self, rows):
-        return 2 * self.haplotypes.block(rows)
 
-    def on(self, device):
-        return Dosages(self.haplotypes.on(device))
-
-
-def test_genotypes_that_are_not_haploid_are_refused(cohort):
-    with pytest.raises(ValueError, match="genotypes must be haploid, alleles 0 or 1, got dosages up to 2"):
-        pairs.fit_pairs(Dosages(cohort.genotypes), cohort.phenotypes, np.arange(255))
+def test_pairs_of_diploids_at_any_frequency_are_found():
+    rng = np.random.default_rng(4)
+    counts = rng.binomial(2, rng.uniform(0.2, 0.8, size=12), size=(900, 12)).astype(np.int8)
+    x = counts - counts[:700].mean(axis=0)
+    y = x[:, 0] - x[:, 3] + x[:, 1] * x[:, 5] - x[:, 2] * x[:, 7] + 0.3 * rng.normal(size=900)
+    dosages = Dosages.from_counts(counts, ploidy=2).trained_on(np.arange(700))
+    fit = pairs.fit_pairs(dosages, y[:, None], np.arange(700))
+    assert {tuple(pair) for pair in fit.pairs[0]} >= {(1, 5), (2, 7)}
+    assert len(fit.pairs[0]) <= 3
+    assert np.corrcoef(fit.predict(dosages, np.arange(700, 900))[:, 0], y[700:])[0, 1] > 0.94  # noise leaves 0.967 at most

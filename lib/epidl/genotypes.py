@@ -1,19 +1,26 @@
-"""Genotypes: packed haplotypes, read in blocks of samples.
+"""Genotypes: packed haplotypes or dosages, read in blocks of samples.
 
 Everything downstream reads genotypes only through `block(rows)` (NumPy) or `on(device).block(rows)` (torch), so that no
-dense matrix of a large cohort is ever needed and other kinds of genotypes fit the same interface.
+dense matrix of a large cohort is ever needed. A block holds the share g of the counted allele among an individual's
+copies of each locus: the allele itself, 0 or 1, of a haploid, and 0, 1/2 or 1 of a diploid.
+
+Models that ask for codes take x = 2 (g - centre). Simulated haploids have the centre 1/2, so that x is -1 or +1; the
+centre of real genotypes is the mean share in the training samples, which stands for missing genotypes too.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from epidl import checks
+
 Rows = slice | NDArray[np.integer]
 
+MISSING = -1  # the count of a genotype that is not known
 BLOCK_BYTES = 2**26  # of float64 dosages: large enough for fast products, small beside any cohort
 
 
@@ -22,19 +29,27 @@ class DeviceGenotypes(Protocol):
 
     n_markers: int
     device: torch.device
+    centre: torch.Tensor
+    whole: bool
 
     def block(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return the dosages (len(rows), n_markers) of some samples as float32."""
+        """Return the allele shares (len(rows), n_markers) of some samples as float32."""
 
 
 class Genotypes(Protocol):
-    """What every model asks of genotypes."""
+    """What every model asks of genotypes.
+
+    centre: (n_markers,), or one number for all: the share that has the code 0. whole: whether all shares are 0 or 1, so
+    that their sums and products are exact in single precision.
+    """
 
     n_samples: int
     n_markers: int
+    centre: NDArray[np.float32] | float
+    whole: bool
 
     def block(self, rows: Rows) -> NDArray:
-        """Return the dosages (len(rows), n_markers) of some samples."""
+        """Return the allele shares (len(rows), n_markers) of some samples."""
 
     def on(self, device: torch.device | str) -> DeviceGenotypes:
         """Return the same genotypes on a torch device."""
@@ -49,6 +64,8 @@ class Haplotypes:
 
     packed: NDArray[np.uint8]
     n_markers: int
+    centre: ClassVar[float] = 0.5
+    whole: ClassVar[bool] = True
 
     @property
     def n_samples(self) -> int:
@@ -85,9 +102,12 @@ class Haplotypes:
 class DeviceHaplotypes:
     """Packed haplotypes on a torch device."""
 
+    whole = True
+
     def __init__(self, packed: torch.Tensor, n_markers: int) -> None:
         self.n_markers = n_markers
         self.device = packed.device
+        self.centre = torch.tensor(Haplotypes.centre, device=packed.device)
         self._packed = packed
         self._shifts = torch.arange(8, dtype=torch.uint8, device=packed.device)
 
@@ -95,6 +115,102 @@ class DeviceHaplotypes:
         """Return the alleles (len(rows), n_markers) of some samples as float32."""
         bits = (self._packed[rows].unsqueeze(-1) >> self._shifts) & 1  # (rows, bytes, 8)
         return bits.flatten(1)[:, : self.n_markers].to(torch.float32)
+
+
+@dataclass(frozen=True)
+class Dosages:
+    """Genotypes of real individuals: how many copies of an allele each has, some of them missing.
+
+    counts: (n_samples, n_markers), 0 to `ploidy`, `MISSING` where not known. ploidy: copies of each locus, 1 or 2;
+    2 for inbred lines too. centre: (n_markers,), the mean allele share of the samples that train (see `trained_on`):
+    the share of a missing genotype, and the one that has the code 0.
+    """
+
+    counts: NDArray[np.int8]
+    ploidy: int
+    centre: NDArray[np.float32]
+    whole: ClassVar[bool] = False
+
+    @property
+    def n_samples(self) -> int:
+        """The number of individuals."""
+        return self.counts.shape[0]
+
+    @property
+    def n_markers(self) -> int:
+        """The number of markers."""
+        return self.counts.shape[1]
+
+    @classmethod
+    def from_counts(cls, counts: ArrayLike, ploidy: int) -> "Dosages":
+        """Take an (n_samples, n_markers) matrix of allele counts; until training samples are named, all of them train.
+
+        Raises ValueError where `counts` is no matrix of whole numbers from 0 to `ploidy` or `MISSING`, and for a ploidy
+        other than 1 and 2.
+        """
+        ploidy = checks.integer("ploidy", ploidy, minimum=1, maximum=2)
+        counts = np.asarray(counts)
+        if counts.ndim != 2 or 0 in counts.shape:
+            raise ValueError(f"counts must be a matrix of samples by markers, got shape {counts.shape}")
+        if counts.dtype != np.int8:
+            whole = np.nan_to_num(counts.astype(float), nan=np.inf)  # NaN is no way to say missing here
+            if not np.isin(whole, (MISSING, *range(ploidy + 1))).all():
+                raise ValueError(f"counts must be whole numbers from 0 to {ploidy}, or {MISSING} where missing")
+            counts = counts.astype(np.int8)
+        if counts.min() < MISSING or counts.max() > ploidy:
+            raise ValueError(
+                f"counts must be from 0 to {ploidy} (ploidy), or {MISSING} where missing, got {counts.min()} to "
+                f"{counts.max()}"
+            )
+        return cls(counts, ploidy, _mean_shares(counts, ploidy, np.arange(len(counts))))
+
+    def trained_on(self, rows: NDArray[np.integer]) -> "Dosages":
+        """Return the same genotypes, centred on and with missing ones filled by the mean of the samples `rows` alone.
+
+        A marker that none of them has known is filled by 1/2.
+        """
+        return replace(self, centre=_mean_shares(self.counts, self.ploidy, rows))
+
+    def n_missing(self, rows: Rows = slice(None)) -> int:
+        """Return how many genotypes of some samples are missing, and filled."""
+        return int((self.counts[rows] == MISSING).sum())
+
+    def block(self, rows: Rows) -> NDArray[np.float32]:
+        """Return the allele shares (len(rows), n_markers), 0 to 1, of some samples."""
+        counts = self.counts[rows]
+        shares = counts.astype(np.float32) / self.ploidy
+        return np.where(counts == MISSING, self.centre, shares)
+
+    def on(self, device: torch.device | str) -> "DeviceDosages":
+        """Return the counts on a torch device, where batches are decoded."""
+        tensors = (torch.from_numpy(array).to(device) for array in (self.counts, self.centre))
+        return DeviceDosages(*tensors, self.ploidy)
+
+
+class DeviceDosages:
+    """Dosages on a torch device, a byte a genotype."""
+
+    whole = False
+
+    def __init__(self, counts: torch.Tensor, centre: torch.Tensor, ploidy: int) -> None:
+        self.n_markers = counts.shape[1]
+        self.device = counts.device
+        self.centre = centre
+        self._counts, self._ploidy = counts, ploidy
+
+    def block(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the allele shares (len(rows), n_markers) of some samples as float32."""
+        counts = self._counts[rows]
+        return torch.where(counts == MISSING, self.centre, counts.to(torch.float32) / self._ploidy)
+
+
+def _mean_shares(counts: NDArray[np.int8], ploidy: int, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+    known, total = np.zeros(counts.shape[1]), np.zeros(counts.shape[1])
+    for part in row_blocks(len(rows), counts.shape[1]):
+        block = counts[rows[part]]
+        known += (block != MISSING).sum(axis=0)
+        total += np.maximum(block, 0).sum(axis=0)
+    return np.divide(total, ploidy * known, out=np.full(len(known), 0.5), where=known > 0).astype(np.float32)
 
 
 def row_blocks(n_samples: int, n_markers: int, n_bytes: int | None = None) -> Iterator[slice]:

@@ -1,15 +1,17 @@
 """Epistatic BLUP: prediction from an additive and an additive-by-additive kernel, with variance components by REML.
 
-With codes x = 2g - 1 in {-1, +1} for haploid allele g, X (n, m), and # the element-wise power,
+With codes x = 2 (g - centre) of allele shares g (see `genotypes`), X (n, m), and # the element-wise power,
 
     y = mu + g_A + g_AA + e,    V(y) = s_A K_A + s_AA K_AA + s_E I,
-    K_A = XX' / m,    K_AA = [(XX')#2 - m] / (m (m - 1)),
+    K_A = XX' / c_A,    K_AA = [(XX')#2 - (X#2)(X#2)'] / c_AA,
 
-where K_AA = ZZ' / (m (m - 1) / 2) for the products Z of all pairs of markers, none ever formed: x^2 = 1 makes the self
-terms a constant. Both kernels have diagonal 1, so the components are variances. The best predictor of the parts of
-other samples is g_A = s_A K_A w and g_AA = s_AA K_AA w, with w = P y the dual weights, V w = y - mu and 1'w = 0.
-Codes are not centred by allele frequency: both kernels are then the same whichever allele is called 1. The intercept
-takes up the mean (centred codes in K_A would change neither REML nor the predicted sum; in K_AA they would).
+where the numerator of K_AA is 2 ZZ' for the products Z of all pairs of markers, none ever formed. c_A and c_AA make the
+mean of each diagonal 1 over the training samples, so that the components are variances. Haploids have codes -1 and +1:
+X#2 is 1, c_A = m, c_AA = m (m - 1), and both diagonals are 1 throughout. The best predictor of the parts of other
+samples is g_A = s_A K_A w and g_AA = s_AA K_AA w, with w = P y the dual weights, V w = y - mu and 1'w = 0.
+Both kernels are the same whichever allele is counted. The codes of haploids are not centred by allele frequency, which
+K_A would not notice, since the intercept takes up the mean, but K_AA would; those of dosages are centred by that of
+the training samples, so that products of unlinked markers are uncorrelated with either marker.
 
 REML (`estimate_components`) factors once for all traits. K_AA = Q T Q' with T tridiagonal, so that K_AA plus any noise
 is solved in O(n), and K_A = FF' adds a low rank. The weights then come from a Cholesky factor of V, one a trait
@@ -47,7 +49,7 @@ class KernelFit:
 
     genotypes, rows: the training samples. weights: (len(rows), n_traits), w of each trait. intercepts: (n_traits,), mu.
     components: (n_traits, 3), s_A, s_AA, s_E. iterations, converged: (n_traits,), of conjugate gradients (0 and True
-    for exact fits). device: where predictions are computed.
+    for exact fits). scales: c_A, c_AA. device: where predictions are computed.
     """
 
     genotypes: Genotypes
@@ -57,6 +59,7 @@ class KernelFit:
     components: NDArray[np.float64]
     iterations: NDArray[np.int64]
     converged: NDArray[np.bool_]
+    scales: tuple[float, float]
     device: str = "cpu"
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -75,7 +78,7 @@ class KernelFit:
         source = _Codes(self.genotypes, self.rows, self.device)
         target = _Codes(genotypes, rows, self.device)
         weights = torch.from_numpy(self.weights).to(self.device)
-        kernels = _times_kernels(target, source, weights)
+        kernels = _times_kernels(target, source, weights, self.scales)
         additive, epistatic = (k.cpu().numpy() * s for k, s in zip(kernels, self.components.T[:2], strict=True))
         return additive, epistatic
 
@@ -91,7 +94,7 @@ def fit_kernel(
     reml_rows: int = REML_ROWS,
     seed: int = 0,
 ) -> KernelFit:
-    """Fit epistatic BLUP to the samples `rows` of haploid genotypes.
+    """Fit epistatic BLUP to the samples `rows`.
 
     phenotypes: (n_samples, n_traits), for all samples of `genotypes`. components: (n_traits, 3), s_A, s_AA, s_E of each
     trait; without it, REML estimates them on the rows, or on a random `reml_rows` of them where there are more: with
@@ -99,9 +102,9 @@ def fit_kernel(
     `device`), or by the number of rows (`EXACT_LIMIT`).
 
     Warns (RuntimeWarning) and says so in `converged` where conjugate gradients end short of `TOLERANCE`.
-    Raises ValueError for fewer than 3 rows or 2 markers, alleles other than 0 and 1, phenotypes of another length, not
-    finite or constant among the rows, components negative or with a share of s_E below `SMALLEST_RESIDUAL`, and an
-    exact fit of more than `EXACT_LIMIT` rows.
+    Raises ValueError for fewer than 3 rows or 2 markers that vary, phenotypes of another length, not finite or constant
+    among the rows, components negative or with a share of s_E below `SMALLEST_RESIDUAL`, and an exact fit of more than
+    `EXACT_LIMIT` rows.
     """
     phenotypes = _checked(genotypes, phenotypes, rows)
     if method not in ("auto", "exact", "cg"):
@@ -116,29 +119,63 @@ def fit_kernel(
         components = estimate_components(genotypes, phenotypes, some)
     components = _checked_components(components, phenotypes.shape[1])
     if method == "exact" or (method == "auto" and len(rows) <= EXACT_LIMIT):
-        weights, intercepts = _solve_exactly(genotypes, phenotypes[rows], rows, components)
+        products = Products.of(genotypes, rows)
+        weights, intercepts = _solve_exactly(products, phenotypes[rows], components)
+        scales = products.scales
         iterations, converged = np.zeros(len(components), int), np.ones(len(components), bool)
     else:
-        weights, intercepts, iterations, converged = _solve_iteratively(
-            _Codes(genotypes, rows, device), phenotypes[rows], components
-        )
-    return KernelFit(genotypes, rows, weights, intercepts, components, iterations, converged, device)
+        codes = _Codes(genotypes, rows, device)
+        scales = codes.scales()
+        weights, intercepts, iterations, converged = _solve_iteratively(codes, phenotypes[rows], components, scales)
+    return KernelFit(genotypes, rows, weights, intercepts, components, iterations, converged, scales, device)
 
 
-def inner_products(genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Return XX' (len(rows), len(rows)): whole numbers, exact in single precision."""
+@dataclass(frozen=True)
+class Products:
+    """The products that both kernels are made of: inner, XX' (n, n), and self_terms, (X#2)(X#2)', or m for all of it.
+
+    For haploids these are whole numbers, exact in single precision.
+    """
+
+    inner: NDArray[np.float32]
+    self_terms: NDArray[np.float32] | float
+
+    @classmethod
+    def of(cls, genotypes: Genotypes, rows: NDArray[np.integer]) -> "Products":
+        """Return the products of the samples `rows`."""
+        codes = _codes(genotypes, rows)
+        inner = codes @ codes.T
+        if genotypes.whole:
+            return cls(inner, float(genotypes.n_markers))
+        np.square(codes, out=codes)
+        return cls(inner, codes @ codes.T)
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """c_A and c_AA: the means of the diagonals of XX' and of (XX')#2 - (X#2)(X#2)'."""
+        diagonal = np.diag(self.inner).astype(float)
+        own = self.self_terms if np.ndim(self.self_terms) == 0 else np.diag(self.self_terms).astype(float)
+        return _checked_scales(diagonal, own)
+
+    def additive(self, part: slice = slice(None)) -> NDArray[np.float64]:
+        """Return K_A (n, n), or some rows of it."""
+        return self.inner[part].astype(np.float64) / self.scales[0]
+
+    def epistatic(self, part: slice = slice(None)) -> NDArray[np.float64]:
+        """Return K_AA (n, n), or some rows of it."""
+        kernel = self.inner[part].astype(np.float64)
+        np.square(kernel, out=kernel)
+        kernel -= self.self_terms if np.ndim(self.self_terms) == 0 else self.self_terms[part]
+        kernel /= self.scales[1]
+        return kernel
+
+
+def _codes(genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float32]:
     blocks = [genotypes.block(rows[part]) for part in row_blocks(len(rows), genotypes.n_markers)]
-    codes = np.concatenate(blocks).astype(np.float32) * 2 - 1
-    return codes @ codes.T
-
-
-def epistatic_kernel(inner: NDArray[np.float32], n_markers: int) -> NDArray[np.float64]:
-    """Return K_AA from XX' (any block of it)."""
-    kernel = inner.astype(np.float64)
-    np.square(kernel, out=kernel)
-    kernel -= n_markers
-    kernel /= n_markers * (n_markers - 1)
-    return kernel
+    codes = np.concatenate(blocks).astype(np.float32)
+    codes -= np.float32(genotypes.centre)
+    codes *= 2
+    return codes
 
 
 # --- Variance components -------------------------------------------------------------------------------------------
@@ -166,14 +203,14 @@ class _Likelihood:
     """The restricted likelihood of all traits, with K_AA tridiagonal and all else rotated alike."""
 
     def __init__(self, genotypes: Genotypes, y: NDArray[np.float64], rows: NDArray[np.integer]) -> None:
-        inner = inner_products(genotypes, rows)
+        products = Products.of(genotypes, rows)
         if genotypes.n_markers < len(rows):
-            root = (genotypes.block(rows) * 2.0 - 1) / np.sqrt(genotypes.n_markers)
+            root = _codes(genotypes, rows).astype(float) / np.sqrt(products.scales[0])
         else:
-            values, vectors = scipy.linalg.eigh(inner.astype(float) / genotypes.n_markers)
+            values, vectors = scipy.linalg.eigh(products.additive())
             root = vectors * np.sqrt(values.clip(min=0))
-        kernel = epistatic_kernel(inner, genotypes.n_markers)
-        del inner
+        kernel = products.epistatic()
+        del products
         columns = np.column_stack([np.ones(len(y)), root, y])
         self._diagonal, self._beside, self._columns = _tridiagonal(kernel, columns)
         self._n_traits = y.shape[1]
@@ -261,15 +298,14 @@ def _tridiagonal(
 
 
 def _solve_exactly(
-    genotypes: Genotypes, y: NDArray[np.float64], rows: NDArray[np.integer], components: NDArray[np.float64]
+    products: Products, y: NDArray[np.float64], components: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return weights (n, n_traits) and intercepts (n_traits,)."""
-    inner, m = inner_products(genotypes, rows), genotypes.n_markers
     weights, intercepts = np.empty_like(y), np.empty(len(components))
     for t, (additive, epistatic, residual) in enumerate(components):
         covariance = np.empty((len(y), len(y)))
         for part in row_blocks(len(y), len(y)):
-            covariance[part] = epistatic * epistatic_kernel(inner[part], m) + additive / m * inner[part].astype(float)
+            covariance[part] = epistatic * products.epistatic(part) + additive * products.additive(part)
         covariance.flat[:: len(y) + 1] += residual
         factor = scipy.linalg.cho_factor(covariance.T, lower=True, overwrite_a=True, check_finite=False)
         ones, solved = scipy.linalg.cho_solve(factor, np.column_stack([np.ones(len(y)), y[:, t]])).T
@@ -279,7 +315,7 @@ def _solve_exactly(
 
 
 class _Codes:
-    """Codes -1 and +1 of some samples on a torch device, decoded in blocks."""
+    """Codes of some samples on a torch device, decoded in blocks."""
 
     def __init__(self, genotypes: Genotypes, rows: NDArray[np.integer], device: str) -> None:
         self.n_markers, self.device = genotypes.n_markers, device
@@ -291,17 +327,25 @@ class _Codes:
     def blocks(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield slices and the codes (rows, n_markers) of each."""
         for part in row_blocks(len(self), self.n_markers):
-            yield part, self._held.block(self._rows[part]).double() * 2 - 1
+            yield part, (self._held.block(self._rows[part]).double() - self._held.centre.double()) * 2
+
+    def scales(self) -> tuple[float, float]:
+        """Return c_A and c_AA of these samples (see `Products`)."""
+        squares = [torch.stack([(x**2).sum(dim=1), (x**4).sum(dim=1)]) for _, x in self.blocks()]
+        return _checked_scales(*torch.hstack(squares).cpu().numpy())
 
 
-def _times_kernels(target: _Codes, source: _Codes, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return K_A w and K_AA w (len(target), n_traits), the kernels between two sets, for weights with 1'w = 0."""
-    m = source.n_markers
+def _times_kernels(
+    target: _Codes, source: _Codes, weights: torch.Tensor, scales: tuple[float, float]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return K_A w and K_AA w (len(target), n_traits), the kernels between two sets."""
     linear = sum(x.T @ weights[part] for part, x in source.blocks())
+    own = sum((x**2).T @ weights[part] for part, x in source.blocks())
     additive = torch.cat([x @ linear for _, x in target.blocks()])
+    self_terms = torch.cat([x**2 @ own for _, x in target.blocks()])
     # either way costs little where the other would not: few samples or few markers
-    squared = _by_samples if len(source) <= 2 * m else _by_markers
-    return additive / m, squared(target, source, weights) / (m * (m - 1))
+    squared = _by_samples if len(source) <= 2 * source.n_markers else _by_markers
+    return additive / scales[0], (squared(target, source, weights) - self_terms) / scales[1]
 
 
 def _by_samples(target: _Codes, source: _Codes, weights: torch.Tensor) -> torch.Tensor:
@@ -321,7 +365,7 @@ def _by_markers(target: _Codes, source: _Codes, weights: torch.Tensor) -> torch.
 
 
 def _solve_iteratively(
-    codes: _Codes, y: NDArray[np.float64], components: NDArray[np.float64]
+    codes: _Codes, y: NDArray[np.float64], components: NDArray[np.float64], scales: tuple[float, float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
     """Return weights, intercepts, iterations and whether they sufficed, each trait by its own conjugate gradients.
 
@@ -334,10 +378,10 @@ def _solve_iteratively(
     for t, (additive, epistatic, residual) in enumerate(components.tolist()):
 
         def covariance(v: torch.Tensor, parts=(additive, epistatic, residual)) -> torch.Tensor:
-            k_a, k_aa = _times_kernels(codes, codes, v[:, None])
+            k_a, k_aa = _times_kernels(codes, codes, v[:, None], scales)
             return parts[0] * k_a[:, 0] + parts[1] * k_aa[:, 0] + parts[2] * v
 
-        precondition = _preconditioner(codes, gram, additive, epistatic + residual)
+        precondition = _preconditioner(codes, gram, additive / scales[0], epistatic + residual)
         w, iterations, error = _conjugate_gradients(covariance, precondition, y[:, t] - y[:, t].mean())
         if not error <= TOLERANCE:
             warnings.warn(
@@ -355,8 +399,8 @@ def _solve_iteratively(
 def _preconditioner(
     codes: _Codes, gram: torch.Tensor, additive: float, rest: float
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return v -> (s_A C K_A C + rest I)^-1 v: what the additive part makes badly conditioned, solved exactly."""
-    ratio = additive / (codes.n_markers * rest)
+    """Return v -> (additive C XX' C + rest I)^-1 v: what the additive part makes badly conditioned, solved exactly."""
+    ratio = additive / rest
     inner = torch.linalg.cholesky(torch.eye(codes.n_markers, dtype=gram.dtype, device=gram.device) + ratio * gram)
 
     def apply(v: torch.Tensor) -> torch.Tensor:
@@ -399,11 +443,15 @@ def _checked(genotypes: Genotypes, phenotypes: ArrayLike, rows: NDArray[np.integ
     constant = np.flatnonzero(np.ptp(phenotypes[rows], axis=0) == 0)
     if constant.size:
         raise ValueError(f"phenotypes must vary among the rows, trait {constant[0] + 1} does not")
-    for part in row_blocks(len(rows), genotypes.n_markers):
-        block = genotypes.block(rows[part])
-        if not np.isin(block, (0, 1)).all():
-            raise ValueError("genotypes must be haploid, 0 or 1, got other dosages")
     return phenotypes
+
+
+def _checked_scales(diagonal: NDArray[np.float64], own: NDArray[np.float64] | float) -> tuple[float, float]:
+    """Return the means of the diagonals of XX' and of (XX')#2 - (X#2)(X#2)', own being that of the latter product."""
+    additive, epistatic = float(diagonal.mean()), float((diagonal**2 - own).mean())
+    if not epistatic > 1e-6 * additive**2:  # a single marker leaves rounding
+        raise ValueError("genotypes must have at least 2 markers that vary among the rows")
+    return additive, epistatic
 
 
 def _checked_components(components: ArrayLike, n_traits: int) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Sparse regression on pairs of markers: which of all m(m - 1)/2 pairs interact, and how strongly.
 
-In codes x = 2g - 1 of haploid alleles g, the model of a trait is that of `simulate`,
+In codes x = 2 (g - centre) of allele shares g (-1 and +1 of simulated haploids, centred by the mean of the training
+samples elsewhere; see `genotypes`), the model of a trait is that of `simulate`,
 
     y = intercept + sum_i a_i x_i + sum_k e_k x_k1 x_k2 + noise,
 
@@ -39,22 +40,23 @@ STRIP = 128  # markers tested together against all others: bounds the memory
 
 @dataclass(frozen=True)
 class PairFit:
-    """Effects of markers and of pairs, on codes -1 and +1.
+    """Effects of markers and of pairs, on codes x = 2 (g - centre).
 
     additive_effects: (n_markers, n_traits). pairs: of each trait, (n_pairs, 2) marker numbers. pair_effects: of each
-    trait, (n_pairs,). intercepts: (n_traits,).
+    trait, (n_pairs,). intercepts: (n_traits,). centre: that of the genotypes that the effects were estimated on.
     """
 
     additive_effects: NDArray[np.float64]
     pairs: tuple[NDArray[np.int64], ...]
     pair_effects: tuple[NDArray[np.float64], ...]
     intercepts: NDArray[np.float64]
+    centre: NDArray[np.float32] | float
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return the predicted phenotypes (len(rows), n_traits) of some samples."""
         predicted = np.empty((len(rows), len(self.intercepts)))
         for part in row_blocks(len(rows), genotypes.n_markers):
-            x = 2.0 * genotypes.block(rows[part]) - 1
+            x = 2.0 * (genotypes.block(rows[part]) - np.float64(self.centre))
             predicted[part] = x @ self.additive_effects + self.intercepts
             for t, (pairs, effects) in enumerate(zip(self.pairs, self.pair_effects, strict=True)):
                 predicted[part, t] += (x[:, pairs[:, 0]] * x[:, pairs[:, 1]]) @ effects
@@ -78,8 +80,8 @@ def fit_pairs(
     model in which markers have random effects: the test is then that model's score test, with the variance of the
     statistic estimated. Where markers are few it is the residual of least squares, and it exists for any number.
 
-    Raises ValueError for fewer than 5 rows, phenotypes of another length or not finite, a level out of bounds, a
-    single marker, and genotypes that are not haploid.
+    Raises ValueError for fewer than 5 rows, phenotypes of another length or not finite, a level out of bounds, and a
+    single marker.
     """
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     checks.integer("len(rows)", len(rows), minimum=5)
@@ -194,18 +196,28 @@ def interaction_statistics(
 
     Entry [t, j, k] belongs to the pair (f + j, f + k): the t of e in the least-squares regression of the residual of
     trait t on 1, x_j, x_k and x_j x_k, with len(rows) - 4 degrees of freedom. It is 0 where a marker is paired with
-    itself, and where one of the four genotypes of a pair is absent.
+    itself, and where the four columns are not independent: one of the four genotypes of two haploid loci is absent, or
+    two markers are the same.
 
-    That regression has a parameter a genotype, so that all it needs are counts and sums of the four genotypes: for all
-    pairs, the products G'G and G'diag(r)G of alleles.
+    With alleles 0 and 1 that regression has a parameter a genotype, so that all it needs are counts and sums of the
+    four genotypes: for all pairs, the products G'G and G'diag(r)G of alleles. With other shares it needs the moments of
+    the codes up to x_j^2 x_k^2.
     """
-    n_samples, on_device = len(rows), genotypes.on(device)
     samples = torch.as_tensor(rows, device=device)
-    weights = torch.as_tensor(np.vstack([np.ones(n_samples), residuals.T]), device=device)  # a count is a sum of ones
+    strips = (_from_four_sums if genotypes.whole else _from_moments)(genotypes.on(device), samples, residuals)
+    yield from zip(range(0, genotypes.n_markers, STRIP), strips, strict=True)
+
+
+def _from_four_sums(
+    genotypes: DeviceGenotypes, samples: Tensor, residuals: NDArray[np.float64]
+) -> Iterator[NDArray[np.float64]]:
+    """Yield the statistics of each strip from counts and sums of the four genotypes of alleles 0 and 1."""
+    ones = np.ones(len(samples))  # a count is a sum of ones
+    weights = torch.as_tensor(np.vstack([ones, residuals.T]), device=samples.device)
     squares = (residuals**2).sum(axis=0)
     for first in range(0, genotypes.n_markers, STRIP):
-        (n, *sums) = _four_sums(on_device, samples, weights, first)
-        yield first, np.stack([_interaction_t(n, s, square) for s, square in zip(sums, squares, strict=True)])
+        (n, *sums) = _four_sums(genotypes, samples, weights, first)
+        yield np.stack([_interaction_t(n, s, square) for s, square in zip(sums, squares, strict=True)])
 
 
 def _four_sums(genotypes: DeviceGenotypes, samples: Tensor, weights: Tensor, first: int) -> NDArray[np.float64]:
@@ -219,8 +231,6 @@ def _four_sums(genotypes: DeviceGenotypes, samples: Tensor, weights: Tensor, fir
     ones = weights.new_zeros(len(weights), n_later)
     for part in row_blocks(len(samples), genotypes.n_markers):
         alleles = genotypes.block(samples[part])[:, first:]
-        if not torch.equal(alleles * alleles, alleles):
-            raise ValueError(f"genotypes must be haploid, alleles 0 or 1, got dosages up to {alleles.max():g}")
         for w, weight in enumerate(weights[:, part].float()):
             weighted = alleles * weight[:, None]
             ones[w] += weighted.sum(dim=0)
@@ -242,9 +252,59 @@ def _interaction_t(n: NDArray[np.float64], s: NDArray[np.float64], square: float
     return np.divide(contrast, error, out=np.zeros_like(contrast), where=present)
 
 
+def _from_moments(
+    genotypes: DeviceGenotypes, samples: Tensor, residuals: NDArray[np.float64]
+) -> Iterator[NDArray[np.float64]]:
+    """Yield the statistics of each strip from the moments of any codes."""
+    y = torch.as_tensor(residuals - residuals.mean(axis=0), device=samples.device)
+    parts = list(row_blocks(len(samples), genotypes.n_markers))
+    mean = sum(genotypes.block(samples[part]).double().sum(dim=0) for part in parts) / len(samples)
+    for first in range(0, genotypes.n_markers, STRIP):
+        width = min(STRIP, genotypes.n_markers - first)
+        products, singles = 0, 0
+        for part in parts:
+            x = 2 * (genotypes.block(samples[part]).double() - mean)[:, first:]
+            left, squares = x[:, :width], x**2
+            factors = [(left, x), (left**2, x), (left, squares), (left**2, squares)]
+            factors += [(left * trait[:, None], x) for trait in y[part].T]
+            products = products + torch.stack([one.T @ other for one, other in factors])
+            singles = singles + torch.vstack([squares.sum(dim=0), y[part].T @ x])
+        yield _partial_t(products, singles, width, (y**2).sum(dim=0).tolist(), len(samples)).cpu().numpy()
+
+
+def _partial_t(products: Tensor, singles: Tensor, width: int, totals: list[float], n_samples: int) -> Tensor:
+    """Return t of x_j x_k (n_traits, width, later markers) in the regression on 1, x_j, x_k and x_j x_k.
+
+    All codes and residuals y sum to 0. products: sums over samples of x_j x_k, x_j^2 x_k, x_j x_k^2, x_j^2 x_k^2 and,
+    for each trait, y x_j x_k. singles: of x_k^2 and, for each trait, y x_k. totals: of y^2.
+    """
+    jk, jjk, jkk, jjkk, *with_y = products
+    jj, kk = singles[0, :width, None], singles[0]
+    determinant = jj * kk - jk**2
+    independent = determinant > 1e-8 * jj * kk  # not two markers that are the same, or one that does not vary
+
+    def unexplained(inner: Tensor, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+        """Return what is left of an inner product of two columns, whose sums with x_j and x_k are a and b."""
+        explained = kk * a[0] * b[0] - jk * (a[0] * b[1] + a[1] * b[0]) + jj * a[1] * b[1]
+        return inner - torch.where(independent, explained / determinant, 0)
+
+    z = jjk, jkk
+    zz = unexplained(jjkk - jk**2 / n_samples, z, z)
+    independent = independent & (zz > 1e-8 * jjkk)
+    statistics = []
+    for zy, sums, total in zip(with_y, singles[1:], totals, strict=True):
+        y = sums[:width, None], sums
+        left = unexplained(zy, z, y)
+        error = unexplained(torch.as_tensor(total, device=zz.device), y, y) - left**2 / zz
+        error = error.clamp(min=torch.finfo(torch.float32).eps * total)  # where the pair is all there is
+        t = left / (zz * error / (n_samples - 4)).sqrt()
+        statistics.append(torch.where(independent & (error > 0), t, 0))
+    return torch.stack(statistics)
+
+
 @dataclass(frozen=True)
 class _Design:
-    """Some markers and some pairs as genotypes: a pair's dosage is its weight where the two alleles are equal, or 0."""
+    """Some markers and some pairs as genotypes: a pair's share is weight (1 + x_j x_k) / 2."""
 
     genotypes: Genotypes | DeviceGenotypes
     markers: Tensor
@@ -263,14 +323,19 @@ class _Design:
     def device(self) -> torch.device:
         return self.markers.device
 
+    @property
+    def whole(self) -> bool:
+        return self.genotypes.whole
+
     def on(self, device: torch.device | str) -> "_Design":
         return _Design(self.genotypes.on(device), self.markers.to(device), self.pairs.to(device), self.weight)
 
     def block(self, rows: Tensor) -> Tensor:
-        """Return the dosages (len(rows), n_markers) of some samples; for a design on a device."""
-        alleles = self.genotypes.block(rows)
+        """Return the shares (len(rows), n_markers) of some samples; for a design on a device."""
+        shares = self.genotypes.block(rows)
         one, other = self.pairs.T
-        return torch.hstack([alleles[:, self.markers], self.weight * (alleles[:, one] == alleles[:, other])])
+        codes = 2 * (shares - self.genotypes.centre)
+        return torch.hstack([shares[:, self.markers], self.weight / 2 * (1 + codes[:, one] * codes[:, other])])
 
 
 def _fit(
@@ -285,11 +350,13 @@ def _fit(
     """Fit some markers and some pairs to one trait."""
     design = _Design(genotypes, torch.as_tensor(markers), torch.as_tensor(pairs), weight)
     ridge = fit_ridge(design, phenotype[:, None], rows, device=device)
-    effects = ridge.effects / 2  # an allele is (1 + x) / 2, a pair's dosage is weight (1 + x_j x_k) / 2
+    effects = ridge.effects / 2  # a share is centre + x / 2, a pair's is weight (1 + x_j x_k) / 2
     effects[len(markers) :] *= weight
     additive = np.zeros((genotypes.n_markers, 1))
     additive[markers] = effects[: len(markers)]
-    return PairFit(additive, (pairs,), (effects[len(markers) :, 0],), ridge.intercepts + effects.sum())
+    centre = np.broadcast_to(np.float64(genotypes.centre), genotypes.n_markers)[markers]
+    intercepts = ridge.intercepts + 2 * centre @ effects[: len(markers)] + effects[len(markers) :].sum()
+    return PairFit(additive, (pairs,), (effects[len(markers) :, 0],), intercepts, genotypes.centre)
 
 
 def _true_weight(trait: Trait) -> float:
@@ -302,6 +369,7 @@ def _join(fits: Sequence[PairFit]) -> PairFit:
         pairs=tuple(fit.pairs[0] for fit in fits),
         pair_effects=tuple(fit.pair_effects[0] for fit in fits),
         intercepts=np.concatenate([fit.intercepts for fit in fits]),
+        centre=fits[0].centre,
     )
 
 

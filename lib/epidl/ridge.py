@@ -27,8 +27,9 @@ PENALTIES = np.logspace(-5, 5, 100)
 
 @dataclass(frozen=True)
 class RidgeFit:
-    """Ridge of all traits. effects: (n_markers, n_traits), the change of the trait per dosage; intercepts, penalties
-    (the ones chosen) and loo_error (mean squared leave-one-out error at that penalty): (n_traits,).
+    """Ridge of all traits. effects: (n_markers, n_traits), the change of the trait from none to all copies of the
+    counted allele. intercepts, penalties (the ones chosen), loo_error (mean squared leave-one-out error at that
+    penalty): (n_traits,).
     """
 
     effects: NDArray[np.float64]
@@ -196,13 +197,14 @@ class _Kernel:
 
 
 def _blocks(genotypes: DeviceGenotypes, rows: NDArray[np.integer]) -> Iterator[tuple[slice, Tensor]]:
-    """Yield blocks of dosages (samples, n_markers) in single precision.
+    """Yield blocks of allele shares (samples, n_markers), of alleles 0 and 1 in single precision.
 
     Sums and products of alleles stay exact there: whole numbers below 2^24.
     """
     on_device = torch.as_tensor(rows, device=genotypes.device)
     for part in row_blocks(len(rows), genotypes.n_markers):
-        yield part, genotypes.block(on_device[part])
+        block = genotypes.block(on_device[part])
+        yield part, block if genotypes.whole else block.double()
 
 
 def _positive(squares: Tensor) -> Tensor:
