@@ -263,4 +263,6 @@ def test_pairs_of_diploids_at_any_frequency_are_found():
     fit = pairs.fit_pairs(dosages, y[:, None], np.arange(700))
     assert {tuple(pair) for pair in fit.pairs[0]} >= {(1, 5), (2, 7)}
     assert len(fit.pairs[0]) <= 3
-    assert np.corrcoef(fit.predict(dosages, np.arange(700, 900))[:, 0], y[700:])[0, 1] > 0.94  # noise leaves 0.967 at most
+    assert (
+        np.corrcoef(fit.predict(dosages, np.arange(700, 900))[:, 0], y[700:])[0, 1] > 0.94
+    )  # noise leaves 0.967 at most

@@ -1,13 +1,17 @@
 """Expected accuracy against simulated cohorts, and its bounds."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import REL_AA, make_cohort
+from epidl import theory
+from epidl.genotypes import Dosages
 from epidl.ridge import fit_ridge
-from epidl.simulate import variance_components
+from epidl.simulate import simulate_on, variance_components
 from epidl.theory import expected_accuracy, expected_shares
 
 MODELS = ["ridge", "kernel", "oracle"]
@@ -147,3 +151,64 @@ def test_invalid_shares_name_argument_value_and_bound():
         expected_shares([0, -1], 0.5)
     with pytest.raises(ValueError, match=r"broad_sense_heritability must be within \[0, 1\], got 1.5"):
         expected_shares(1, 1.5)
+
+
+@pytest.mark.parametrize("kind", ["haploid", "inbred", "diploid"])
+def test_variances_at_other_frequencies_are_those_of_the_genotypes(kind):
+    """One pair by hand: all genotypes with their probabilities, the additive part by weighted regression."""
+    p, effects, e = np.array([0.2, 0.7]), np.array([0.8, -1.1]), 0.9
+    copies = [-1.0, 1.0] if kind != "diploid" else [-1.0, 0.0, 1.0]
+    chance = [[1 - q, q] if kind != "diploid" else [(1 - q) ** 2, 2 * q * (1 - q), q**2] for q in p]
+    x = np.array(list(itertools.product(copies, copies)))
+    weight = np.array([a * b for a, b in itertools.product(*chance)])
+    g = x @ effects + e * x[:, 0] * x[:, 1]
+    design = np.column_stack([np.ones(len(x)), x])
+    root = np.sqrt(weight)[:, None]
+    additive = design @ np.linalg.lstsq(design * root, g * root[:, 0], rcond=None)[0]
+
+    def variance(values):
+        return weight @ (values - weight @ values) ** 2
+
+    m, v = 2 * p - 1, (2 if kind == "diploid" else 4) * p * (1 - p)
+    average = effects + e * m[::-1]  # the average effects of `simulate.genetic_parts`
+    assert variance(additive) == pytest.approx((average**2 * v).sum())
+    assert variance(g - additive) == pytest.approx(e**2 * v.prod())
+    # and their expectation over effects, a ~ N(0, 1) and e ~ N(0, 4 relAA)
+    expected = theory.expected_components(p, 0.7, kind=kind)
+    assert expected.additive == pytest.approx((v * (1 + 4 * 0.7 * m[::-1] ** 2)).sum())
+    assert expected.epistatic == pytest.approx(4 * 0.7 * v.prod())
+
+
+@pytest.mark.parametrize(("ploidy", "kind"), [(1, "haploid"), (2, "diploid")])
+def test_simulated_traits_on_given_genotypes_have_the_expected_variances(ploidy, kind):
+    rng = np.random.default_rng(2)
+    p = rng.uniform(0.05, 0.95, size=40)
+    genotypes = Dosages.from_counts(rng.binomial(ploidy, p, size=(2000, 40)).astype(np.int8), ploidy)
+    cohort = simulate_on(genotypes, n_qtl=40, rel_aa=[1] * 300, broad_sense_heritability=0.5, seed=3)
+    parts = variance_components(cohort)
+    expected = theory.expected_components(p, 1, kind=kind)
+    ratio = np.mean([part.epistatic for part in parts]) / np.mean([part.additive for part in parts])
+    assert ratio == pytest.approx(expected.epistatic / expected.additive, rel=0.06)
+    assert expected.epistatic / expected.additive < (2 if ploidy == 1 else 1)  # the ratio at a frequency of 1/2
+    np.testing.assert_allclose(cohort.genetic_values.var(axis=0), 1)
+
+
+def test_at_a_frequency_of_one_half_the_ratio_is_twice_rel_aa():
+    expected = theory.expected_components(np.full(10, 0.5), 0.4, kind="haploid")
+    assert expected.epistatic / expected.additive == pytest.approx(0.8)
+    expected = theory.expected_components(np.full(10, 0.5), 0.4, kind="diploid")
+    assert expected.epistatic / expected.additive == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"frequencies": [0.5, 1.1]}, "frequencies must be within \\[0, 1\\], got 1.1"),
+        ({"frequencies": [0.5]}, "frequencies must be one for each of at least 2 QTL"),
+        ({"rel_aa": -1}, "rel_aa must be at least 0"),
+        ({"kind": "tetraploid"}, "kind must be one of haploid, inbred, diploid, got 'tetraploid'"),
+    ],
+)
+def test_impossible_components_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        theory.expected_components(**({"frequencies": [0.5, 0.5], "rel_aa": 1, "kind": "haploid"} | changes))

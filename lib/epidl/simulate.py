@@ -91,23 +91,80 @@ def simulate(
     n_qtl = _even("n_qtl", checks.integer("n_qtl", n_qtl, minimum=2))
     n_markers = checks.integer("n_markers", n_qtl if n_markers is None else n_markers, minimum=1)
     checks.integer("n_qtl", n_qtl, minimum=2, maximum=n_markers, why="n_markers")
-    rel_aa = _rel_aa(rel_aa)
-    h2 = checks.real("broad_sense_heritability", broad_sense_heritability, above=0, maximum=1)
-    shared_pairs = checks.boolean("shared_pairs", shared_pairs)
-    all_pairs = checks.boolean("all_pairs", all_pairs)
-    correlation = checks.correlation_matrix("pleiotropy", pleiotropy, len(rel_aa))
-    if not shared_pairs and not np.array_equal(correlation, np.eye(len(rel_aa))):
-        raise ValueError("pleiotropy must be 0 where shared_pairs is False: traits drawn separately are independent")
+    plan = _TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, shared_pairs, pleiotropy, all_pairs)
+    return _with_traits(draw_haplotypes(n_samples, n_markers, seeds.generator(seed, "haplotypes")), plan, seed)
 
-    genotypes = draw_haplotypes(n_samples, n_markers, seeds.generator(seed, "haplotypes"))
+
+def simulate_on(
+    genotypes: Genotypes,
+    *,
+    n_qtl: int,
+    rel_aa: Sequence[float],
+    broad_sense_heritability: float,
+    seed: int,
+    shared_pairs: bool = False,
+    pleiotropy: float | ArrayLike = 0.0,
+    all_pairs: bool = False,
+) -> Cohort:
+    """Simulate traits on given genotypes: a known architecture, with their linkage and allele frequencies.
+
+    The model is that of `simulate`, where x = 2 g - 1 runs from -1 to +1 with the share g of the counted allele (a
+    heterozygous diploid has the code 0, a missing genotype that of its filled share). The QTL are random markers.
+    Arguments are those of `simulate`.
+
+    relAA sets the effects as in `simulate`; the variances that follow depend on allele frequencies and ploidy, see
+    `theory.expected_components`.
+
+    Raises ValueError for an argument out of its bounds, and where the sample has no genetic variance.
+    """
+    n_qtl = _even("n_qtl", checks.integer("n_qtl", n_qtl, minimum=2, maximum=genotypes.n_markers, why="n_markers"))
+    plan = _TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, shared_pairs, pleiotropy, all_pairs)
+    return _with_traits(genotypes, plan, seed)
+
+
+@dataclass(frozen=True)
+class _TraitPlan:
+    """Checked arguments of a simulation's traits."""
+
+    n_qtl: int
+    rel_aa: list[float]
+    h2: float
+    shared_pairs: bool
+    correlation: NDArray[np.float64]
+    all_pairs: bool
+
+    @classmethod
+    def checked(
+        cls,
+        n_qtl: int,
+        rel_aa: Sequence[float],
+        broad_sense_heritability: float,
+        shared_pairs: bool,
+        pleiotropy: float | ArrayLike,
+        all_pairs: bool,
+    ) -> "_TraitPlan":
+        rel_aa = _rel_aa(rel_aa)
+        h2 = checks.real("broad_sense_heritability", broad_sense_heritability, above=0, maximum=1)
+        shared_pairs = checks.boolean("shared_pairs", shared_pairs)
+        all_pairs = checks.boolean("all_pairs", all_pairs)
+        correlation = checks.correlation_matrix("pleiotropy", pleiotropy, len(rel_aa))
+        if not shared_pairs and not np.array_equal(correlation, np.eye(len(rel_aa))):
+            raise ValueError(
+                "pleiotropy must be 0 where shared_pairs is False: traits drawn separately are independent"
+            )
+        return cls(n_qtl, rel_aa, h2, shared_pairs, correlation, all_pairs)
+
+
+def _with_traits(genotypes: Genotypes, plan: _TraitPlan, seed: int) -> Cohort:
     rng = seeds.generator(seed, "effects")
-    if shared_pairs:
-        traits = draw_joint_traits(n_qtl, n_markers, rel_aa, correlation, rng, all_pairs)
+    where = plan.n_qtl, genotypes.n_markers
+    if plan.shared_pairs:
+        traits = draw_joint_traits(*where, plan.rel_aa, plan.correlation, rng, plan.all_pairs)
     else:
-        traits = [draw_joint_traits(n_qtl, n_markers, [ratio], np.eye(1), rng, all_pairs)[0] for ratio in rel_aa]
+        traits = [draw_joint_traits(*where, [ratio], np.eye(1), rng, plan.all_pairs)[0] for ratio in plan.rel_aa]
     traits, values = standardise(genotypes, traits)
     noise = seeds.generator(seed, "noise").normal(size=values.shape)
-    cohort = Cohort(genotypes, values + np.sqrt((1 - h2) / h2) * noise, values, traits)
+    cohort = Cohort(genotypes, values + np.sqrt((1 - plan.h2) / plan.h2) * noise, values, traits)
     check_cohort(cohort)
     return cohort
 
@@ -192,7 +249,8 @@ def genetic_parts(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.float
     """Return the additive and the epistatic part of the genetic values, both (n_samples, n_traits), of mean 0.
 
     With m_i the sample mean of x_i: A = sum_i (x_i - m_i) alpha_i, where alpha_i = a_i + e_ij m_j is the average effect
-    of locus i with partner j. AA = sum_k e_k (x_k1 - m_k1)(x_k2 - m_k2), which is G - A, less its mean.
+    of locus i with partner j. AA = sum_k e_k (x_k1 - m_k1)(x_k2 - m_k2), which is G - A, less its mean. This holds at
+    any allele frequency; where partners are linked, the two parts are correlated.
     """
     genotypes = cohort.genotypes
     blocks = list(_cached_blocks(genotypes))
@@ -214,9 +272,11 @@ def _average_effects(trait: Trait, mean: NDArray[np.float64]) -> NDArray[np.floa
     return alpha
 
 
-def _codes(genotypes: Genotypes, rows: slice) -> NDArray[np.int8]:
-    """Return the codes x, -1 or +1, of some samples, a row a marker: markers are what is picked from."""
-    return np.ascontiguousarray(genotypes.block(rows).T.astype(np.int8)) * np.int8(2) - np.int8(1)
+def _codes(genotypes: Genotypes, rows: slice) -> NDArray[np.int8 | np.float64]:
+    """Return the codes x = 2 g - 1 of some samples, a row a marker: markers are what is picked from."""
+    if genotypes.whole:
+        return np.ascontiguousarray(genotypes.block(rows).T.astype(np.int8)) * np.int8(2) - np.int8(1)
+    return np.ascontiguousarray(genotypes.block(rows).T.astype(float)) * 2 - 1
 
 
 def _cached_blocks(genotypes: Genotypes) -> Iterator[slice]:
@@ -234,13 +294,13 @@ def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:
     if not np.allclose(values.mean(axis=0), 0, atol=1e-8) or not np.allclose(values.var(axis=0), 1, atol=1e-8):
         raise ValueError("the cohort's genetic values must have mean 0 and variance 1 in each trait")
     rows = np.linspace(0, len(values) - 1, num=min(n_checked, len(values))).astype(int)
-    signs = np.where(cohort.genotypes.block(rows) == 1, 1.0, -1.0)
+    signs = 2.0 * cohort.genotypes.block(rows) - 1
     for t, trait in enumerate(cohort.traits):
         expected = np.full(len(rows), trait.intercept)
         for locus, effect in zip(trait.qtl, trait.additive_effects, strict=True):
             expected += effect * signs[:, locus]
         for (one, other), effect in zip(trait.pairs, trait.pair_effects, strict=True):
-            expected += effect * np.where(signs[:, one] == signs[:, other], 1.0, -1.0)
+            expected += effect * signs[:, one] * signs[:, other]
         worst = np.abs(expected - values[rows, t]).max()
         if not worst < 1e-8:
             raise ValueError(f"the cohort's effects must give its genetic values: trait {t + 1} is off by {worst:.3g}")

@@ -56,6 +56,40 @@ def expected_shares(rel_aa: ArrayLike, broad_sense_heritability: ArrayLike) -> S
     return Shares(additive, h2 - additive, 1 - h2)
 
 
+class Components(NamedTuple):
+    """Expected variances of a trait's parts, on the scale of additive effects of variance 1."""
+
+    additive: float
+    epistatic: float
+
+
+def expected_components(
+    frequencies: ArrayLike, rel_aa: float, *, kind: Literal["haploid", "inbred", "diploid"]
+) -> Components:
+    """Return E[V_A] and E[V_AA] of `simulate`'s effects at any allele frequencies p of the QTL, before scaling.
+
+    With codes x = 2g - 1 of mean m_i = 2 p_i - 1 and variance v_i (4 p(1-p) of haploids and inbred lines, 2 p(1-p) of
+    diploids in Hardy-Weinberg proportions), the average effect of locus i with partner j is a_i + e_ij m_j, so that
+
+        E[V_A] = sum_i v_i (1 + 4 relAA mean_{j != i} m_j^2),    E[V_AA] = 4 relAA (q / 2) mean_{i != j} v_i v_j
+
+    over q unlinked QTL in random pairs. At p = 1/2 in haploids V_AA / V_A = 2 relAA; in diploids, whose codes vary half
+    as much, it is relAA. Away from 1/2, interactions turn into additive variance.
+
+    Raises ValueError for fewer than 2 frequencies or one outside [0, 1], a negative rel_aa, an unknown kind.
+    """
+    p, rel_aa = _bounded("frequencies", frequencies, 0, 1), float(_bounded("rel_aa", rel_aa, 0))
+    if p.ndim != 1 or len(p) < 2:
+        raise ValueError(f"frequencies must be one for each of at least 2 QTL, got shape {p.shape}")
+    factors = {"haploid": 4, "inbred": 4, "diploid": 2}
+    if kind not in factors:
+        raise ValueError(f"kind must be one of {', '.join(factors)}, got {kind!r}")
+    v, m2, q = factors[kind] * p * (1 - p), (2 * p - 1) ** 2, len(p)
+    partners = (m2.sum() - m2) / (q - 1)
+    products = (v.sum() ** 2 - (v**2).sum()) / (q * (q - 1))
+    return Components(float((v * (1 + 4 * rel_aa * partners)).sum()), float(4 * rel_aa * q / 2 * products))
+
+
 def expected_accuracy(
     n_train: ArrayLike, n_markers: ArrayLike, additive: ArrayLike, epistatic: ArrayLike, *, model: Model
 ) -> Accuracy:

@@ -1,0 +1,420 @@
+"""Your own cohort: which model predicts its trait best, by how much, and is that more than chance?
+
+Every model is given the same individuals to train on and is scored on the same others, many times. Three kinds of
+splits ask three questions: `random` (an individual like those that trained: close relatives may be among them, which
+flatters every model), `family` (a group that none has seen) and `forward` (a later time).
+
+Fixed effects (an intercept and covariates) are estimated on the training individuals by least squares and taken away;
+genotypes predict what is left. A quantitative trait is scored by Pearson's r between that prediction and the trait less
+its fixed effects, a binary one by the area under the ROC curve (AUC) of the sum of both. Whatever is estimated, the
+means that stand for missing genotypes included, is estimated on the training individuals alone.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+from epidl import checks, kernels, networks, pairs, ridge, seeds, training
+from epidl.experiments.beyond import MOST_WIDTH, PAIR_RATE, PENALTIES, patient_epochs
+from epidl.experiments.core import pearson_r, resolve_device
+from epidl.genotypes import Dosages
+from epidl.splits import BATCH_SIZE, Split, random_split
+
+SplitKind = Literal["random", "family", "forward"]
+
+LEAST_TEST = 10  # individuals: a score of fewer says nothing
+FORWARD_SHARES = (0.55, 0.70, 0.85)  # of individuals, in order of time, that train
+REML_ROWS = 2000  # individuals that estimate variance components: enough, and quick where markers are many
+MOST_MARKERS = {"pairs": 10_000, "pair_network": 2_000}  # all pairs of more take hours, or memory
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A cohort to compare models on.
+
+    genotypes: of n individuals. phenotypes: (n,); of a binary trait 0 and 1. design: (n, k) covariates without an
+    intercept, k may be 0. groups: (n,) labels of families, or None. times: (n,) numbers, or None.
+    """
+
+    genotypes: Dosages
+    phenotypes: NDArray[np.float64]
+    binary: bool
+    design: NDArray[np.float64]
+    groups: NDArray | None = None
+    times: NDArray[np.float64] | None = None
+
+
+def observe(
+    genotypes: Dosages,
+    phenotypes: ArrayLike,
+    design: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    times: ArrayLike | None = None,
+) -> Observed:
+    """Check what belongs to a cohort and return it; a trait of two values is binary, 0 for the lower.
+
+    Raises ValueError for fewer than 40 individuals, phenotypes or covariates that are not finite or of another length,
+    a trait that does not vary.
+    """
+    n = checks.integer("genotypes.n_samples", genotypes.n_samples, minimum=40)
+    phenotypes = checks.matrix("phenotypes", np.reshape(phenotypes, (-1, 1)), rows=n)[:, 0]
+    values = np.unique(phenotypes)
+    if len(values) < 2:
+        raise ValueError(f"phenotypes must vary, all {n} are {values[0]:g}")
+    if len(values) == 2:
+        phenotypes = (phenotypes == values[1]).astype(float)
+    design = np.empty((n, 0)) if design is None or np.size(design) == 0 else checks.matrix("design", design, rows=n)
+    for name, labels in (("groups", groups), ("times", times)):
+        if labels is not None and np.shape(labels) != (n,):
+            raise ValueError(f"{name} must have {n} values, one an individual, got shape {np.shape(labels)}")
+    times = None if times is None else checks.matrix("times", np.reshape(times, (-1, 1)), rows=n)[:, 0]
+    groups = None if groups is None else np.asarray(groups)
+    return Observed(genotypes, phenotypes, len(values) == 2, design, groups, times)
+
+
+# --- Splits --------------------------------------------------------------------------------------------------------
+
+
+def make_splits(cohort: Observed, kind: SplitKind, n_splits: int, seed: int) -> list[tuple[str, Split]]:
+    """Return named splits of one kind; the validation samples of networks are a random 15 % of the training ones.
+
+    random: `n_splits` draws of 85 % that train. family: each group of at least `LEAST_TEST` individuals is the test
+    split once. forward: the first 55, 70 and 85 % by time train, and those until the next cut are tested; individuals
+    of the same time stay together.
+
+    Raises ValueError for an unknown kind, groups or times that the cohort lacks or that make fewer than 2 splits.
+    """
+    rng, n = seeds.generator(seed, "splits", kind), cohort.genotypes.n_samples
+    if kind == "random":
+        n_splits = checks.integer("n_splits", n_splits, minimum=1)
+        tests = {f"draw {k + 1}": random_split(n, rng) for k in range(n_splits)}
+    elif kind == "family":
+        tests = _by_family(cohort.groups)
+    elif kind == "forward":
+        tests = _by_time(cohort.times)
+    else:
+        raise ValueError(f"splits must be of random, family and forward, got {kind!r}")
+    return [(name, _with_validation(*rows, rng)) for name, rows in tests.items()]
+
+
+def _by_family(groups: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
+    if groups is None:
+        raise ValueError("group must name a column of the phenotype table for family splits, got none")
+    names, sizes = np.unique(groups, return_counts=True)
+    kept = names[(sizes >= LEAST_TEST) & (len(groups) - sizes >= 2 * LEAST_TEST)]
+    if len(kept) < 2:
+        raise ValueError(
+            f"group must have at least 2 groups of at least {LEAST_TEST} individuals, got {len(kept)} among "
+            f"{len(names)} groups"
+        )
+    return {f"{name}": (np.flatnonzero(groups != name), np.flatnonzero(groups == name)) for name in kept}
+
+
+def _by_time(times: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
+    if times is None:
+        raise ValueError("time must name a column of the phenotype table for forward splits, got none")
+    cuts = [*np.unique(np.quantile(times, FORWARD_SHARES, method="lower")), times.max()]
+    splits = {}
+    for cut, until in itertools.pairwise(cuts):
+        train, test = np.flatnonzero(times <= cut), np.flatnonzero((times > cut) & (times <= until))
+        if min(len(train) / 2, len(test)) >= LEAST_TEST:
+            splits[f"after {cut:g}"] = train, test
+    if len(splits) < 2:
+        raise ValueError(
+            f"time must tell at least 3 periods of at least {LEAST_TEST} individuals apart, got "
+            f"{len(np.unique(times))} different times"
+        )
+    return splits
+
+
+def _with_validation(train: NDArray, test: NDArray, rng: np.random.Generator) -> Split:
+    fit, validation = random_split(len(train), rng)
+    return Split(train[fit], train[validation], test)
+
+
+# --- Models --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is given: standardised residuals of the trait (n, 1) of all individuals, and which train."""
+
+    genotypes: Dosages
+    residuals: NDArray[np.float64]
+    split: Split
+    hidden_width: int
+    device: str
+    seed: int
+
+    @property
+    def all_but_test(self) -> NDArray[np.int64]:
+        """The individuals that train a model that needs no validation."""
+        return np.sort(np.concatenate([self.split.train, self.split.validation]))
+
+    def generator(self, *purpose: object) -> torch.Generator:
+        """Return the generator of one purpose."""
+        return seeds.torch_generator(self.seed, *purpose)
+
+
+Predict = Callable[[Task], NDArray[np.float64]]  # of the test individuals, (n_test,)
+
+
+def _ridge(task: Task) -> NDArray[np.float64]:
+    fit = ridge.fit_ridge(task.genotypes, task.residuals, task.all_but_test, device=task.device)
+    return fit.predict(task.genotypes, task.split.test)[:, 0]
+
+
+def _kernel(task: Task) -> NDArray[np.float64]:
+    options = {"device": task.device, "reml_rows": REML_ROWS, "seed": task.seed}
+    fit = kernels.fit_kernel(task.genotypes, task.residuals, task.all_but_test, **options)
+    return fit.predict(task.genotypes, task.split.test)[:, 0]
+
+
+def _pairs(task: Task) -> NDArray[np.float64]:
+    fit = pairs.fit_pairs(task.genotypes, task.residuals, task.all_but_test, device=task.device)
+    return fit.predict(task.genotypes, task.split.test)[:, 0]
+
+
+def _mlp(task: Task) -> NDArray[np.float64]:
+    """The publication's MLP; the last, smaller batch is left out where there is a whole one (see the ledger)."""
+    plan = training.mlp_plan(0.01, drop_ragged_batch=_has_whole_batch(task))
+    return _network(task, "mlp", networks.mlp, [plan])
+
+
+def _sparse_mlp(task: Task) -> NDArray[np.float64]:
+    return _network(task, "sparse_mlp", networks.SkipMlp, _patient_plans(task, "sparse_mlp", 0.003))
+
+
+def _pair_network(task: Task) -> NDArray[np.float64]:
+    def make(n_markers: int, n_traits: int, *_: object) -> nn.Module:
+        return networks.PairNetwork(n_markers, n_traits)
+
+    rate = PAIR_RATE / task.genotypes.n_markers
+    return _network(task, "pair_network", make, _patient_plans(task, "pair_network", rate))
+
+
+def _patient_plans(task: Task, name: str, rate: float) -> list[training.TrainingPlan]:
+    epochs = patient_epochs(len(task.split.train))
+    return [
+        training.patient_plan(penalty, rate, epochs, drop_ragged_batch=_has_whole_batch(task))
+        for penalty in PENALTIES[name]
+    ]
+
+
+def _has_whole_batch(task: Task) -> bool:
+    return len(task.split.train) >= BATCH_SIZE
+
+
+def _network(
+    task: Task, name: str, make: Callable[..., nn.Module], plans: Sequence[training.TrainingPlan]
+) -> NDArray[np.float64]:
+    """Train with each plan and predict with the one of the smallest validation loss; NaN where all diverge."""
+    best_loss, best = np.inf, None
+    for plan in plans:
+        width = min(task.hidden_width, MOST_WIDTH) if len(plans) > 1 else task.hidden_width
+        model = make(task.genotypes.n_markers, 1, width, task.generator("weights", name))
+        record = training.train(
+            model,
+            task.genotypes,
+            task.residuals,
+            task.split,
+            plan,
+            generator=task.generator("batches", name),
+            device=task.device,
+        )
+        if record.status != "diverged" and record.best_loss < best_loss:
+            best_loss, best = record.best_loss, model
+    if best is None:
+        return np.full(len(task.split.test), np.nan)
+    return training.predict(best, task.genotypes, task.split.test, task.device)[:, 0]
+
+
+MODELS: dict[str, Predict] = {
+    "ridge": _ridge,
+    "kernel": _kernel,
+    "pairs": _pairs,
+    "mlp": _mlp,
+    "sparse_mlp": _sparse_mlp,
+    "pair_network": _pair_network,
+}
+
+
+# --- Comparison ----------------------------------------------------------------------------------------------------
+
+
+def compare(
+    cohort: Observed,
+    *,
+    models: Sequence[str] = ("ridge", "kernel", "pairs", "mlp"),
+    splits: Sequence[SplitKind] = ("random",),
+    n_splits: int = 10,
+    hidden_width: int = 512,
+    device: str = "auto",
+    seed: int = 1,
+) -> pd.DataFrame:
+    """Fit and score every model on every split; return a row a split and model.
+
+    Columns: split_kind, split (its name), replicate (its number), model, n_train, n_test, n_imputed (missing genotypes
+    of the training and test individuals that the training mean stands for), pearson_r (of a quantitative trait), auc
+    (of a binary one), fixed_auc (the same of the fixed effects alone), seconds, status (scored; constant where all test
+    individuals are predicted alike or are alike; diverged). ridge must be among the models: it is what the others are
+    compared with.
+
+    Raises ValueError for unknown models, ridge missing, more markers than `MOST_MARKERS` of a model, a hidden_width or
+    n_splits below 1, and what `make_splits` refuses; all before anything is fitted.
+    """
+    _check_models(models, cohort.genotypes.n_markers)
+    hidden_width = checks.integer("hidden_width", hidden_width, minimum=1)
+    device = resolve_device(device)
+    if not splits:
+        raise ValueError("splits must name at least one of random, family and forward, got none")
+    plans = {kind: make_splits(cohort, kind, n_splits, seed) for kind in splits}
+    rows = []
+    for kind, named in plans.items():
+        for number, (name, split) in enumerate(named, start=1):
+            place = {"split_kind": kind, "split": name, "replicate": number}
+            task, fixed, scale = _task(cohort, split, hidden_width, device, seeds.derive(seed, kind, number))
+            for model in models:
+                started = time.perf_counter()
+                predicted = MODELS[model](task)
+                seconds = time.perf_counter() - started
+                rows.append(
+                    place | {"model": model, "seconds": seconds} | _score(cohort, task, fixed, scale, predicted)
+                )
+    return pd.DataFrame(rows)
+
+
+def _check_models(models: Sequence[str], n_markers: int) -> None:
+    unknown = [name for name in models if name not in MODELS]
+    if unknown:
+        raise ValueError(f"models must be of {', '.join(MODELS)}, got {', '.join(unknown)}")
+    if len(set(models)) < len(models) or "ridge" not in models or len(models) < 2:
+        raise ValueError(f"models must hold ridge and at least one other, each once, got {', '.join(models)}")
+    for name in set(models) & set(MOST_MARKERS):
+        if n_markers > MOST_MARKERS[name]:
+            raise ValueError(
+                f"n_markers must be at most {MOST_MARKERS[name]:,} for the model {name}, which looks at all pairs, got "
+                f"{n_markers:,}: thin the markers, or leave {name} out of models"
+            )
+
+
+def _task(
+    cohort: Observed, split: Split, hidden_width: int, device: str, seed: int
+) -> tuple[Task, NDArray[np.float64], float]:
+    """Return the task of one split, the fixed part of all individuals, and the scale of the residuals."""
+    train = np.concatenate([split.train, split.validation])
+    design = np.column_stack([np.ones(len(cohort.phenotypes)), cohort.design])
+    effects, *_ = np.linalg.lstsq(design[train], cohort.phenotypes[train], rcond=None)
+    fixed = design @ effects
+    residuals = cohort.phenotypes - fixed
+    scale = residuals[train].std()
+    if not scale > 1e-9 * np.abs(cohort.phenotypes).max():
+        raise ValueError("phenotypes must vary beyond the covariates in every training split: they explain all of it")
+    genotypes = cohort.genotypes.trained_on(train)
+    return Task(genotypes, (residuals / scale)[:, None], split, hidden_width, device, seed), fixed, float(scale)
+
+
+def _score(
+    cohort: Observed, task: Task, fixed: NDArray[np.float64], scale: float, predicted: NDArray[np.float64]
+) -> dict[str, object]:
+    test = task.split.test
+    usable = np.isfinite(predicted).all()
+    r = auc = fixed_auc = np.nan
+    if cohort.binary and usable and np.ptp(cohort.phenotypes[test]) > 0:
+        auc = roc_auc_score(cohort.phenotypes[test], fixed[test] + scale * predicted)
+        fixed_auc = roc_auc_score(cohort.phenotypes[test], fixed[test])
+    elif not cohort.binary:
+        r = pearson_r(task.residuals[test], predicted[:, None])[0]
+    scored = "scored" if np.isfinite([r, auc]).any() else "constant"
+    return {
+        "n_train": len(task.all_but_test),
+        "n_test": len(test),
+        "n_imputed": task.genotypes.n_missing(np.concatenate([task.all_but_test, test])),
+        "pearson_r": r,
+        "auc": auc,
+        "fixed_auc": fixed_auc,
+        "status": scored if usable else "diverged",
+    }
+
+
+# --- Verdict -------------------------------------------------------------------------------------------------------
+
+
+def corrected_interval(differences: ArrayLike, test_over_train: float, level: float = 0.95) -> tuple[float, float]:
+    """Return a confidence interval of the mean difference over repeated splits of the same individuals.
+
+    Splits share individuals, so that their differences are not independent and Student's interval is too narrow. With
+    J splits and s^2 the variance of the differences, the variance of their mean is taken as (1/J + n_test/n_train) s^2,
+    with J - 1 degrees of freedom (Nadeau and Bengio 2003). NaN for fewer than two splits.
+    """
+    differences = np.asarray(differences, dtype=float)
+    if len(differences) < 2:
+        return np.nan, np.nan
+    error = np.sqrt((1 / len(differences) + test_over_train) * differences.var(ddof=1))
+    half = error * scipy.stats.t.ppf(0.5 + level / 2, len(differences) - 1)
+    return float(differences.mean() - half), float(differences.mean() + half)
+
+
+def against_ridge(table: pd.DataFrame) -> pd.DataFrame:
+    """Return every model's mean score and its difference to ridge with a corrected interval, a row a kind and model.
+
+    Columns: score (the mean), difference, low, high, splits (in which both are scored). Intervals are at 95 % for all
+    models of a kind of splits together (Bonferroni).
+    """
+    measure = measure_of(table)
+    rows = []
+    for kind, part in table.groupby("split_kind", sort=False):
+        scores = part.pivot(index="replicate", columns="model", values=measure)
+        ratio = (part["n_test"] / part["n_train"]).mean()
+        others = [model for model in part["model"].unique() if model != "ridge"]
+        rows.append({"split_kind": kind, "model": "ridge", "score": scores["ridge"].mean(), "splits": len(scores)})
+        for model in others:
+            differences = (scores[model] - scores["ridge"]).dropna()
+            low, high = corrected_interval(differences, ratio, level=1 - 0.05 / len(others))
+            found = {"score": scores[model].mean(), "difference": differences.mean(), "low": low, "high": high}
+            rows.append({"split_kind": kind, "model": model} | found | {"splits": len(differences)})
+    return pd.DataFrame(rows).set_index(["split_kind", "model"])
+
+
+def measure_of(table: pd.DataFrame) -> str:
+    """Return the column that holds the scores: auc for a binary trait, or pearson_r.
+
+    Raises ValueError where no fit could be scored.
+    """
+    for name in ("auc", "pearson_r"):
+        if table[name].notna().any():
+            return name
+    raise ValueError("table must hold a score, got none: every fit diverged or predicted all test individuals alike")
+
+
+def verdict(table: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
+    """Return a sentence or two a kind of splits: which model predicts best, by how much, and whether that is shown.
+
+    names: what the models are called.
+    """
+    comparison, measure = against_ridge(table), {"auc": "AUC", "pearson_r": "r"}[measure_of(table)]
+    kinds = comparison.index.unique("split_kind")
+    return [f"{kind} splits: {_verdict_of(comparison.loc[kind], measure, names)}" for kind in kinds]
+
+
+def _verdict_of(found: pd.DataFrame, measure: str, names: Mapping[str, str]) -> str:
+    best = found.loc[found["score"].idxmax()]
+    start = f"{names[best.name]} has the highest mean {measure}, {best['score']:.3f}"
+    if best.name == "ridge":
+        behind = -found["difference"].max()
+        return f"{start}; the best of the others is {behind:.3f} below. Nothing here speaks against ridge."
+    against = f"{start}, {best['difference']:+.3f} against ridge's {found.loc['ridge', 'score']:.3f}"
+    if not np.isfinite(best["low"]):
+        return f"{against}. One split has no interval: take more."
+    shown = "more than chance" if best["low"] > 0 else "no more than chance may do, so that ridge will do"
+    return f"{against}, 95 % interval [{best['low']:+.3f}, {best['high']:+.3f}]: {shown}."

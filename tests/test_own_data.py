@@ -1,0 +1,203 @@
+"""The comparison on a cohort of one's own: splits, scores, intervals and the verdict."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+
+from epidl import own_data
+from epidl.figures import MODEL_NAMES
+from epidl.genotypes import MISSING, Dosages
+from epidl.own_data import Observed, compare, corrected_interval, make_splits, observe, verdict
+
+
+def make_observed(n: int = 240, m: int = 20, epistasis: float = 0.0, seed: int = 1, **changes) -> Observed:
+    """Diploids in six families over ten years, a covariate with a large effect, some genotypes missing."""
+    rng = np.random.default_rng(seed)
+    counts = rng.binomial(2, rng.uniform(0.3, 0.7, size=m), size=(n, m)).astype(np.int8)
+    x = counts - counts.mean(axis=0)
+    pairs = (x[:, 0:10:2] * x[:, 1:10:2]) @ np.ones(5)
+    g = x[:, 10:] @ rng.normal(size=m - 10) * (1 - epistasis) + epistasis * 3 * pairs
+    covariate = rng.normal(size=n)
+    counts[rng.random(counts.shape) < 0.03] = MISSING
+    arguments = {
+        "phenotypes": 100 + 5 * g + 200 * covariate + 2 * rng.normal(size=n),
+        "design": covariate[:, None],
+        "groups": np.array([f"family {k % 6}" for k in range(n)]),
+        "times": np.arange(n) * 10 // n + 2000,
+    } | changes
+    return observe(Dosages.from_counts(counts, ploidy=2), **arguments)
+
+
+@pytest.fixture(scope="module")
+def cohort() -> Observed:
+    return make_observed()
+
+
+@pytest.fixture(scope="module")
+def table(cohort) -> pd.DataFrame:
+    return compare(cohort, models=["ridge", "kernel", "pairs"], splits=["random", "family", "forward"], n_splits=4)
+
+
+def test_splits_are_what_they_say(cohort):
+    n = cohort.genotypes.n_samples
+    for kind in ("random", "family", "forward"):
+        for name, split in make_splits(cohort, kind, 3, seed=1):
+            parts = [split.train, split.validation, split.test]
+            together = np.concatenate(parts)
+            assert len(np.unique(together)) == len(together)
+            trained = np.concatenate(parts[:2])
+            if kind == "random":
+                assert (len(trained), len(split.test)) == (204, 36)
+            if kind == "family":
+                assert set(cohort.groups[split.test]) == {name}
+                assert name not in set(cohort.groups[trained])
+                assert len(together) == n
+            if kind == "forward":
+                assert cohort.times[trained].max() < cohort.times[split.test].min()
+    assert len(make_splits(cohort, "family", 3, seed=1)) == 6
+    tested = np.concatenate([split.test for _, split in make_splits(cohort, "forward", 3, seed=1)])
+    assert len(np.unique(tested)) == len(tested)
+    one, same, other = (make_splits(cohort, "random", 2, seed=seed)[1][1].test for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_the_comparison_scores_what_genotypes_add_to_fixed_effects(cohort, table):
+    assert set(table["status"]) == {"scored"}
+    assert table.groupby(["split_kind", "replicate"])["n_imputed"].nunique().eq(1).all()
+    missing = (cohort.genotypes.counts == MISSING).sum()
+    assert (table.query("split_kind != 'forward'")["n_imputed"] == missing).all()
+    r = table.query("model == 'ridge' and split_kind == 'random'")["pearson_r"]
+    assert r.mean() > 0.9, "the covariate's effect, forty times the noise of genotypes, must be taken away"
+    alone = compare(make_observed(design=None), models=["ridge", "kernel"], n_splits=4)
+    assert alone.query("model == 'ridge'")["pearson_r"].mean() < 0.5
+
+
+def test_only_training_individuals_are_learnt_from(cohort):
+    split = make_splits(cohort, "random", 1, seed=1)[0][1]
+    changed = cohort.phenotypes.copy()
+    changed[split.test] += 1e3 * np.arange(len(split.test))
+    other = observe(cohort.genotypes, changed, cohort.design)
+    tasks = [own_data._task(c, split, 8, "cpu", 1)[0] for c in (cohort, other)]
+    for model in ("ridge", "kernel", "pairs", "mlp", "sparse_mlp", "pair_network"):
+        one, two = (own_data.MODELS[model](task) for task in tasks)
+        np.testing.assert_array_equal(one, two, err_msg=model)
+        assert np.isfinite(one).all()
+    counts = cohort.genotypes.counts.copy()
+    counts[split.test] = 2 - np.maximum(counts[split.test], 0)
+    moved = observe(Dosages.from_counts(counts, 2), cohort.phenotypes, cohort.design)
+    np.testing.assert_array_equal(
+        own_data._task(moved, split, 8, "cpu", 1)[0].genotypes.centre, tasks[0].genotypes.centre
+    )
+
+
+def test_a_binary_trait_is_scored_by_the_area_under_the_curve(cohort):
+    liability = cohort.phenotypes - 200 * cohort.design[:, 0]
+    binary = observe(cohort.genotypes, np.where(liability > np.median(liability), 7, 3), cohort.design)
+    assert binary.binary
+    assert set(binary.phenotypes) == {0, 1}
+    table = compare(binary, models=["ridge", "kernel"], n_splits=3)
+    assert table["pearson_r"].isna().all()
+    assert (table["auc"] > 0.8).all()
+    assert (table["fixed_auc"] < 0.7).all()
+    assert "AUC" in verdict(table, MODEL_NAMES)[0]
+
+
+def test_epistasis_is_found_and_its_absence_too():
+    epistatic = compare(make_observed(400, epistasis=0.9), models=["ridge", "pairs"], n_splits=5)
+    (sentence,) = verdict(epistatic, MODEL_NAMES)
+    assert sentence.startswith("random splits: Sparse pairs has the highest mean r")
+    assert sentence.endswith(": more than chance.")
+    (sentence,) = verdict(compare(make_observed(), models=["ridge", "kernel"], n_splits=5), MODEL_NAMES)
+    assert "ridge will do" in sentence or "Nothing here speaks against ridge" in sentence
+
+
+def test_the_corrected_interval():
+    differences = [0.1, 0.2, 0.3, 0.2]
+    low, high = corrected_interval(differences, test_over_train=0.25)
+    half = scipy.stats.t.ppf(0.975, 3) * np.sqrt((1 / 4 + 0.25) * np.var(differences, ddof=1))
+    assert (low, high) == pytest.approx((0.2 - half, 0.2 + half))
+    student = scipy.stats.ttest_1samp(differences, 0).confidence_interval()
+    assert corrected_interval(differences, test_over_train=0) == pytest.approx(tuple(student))
+    assert np.isnan(corrected_interval([0.1], 0.2)).all()
+
+
+def test_the_corrected_interval_covers_where_student_s_does_not():
+    """The mean over repeated splits of one cohort as an estimate for its population: ridge of one marker."""
+    rng = np.random.default_rng(5)
+    truth, n, draws = 0.0, 60, 15
+    covered = {"corrected": 0, "student": 0}
+    for _ in range(200):
+        y = rng.normal(size=n)
+        differences = []
+        for _ in range(draws):
+            order = rng.permutation(n)
+            differences.append(y[order[:10]].mean())
+        for name, ratio in (("corrected", 10 / 50), ("student", 0)):
+            low, high = corrected_interval(differences, ratio)
+            covered[name] += low <= truth <= high
+    assert covered["corrected"] / 200 > 0.93
+    assert covered["student"] / 200 < 0.9
+
+
+def test_verdicts_say_what_is_shown():
+    def made(*differences, kind="random"):
+        rows = [
+            {"split_kind": kind, "replicate": k, "model": model, "pearson_r": 0.5 + extra, "auc": np.nan}
+            | {"n_test": 10, "n_train": 60}
+            for k, difference in enumerate(differences)
+            for model, extra in (("ridge", 0), ("kernel", difference))
+        ]
+        return pd.DataFrame(rows)
+
+    assert verdict(made(0.1, 0.11, 0.1), MODEL_NAMES)[0].endswith(": more than chance.")
+    assert verdict(made(0.1, -0.05, 0.02), MODEL_NAMES)[0].endswith("so that ridge will do.")
+    assert verdict(made(-0.1, -0.2), MODEL_NAMES)[0].endswith("0.150 below. Nothing here speaks against ridge.")
+    assert verdict(made(0.1), MODEL_NAMES)[0].endswith("One split has no interval: take more.")
+    with pytest.raises(ValueError, match="table must hold a score, got none"):
+        verdict(made(np.nan).assign(pearson_r=np.nan), MODEL_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"models": ["ridge", "forest"]}, "models must be of ridge, kernel, pairs, mlp, .*, got forest"),
+        ({"models": ["kernel", "mlp"]}, "models must hold ridge and at least one other, each once, got kernel, mlp"),
+        ({"hidden_width": 0}, "hidden_width must be at least 1, got 0"),
+        ({"n_splits": 0}, "n_splits must be at least 1, got 0"),
+        ({"splits": ["years"]}, "splits must be of random, family and forward, got 'years'"),
+        ({"splits": []}, "splits must name at least one of random, family and forward, got none"),
+    ],
+)
+def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message):
+    with pytest.raises(ValueError, match=message):
+        compare(cohort, **changes)
+
+
+def test_cohorts_that_cannot_be_split_are_refused(cohort):
+    few = make_observed(groups=np.repeat(["a", "b"], [235, 5]), times=None)
+    with pytest.raises(ValueError, match="group must have at least 2 groups of at least 10 individuals, got 0 among 2"):
+        compare(few, splits=["family"])
+    with pytest.raises(ValueError, match="time must name a column of the phenotype table for forward splits, got none"):
+        compare(few, splits=["forward"])
+    with pytest.raises(ValueError, match=r"time must tell at least 3 periods .*, got 1 different times"):
+        compare(make_observed(times=np.full(240, 2020)), splits=["forward"])
+    with pytest.raises(ValueError, match="group must name a column"):
+        compare(make_observed(groups=None), splits=["family"])
+
+
+def test_what_cannot_be_compared_is_refused(cohort, monkeypatch):
+    with pytest.raises(ValueError, match="phenotypes must vary, all 240 are 3"):
+        make_observed(phenotypes=np.full(240, 3))
+    with pytest.raises(ValueError, match="phenotypes must have 240 rows, one a sample, got 239"):
+        make_observed(phenotypes=np.arange(239))
+    with pytest.raises(ValueError, match=r"genotypes\.n_samples must be at least 40, got 36"):
+        make_observed(36)
+    with pytest.raises(ValueError, match="groups must have 240 values"):
+        make_observed(groups=["a"])
+    with pytest.raises(ValueError, match="they explain all of it"):
+        compare(make_observed(phenotypes=make_observed().design[:, 0] * 2 + 1))
+    monkeypatch.setitem(own_data.MOST_MARKERS, "pairs", 19)
+    with pytest.raises(ValueError, match=r"n_markers must be at most 19 for the model pairs, .* got 20: thin"):
+        compare(cohort)
