@@ -16,7 +16,8 @@ import psutil
 import torch
 
 from benchmarks import plain_way, published_way
-from epidl import networks, ridge, training
+from epidl import networks, own_data, ridge, training
+from epidl.genotypes import Dosages
 from epidl.simulate import Cohort, simulate
 from epidl.splits import random_split, split_samples
 
@@ -71,6 +72,18 @@ def one_epoch(n_samples: int, n_qtl: int, kind: str) -> Work:
     return lambda: fit_ours(cohort, model, endless(plan, 1))
 
 
+def one_split_of_own_data(n_samples: int, n_markers: int, model: str) -> Work:
+    """Return the work of one model on one split of diploids, with a trait of all markers and ten pairs."""
+    rng = np.random.default_rng(1)
+    counts = rng.binomial(2, 0.4, size=(n_samples, n_markers)).astype(np.int8)
+    x = counts[:, :20].astype(float) - 0.8
+    y = counts @ rng.normal(size=n_markers) / np.sqrt(n_markers) + (x[:, :10] * x[:, 10:]).sum(axis=1)
+    cohort = own_data.observe(Dosages.from_counts(counts, ploidy=2), y + rng.normal(size=n_samples))
+    ((_, split),) = own_data.make_splits(cohort, "random", 1, seed=1)
+    task, _, _ = own_data.make_task(cohort, split, own_data.HIDDEN_WIDTH, "cpu", seed=1)
+    return lambda: own_data.MODELS[model](task)
+
+
 # what is made ready before the clock starts, and returns what is timed
 WORKS: dict[str, Callable[[int, int], Work]] = {
     "simulation": lambda n, q: lambda: make_cohort(n, q),
@@ -79,13 +92,13 @@ WORKS: dict[str, Callable[[int, int], Work]] = {
     "exact ridge, one split": one_ridge_split,
     "SGD ridge epoch": lambda n, q: one_epoch(n, q, "ridge_sgd"),
     "MLP epoch": lambda n, q: one_epoch(n, q, "mlp"),
-}
+} | {f"own data, {model}": lambda n, m, model=model: one_split_of_own_data(n, m, model) for model in own_data.MODELS}
 
 
 def main() -> None:
     """Measure the work that the arguments name."""
     make, sizes = WORKS[sys.argv[1]], [int(size) for size in sys.argv[2:]]
-    make(200, 4)()  # what is imported and allocated once
+    make(200, 20)()  # what is imported and allocated once
     before = psutil.Process().memory_info().rss
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here (Linux)
     work = make(*sizes)

@@ -79,7 +79,7 @@ def test_only_training_individuals_are_learnt_from(cohort):
     changed = cohort.phenotypes.copy()
     changed[split.test] += 1e3 * np.arange(len(split.test))
     other = observe(cohort.genotypes, changed, cohort.design)
-    tasks = [own_data._task(c, split, 8, "cpu", 1)[0] for c in (cohort, other)]
+    tasks = [own_data.make_task(c, split, 8, "cpu", 1)[0] for c in (cohort, other)]
     for model in ("ridge", "kernel", "pairs", "mlp", "sparse_mlp", "pair_network"):
         one, two = (own_data.MODELS[model](task) for task in tasks)
         np.testing.assert_array_equal(one, two, err_msg=model)
@@ -88,7 +88,7 @@ def test_only_training_individuals_are_learnt_from(cohort):
     counts[split.test] = 2 - np.maximum(counts[split.test], 0)
     moved = observe(Dosages.from_counts(counts, 2), cohort.phenotypes, cohort.design)
     np.testing.assert_array_equal(
-        own_data._task(moved, split, 8, "cpu", 1)[0].genotypes.centre, tasks[0].genotypes.centre
+        own_data.make_task(moved, split, 8, "cpu", 1)[0].genotypes.centre, tasks[0].genotypes.centre
     )
 
 

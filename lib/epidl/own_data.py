@@ -34,6 +34,7 @@ SplitKind = Literal["random", "family", "forward"]
 
 LEAST_TEST = 10  # individuals: a score of fewer says nothing
 FORWARD_SHARES = (0.55, 0.70, 0.85)  # of individuals, in order of time, that train
+HIDDEN_WIDTH = 512  # of the MLP
 REML_ROWS = 2000  # individuals that estimate variance components: enough, and quick where markers are many
 MOST_MARKERS = {"pairs": 10_000, "pair_network": 2_000}  # all pairs of more take hours, or memory
 
@@ -258,7 +259,7 @@ def compare(
     models: Sequence[str] = ("ridge", "kernel", "pairs", "mlp"),
     splits: Sequence[SplitKind] = ("random",),
     n_splits: int = 10,
-    hidden_width: int = 512,
+    hidden_width: int = HIDDEN_WIDTH,
     device: str = "auto",
     seed: int = 1,
 ) -> pd.DataFrame:
@@ -283,7 +284,7 @@ def compare(
     for kind, named in plans.items():
         for number, (name, split) in enumerate(named, start=1):
             place = {"split_kind": kind, "split": name, "replicate": number}
-            task, fixed, scale = _task(cohort, split, hidden_width, device, seeds.derive(seed, kind, number))
+            task, fixed, scale = make_task(cohort, split, hidden_width, device, seeds.derive(seed, kind, number))
             for model in models:
                 started = time.perf_counter()
                 predicted = MODELS[model](task)
@@ -308,7 +309,7 @@ def _check_models(models: Sequence[str], n_markers: int) -> None:
             )
 
 
-def _task(
+def make_task(
     cohort: Observed, split: Split, hidden_width: int, device: str, seed: int
 ) -> tuple[Task, NDArray[np.float64], float]:
     """Return the task of one split, the fixed part of all individuals, and the scale of the residuals."""
