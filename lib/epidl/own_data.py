@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from epidl import checks, kernels, networks, pairs, ridge, seeds, training
+from epidl import checks, costs, kernels, networks, pairs, ridge, seeds, training
 from epidl.experiments.beyond import MOST_WIDTH, PAIR_RATE, PENALTIES, patient_epochs
 from epidl.experiments.core import pearson_r, resolve_device
 from epidl.genotypes import Dosages
@@ -32,6 +32,7 @@ from epidl.splits import BATCH_SIZE, Split, random_split
 
 SplitKind = Literal["random", "family", "forward"]
 
+LEAST_SAMPLES = 40  # of a cohort: a split of fewer says nothing
 LEAST_TEST = 10  # individuals: a score of fewer says nothing
 FORWARD_SHARES = (0.55, 0.70, 0.85)  # of individuals, in order of time, that train
 HIDDEN_WIDTH = 512  # of the MLP
@@ -67,7 +68,7 @@ def observe(
     Raises ValueError for fewer than 40 individuals, phenotypes or covariates that are not finite or of another length,
     a trait that does not vary.
     """
-    n = checks.integer("genotypes.n_samples", genotypes.n_samples, minimum=40)
+    n = checks.integer("genotypes.n_samples", genotypes.n_samples, minimum=LEAST_SAMPLES)
     phenotypes = checks.matrix("phenotypes", np.reshape(phenotypes, (-1, 1)), rows=n)[:, 0]
     values = np.unique(phenotypes)
     if len(values) < 2:
@@ -261,9 +262,12 @@ def compare(
     n_splits: int = 10,
     hidden_width: int = HIDDEN_WIDTH,
     device: str = "auto",
+    n_threads: int = 1,
     seed: int = 1,
 ) -> pd.DataFrame:
     """Fit and score every model on every split; return a row a split and model.
+
+    n_threads: of the CPU; more pay where individuals and markers are many and nothing else runs.
 
     Columns: split_kind, split (its name), replicate (its number), model, n_train, n_test, n_imputed (missing genotypes
     of the training and test individuals that the training mean stands for), pearson_r (of a quantitative trait), auc
@@ -271,8 +275,8 @@ def compare(
     individuals are predicted alike or are alike; diverged). ridge must be among the models: it is what the others are
     compared with.
 
-    Raises ValueError for unknown models, ridge missing, more markers than `MOST_MARKERS` of a model, a hidden_width or
-    n_splits below 1, and what `make_splits` refuses; all before anything is fitted.
+    Raises ValueError for unknown models, ridge missing, more markers than `MOST_MARKERS` of a model, a hidden_width,
+    n_threads or n_splits below 1, and what `make_splits` refuses; all before anything is fitted.
     """
     _check_models(models, cohort.genotypes.n_markers)
     hidden_width = checks.integer("hidden_width", hidden_width, minimum=1)
@@ -280,18 +284,14 @@ def compare(
     if not splits:
         raise ValueError("splits must name at least one of random, family and forward, got none")
     plans = {kind: make_splits(cohort, kind, n_splits, seed) for kind in splits}
+    n_threads = checks.integer("n_threads", n_threads, minimum=1)
     rows = []
-    for kind, named in plans.items():
-        for number, (name, split) in enumerate(named, start=1):
-            place = {"split_kind": kind, "split": name, "replicate": number}
-            task, fixed, scale = make_task(cohort, split, hidden_width, device, seeds.derive(seed, kind, number))
-            for model in models:
-                started = time.perf_counter()
-                predicted = MODELS[model](task)
-                seconds = time.perf_counter() - started
-                rows.append(
-                    place | {"model": model, "seconds": seconds} | _score(cohort, task, fixed, scale, predicted)
-                )
+    with costs.one_cell_threads(n_threads):
+        for kind, named in plans.items():
+            for number, (name, split) in enumerate(named, start=1):
+                place = {"split_kind": kind, "split": name, "replicate": number}
+                task, *scales = make_task(cohort, split, hidden_width, device, seeds.derive(seed, kind, number))
+                rows += [place | {"model": model} | _fit_and_score(cohort, task, *scales, model) for model in models]
     return pd.DataFrame(rows)
 
 
@@ -325,9 +325,12 @@ def make_task(
     return Task(genotypes, (residuals / scale)[:, None], split, hidden_width, device, seed), fixed, float(scale)
 
 
-def _score(
-    cohort: Observed, task: Task, fixed: NDArray[np.float64], scale: float, predicted: NDArray[np.float64]
+def _fit_and_score(
+    cohort: Observed, task: Task, fixed: NDArray[np.float64], scale: float, model: str
 ) -> dict[str, object]:
+    started = time.perf_counter()
+    predicted = MODELS[model](task)
+    seconds = time.perf_counter() - started
     test = task.split.test
     usable = np.isfinite(predicted).all()
     r = auc = fixed_auc = np.nan
@@ -344,6 +347,7 @@ def _score(
         "pearson_r": r,
         "auc": auc,
         "fixed_auc": fixed_auc,
+        "seconds": seconds,
         "status": scored if usable else "diverged",
     }
 

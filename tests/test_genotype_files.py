@@ -1,0 +1,289 @@
+"""Genotype files: what is written is read back, and what a user gets wrong is refused with a reason."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from epidl.genotype_files import GenotypeFile, read_genotypes, read_table, write_plink
+from epidl.genotypes import MISSING
+
+
+def genotype_file(counts, ploidy=2):
+    n, m = np.shape(counts)
+    markers = pd.DataFrame(
+        {
+            "marker": [f"m{k}" for k in range(m)],
+            "chromosome": ["1" if k < m / 2 else "2" for k in range(m)],
+            "position": 100 * np.arange(1, m + 1),
+            "counted_allele": "G",
+            "other_allele": "A",
+        }
+    )
+    return GenotypeFile(np.array([f"s{k}" for k in range(n)]), markers, np.array(counts, np.int8), ploidy)
+
+
+@pytest.fixture
+def plink(tmp_path):
+    rng = np.random.default_rng(0)
+    written = genotype_file(rng.integers(-1, 3, (30, 12)))
+    write_plink(tmp_path / "cohort", written)
+    return written, tmp_path / "cohort.bed"
+
+
+# --- PLINK ---------------------------------------------------------------------------------------------------------
+
+
+@given(arrays.arrays(np.int8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(-1, 2)))
+@settings(max_examples=30, deadline=None)
+def test_plink_written_and_read_back_is_the_same(tmp_path_factory, counts):
+    path = tmp_path_factory.mktemp("plink") / "cohort"
+    write_plink(path, genotype_file(counts))
+    found = read_genotypes(f"{path}.bed")
+    np.testing.assert_array_equal(found.counts, counts)
+    assert found.sample_ids.tolist() == [f"s{k}" for k in range(len(counts))]
+    pd.testing.assert_frame_equal(found.markers, genotype_file(counts).markers, check_dtype=False)
+    assert found.ploidy == 2
+
+
+def test_haploids_are_written_as_homozygotes(tmp_path):
+    write_plink(tmp_path / "haploids", genotype_file([[0, 1], [1, MISSING]], ploidy=1))
+    found = read_genotypes(tmp_path / "haploids.bed")
+    assert found.counts.tolist() == [[0, 2], [2, MISSING]]
+    assert found.coding == "inbred"
+
+
+def test_a_failed_write_leaves_what_was_there(plink, monkeypatch):
+    written, path = plink
+    before = path.read_bytes()
+    monkeypatch.setattr("bed_reader.to_bed", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_plink(path, written)
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in path.parent.iterdir()) == ["cohort.bed", "cohort.bim", "cohort.fam"]
+
+
+def test_a_truncated_bed_is_refused(plink):
+    _, path = plink
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"must have 99 bytes for the 30 individuals .* got 98"):
+        read_genotypes(path)
+
+
+@pytest.mark.parametrize("companion", [".bim", ".fam"])
+def test_a_companion_of_the_wrong_length_is_refused(plink, companion):
+    _, path = plink
+    file = path.with_suffix(companion)
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[: -5 if companion == ".fam" else -1]))
+    with pytest.raises(ValueError, match="it is cut off, or belongs to other files"):
+        read_genotypes(path)
+
+
+def test_a_companion_with_too_few_columns_is_refused(plink):
+    _, path = plink
+    path.with_suffix(".bim").write_text("1 m0 0 100\n" * 12)
+    with pytest.raises(ValueError, match=r"must hold 6 columns a line .* got 4"):
+        read_genotypes(path)
+
+
+def test_a_missing_companion_is_named(plink):
+    _, path = plink
+    path.with_suffix(".fam").unlink()
+    with pytest.raises(FileNotFoundError, match=r"cohort\.fam must exist"):
+        read_genotypes(path)
+
+
+def test_what_is_no_bed_is_refused(plink):
+    _, path = plink
+    path.write_bytes(b"hello")
+    with pytest.raises(ValueError, match="must start as a PLINK 1"):
+        read_genotypes(path)
+
+
+def test_duplicated_individuals_are_refused(tmp_path):
+    written = genotype_file(np.ones((4, 2)))
+    write_plink(tmp_path / "twice", GenotypeFile(np.array(["a", "b", "a", "c"]), written.markers, written.counts, 2))
+    with pytest.raises(ValueError, match=r"sample ids of .* must all be different, got more than once: a$"):
+        read_genotypes(tmp_path / "twice.bed")
+
+
+# --- VCF -----------------------------------------------------------------------------------------------------------
+
+VCF_HEADER = """##fileformat=VCFv4.2
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
+##contig=<ID=1>
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\ts2\ts3
+"""
+
+
+def write_vcf(path, *sites):
+    lines = [
+        f"1\t{10 * k}\t{name}\tA\t{alt}\t.\t.\t.\tGT\t" + "\t".join(gt) for k, (name, alt, gt) in enumerate(sites, 1)
+    ]
+    text = VCF_HEADER + "".join(f"{line}\n" for line in lines)
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", ["c.vcf", "c.vcf.gz"])
+def test_a_vcf_counts_the_alternative_allele(tmp_path, name):
+    sites = ("m1", "G", ("0/0", "0|1", "1/1")), (".", "T", ("./.", "0/.", "1|0"))
+    found = read_genotypes(write_vcf(tmp_path / name, *sites))
+    assert found.counts.T.tolist() == [[0, 1, 2], [MISSING, MISSING, 1]]
+    assert found.sample_ids.tolist() == ["s1", "s2", "s3"]
+    assert found.markers.to_numpy().tolist() == [["m1", "1", 10, "G", "A"], ["1:20", "1", 20, "T", "A"]]
+    assert (found.ploidy, found.coding) == (2, "diploid")
+
+
+def test_sites_of_more_than_two_alleles_are_left_out_and_counted(tmp_path):
+    sites = ("m1", "G", ("0/0", "0/1", "1/1")), ("m2", "G,T", ("0/2", "0/1", "1/1"))
+    found = read_genotypes(write_vcf(tmp_path / "c.vcf", *sites))
+    assert found.markers["marker"].tolist() == ["m1"]
+    assert found.n_multiallelic == 1
+
+
+def test_a_haploid_vcf(tmp_path):
+    found = read_genotypes(write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0", "1", ".")), ("m2", "G", ("1", "1", "0"))))
+    assert found.counts.T.tolist() == [[0, 1, MISSING], [1, 1, 0]]
+    assert found.coding == "haploid"
+
+
+@pytest.mark.parametrize(
+    "sites",
+    [
+        [("m1", "G", ("0", "0/1", "1/1"))],
+        [("m1", "G", ("0/0", "0/1", "1/1")), ("m2", "G", ("0", "1", "1"))],
+    ],
+)
+def test_mixed_ploidy_is_refused(tmp_path, sites):
+    with pytest.raises(ValueError, match="must be of one ploidy, got haploid and diploid ones by m"):
+        read_genotypes(write_vcf(tmp_path / "c.vcf", *sites))
+
+
+def test_tetraploids_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="must be haploid or diploid, got 4 alleles an individual at m1"):
+        read_genotypes(write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0/0/1", "0/0/0/1", "1/1/1/1"))))
+
+
+@pytest.mark.parametrize("keep", [100, 180, -20, -3])
+@pytest.mark.parametrize("name", ["c.vcf", "c.vcf.gz"])
+def test_a_truncated_vcf_is_refused(tmp_path, name, keep):
+    path = write_vcf(tmp_path / name, ("m1", "G", ("0/0", "0/1", "1/1")), ("m2", "G", ("0/0", "0/1", "1/1")))
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match="must be a whole VCF file"):
+        read_genotypes(path)
+
+
+@pytest.mark.parametrize("line", ["\n", "hello\n", "1\t10\tm1\tA\tG\t.\t.\t.\tGT\t0/0\n"])
+def test_a_line_that_is_no_site_is_named(tmp_path, line):
+    path = write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0", "0/1", "1/1")))
+    path.write_text(path.read_text() + line)
+    with pytest.raises(ValueError, match="the 12 columns of its header: see line 6"):
+        read_genotypes(path)
+
+
+def test_a_bcf_that_is_none_is_refused(tmp_path):
+    (tmp_path / "c.bcf").write_text("hello")
+    with pytest.raises(ValueError, match="must be a whole VCF or BCF file"):
+        read_genotypes(tmp_path / "c.bcf")
+
+
+def test_a_vcf_without_sites_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="must hold individuals and markers"):
+        read_genotypes(write_vcf(tmp_path / "c.vcf"))
+
+
+# --- Tables --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.csv", "id,m1,m2\n007,0,2\nb,,1\n"),
+        ("c.tsv", "id\tm1\tm2\n007\t0\t2\nb\tNA\t1\n"),
+        ("c.txt", "id m1 m2\n007 0 2\nb NA 1\n"),
+        ("c.csv.gz", "id,m1,m2\n007,0,2.0\nb,,1\n"),
+    ],
+)
+def test_a_table_is_read(tmp_path, name, text):
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    found = read_genotypes(tmp_path / name)
+    assert found.counts.tolist() == [[0, 2], [MISSING, 1]]
+    assert found.sample_ids.tolist() == ["007", "b"]
+    assert found.markers["marker"].tolist() == ["m1", "m2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,m1,m2\na,0,1\nb,A/G,1\n", r"got 'A/G' for b at m1 \(1 such\)"),
+        ("id,m1,m2\na,0,1\nb,3,1\n", "got '3' for b at m1"),
+        ("id,m1,m2\na,0,1\nb,0.87,1\n", r"got '0\.87' for b at m1"),
+        ("id,m1,m1\na,0,1\n", "marker columns of .* must all be different, got more than once: m1"),
+        ("id,m1,m2\na,0,1\na,1,1\n", "sample ids of .* must all be different, got more than once: a"),
+        ("id,m1,m2\na,0,1,2,2\nb,0,1\n", "must have a value for each of the header's columns|must hold"),
+        ("id,m1,m2\n", "must hold individuals and markers"),
+        ("\n", "empty first line"),
+        ("", "must not be empty"),
+    ],
+)
+def test_a_malformed_table_is_refused(tmp_path, text, message):
+    path = tmp_path / "c.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_genotypes(path)
+
+
+def test_a_table_in_chunks_is_the_table_at_once(tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(rng.integers(0, 3, (50, 7)), index=[f"i{k}" for k in range(50)]).add_prefix("m").astype("Int8")
+    table.iloc[3, 2] = pd.NA
+    table.to_csv(tmp_path / "c.csv")
+    at_once = read_genotypes(tmp_path / "c.csv").counts
+    monkeypatch.setattr("epidl.genotype_files._CHUNK_BYTES", 8 * 8 * 6)
+    np.testing.assert_array_equal(read_genotypes(tmp_path / "c.csv").counts, at_once)
+    assert (at_once == table.fillna(MISSING).to_numpy()).all()
+
+
+def test_unknown_endings_and_missing_files_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"must be a file that ends in \.bed, \.vcf"):
+        read_genotypes(tmp_path / "c.ped")
+    with pytest.raises(FileNotFoundError, match="must exist"):
+        read_genotypes(tmp_path / "c.vcf")
+    with pytest.raises(ValueError, match=r"must be a file that ends in \.csv"):
+        read_table(tmp_path / "c.xlsx")
+
+
+# --- Size ----------------------------------------------------------------------------------------------------------
+
+LOAD = """
+import resource, sys
+from epidl.genotype_files import read_genotypes
+from epidl.genotypes import Dosages
+found = read_genotypes(sys.argv[1])
+Dosages.from_counts(found.counts, 2)
+print(found.counts.shape, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_ten_thousand_by_fifty_thousand_loads_within_two_gigabytes(tmp_path):
+    import subprocess
+    import sys
+
+    n, m = 10_000, 50_000
+    rng = np.random.default_rng(0)
+    (tmp_path / "large.fam").write_text("".join(f"f i{k} 0 0 0 -9\n" for k in range(n)))
+    (tmp_path / "large.bim").write_text("".join(f"1 m{k} 0 {k + 1} G A\n" for k in range(m)))
+    with (tmp_path / "large.bed").open("wb") as file:
+        file.write(b"\x6c\x1b\x01")
+        for _ in range(50):
+            file.write(rng.integers(0, 256, (m // 50) * (n // 4), dtype=np.uint8).tobytes())
+    command = [sys.executable, "-c", LOAD, str(tmp_path / "large.bed")]
+    shape, peak = subprocess.run(command, capture_output=True, text=True, check=True).stdout.rsplit(maxsplit=1)
+    assert shape == "(10000, 50000)"
+    assert int(peak) < 2000

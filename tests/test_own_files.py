@@ -1,0 +1,221 @@
+"""A reader's own files: joined, filtered and reported, or refused; and the example that ships."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from epidl import own_data
+from epidl.genotype_files import GenotypeFile, read_genotypes, write_plink
+from epidl.genotypes import MISSING
+from epidl.own_files import read_cohort
+
+EXAMPLE = Path("book/data/example")
+N, M = 80, 12
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Return a function that writes a cohort, with changes, and reads it."""
+    rng = np.random.default_rng(3)
+    counts = rng.integers(0, 3, (N, M)).astype(np.int8)
+    ids = np.array([f"s{k}" for k in range(N)])
+    table = pd.DataFrame(
+        {
+            "sample_id": ids,
+            "yield": rng.normal(size=N).round(6),
+            "sick": np.tile([1, 2], N // 2),
+            "sex": np.tile(["f", "m"], N // 2),
+            "age": rng.integers(20, 60, N),
+            "family": np.repeat(["a", "b", "c", "d"], N // 4),
+            "year": np.repeat([2001, 2002, 2003, 2004], N // 4),
+            "day": np.repeat(["2001-01-01", "2001-01-31", "2002-01-01", "2003-01-01"], N // 4),
+        }
+    )
+
+    def read(counts=counts, ids=ids, table=table, trait="yield", **options):
+        markers = pd.DataFrame({"marker": [f"m{k}" for k in range(counts.shape[1])]}).assign(
+            chromosome="1", position=1, counted_allele="G", other_allele="A"
+        )
+        write_plink(tmp_path / "cohort", GenotypeFile(np.array(ids), markers, counts, 2))
+        table.to_csv(tmp_path / "phenotypes.csv", index=False)
+        return read_cohort(tmp_path / "cohort.bed", tmp_path / "phenotypes.csv", trait=trait, **options)
+
+    read.counts, read.ids, read.table = counts, ids, table
+    return read
+
+
+def count(cohort, what):
+    (value,) = cohort.report.loc[cohort.report["what"] == what, "count"]
+    return value
+
+
+def test_rows_are_joined_by_id_whatever_their_order(files):
+    shuffled = files.table.sample(frac=1, random_state=0)
+    found = files(table=shuffled)
+    assert found.genotypes.sample_ids.tolist() == files.ids.tolist()
+    np.testing.assert_allclose(found.observed.phenotypes, files.table["yield"])
+    np.testing.assert_array_equal(found.observed.genotypes.counts, files.counts)
+
+
+def test_who_has_no_partner_is_dropped_and_counted(files):
+    table = pd.concat([files.table.iloc[5:], files.table.head(2).assign(sample_id=["x", "y"])])
+    found = files(table=table)
+    assert count(found, "individuals without a row of phenotypes") == 5
+    assert count(found, "rows of phenotypes without genotypes") == 2
+    assert found.genotypes.sample_ids.tolist() == files.ids[5:].tolist()
+
+
+def test_missing_phenotypes_and_covariates_are_dropped_and_counted(files):
+    table = files.table.astype({"age": float})
+    table.loc[:3, "yield"] = np.nan
+    table.loc[3:9, "age"] = np.nan
+    found = files(table=table, covariates=["age"])
+    assert count(found, "individuals without yield (trait)") == 4
+    assert count(found, "individuals without age (covariates)") == 6  # one of seven is gone already
+    assert len(found.observed.phenotypes) == N - 10
+
+
+def test_covariates_groups_and_times(files):
+    found = files(covariates=["sex", "age"], group="family", time="year").observed
+    assert sorted(map(tuple, found.design[:2])) == sorted(zip(files.table["age"][:2], [0.0, 1.0], strict=True))
+    assert found.groups.tolist() == files.table["family"].tolist()
+    assert found.times.tolist() == files.table["year"].tolist()
+    days = files(time="day").observed.times
+    assert (np.diff(np.unique(days)) == [30, 335, 365]).all()
+
+
+def test_a_trait_of_two_values_is_binary(files):
+    found = files(trait="sick")
+    assert found.observed.binary
+    assert set(found.observed.phenotypes) == {0, 1}
+    assert found.report.iloc[-1]["action"] == "binary: scored by AUC"
+
+
+def test_markers_and_individuals_are_filtered_and_counted(files):
+    counts = files.counts.copy()
+    counts[:, 0] = 2  # does not vary
+    counts[:, 1] = 0
+    counts[0, 1] = 1  # rare: 1 of 160
+    counts[:20, 2] = MISSING  # 25 %
+    counts[:16, 3] = MISSING  # 20 %: stays
+    counts[79, 4:] = MISSING
+    found = files(counts=counts)
+    assert count(found, "markers that do not vary") == 1
+    assert count(found, "markers with a rarer allele below 0.01") == 1
+    assert count(found, "markers with more than 20% missing") == 1
+    assert count(found, "individuals with more than 20% missing") == 1
+    assert count(found, "missing genotypes") == 16
+    assert found.genotypes.markers["marker"].tolist() == ["m3", *(f"m{k}" for k in range(4, M))]
+    assert found.observed.genotypes.n_missing() == 16
+    assert len(files(counts=counts, max_missing=0.25, min_maf=0).genotypes.markers) == M - 1
+
+
+def test_missing_genotypes_are_filled_from_those_that_train(files):
+    counts = files.counts.copy()
+    counts[:10, 3] = MISSING
+    dosages = files(counts=counts).observed.genotypes
+    ((_, split), *_) = own_data.make_splits(files(counts=counts).observed, "random", 1, seed=0)
+    train = np.concatenate([split.train, split.validation])
+    known = train[counts[train, 3] != MISSING]
+    trained = dosages.trained_on(train)
+    np.testing.assert_allclose(trained.block(np.arange(10))[:, 3], counts[known, 3].mean() / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda t: t.assign(sample_id=[f"t{k}" for k in range(N)]),
+            r"must match, got none in common: s0, s1, s2 and 77",
+        ),
+        (lambda t: pd.concat([t, t.head(1)]), r"sample ids of .*phenotypes.csv must all be different.*: s0$"),
+        (lambda t: t.assign(**{"yield": "tall"}), "trait must be numbers, got 'tall' in the column yield"),
+        (lambda t: t.assign(**{"yield": 3.0}), "trait must vary, got 3 for all 80 individuals"),
+        (lambda t: t.assign(**{"yield": np.nan}), "at least 40 individuals and 2 markers, got 0 and 0"),
+        (lambda t: t.drop(columns="yield"), r"trait must name a column of .* got 'yield'"),
+        (lambda t: t.drop(columns="sample_id"), "sample_id must name a column"),
+        (lambda t: t.head(0), "a row an individual, got a header alone"),
+        (lambda t: t.head(30), "at least 40 individuals and 2 markers, got 30 and 12"),
+        (lambda t: t.assign(sample_id=["", *t["sample_id"][1:]]), "must not be empty, got 1"),
+    ],
+)
+def test_a_malformed_phenotype_table_is_refused(files, change, message):
+    with pytest.raises(ValueError, match=message):
+        files(table=change(files.table))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"trait": ""}, "trait must name a column"),
+        ({"covariates": ["height"]}, "covariates must name a column .* got 'height'"),
+        ({"group": "herd"}, "group must name a column"),
+        ({"time": "sex"}, "time must be numbers, or dates as 2026-01-31, in the column sex"),
+        ({"max_missing": 1.2}, "max_missing must be"),
+        ({"min_maf": 0.5}, "min_maf must be"),
+    ],
+)
+def test_bad_options_are_refused(files, options, message):
+    with pytest.raises(ValueError, match=message):
+        files(**options)
+
+
+def test_only_monomorphic_markers_end_with_the_report(files):
+    with pytest.raises(ValueError, match=r"(?s)got 80 and 0 after:.*markers that do not vary\s+12\s+dropped"):
+        files(counts=np.full((N, M), 2, dtype=np.int8))
+
+
+def test_an_empty_phenotype_file_is_refused(files, tmp_path):
+    files()
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(ValueError, match=r"empty\.csv must not be empty"):
+        read_cohort(tmp_path / "cohort.bed", tmp_path / "empty.csv", trait="yield")
+
+
+def test_without_phenotypes_all_individuals_stay(files, tmp_path):
+    files()
+    found = read_cohort(tmp_path / "cohort.bed")
+    assert found.observed is None
+    assert found.dosages.n_samples == N
+
+
+def test_a_cohort_exported_and_read_back_gives_identical_results(files, tmp_path):
+    counts = np.where(np.random.default_rng(1).random((N, M)) < 0.05, MISSING, files.counts).astype(np.int8)
+    first = files(counts=counts, covariates=["sex"])
+    write_plink(tmp_path / "again", first.genotypes)
+    again = read_cohort(tmp_path / "again.bed", tmp_path / "phenotypes.csv", trait="yield", covariates=["sex"])
+    options = {"models": ["ridge", "kernel", "pairs", "mlp"], "n_splits": 2, "hidden_width": 8}
+    tables = [own_data.compare(cohort.observed, **options).drop(columns="seconds") for cohort in (first, again)]
+    pd.testing.assert_frame_equal(*tables)
+
+
+# --- The example that ships ----------------------------------------------------------------------------------------
+
+
+def test_the_example_is_what_its_script_makes(tmp_path):
+    path = EXAMPLE / "make_example.py"
+    spec = importlib.util.spec_from_file_location("make_example", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    script.main(tmp_path)
+    shipped = {file.name for file in EXAMPLE.iterdir() if file.is_file()} - {path.name}
+    assert shipped == {file.name for file in tmp_path.iterdir()}
+    assert (tmp_path / "example.bed").read_bytes() == (EXAMPLE / "example.bed").read_bytes()
+    for name in shipped - {"example.bed", "provenance.json"}:
+        assert (tmp_path / name).read_text() == (EXAMPLE / name).read_text(), name
+
+
+def test_the_examples_truth_is_among_its_markers_and_explains_its_trait():
+    truth = pd.read_csv(EXAMPLE / "truth.csv").set_index("marker")
+    genotypes = read_genotypes(EXAMPLE / "example.bed")
+    x = pd.DataFrame(np.maximum(genotypes.counts, 0) - 1.0, genotypes.sample_ids, genotypes.markers["marker"])
+    value = x[truth.index] @ truth["additive_effect"]
+    value += (x[truth.index].to_numpy() * x[truth["partner"]].to_numpy()) @ truth["pair_effect"] / 2
+    table = pd.read_csv(EXAMPLE / "phenotypes.csv").dropna().set_index("sample_id")
+    table = table[table.index.isin(value.index)]
+    fixed = np.column_stack([np.ones(len(table)), table["sex"] == "male", table["year"]]).astype(float)
+    height = table["height"] - fixed @ np.linalg.lstsq(fixed, table["height"], rcond=None)[0]
+    assert np.corrcoef(height, value[table.index])[0, 1] > 0.85  # H2 is 0.8; some genotypes are missing
