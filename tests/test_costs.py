@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from epidl import costs, networks
 from epidl.costs import Machine, Work
-from epidl.experiments import scaling
+from epidl.experiments import core, scaling
 from epidl.params import CELL_TYPES, DilutionCell, ScalingCell, load_grids, make_cell
 
 MACHINE = Machine("a machine", 1e11, 5e10, 4e10, 2e-4, 2e-10, 2e-9, memory=16 * 2**30)
@@ -78,7 +78,7 @@ def test_memory_counts_the_cohort_and_the_largest_fit():
 
 def test_a_cell_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
     monkeypatch.setattr(costs, "machine_memory", lambda device="cpu": 2**29)
-    monkeypatch.setattr(scaling, "simulate_replicate", lambda *_: pytest.fail("the cell was started"))
+    monkeypatch.setattr(core, "make_cohort", lambda *_: pytest.fail("the cell was started"))
     with pytest.raises(MemoryError, match=r"n1000_scaling1 needs about 0\.\d GiB of memory, and this machine has 0\.5"):
         scaling.run(cell(hidden_width=4096))
 

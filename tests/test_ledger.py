@@ -29,7 +29,7 @@ CELL = {
 
 
 def fitted(**changes) -> pd.DataFrame:
-    return core.run_cell(make_cell(RaggedCell, **CELL | changes), scaling.simulate_replicate, beyond.FITS).table
+    return core.run_cell(make_cell(RaggedCell, **CELL | changes), scaling.architecture, beyond.FITS).table
 
 
 @pytest.mark.parametrize("experiment", [name for name in CELL_TYPES if (DATA / f"{name}.csv").exists()])

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epidl import own_data
+from epidl import malformed, own_data
 from epidl.genotype_files import GenotypeFile, read_genotypes, write_plink
 from epidl.genotypes import MISSING
-from epidl.own_files import read_cohort
+from epidl.own_files import read_cohort, simulate_trait
 
 EXAMPLE = Path("book/data/example")
 N, M = 80, 12
@@ -190,6 +190,39 @@ def test_a_cohort_exported_and_read_back_gives_identical_results(files, tmp_path
     options = {"models": ["ridge", "kernel", "pairs", "mlp"], "n_splits": 2, "hidden_width": 8}
     tables = [own_data.compare(cohort.observed, **options).drop(columns="seconds") for cohort in (first, again)]
     pd.testing.assert_frame_equal(*tables)
+
+
+REPORTED = {
+    "some ids that do not match": "1 individuals without a row of phenotypes: dropped",
+    "phenotypes missing": "5 individuals without yield",
+    "monomorphic markers": "3 markers that do not vary: dropped",
+    "more than two alleles": "1 sites of more than two alleles: dropped",
+    "a marker with a fifth missing": "12 missing genotypes: filled",
+    "a marker with more missing": "1 markers with more than 20% missing: dropped",
+    "an individual without genotypes": "1 individuals with more than 20% missing: dropped",
+}
+
+
+def test_the_books_cases_are_refused_with_a_reason_or_reported():
+    found = malformed.answers().set_index("case")
+    assert set(found.index[found["outcome"] == "reported"]) == set(REPORTED)
+    for case, answer in REPORTED.items():
+        assert answer in found.loc[case, "answer"]
+    refused = found[found["outcome"] == "refused"]["answer"]
+    assert refused.str.contains(" must ").all()
+
+
+# --- Traits of known architecture ----------------------------------------------------------------------------------
+
+
+def test_a_simulated_trait_takes_the_place_of_the_files(files):
+    own = files(covariates=["sex"], group="family", time="year")
+    cohort, truth = simulate_trait(own, n_qtl=6, rel_aa=1.0, broad_sense_heritability=0.8, seed=2)
+    np.testing.assert_array_equal(cohort.observed.phenotypes, truth.phenotypes[:, 0])
+    np.testing.assert_array_equal(cohort.observed.groups, own.observed.groups)
+    assert cohort.observed.design.shape == (N, 0)
+    assert len(truth.traits[0].qtl) == 6
+    assert cohort.trait == "simulated, relAA 1"
 
 
 # --- The example that ships ----------------------------------------------------------------------------------------

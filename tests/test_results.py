@@ -77,7 +77,7 @@ def test_side_tables_belong_to_their_table_or_the_old_ones_stay(tmp_path, monkey
     write_both(0.5, ["trials"])
     assert found() == {"trials.csv": 0.5, "r": 0.5}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["provenance.json", "table.csv", "trials.csv"]
-    with pytest.raises(ValueError, match="side must hold tables named trials, importances, got notes"):
+    with pytest.raises(ValueError, match="side must hold tables named trials, importances, report, got notes"):
         write_both(0.5, ["notes"])
 
 

@@ -1,10 +1,12 @@
 """epidl: when does deep learning predict a phenotype from a genotype better than a linear model?
 
-The modules, in reading order: `params` (cells and grids), `genotypes`, `simulate`, `splits`, `ridge`, `networks`,
-`training`, `tuning` (Optuna's searches), `selection` (features that a LASSO keeps), `kernels` (epistatic BLUP), `pairs`
-(sparse regression on pairs, and the oracle), `theory` (expected accuracy), `experiments` (the work of a grid cell),
-`results` (tables and provenance), `replication` (the comparison with the publication), `claims` (its claims, checked),
-`figures`, `pages` (a page's computed words), `appendix` (the ledger's effects, what was computed where); beside them
+The modules, in reading order: `params` (cells and grids), `genotypes`, `simulate`, `alphasimr` (the same by R),
+`published_files` (the authors' cohorts), `splits`, `ridge`, `networks`, `training`, `tuning` (Optuna's searches),
+`selection` (features that a LASSO keeps), `kernels` (epistatic BLUP), `pairs` (sparse regression on pairs, and the
+oracle), `theory` (expected accuracy), `experiments` (the work of a grid cell), `results` (tables and provenance),
+`replication` (the comparison with the publication), `claims` (its claims, checked), `figures`, `pages` (a page's
+computed words), `appendix` (the ledger's effects, what was computed where); for a reader's own cohort `genotype_files`,
+`own_files` (joined, filtered, reported), `own_data` (models compared), `malformed` (what goes wrong); beside them
 `checks`, `seeds`, and three commands: `costs` (what a grid takes), `grid` (run it) and `publish` (take its cells into
 the book), with `fingerprint` (did the code change?).
 """

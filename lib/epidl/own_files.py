@@ -17,7 +17,9 @@ from epidl import checks
 from epidl.genotype_files import GenotypeFile, check_unique, read_genotypes, read_table, some
 from epidl.genotypes import MISSING, Dosages, row_blocks
 from epidl.own_data import LEAST_SAMPLES, Observed, observe
+from epidl.simulate import Cohort, simulate_on
 
+EXAMPLE = Path(__file__).parents[2] / "book" / "data" / "example"  # of the checkout: it is no part of the package
 LEAST_MARKERS = 2
 
 
@@ -227,3 +229,22 @@ def _take(found: GenotypeFile, rows: NDArray[np.bool_], markers: NDArray[np.bool
     return replace(
         found, sample_ids=found.sample_ids[rows], markers=found.markers[markers].reset_index(drop=True), counts=counts
     )
+
+
+# --- Traits of known architecture ----------------------------------------------------------------------------------
+
+
+def simulate_trait(
+    cohort: OwnCohort, *, n_qtl: int, rel_aa: float, broad_sense_heritability: float, seed: int
+) -> tuple[OwnCohort, Cohort]:
+    """Give a cohort a simulated trait in place of its own; return it, and the truth.
+
+    Individuals, groups and times stay; covariates go, since they have no effect. For the arguments and what they refuse
+    see `simulate.simulate_on`.
+    """
+    options = {"n_qtl": n_qtl, "broad_sense_heritability": broad_sense_heritability, "seed": seed}
+    truth = simulate_on(cohort.dosages, rel_aa=[rel_aa], **options)
+    own = cohort.observed
+    groups, times = (own.groups, own.times) if own else (None, None)
+    observed = observe(truth.genotypes, truth.phenotypes[:, 0], None, groups, times)
+    return replace(cohort, observed=observed, trait=f"simulated, relAA {rel_aa:g}"), truth

@@ -82,11 +82,28 @@ class Cell(BaseModel):
     seed: int = Field(ge=0, strict=True, description="the root of all random draws")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where networks are trained")
     n_threads: PositiveInt = Field(default=1, description="CPU threads; another number rounds differently")
+    backend: Literal["native", "alphasimr"] = Field(default="native", description="the simulator")
+    source: Literal["simulated", "zenodo"] = Field(
+        default="simulated", description="simulated here, or read from the authors' files"
+    )
+    data: str = Field(default="", description="the folder of the authors' files")
 
     @property
     def name(self) -> str:
-        """A readable, stable name: the cell's place in its grid."""
+        """A readable, stable name: the cell's place in its grid, and where its cohorts are from if not `native`."""
+        return f"{self.place}{self.origin}"
+
+    @property
+    def place(self) -> str:
+        """The cell's place in its grid."""
         raise NotImplementedError
+
+    @property
+    def origin(self) -> str:
+        """Where the cohorts are from: nothing for the native simulator, or _alphasimr, or _zenodo."""
+        if self.source == "zenodo":
+            return "_zenodo"
+        return "" if self.backend == "native" else f"_{self.backend}"
 
     @property
     def cohorts(self) -> str:
@@ -96,7 +113,25 @@ class Cell(BaseModel):
     @property
     def cohort_name(self) -> str:
         """The part of the name that stands for the cohorts; cells that differ in their fits alone share it."""
-        return self.name
+        return f"{self.cohort_place}{self.origin}"
+
+    @property
+    def cohort_place(self) -> str:
+        """The part of the place that stands for the cohorts."""
+        return self.place
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Cell":
+        """Refuse what no source of cohorts can give, before anything is computed."""
+        if (self.source == "zenodo") != bool(self.data):
+            raise ValueError(f"data must name a folder for source zenodo, and for it alone, got {self.data!r}")
+        if self.source == "zenodo" and self.backend != "native":
+            raise ValueError(f"backend must be native for source zenodo, which simulates nothing, got {self.backend}")
+        if self.origin and getattr(self, "all_pairs", False):
+            raise ValueError(
+                f"all_pairs must be False for cohorts of {self.origin[1:]}: each QTL has one partner there"
+            )
+        return self
 
 
 class MlpCell(Cell):
@@ -154,7 +189,7 @@ class _Scaled(Cell):
         return qtl_for_scaling(self.scaling, self.n_samples)
 
     @property
-    def name(self) -> str:
+    def place(self) -> str:
         """For instance n1000_scaling0.5."""
         return f"n{self.n_samples}_scaling{self.scaling:g}"
 
@@ -184,15 +219,15 @@ class BeyondCell(ScalingCell):
         return "scaling"
 
     @property
-    def cohort_name(self) -> str:
+    def cohort_place(self) -> str:
         """For instance n1000_scaling1; controls say what they change: n1000_scaling1_H0.5, n1000_scaling1_all_pairs."""
         noise = f"_H{self.broad_sense_heritability:g}" if self.broad_sense_heritability != PUBLISHED_H2 else ""
-        return f"{super().name}{noise}{'_all_pairs' if self.all_pairs else ''}"
+        return f"{super().place}{noise}{'_all_pairs' if self.all_pairs else ''}"
 
     @property
-    def name(self) -> str:
+    def place(self) -> str:
         """That of its cohorts; n1000_scaling1_dropped where the last, smaller batch of an epoch is left out."""
-        return f"{self.cohort_name}{'_dropped' if self.drop_ragged_batch else ''}"
+        return f"{self.cohort_place}{'_dropped' if self.drop_ragged_batch else ''}"
 
 
 class RaggedCell(BeyondCell):
@@ -228,7 +263,7 @@ class _Diluted(TunedCell):
     rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
 
     @property
-    def name(self) -> str:
+    def place(self) -> str:
         """For instance n10000_q100_m1000."""
         return f"n{self.n_samples}_q{self.n_qtl}_m{self.n_markers}"
 
@@ -272,7 +307,7 @@ class CorrelationCell(TunedCell):
     shared_pairs: bool = Field(strict=True, description="whether the traits share their interacting pairs")
 
     @property
-    def name(self) -> str:
+    def place(self) -> str:
         """For instance n10000_q100_t10_rho0.25, or n10000_q100_t10_rho0_shared."""
         control = "_shared" if self.shared_pairs and self.pleiotropy == 0 else ""
         return f"n{self.n_samples}_q{self.n_qtl}_t{self.n_traits}_rho{self.pleiotropy:g}{control}"

@@ -17,10 +17,16 @@ from typing import Any
 
 import pandas as pd
 
+from epidl import alphasimr
+
 PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "optuna", "pandas")
 TABLE = "table.csv"
 PROVENANCE = "provenance.json"
-SIDE_TABLES = ("trials", "importances")  # of Optuna's searches and of the LASSO's columns, where a cell has them
+SIDE_TABLES = (
+    "trials",
+    "importances",
+    "report",
+)  # Optuna's searches, the LASSO's columns, what a file's reading dropped
 
 
 def write_cell(
@@ -62,7 +68,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all: into a temporary file beside it, synced, then renamed."""
     path = Path(path)
-    with _replacing(path) as handle:
+    with replacing(path) as handle:
         handle.write(text)
         handle.flush()
         os.fsync(handle.fileno())
@@ -145,7 +151,7 @@ def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, An
     now = datetime.now(UTC)
     return {
         "parameters": dict(parameters),
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        "versions": _versions(parameters),
         "commit": commit(),
         "device": device_name(parameters.get("device", "cpu")),
         "started": started.isoformat(timespec="seconds"),
@@ -178,6 +184,11 @@ def _beside(table_path: Path) -> tuple[Path, Path]:
     return Path(table_path).with_suffix(".provenance.json"), Path(table_path).with_suffix(".trials.csv")
 
 
+def _versions(parameters: Mapping[str, Any]) -> dict[str, str]:
+    versions = {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+    return versions | (alphasimr.versions() if parameters.get("backend") == "alphasimr" else {})
+
+
 def _version(package: str) -> str:
     try:
         return metadata.version(package)
@@ -199,7 +210,8 @@ def _peak_memory_mb() -> float:
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Any]:
+def replacing(path: Path) -> Iterator[Any]:
+    """Give a text file to write beside `path`, which takes its place once it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

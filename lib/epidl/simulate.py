@@ -13,6 +13,7 @@ As a control of our own, all q(q-1)/2 pairs of QTL can interact, with smaller ef
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -87,11 +88,9 @@ def simulate(
 
     Raises ValueError for an argument out of its bounds, and where the sample has no genetic variance.
     """
-    n_samples = checks.integer("n_samples", n_samples, minimum=2)
-    n_qtl = _even("n_qtl", checks.integer("n_qtl", n_qtl, minimum=2))
-    n_markers = checks.integer("n_markers", n_qtl if n_markers is None else n_markers, minimum=1)
-    checks.integer("n_qtl", n_qtl, minimum=2, maximum=n_markers, why="n_markers")
-    plan = _TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, shared_pairs, pleiotropy, all_pairs)
+    n_markers, plan = checked_arguments(
+        n_samples, n_qtl, rel_aa, broad_sense_heritability, n_markers, shared_pairs, pleiotropy, all_pairs
+    )
     return _with_traits(draw_haplotypes(n_samples, n_markers, seeds.generator(seed, "haplotypes")), plan, seed)
 
 
@@ -118,12 +117,28 @@ def simulate_on(
     Raises ValueError for an argument out of its bounds, and where the sample has no genetic variance.
     """
     n_qtl = _even("n_qtl", checks.integer("n_qtl", n_qtl, minimum=2, maximum=genotypes.n_markers, why="n_markers"))
-    plan = _TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, shared_pairs, pleiotropy, all_pairs)
+    plan = TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, shared_pairs, pleiotropy, all_pairs)
     return _with_traits(genotypes, plan, seed)
 
 
+def checked_arguments(
+    n_samples: int,
+    n_qtl: int,
+    rel_aa: Sequence[float],
+    broad_sense_heritability: float,
+    n_markers: int | None,
+    *traits: Any,
+) -> tuple[int, "TraitPlan"]:
+    """Return the number of markers and the plan of the traits; raises what `simulate` does."""
+    checks.integer("n_samples", n_samples, minimum=2)
+    n_qtl = _even("n_qtl", checks.integer("n_qtl", n_qtl, minimum=2))
+    n_markers = checks.integer("n_markers", n_qtl if n_markers is None else n_markers, minimum=1)
+    checks.integer("n_qtl", n_qtl, minimum=2, maximum=n_markers, why="n_markers")
+    return n_markers, TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, *traits)
+
+
 @dataclass(frozen=True)
-class _TraitPlan:
+class TraitPlan:
     """Checked arguments of a simulation's traits."""
 
     n_qtl: int
@@ -142,7 +157,8 @@ class _TraitPlan:
         shared_pairs: bool,
         pleiotropy: float | ArrayLike,
         all_pairs: bool,
-    ) -> "_TraitPlan":
+    ) -> "TraitPlan":
+        """Return the plan; raises what `simulate` does."""
         rel_aa = _rel_aa(rel_aa)
         h2 = checks.real("broad_sense_heritability", broad_sense_heritability, above=0, maximum=1)
         shared_pairs = checks.boolean("shared_pairs", shared_pairs)
@@ -155,7 +171,7 @@ class _TraitPlan:
         return cls(n_qtl, rel_aa, h2, shared_pairs, correlation, all_pairs)
 
 
-def _with_traits(genotypes: Genotypes, plan: _TraitPlan, seed: int) -> Cohort:
+def _with_traits(genotypes: Genotypes, plan: TraitPlan, seed: int) -> Cohort:
     rng = seeds.generator(seed, "effects")
     where = plan.n_qtl, genotypes.n_markers
     if plan.shared_pairs:

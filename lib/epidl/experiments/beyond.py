@@ -24,17 +24,16 @@ MOST_STEPS = 6000  # of their training, and 300 epochs at most
 PENALTIES = {"sparse_mlp": (0.0001, 0.0003, 0.001, 0.003), "pair_network": (0.001, 0.003, 0.01, 0.03, 0.1)}
 PAIR_RATE = 0.2  # over the number of markers
 
-
-SIMULATE = {
-    "scaling": scaling.simulate_replicate,
-    "dilution": dilution.simulate_replicate,
-    "correlation": correlation.simulate_replicate,
+ARCHITECTURES = {
+    "scaling": scaling.architecture,
+    "dilution": dilution.architecture,
+    "correlation": correlation.architecture,
 }
 
 
 def run(cell: "BeyondCell | BeyondDilutionCell | BeyondCorrelationCell", **options: Any) -> core.CellResult:
     """Run one cell; options and result are those of `core.run_cell`."""
-    return core.run_cell(cell, SIMULATE[cell.cohorts], FITS, held_out_only=HELD_OUT_ONLY, **options)
+    return core.run_cell(cell, ARCHITECTURES[cell.cohorts], FITS, held_out_only=HELD_OUT_ONLY, **options)
 
 
 def fit_kernel(run: core.Run) -> core.Score:

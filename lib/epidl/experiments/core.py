@@ -12,10 +12,10 @@ import scipy.stats
 import torch
 from numpy.typing import NDArray
 
-from epidl import costs, networks, ridge, seeds, training, tuning
+from epidl import alphasimr, costs, networks, published_files, ridge, seeds, training, tuning
 from epidl.fingerprint import run_fingerprint
 from epidl.genotypes import Genotypes
-from epidl.simulate import Cohort, genetic_parts
+from epidl.simulate import Cohort, genetic_parts, simulate
 from epidl.splits import N_RIDGE_SPLITS, Protocol, Split, random_split, split_samples
 
 if TYPE_CHECKING:  # the compute path works without pydantic
@@ -120,11 +120,12 @@ class CellResult:
 
 
 FitModel = Callable[[Run], Score]
+Architecture = Callable[[Any], dict[str, Any]]
 
 
 def run_cell(
     cell: "Cell",
-    simulate_replicate: Callable[[Any, int], Cohort],
+    architecture: Architecture,
     fits: Mapping[str, FitModel],
     folder: Path | str = "",
     progress: bool = False,
@@ -132,7 +133,7 @@ def run_cell(
 ) -> CellResult:
     """Run all replicates of a cell.
 
-    simulate_replicate: makes the cohort of a replicate of this cell from its seed. fits: fits and scores each model.
+    architecture: what the cell's cohorts are simulated with. fits: fits and scores each model.
     held_out_only: models that are fitted under `held_out` alone where the cell has that protocol too.
     folder: where Optuna's trials are kept, so that a killed cell resumes them; in memory only where it is empty.
     """
@@ -143,7 +144,7 @@ def run_cell(
     with costs.one_cell_threads(cell.n_threads):
         for replicate in range(1, cell.n_replicates + 1):
             seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
-            cohort = simulate_replicate(cell, seed)
+            cohort = make_cohort(cell, architecture, seed, replicate)
             parts = genetic_parts(cohort)
             truth = _truth(cell, cohort, parts, replicate, seed)
             runs = [
@@ -158,6 +159,15 @@ def run_cell(
                         side.setdefault(name, []).append(_labelled(table, run, model))
     joined = {name: pd.concat(parts, ignore_index=True) for name, parts in side.items()}
     return CellResult(pd.concat(tables, ignore_index=True), joined)
+
+
+def make_cohort(cell: "Cell", architecture: Architecture, seed: int, replicate: int = 1) -> Cohort:
+    """Simulate the cohort of a replicate by the cell's backend, or read the authors' one; raises what these raise."""
+    arguments = architecture(cell)
+    if cell.source == "zenodo":
+        return published_files.read_replicate(cell, replicate, arguments)
+    backend = alphasimr.simulate if cell.backend == "alphasimr" else simulate
+    return backend(**arguments, seed=seed)
 
 
 def resolve_device(device: str) -> str:

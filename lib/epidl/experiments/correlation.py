@@ -7,7 +7,6 @@ The control is `shared_pairs` without correlation: it tells sharing pairs and co
 from typing import TYPE_CHECKING, Any
 
 from epidl.experiments import core
-from epidl.simulate import Cohort, simulate
 
 if TYPE_CHECKING:
     from epidl.params import CorrelationCell
@@ -15,17 +14,16 @@ if TYPE_CHECKING:
 
 def run(cell: "CorrelationCell", **options: Any) -> core.CellResult:
     """Run one cell; options and result are those of `core.run_cell`."""
-    return core.run_cell(cell, simulate_replicate, core.FITS, **options)
+    return core.run_cell(cell, architecture, core.FITS, **options)
 
 
-def simulate_replicate(cell: "CorrelationCell", seed: int) -> Cohort:
-    """Simulate the cohort of one replicate from its seed."""
-    return simulate(
+def architecture(cell: "CorrelationCell") -> dict[str, Any]:
+    """Return what the cohorts of a cell are simulated with: the arguments of `simulate.simulate` but the seed."""
+    return dict(
         n_samples=cell.n_samples,
         n_qtl=cell.n_qtl,
         rel_aa=[cell.rel_aa] * cell.n_traits,
         broad_sense_heritability=cell.broad_sense_heritability,
         shared_pairs=cell.shared_pairs,
         pleiotropy=cell.pleiotropy,
-        seed=seed,
     )

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from epidl import networks, selection, training
 from epidl.experiments import core
-from epidl.simulate import Cohort, simulate
 
 if TYPE_CHECKING:
     from epidl.params import DilutionCell
@@ -24,18 +23,17 @@ PRUNED_PATIENCE = 25  # of the MLP; the publication gives it 10 elsewhere
 
 def run(cell: "DilutionCell", **options: Any) -> core.CellResult:
     """Run one cell; options and result are those of `core.run_cell`."""
-    return core.run_cell(cell, simulate_replicate, FITS, **options)
+    return core.run_cell(cell, architecture, FITS, **options)
 
 
-def simulate_replicate(cell: "DilutionCell", seed: int) -> Cohort:
-    """Simulate the cohort of one replicate from its seed."""
-    return simulate(
+def architecture(cell: "DilutionCell") -> dict[str, Any]:
+    """Return what the cohorts of a cell are simulated with: the arguments of `simulate.simulate` but the seed."""
+    return dict(
         n_samples=cell.n_samples,
         n_qtl=cell.n_qtl,
         n_markers=cell.n_markers,
         rel_aa=cell.rel_aa,
         broad_sense_heritability=cell.broad_sense_heritability,
-        seed=seed,
     )
 
 

@@ -6,7 +6,6 @@ The supplement's check of ridge by SGD (ridge_vs_sgd) fits linear models to the 
 from typing import TYPE_CHECKING, Any
 
 from epidl.experiments import core
-from epidl.simulate import Cohort, simulate
 
 if TYPE_CHECKING:
     from epidl.params import RidgeVsSgdCell, ScalingCell
@@ -14,16 +13,15 @@ if TYPE_CHECKING:
 
 def run(cell: "ScalingCell | RidgeVsSgdCell", **options: Any) -> core.CellResult:
     """Run one cell; options and result are those of `core.run_cell`."""
-    return core.run_cell(cell, simulate_replicate, core.FITS, **options)
+    return core.run_cell(cell, architecture, core.FITS, **options)
 
 
-def simulate_replicate(cell: "ScalingCell | RidgeVsSgdCell", seed: int) -> Cohort:
-    """Simulate the cohort of one replicate from its seed."""
-    return simulate(
+def architecture(cell: "ScalingCell | RidgeVsSgdCell") -> dict[str, Any]:
+    """Return what the cohorts of a cell are simulated with: the arguments of `simulate.simulate` but the seed."""
+    return dict(
         n_samples=cell.n_samples,
         n_qtl=cell.n_qtl,
         rel_aa=cell.rel_aa,
         broad_sense_heritability=cell.broad_sense_heritability,
-        seed=seed,
         all_pairs=getattr(cell, "all_pairs", False),  # a control of `beyond`
     )

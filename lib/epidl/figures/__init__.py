@@ -1,7 +1,7 @@
 """Figures: drawn from result tables, in the publication's style; each function returns a matplotlib figure.
 
 One module an experiment; `models` compares models within any of them, `ledger` shows two of the ledger's rows,
-`simulation` shows cohorts, `style` is common.
+`simulation` shows cohorts, `own_data` a reader's own, `style` is common.
 """
 
 from epidl.figures.beyond import accuracy_by_seconds, ladder, ladder_by, leads
@@ -9,6 +9,7 @@ from epidl.figures.correlation import accuracy_by_pleiotropy, figure_3
 from epidl.figures.dilution import accuracy_by_markers, figure_2, importances, selection_by_markers
 from epidl.figures.ledger import last_batch, mislabelled
 from epidl.figures.models import accuracy_by_trait, differences, parity
+from epidl.figures.own_data import allele_frequencies, ld_decay, relatedness, scores_by_split
 from epidl.figures.scaling import accuracy_by_scaling, figure_1a, figure_1b
 from epidl.figures.simulation import genotype_matrix, interaction_matrix, phenotype_distributions, variance_ratios
 from epidl.figures.style import MODEL_NAMES, expected_va_over_vg, save, use_style
@@ -20,6 +21,7 @@ __all__ = [
     "accuracy_by_scaling",
     "accuracy_by_seconds",
     "accuracy_by_trait",
+    "allele_frequencies",
     "differences",
     "expected_va_over_vg",
     "figure_1a",
@@ -32,11 +34,14 @@ __all__ = [
     "ladder",
     "ladder_by",
     "last_batch",
+    "ld_decay",
     "leads",
     "mislabelled",
     "parity",
     "phenotype_distributions",
+    "relatedness",
     "save",
+    "scores_by_split",
     "selection_by_markers",
     "use_style",
     "variance_ratios",

@@ -1,13 +1,133 @@
-"""The comparison of models on a cohort of one's own."""
+"""Pictures of a reader's own cohort, and the comparison of models on it."""
 
+import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+from sklearn.decomposition import PCA
 
-from epidl.figures.style import MODEL_COLORS, MODEL_MARKERS, MODEL_NAMES, PARITY, models_of, select
+from epidl.figures.style import (
+    MODEL_COLORS,
+    MODEL_MARKERS,
+    MODEL_NAMES,
+    PARITY,
+    handle,
+    legend_below,
+    models_of,
+    select,
+)
+from epidl.genotype_files import GenotypeFile
+from epidl.genotypes import MISSING, Dosages
 from epidl.own_data import measure_of
 
 MEASURES = {"pearson_r": "Pearson's r, test individuals", "auc": "AUC, test individuals"}
+GROUP_COLORS = [
+    str(color)
+    for color in (apc.aegean, apc.amber, apc.seaweed, apc.rose, apc.lapis, apc.mustard, apc.umber, apc.tanzanite)
+]
+MOST_SAMPLES, MOST_MARKERS = 1000, 2000  # that a picture looks at
+N_BINS = 25
+
+
+def allele_frequencies(genotypes: GenotypeFile) -> Figure:
+    """Draw how frequent the rarer alleles are, and how many genotypes each marker lacks."""
+    dosages = Dosages.from_counts(genotypes.counts, genotypes.ploidy)
+    missing = np.concatenate(
+        [(part == MISSING).mean(axis=0) for part in np.array_split(genotypes.counts, N_BINS, axis=1)]
+    )
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.2))
+    axes[0].hist(np.minimum(dosages.centre, 1 - dosages.centre), bins=np.linspace(0, 0.5, 26), color=str(apc.aegean))
+    axes[0].set(xlabel="Frequency of the rarer allele", ylabel="Markers")
+    axes[1].hist(100 * missing, bins=N_BINS, color=str(apc.amber))
+    axes[1].set(xlabel="Missing genotypes, %", ylabel="Markers")
+    return figure
+
+
+def ld_decay(genotypes: GenotypeFile) -> Figure:
+    """Draw the mean squared correlation of pairs of markers against their distance on a chromosome.
+
+    The dashed line is the mean between chromosomes: what structure and the size of the sample make of no linkage.
+    """
+    table = linkage(genotypes)
+    figure, ax = plt.subplots(figsize=(6, 3.4))
+    within = table[table["distance"].notna()]
+    ax.plot(within["distance"], within["r2"], "o-", color=str(apc.aegean), markersize=4)
+    for r2 in table.loc[table["distance"].isna(), "r2"]:
+        ax.axhline(r2, **PARITY)
+        ax.annotate("between chromosomes", (0.99, r2), xycoords=("axes fraction", "data"), ha="right", va="bottom")
+    ax.set(xlabel=table.attrs["unit"], ylabel="Mean $r^2$ of pairs of markers", ylim=(0, None))
+    return figure
+
+
+def linkage(genotypes: GenotypeFile) -> pd.DataFrame:
+    """Return mean r^2 of pairs of markers by their distance: a row a bin, and one of distance NaN between chromosomes.
+
+    Where the file has no positions, the distance is the number of markers between, plus one.
+    """
+    markers = genotypes.markers
+    chosen = _spread(len(markers), MOST_MARKERS)
+    shares = _shares(genotypes, chosen)
+    correlation = np.corrcoef(shares, rowvar=False)
+    first, second = np.triu_indices(len(chosen), k=1)
+    r2 = correlation[first, second] ** 2
+    chromosome = markers["chromosome"].to_numpy()[chosen]
+    known = (markers["position"] > 0).all()
+    position = markers["position"].to_numpy()[chosen] if known else chosen
+    same = chromosome[first] == chromosome[second]
+    distance = np.abs(position[first] - position[second]).astype(float)
+    bins = np.unique(np.quantile(distance[same], np.linspace(0, 1, N_BINS + 1)))
+    place = np.digitize(distance[same], bins[1:-1])
+    table = pd.DataFrame({"distance": distance[same], "r2": r2[same], "bin": place}).groupby("bin").mean()
+    if not same.all():
+        table.loc[len(table)] = [np.nan, r2[~same].mean()]
+    table.attrs["unit"] = "Distance, base pairs" if known else "Distance, markers"
+    return table
+
+
+def relatedness(genotypes: GenotypeFile, groups: ArrayLike | None = None) -> Figure:
+    """Draw the first two principal components of genotypes, and the relationships of pairs of individuals.
+
+    A relationship is an element of G = Z Z' / c, Z the centred dosages and c the sum of their variances: about 1 with
+    oneself in a random-mating population, 0 for the average pair.
+    """
+    rows = _spread(len(genotypes.counts), MOST_SAMPLES)
+    shares = _shares(genotypes, _spread(genotypes.counts.shape[1], MOST_MARKERS))[rows]
+    labels = np.full(len(rows), "") if groups is None else np.asarray(groups, dtype=str)[rows]
+    names, sizes = np.unique(labels, return_counts=True)
+    shown = list(names[np.argsort(-sizes, kind="stable")][: len(GROUP_COLORS)])
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4))
+    _components(axes[0], shares, labels, shown)
+    order = np.argsort(labels, kind="stable")
+    centred = shares[order] - shares.mean(axis=0)
+    relationships = centred @ centred.T / centred.var(axis=0).sum()
+    image = axes[1].imshow(relationships, cmap="RdBu_r", vmin=-1.5, vmax=1.5, interpolation="none")
+    axes[1].set(xlabel="Individual, by group" if groups is not None else "Individual", ylabel="Individual")
+    figure.colorbar(image, ax=axes[1], label="Relationship", shrink=0.8)
+    if groups is not None:
+        legend_below(figure, [handle(name, GROUP_COLORS[k], "o") for k, name in enumerate(shown)])
+    return figure
+
+
+def _components(ax: plt.Axes, shares: NDArray, labels: NDArray, shown: list[str]) -> None:
+    pca = PCA(n_components=2, random_state=0)
+    scores = pca.fit_transform(shares)
+    share = 100 * pca.explained_variance_ratio_
+    for name in np.unique(labels):
+        color = GROUP_COLORS[shown.index(name)] if name in shown else str(apc.slate)
+        ax.plot(*scores[labels == name].T, "o", color=color, markersize=3.5, alpha=0.7)
+    ax.set(xlabel=f"Component 1 ({share[0]:.1f} % of variance)", ylabel=f"Component 2 ({share[1]:.1f} %)")
+
+
+def _shares(genotypes: GenotypeFile, markers: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the allele shares of all individuals at some markers, missing ones filled."""
+    return Dosages.from_counts(genotypes.counts[:, markers], genotypes.ploidy).block(slice(None)).astype(float)
+
+
+def _spread(n: int, most: int) -> NDArray[np.int64]:
+    """Return at most so many of n places, evenly spread."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 
 
 def scores_by_split(table: pd.DataFrame) -> Figure:
