@@ -1,6 +1,7 @@
 """A reader's own files: joined, filtered and reported, or refused; and the example that ships."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from epidl import malformed, own_data
+from epidl.figures.own_data import linkage
 from epidl.genotype_files import GenotypeFile, read_genotypes, write_plink
 from epidl.genotypes import MISSING
 from epidl.own_files import read_cohort, simulate_trait
@@ -252,3 +254,22 @@ def test_the_examples_truth_is_among_its_markers_and_explains_its_trait():
     fixed = np.column_stack([np.ones(len(table)), table["sex"] == "male", table["year"]]).astype(float)
     height = table["height"] - fixed @ np.linalg.lstsq(fixed, table["height"], rcond=None)[0]
     assert np.corrcoef(height, value[table.index])[0, 1] > 0.85  # H2 is 0.8; some genotypes are missing
+
+
+# --- Pictures ------------------------------------------------------------------------------------------------------
+
+
+def test_linkage_is_the_squared_correlation_by_distance(files):
+    counts = files.counts.copy()
+    counts[:, 1] = counts[:, 0]  # neighbours in complete linkage
+    found = files(counts=counts).genotypes
+    x = counts - counts.mean(axis=0)
+    r2 = np.corrcoef(x, rowvar=False) ** 2
+    table = linkage(replace(found, markers=found.markers.assign(chromosome=["1"] * 6 + ["2"] * 6, position=0)))
+    between = table.loc[table["distance"].isna(), "r2"].item()
+    assert between == pytest.approx(r2[:6, 6:].mean())
+    nearest = table.iloc[0]
+    assert nearest["distance"] == 1
+    adjacent = [r2[k, k + 1] for k in (*range(5), *range(6, 11))]
+    assert nearest["r2"] == pytest.approx(np.mean(adjacent))
+    assert table.attrs["unit"] == "Distance, markers"

@@ -40,7 +40,7 @@ def allele_frequencies(genotypes: GenotypeFile) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.2))
     axes[0].hist(np.minimum(dosages.centre, 1 - dosages.centre), bins=np.linspace(0, 0.5, 26), color=str(apc.aegean))
     axes[0].set(xlabel="Frequency of the rarer allele", ylabel="Markers")
-    axes[1].hist(100 * missing, bins=N_BINS, color=str(apc.amber))
+    axes[1].hist(100 * missing, bins=12, color=str(apc.amber))
     axes[1].set(xlabel="Missing genotypes, %", ylabel="Markers")
     return figure
 
@@ -53,10 +53,10 @@ def ld_decay(genotypes: GenotypeFile) -> Figure:
     table = linkage(genotypes)
     figure, ax = plt.subplots(figsize=(6, 3.4))
     within = table[table["distance"].notna()]
-    ax.plot(within["distance"], within["r2"], "o-", color=str(apc.aegean), markersize=4)
+    ax.plot(within["distance"], within["r2"], "o-", color=str(apc.aegean), markersize=4, label="same chromosome")
     for r2 in table.loc[table["distance"].isna(), "r2"]:
-        ax.axhline(r2, **PARITY)
-        ax.annotate("between chromosomes", (0.99, r2), xycoords=("axes fraction", "data"), ha="right", va="bottom")
+        ax.axhline(r2, **PARITY, label="between chromosomes")
+    ax.legend(frameon=False)
     ax.set(xlabel=table.attrs["unit"], ylabel="Mean $r^2$ of pairs of markers", ylim=(0, None))
     return figure
 
@@ -74,7 +74,7 @@ def linkage(genotypes: GenotypeFile) -> pd.DataFrame:
     r2 = correlation[first, second] ** 2
     chromosome = markers["chromosome"].to_numpy()[chosen]
     known = (markers["position"] > 0).all()
-    position = markers["position"].to_numpy()[chosen] if known else chosen
+    position = markers["position"].to_numpy()[chosen] / 1000 if known else chosen
     same = chromosome[first] == chromosome[second]
     distance = np.abs(position[first] - position[second]).astype(float)
     bins = np.unique(np.quantile(distance[same], np.linspace(0, 1, N_BINS + 1)))
@@ -82,7 +82,7 @@ def linkage(genotypes: GenotypeFile) -> pd.DataFrame:
     table = pd.DataFrame({"distance": distance[same], "r2": r2[same], "bin": place}).groupby("bin").mean()
     if not same.all():
         table.loc[len(table)] = [np.nan, r2[~same].mean()]
-    table.attrs["unit"] = "Distance, base pairs" if known else "Distance, markers"
+    table.attrs["unit"] = "Distance, kb" if known else "Distance, markers"
     return table
 
 
@@ -136,7 +136,7 @@ def scores_by_split(table: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(1, len(kinds), figsize=(1 + 3.6 * len(kinds), 4.2), sharey=True, squeeze=False)
     for ax, kind in zip(axes[0], kinds, strict=True):
         scores = select(table, split_kind=kind).pivot(index="replicate", columns="model", values=measure)[models]
-        ax.plot(range(len(models)), scores.T, color=PARITY["color"], linewidth=0.5, alpha=0.5, zorder=0)
+        ax.plot(range(len(models)), scores.T, color=PARITY["color"], linewidth=0.5, alpha=0.25, zorder=0)
         for k, model in enumerate(models):
             x = [k] * len(scores)
             ax.plot(x, scores[model], MODEL_MARKERS[model], color=MODEL_COLORS[model], markersize=4.5, alpha=0.75)
