@@ -234,7 +234,7 @@ def test_a_killed_cell_resumes_its_trials(diluted, tmp_path, monkeypatch):
     counted = []
     monkeypatch.setattr(core.training, "train", lambda *a, **o: counted.append(1) or real(*a, **o))
     resumed = run_dilution(tmp_path, **only)
-    assert len(counted) == 1 + 1 + 3 + 1, "both final fits, the LASSO and the second search; no trial of the first"
+    assert len(counted) == 1 + 3 + 1, "the LASSO, the second search and its final fit; the MLP and its search are kept"
     expected = diluted.side["trials"].query("protocol == 'published'").drop(columns="seconds").reset_index(drop=True)
     pd.testing.assert_frame_equal(resumed.side["trials"].drop(columns="seconds"), expected)
 

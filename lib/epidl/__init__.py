@@ -3,12 +3,12 @@
 The modules, in reading order: `params` (cells and grids), `genotypes`, `simulate`, `alphasimr` (the same by R),
 `published_files` (the authors' cohorts), `splits`, `ridge`, `networks`, `training`, `tuning` (Optuna's searches),
 `selection` (features that a LASSO keeps), `kernels` (epistatic BLUP), `pairs` (sparse regression on pairs, and the
-oracle), `theory` (expected accuracy), `experiments` (the work of a grid cell), `results` (tables and provenance),
-`replication` (the comparison with the publication), `claims` (its claims, checked), `figures`, `pages` (a page's
-computed words), `appendix` (the ledger's effects, what was computed where); for a reader's own cohort `genotype_files`,
-`own_files` (joined, filtered, reported), `own_data` (models compared), `malformed` (what goes wrong); beside them
-`checks`, `seeds`, and three commands: `costs` (what a grid takes), `grid` (run it) and `publish` (take its cells into
-the book), with `fingerprint` (did the code change?).
+oracle), `theory` (expected accuracy), `experiments` (the work of a grid cell), `kept` (its finished fits), `results`
+(tables and provenance), `replication` (the comparison with the publication), `claims` (its claims, checked), `figures`,
+`pages` (a page's computed words), `appendix` (the ledger's effects, what was computed where); for a reader's own cohort
+`genotype_files`, `own_files` (joined, filtered, reported), `own_data` (models compared), `malformed` (what goes wrong);
+beside them `checks`, `seeds`, and three commands: `costs` (what a grid takes), `grid` (run it) and `publish` (take its
+cells into the book), with `fingerprint` (did the code change?).
 """
 
 import os

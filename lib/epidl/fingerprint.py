@@ -30,8 +30,15 @@ def run_fingerprint(cell: "Cell", device: str) -> str:
     The number of replicates and the profile's name change no fit.
     """
     parameters = cell.model_dump_json(exclude={"n_replicates", "profile", "models", "protocols", "device"})
-    versions = (metadata.version(package) for package in ("numpy", "torch", "optuna"))
+    versions = (_version(package) for package in ("numpy", "torch", "optuna"))
     return _hash(_library(), parameters, *versions, device)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # a cell without a search needs no Optuna
+        return "none"
 
 
 @functools.cache

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from epidl import alphasimr
 
 PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "optuna", "pandas")
 TABLE = "table.csv"
+UNFINISHED = "unfinished"  # the folder of a cell's finished fits (`kept`) until its table is whole
 PROVENANCE = "provenance.json"
 SIDE_TABLES = (
     "trials",
@@ -58,6 +60,7 @@ def write_cell(
             (folder / old).unlink(missing_ok=True)
         for new in (PROVENANCE, *(f"{name}.csv" for name in side), TABLE):  # the table last: it stands for all
             os.replace(Path(aside, new), folder / new)
+    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

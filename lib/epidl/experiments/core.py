@@ -1,8 +1,9 @@
 """The path that the cells of all experiments take: simulate a replicate, fit its models, score them, make tidy rows."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import scipy.stats
 import torch
 from numpy.typing import NDArray
 
-from epidl import alphasimr, costs, networks, published_files, ridge, seeds, training, tuning
+from epidl import alphasimr, costs, kept, networks, published_files, results, ridge, seeds, training, tuning
 from epidl.fingerprint import run_fingerprint
 from epidl.genotypes import Genotypes
 from epidl.simulate import Cohort, genetic_parts, simulate
@@ -135,30 +136,49 @@ def run_cell(
 
     architecture: what the cell's cohorts are simulated with. fits: fits and scores each model.
     held_out_only: models that are fitted under `held_out` alone where the cell has that protocol too.
-    folder: where Optuna's trials are kept, so that a killed cell resumes them; in memory only where it is empty.
+    folder: where finished fits and Optuna's trials are kept, so that a killed cell resumes; in memory only where it is
+    empty.
     """
     device = resolve_device(cell.device)
-    studies = Path(folder) / STUDIES if folder else None
-    tables, side = [], {}
     costs.check_memory(cell, device)
+    finished = kept.Kept.of(folder, run_fingerprint(cell, device))
+    done: list[kept.Fitted] = []
     with costs.one_cell_threads(cell.n_threads):
         for replicate in range(1, cell.n_replicates + 1):
-            seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
-            cohort = make_cohort(cell, architecture, seed, replicate)
-            parts = genetic_parts(cohort)
-            truth = _truth(cell, cohort, parts, replicate, seed)
-            runs = [
-                Run(cell, cohort, *parts, protocol, replicate, seed, device, studies, progress)
-                for protocol in cell.protocols
-            ]
+            # a replicate of which all is kept is not simulated again
+            runs = cache(partial(_runs, cell, architecture, replicate, device, folder, progress))
             for model in cell.models:
-                for run in _one_run(runs) if model in held_out_only else runs:
-                    score = fits[model](run)
-                    tables.append(truth.assign(**_outcome(model, run, score)))
-                    for name, table in score.side.items():
-                        side.setdefault(name, []).append(_labelled(table, run, model))
-    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in side.items()}
-    return CellResult(pd.concat(tables, ignore_index=True), joined)
+                for protocol in _one(cell.protocols) if model in held_out_only else cell.protocols:
+                    fit = partial(_fit, runs, protocol, model, fits[model])
+                    done.append(finished.once(f"{replicate}_{protocol}_{model}", fit))
+    side = {name: [fitted.side[name] for fitted in done if name in fitted.side] for name in results.SIDE_TABLES}
+    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in side.items() if parts}
+    return CellResult(pd.concat([fitted.table for fitted in done], ignore_index=True), joined)
+
+
+def _runs(
+    cell: "Cell", architecture: Architecture, replicate: int, device: str, folder: Path | str, progress: bool
+) -> tuple[pd.DataFrame, dict[Protocol, Run]]:
+    """Return what is known of a replicate's traits before any fit, and a run for each protocol."""
+    seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
+    cohort = make_cohort(cell, architecture, seed, replicate)
+    parts = genetic_parts(cohort)
+    studies = Path(folder) / STUDIES if folder else None
+    runs = {
+        protocol: Run(cell, cohort, *parts, protocol, replicate, seed, device, studies, progress)
+        for protocol in cell.protocols
+    }
+    return _truth(cell, cohort, parts, replicate, seed), runs
+
+
+def _fit(
+    runs: Callable[[], tuple[pd.DataFrame, dict[Protocol, Run]]], protocol: Protocol, model: str, fit: FitModel
+) -> kept.Fitted:
+    truth, by_protocol = runs()
+    run = by_protocol[protocol]
+    score = fit(run)
+    side = {name: _labelled(table, run, model) for name, table in score.side.items()}
+    return kept.Fitted(truth.assign(**_outcome(model, run, score)), side)
 
 
 def make_cohort(cell: "Cell", architecture: Architecture, seed: int, replicate: int = 1) -> Cohort:
@@ -318,8 +338,8 @@ def pearson_r(observed: NDArray, predicted: NDArray) -> NDArray[np.float64]:
     return r
 
 
-def _one_run(runs: list[Run]) -> list[Run]:
-    return [run for run in runs if run.protocol == "held_out"] or runs[:1]
+def _one(protocols: Sequence[Protocol]) -> Sequence[Protocol]:
+    return ["held_out"] if "held_out" in protocols else protocols[:1]
 
 
 def _labelled(table: pd.DataFrame, run: Run, model: str) -> pd.DataFrame:
