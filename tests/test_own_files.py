@@ -212,6 +212,7 @@ def test_the_books_cases_are_refused_with_a_reason_or_reported():
         assert answer in found.loc[case, "answer"]
     refused = found[found["outcome"] == "refused"]["answer"]
     assert refused.str.contains(" must ").all()
+    assert malformed.in_words(found.reset_index()).count("\n- **") == len(found)
 
 
 # --- Traits of known architecture ----------------------------------------------------------------------------------

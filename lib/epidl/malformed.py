@@ -44,6 +44,15 @@ def answers() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["case", "outcome", "answer"])
 
 
+def in_words(found: pd.DataFrame) -> str:
+    """Return what `answers` found as Markdown lists: what is refused, what is reported."""
+    parts = []
+    for outcome, part in found.groupby("outcome", sort=True):
+        rows = [f"- **{row.case.capitalize()}.** `{row.answer}`" for row in part.itertuples()]
+        parts.append(f"*{outcome.capitalize()}:*\n\n" + "\n".join(rows))
+    return "\n\n".join(parts)
+
+
 def _answer(case: str, damage: Callable[[Files], None], folder: Path) -> tuple[str, str, str]:
     rng = np.random.default_rng(1)
     counts = rng.integers(0, 3, (N_SAMPLES, N_MARKERS))
@@ -57,7 +66,7 @@ def _answer(case: str, damage: Callable[[Files], None], folder: Path) -> tuple[s
     try:
         report = read_cohort(files.genotypes, files.phenotypes, trait="yield").report
     except (ValueError, FileNotFoundError) as error:
-        return case, "refused", str(error).replace(f"{folder}/", "").splitlines()[0]
+        return case, "refused", str(error).replace(f"{folder}/", "").splitlines()[0].removesuffix(" after:")
     changed = report[(report["count"] != sound["count"]) & report["step"].isin(["read", "join", "filter", "fill"])]
     return (
         case,

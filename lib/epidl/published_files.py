@@ -69,7 +69,7 @@ def read_cohort(
     broad_sense_heritability: float,
     expected: tuple[int, int] | None = None,
 ) -> Cohort:
-    """Read the three files `stem`_g.txt, _p.txt and _eff.txt.
+    """Read the three files whose names begin with `stem`, and end with ``_g.txt``, ``_p.txt`` and ``_eff.txt``.
 
     rel_aa: of each trait, which the files do not say. broad_sense_heritability: the one that they were simulated with,
     to check the effects by. expected: the numbers of individuals and markers, checked where given. Memory: two bits a
