@@ -19,6 +19,24 @@ def test_a_page_breaks_no_accessibility_rule(page, name, mode):
     assert found.violations_count == 0, found.generate_report()
 
 
+SAME_AS_BEHIND = """() => [...document.querySelectorAll('.cell_output td, .cell_output th')].filter(cell => {
+  if (!cell.innerText.trim()) return false;
+  let behind = cell;
+  while (behind && getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)') behind = behind.parentElement;
+  const light = color => color.match(/[0-9.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) / 765;
+  const difference = light(getComputedStyle(cell).color) - light(getComputedStyle(behind).backgroundColor);
+  return Math.abs(difference) < 0.4;
+}).map(cell => cell.innerText)"""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_result_tables_can_be_read_in_dark_mode(page, name):
+    """Beside axe, which does not judge the contrast of what lies in a box that scrolls."""
+    page.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
+    visit(page, name)
+    assert page.evaluate(SAME_AS_BEHIND) == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_with_all_that_it_loads_is_small(page, name):
     sizes = {}
