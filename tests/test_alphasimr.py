@@ -1,6 +1,10 @@
 """AlphaSimR: what can be tested without R on its golden output, the rest where R, rpy2 and AlphaSimR are installed."""
 
+import os
+import re
+import subprocess
 import sys
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -82,6 +86,28 @@ def test_without_rpy2_the_error_says_how_to_get_it(monkeypatch):
     with pytest.raises(ImportError, match=r"needs rpy2, which is missing.*environment\.yml"):
         alphasimr.simulate(n_samples=50, n_qtl=4, rel_aa=[1], broad_sense_heritability=0.9, seed=1)
     alphasimr.start.cache_clear()
+
+
+def test_without_r_the_error_says_how_to_get_it(monkeypatch):
+    class WithoutR(ModuleType):
+        def __getattr__(self, name):
+            raise ValueError("R_HOME is not set")  # as rpy2 does where it finds no R
+
+    monkeypatch.setitem(sys.modules, "rpy2", WithoutR("rpy2"))
+    alphasimr.start.cache_clear()
+    with pytest.raises(ImportError, match=r"needs R, which rpy2 cannot start: R_HOME is not set.*environment\.yml"):
+        alphasimr.versions()
+    alphasimr.start.cache_clear()
+
+
+@pytest.mark.usefixtures("installed")
+def test_without_alphasimr_the_error_says_how_to_get_it():
+    code = "from epidl import alphasimr; alphasimr.versions()"
+    without = {"R_LIBS": "", "R_LIBS_SITE": "/nowhere", "R_LIBS_USER": "/nowhere"}
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | without, capture_output=True, text=True)
+    assert re.search(
+        r"ImportError: .* needs AlphaSimR, which this R \([0-9.]+\) lacks\..*environment\.yml", done.stderr
+    )
 
 
 def test_bad_arguments_are_refused_before_r_starts(monkeypatch):
