@@ -1,5 +1,6 @@
 """The grid's command on a small project: it resumes after a kill, goes on past a failed cell, refuses mistakes."""
 
+import argparse
 import contextlib
 import os
 import re
@@ -210,6 +211,32 @@ def test_an_interrupt_stops_in_good_order_and_the_run_continues(project):
     assert "Run the same command again to continue" in (project / "output.txt").read_text()
     assert "Traceback" not in (project / "output.txt").read_text()
     assert finish(project)[0] == 0
+
+
+def test_runs_in_boxes_of_time_finish_a_cell_that_takes_longer(project):
+    set_grids(project, {"n_samples": 1000, "scaling": 1, "n_replicates": 40}, changes={"hidden_width": 256})
+    command = [sys.executable, "-m", "epidl.grid", "smoke", "--cores", "1", "runs/smoke/scaling.csv"]
+    cell, kept = project / FOLDER / "n1000_scaling1", [0]
+    for _ in range(8):
+        done = subprocess.run([*command, "--stop-after", "30s"], cwd=project, capture_output=True, text=True)
+        assert "Traceback" not in done.stderr
+        if done.returncode == 0:
+            break
+        assert re.search(r"Stopped after 30 s; left of the profile: (\d+) of \1 cells\.", done.stderr), done.stderr
+        kept.append(len(list(cell.glob("unfinished/*/*.json"))))
+    assert done.returncode == 0
+    assert len(kept) > 1, "it took no longer than a box"
+    assert kept == sorted(set(kept)), "each box adds to what is kept"
+    table = numbers(project)
+    assert table.groupby("model")["replicate"].nunique().tolist() == [40, 40, 40]
+    assert not (cell / "unfinished").exists()
+
+
+@pytest.mark.parametrize("text", ["9", "m", "-1m", "0s", "1d", "nine"])
+def test_a_wrong_duration_is_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"must be a number above 0 and s, m or h, as 9m"):
+        grid.duration(text)
+    assert [grid.duration(right) for right in ("90s", "9m", "1.5h")] == [90, 540, 5400]
 
 
 def test_every_page_can_be_made_of_the_tables_that_ship(project):

@@ -1,13 +1,16 @@
 """The command that runs a profile's grid: `python -m epidl.grid PROFILE [SNAKEMAKE ARGUMENTS]`, at the project's root.
 
 It checks all parameter files, clears what a killed run left behind (Snakemake's lock, orphaned notebooks), hands over
-to Snakemake, and names the cells that failed. Finished cells are not repeated. The profile `published` has no grid: it
-is for the book of the tables that ship.
+to Snakemake, and names the cells that failed. Finished cells are not repeated, nor are the finished fits of a cell that
+was stopped. With `--stop-after 9m` it stops in time, for machines that are lent by the hour, and says what is left. The
+profile `published` has no grid: it is for the book of the tables that ship.
 """
 
 import argparse
 import contextlib
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m epidl.grid", description=__doc__.splitlines()[0])
     parser.add_argument("profile", choices=["published", "smoke", "quick", "standard", "full"])
     parser.add_argument("--cores", type=int, default=_usable_cores(), help="jobs at a time (all cores)")
+    parser.add_argument("--stop-after", type=duration, metavar="9m", help="stop after so many s, m or h")
     options, snakemake_arguments = parser.parse_known_args(arguments)
     root = Path.cwd()
     try:
@@ -32,12 +36,20 @@ def main(arguments: list[str] | None = None) -> int:
         (root / "runs").mkdir(exist_ok=True)
         with filelock.FileLock(root / "runs" / ".lock", timeout=0):
             clear_leftovers(root, list(cells))
-            return run(root, options.profile, options.cores, snakemake_arguments, list(cells))
+            return run(root, options.profile, options.cores, snakemake_arguments, list(cells), options.stop_after)
     except ParameterError as error:
         print(error, file=sys.stderr)
     except filelock.Timeout:
         print(f"Another run works in {root / 'runs'}; wait for its end, or stop it.", file=sys.stderr)
     return 2
+
+
+def duration(text: str) -> float:
+    """Return the seconds of 90s, 9m or 1.5h; raise argparse.ArgumentTypeError for anything else."""
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+)([smh])", text)
+    if not found or not float(found[1]) > 0:
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and s, m or h, as 9m, got {text!r}")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
@@ -67,24 +79,51 @@ def clear_leftovers(root: Path, folders: list[Path]) -> None:
         subprocess.run([*_snakemake(), "--unlock"], check=True, capture_output=True)
 
 
-def run(root: Path, profile: str, cores: int, snakemake_arguments: list[str], folders: list[Path]) -> int:
-    """Run Snakemake; where it does not finish, name the cells that failed. An interrupt stops it in good order."""
+def run(
+    root: Path,
+    profile: str,
+    cores: int,
+    snakemake_arguments: list[str],
+    folders: list[Path],
+    stop_after: float | None = None,
+) -> int:
+    """Run Snakemake; where it does not finish, name the cells that failed. An interrupt stops it in good order.
+
+    stop_after: seconds until it is interrupted, None for never.
+    """
     command = [*_snakemake(), *snakemake_arguments, "--cores", str(cores), "--config", f"profile={profile}"]
     # the jobs find papermill and python of this environment
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     process = subprocess.Popen(command, env=os.environ | {"PATH": path, MARKER: str(root)})
+    stopped = False
     while True:
         try:
-            status = process.wait()
+            status = process.wait(None if stopped else stop_after)
             break
         except KeyboardInterrupt:  # the terminal sent it to Snakemake too, which stops its jobs
             print("Stopping.", file=sys.stderr)
+        except subprocess.TimeoutExpired:
+            stopped = True
+            interrupt(root)
+    if stopped:
+        left = [folder.name for folder in folders if not (folder / "table.csv").exists()]
+        print(
+            f"Stopped after {stop_after:g} s; left of the profile: {len(left)} of {len(folders)} cells.",
+            file=sys.stderr,
+        )
     if status:
         for folder in folders:
-            if (folder / "unfinished.ipynb").exists():
+            if (folder / "unfinished.ipynb").exists() and not stopped:
                 print(f"Failed: {folder.name}; its notebook so far: {folder / 'unfinished.ipynb'}", file=sys.stderr)
-        print("Run the same command again to continue: finished cells are kept.", file=sys.stderr)
+        print("Run the same command again to continue: finished cells and fits are kept.", file=sys.stderr)
     return 1 if status else 0
+
+
+def interrupt(root: Path) -> None:
+    """Interrupt all processes that work for `root`, as a terminal would."""
+    for process in [process for process in psutil.process_iter() if _works_for(process, root)]:
+        with contextlib.suppress(psutil.Error):
+            process.send_signal(signal.SIGINT)
 
 
 def _snakemake() -> list[str]:
