@@ -23,7 +23,7 @@ quick: setup ## run the quick grid
 test: setup ## ruff, unit and property tests, grid, notebooks, the strict book and a browser on it
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not book" tests
+	$(BIN)/python -m pytest -rs -n 2 --dist loadscope -m "not book" tests
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
 	$(BIN)/python -m epidl.grid smoke book
 	$(BIN)/python -m pytest -rs -m book tests

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import ROOT
 from epidl import appendix, figures, pages, results, seeds
-from epidl.experiments import beyond, core, scaling
+from epidl.experiments import beyond
 from epidl.figures.ledger import printed_label
 from epidl.params import CELL_TYPES, RaggedCell, ScalingCell, last_batch, load_grids, make_cell
 from epidl.splits import split_samples
@@ -29,7 +29,7 @@ CELL = {
 
 
 def fitted(**changes) -> pd.DataFrame:
-    return core.run_cell(make_cell(RaggedCell, **CELL | changes), scaling.architecture, beyond.FITS).table
+    return beyond.run_ragged(make_cell(RaggedCell, **CELL | changes)).table
 
 
 @pytest.mark.parametrize("experiment", [name for name in CELL_TYPES if (DATA / f"{name}.csv").exists()])

@@ -7,8 +7,8 @@ oracle), `theory` (expected accuracy), `experiments` (the work of a grid cell), 
 (tables and provenance), `replication` (the comparison with the publication), `claims` (its claims, checked), `figures`,
 `pages` (a page's computed words), `appendix` (the ledger's effects, what was computed where); for a reader's own cohort
 `genotype_files`, `own_files` (joined, filtered, reported), `own_data` (models compared), `malformed` (what goes wrong);
-beside them `checks`, `seeds`, and three commands: `costs` (what a grid takes), `grid` (run it) and `publish` (take its
-cells into the book), with `fingerprint` (did the code change?).
+beside them `checks`, `seeds`, and four commands: `costs` (what a grid takes), `grid` (run it), `cell` (one cell,
+without a notebook) and `publish` (take its cells into the book), with `fingerprint` (did the code change?).
 """
 
 import os

@@ -17,7 +17,7 @@ from epidl.experiments import core, correlation, dilution, scaling
 from epidl.splits import BATCH_SIZE
 
 if TYPE_CHECKING:
-    from epidl.params import BeyondCell, BeyondCorrelationCell, BeyondDilutionCell
+    from epidl.params import BeyondCell, BeyondCorrelationCell, BeyondDilutionCell, RaggedCell
 
 MOST_WIDTH = 512  # of the networks here, or the cell's where that is narrower
 MOST_STEPS = 6000  # of their training, and 300 epochs at most
@@ -34,6 +34,11 @@ ARCHITECTURES = {
 def run(cell: "BeyondCell | BeyondDilutionCell | BeyondCorrelationCell", **options: Any) -> core.CellResult:
     """Run one cell; options and result are those of `core.run_cell`."""
     return core.run_cell(cell, ARCHITECTURES[cell.cohorts], FITS, held_out_only=HELD_OUT_ONLY, **options)
+
+
+def run_ragged(cell: "RaggedCell", **options: Any) -> core.CellResult:
+    """Run one cell of the ragged batch: under each protocol, since it is the published one that is asked about."""
+    return core.run_cell(cell, scaling.architecture, FITS, **options)
 
 
 def fit_kernel(run: core.Run) -> core.Score:

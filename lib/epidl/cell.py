@@ -1,0 +1,70 @@
+"""The command that computes one cell without a notebook: `python -m epidl.cell EXPERIMENT PROFILE CELL`.
+
+For a machine that has neither Jupyter nor Snakemake, such as a GPU node: it needs what the library needs, and Optuna
+only for a cell that searches. It writes the same table and provenance as the notebook, into the folder that the grid
+would take, so that `epidl.publish` finds them; a cell that was stopped goes on after its finished fits.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from epidl import results
+from epidl.experiments import beyond, core, correlation, dilution, scaling
+from epidl.params import CELL_TYPES, Cell, ParameterError, load_grids
+
+RUN: dict[str, Callable[..., core.CellResult]] = {
+    "scaling": scaling.run,
+    "dilution": dilution.run,
+    "correlation": correlation.run,
+    "ridge_vs_sgd": scaling.run,
+    "beyond": beyond.run,
+    "beyond_dilution": beyond.run,
+    "beyond_correlation": beyond.run,
+    "ragged": beyond.run_ragged,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status: 0 done or done before, 2 nothing was computed."""
+    parser = argparse.ArgumentParser(prog="python -m epidl.cell", description=__doc__.splitlines()[0])
+    parser.add_argument("experiment", choices=list(CELL_TYPES))
+    parser.add_argument("profile", choices=["smoke", "quick", "standard", "full"])
+    parser.add_argument("cell", nargs="?", help="its name; without one, the names of the profile's cells are printed")
+    parser.add_argument("--output", type=Path, help="the folder to write to (runs/PROFILE/EXPERIMENT/CELL)")
+    options = parser.parse_args(arguments)
+    try:
+        cells = {cell.name: cell for cell in load_grids(Path("params", f"{options.experiment}.yml"))[options.profile]}
+        if not options.cell:
+            print("\n".join(cells))
+            return 0
+        if options.cell not in cells:
+            raise ParameterError(f"cell must be one of {', '.join(cells)}, got {options.cell}")
+        folder = options.output or Path("runs", options.profile, options.experiment, options.cell)
+        compute(cells[options.cell], folder)
+    except (ParameterError, MemoryError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def compute(cell: Cell, folder: Path) -> None:
+    """Compute a cell and write its table and provenance to a folder, unless the same cell's stand there."""
+    parameters = cell.model_dump(mode="json")
+    if (folder / results.TABLE).exists():
+        record = results.read_record(folder)
+        if record["parameters"] == parameters:
+            print(
+                f"{folder} holds this cell already, by commit {record['commit']}: remove it to repeat it",
+                file=sys.stderr,
+            )
+            return
+    started = datetime.now(UTC)
+    result = RUN[cell.experiment](cell, folder=folder, progress=sys.stderr.isatty())
+    results.write_cell(folder, result.table, parameters, started, result.side)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The command that computes a cell without a notebook."""
+
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pandas as pd
+import papermill
+import pytest
+
+from conftest import ROOT
+from epidl import cell, results
+from epidl.params import CELL_TYPES, load_grids
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def smoke(experiment):
+    return load_grids(ROOT / "params" / f"{experiment}.yml")["smoke"][0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", CELL_TYPES)
+def test_notebook_and_command_give_the_same_tables(project, experiment):
+    wanted = smoke(experiment)
+    assert cell.main([experiment, "smoke", wanted.name]) == 0
+    by_command = project / "runs" / "smoke" / experiment / wanted.name
+    by_notebook = project / "by_notebook"
+    papermill.execute_notebook(
+        ROOT / "notebooks" / f"{experiment}.ipynb",
+        project / "executed.ipynb",
+        parameters=wanted.model_dump(mode="json", exclude={"experiment"}) | {"output": str(by_notebook)},
+        progress_bar=False,
+        kernel_name="python3",
+    )
+    names = {file.name for file in by_notebook.glob("*.csv")}
+    assert "table.csv" in names
+    assert names == {file.name for file in by_command.glob("*.csv")}
+    for name in names:
+        tables = [pd.read_csv(folder / name) for folder in (by_command, by_notebook)]
+        pd.testing.assert_frame_equal(*(table.drop(columns="seconds", errors="ignore") for table in tables))
+    records = [results.read_record(folder)["parameters"] for folder in (by_command, by_notebook)]
+    assert records[0] == records[1]
+
+
+def test_it_needs_neither_jupyter_nor_snakemake_nor_optuna(project):
+    name = smoke("scaling").name
+    forbidden = "IPython ipykernel jupyter_client nbclient nbformat papermill snakemake optuna matplotlib rpy2 sklearn"
+    code = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({forbidden.split()!r}))\n"  # None: importing it fails
+        f"from epidl import cell\nsys.exit(cell.main(['scaling', 'smoke', {name!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (project / "runs" / "smoke" / "scaling" / name / "table.csv").exists()
+
+
+def test_a_finished_cell_is_not_computed_again(project, monkeypatch, capsys):
+    name = smoke("scaling").name
+    assert cell.main(["scaling", "smoke", name]) == 0
+    monkeypatch.setitem(cell.RUN, "scaling", lambda *_, **__: pytest.fail("computed again"))
+    assert cell.main(["scaling", "smoke", name]) == 0
+    assert "holds this cell already" in capsys.readouterr().err
+
+
+def test_an_unknown_cell_is_refused_and_the_known_are_listed(project, capsys):
+    assert cell.main(["scaling", "smoke", "n5_scaling1"]) == 2
+    assert (
+        "cell must be one of n200_scaling0.5, n200_scaling1, n200_scaling4, got n5_scaling1" in capsys.readouterr().err
+    )
+    assert cell.main(["scaling", "smoke"]) == 0
+    assert capsys.readouterr().out.split() == ["n200_scaling0.5", "n200_scaling1", "n200_scaling4"]
+
+
+def test_each_notebook_has_its_command():
+    notebooks = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert set(cell.RUN) == set(CELL_TYPES) == notebooks - {"simulate", "own_data"}
+    for name in cell.RUN:
+        source = "".join(c.source for c in nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells)
+        assert "results.write_cell(output, table" in source
