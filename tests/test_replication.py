@@ -10,6 +10,7 @@ import pytest
 
 from conftest import ROOT
 from epidl import figures, pages, publish, replication, results
+from epidl.figures.claims import agreement
 from epidl.params import CELL_TYPES, Cell, ScalingCell, load_grids, make_cell
 
 DATA = ROOT / "book" / "data"
@@ -512,3 +513,44 @@ def test_published_cells_of_other_machines_stay(tmp_path, table, capsys):
     finish(next(iter(cells.values())), 0.5)
     assert published() == {first.name: 0.5}
     assert f"left out, since the profile has no such cell now: {second.name}" in capsys.readouterr().out
+
+
+# --- All of it ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def compared():
+    names = ("scaling", "dilution", "correlation")
+    tables = {name: results.read_table(DATA / f"{name}.csv") for name in names}
+    published = {name: pd.read_csv(DATA / f"figure_{k}_digitised.csv") for k, name in enumerate(names, start=1)}
+    return replication.against_publication(tables, published), tables, published
+
+
+def test_every_value_of_the_publication_stands_once_computed_or_not(compared):
+    found, tables, published = compared
+    middles = {"scaling": "r_mid", "dilution": "median", "correlation": "median_relative_gain"}
+    assert len(found) == sum(published[name][column].count() for name, column in middles.items())
+    assert not found.duplicated(["comparison", "place"]).any()
+    ours = replication.compare_with_figure_1(tables["scaling"], published["scaling"])
+    part = found[found["comparison"] == "r of the MLP, figure 1"]
+    assert part["ours"].count() == len(ours)
+    np.testing.assert_allclose(np.sort(part["difference"].dropna()), np.sort(ours["difference"]))
+    assert part["agrees"].sum() == ours["agrees"].sum()
+    assert part["place"].iloc[0] == "n_samples 1000, scaling 0.1, rel_aa 0"
+
+
+def test_the_summary_counts_what_is_there(compared):
+    found, _, _ = compared
+    table = pages.agreement_table(found)
+    assert (table["in publication"] == table["computed"] + table["not computed"]).all()
+    beyond = (table["with bound"] - table["within bound"]).sum()
+    assert pages.beyond_bounds(found).count("- ") >= beyond > 0
+    assert pages.agreement_in_words(found).startswith(f"Of {len(found)} values {found['ours'].count()} are computed")
+    assert pages.beyond_bounds(found[found["agrees"].eq(True)]) == "None."
+
+
+def test_the_figure_draws_what_was_computed(compared):
+    found, _, _ = compared
+    figure = agreement(found)
+    drawn = sum(len(line.get_xdata()) for ax in figure.axes for line in ax.lines[1:])  # the first is the parity line
+    assert drawn == found["ours"].count()

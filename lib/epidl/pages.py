@@ -362,6 +362,40 @@ def agreement(comparison: pd.DataFrame, value: str = "difference") -> dict[str, 
     }
 
 
+def agreement_in_words(compared: pd.DataFrame) -> str:
+    """Return in a sentence how many of the publication's values are computed, and how many keep their bound."""
+    bounded = compared.dropna(subset="bound")
+    return (
+        f"Of {len(compared)} values {compared['ours'].count()} are computed; of the {len(bounded)} that have a bound "
+        f"{int(bounded['agrees'].sum())} keep it."
+    )
+
+
+def agreement_table(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a comparison of `replication.against_publication`: how many values, computed, within their bound."""
+    grouped = compared.groupby("comparison", sort=False)
+    table = grouped.agg(
+        in_publication=("published", "size"),
+        computed=("ours", "count"),
+        with_bound=("bound", "count"),
+        within_bound=("agrees", "sum"),
+        mean_difference=("difference", "mean"),
+    )
+    table["not_computed"] = table["in_publication"] - table["computed"]
+    return table.rename(columns=lambda name: name.replace("_", " ")).round(3)
+
+
+def beyond_bounds(compared: pd.DataFrame) -> str:
+    """Return the values that do not keep their bound as a Markdown list."""
+    beyond = compared[compared["agrees"].eq(False).fillna(False)]
+    rows = [
+        f"- {row.comparison}: `{row.place}`: {row.ours:+.3f}, in the publication {row.published:+.3f}; "
+        f"difference {row.difference:+.3f}, bound {row.bound:.3f}"
+        for row in beyond.itertuples()
+    ]
+    return "\n".join(rows) or "None."
+
+
 def _smallest_cohorts(table: pd.DataFrame) -> pd.DataFrame:
     return one_protocol(table)[table["n_samples"] == table["n_samples"].min()]
 

@@ -1,6 +1,6 @@
 """The comparison with the publication: its statistics, and our values beside its digitised ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -184,3 +184,70 @@ def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.Da
     both["bound"] = 2 * standard_error + DIGITISING_ERROR
     both["agrees"] = both["excess"].abs() <= both["bound"]
     return both.drop(columns="sd")
+
+
+def against_publication(tables: Mapping[str, pd.DataFrame], published: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return every value of the publication's figures beside ours, a row a value, also those that we have not computed.
+
+    tables: of scaling, dilution and correlation, computed with the published network and protocol. published: the
+    digitised figures of the same names.
+
+    Columns: comparison (what is compared), place (the cell, trait and model in words), ours, published, difference,
+    bound (what the difference should keep, see the functions that compare with each figure), agrees. Where ours is
+    missing, it was not computed.
+    """
+    scaling, dilution, correlation = (tables[name] for name in ("scaling", "dilution", "correlation"))
+    parts = [
+        _beside(
+            f"{name}, figure 1",
+            compare_with_figure_1(scaling, published["scaling"], model),
+            published["scaling"][published["scaling"]["model"] == PUBLISHED_NAME[model]],
+            ["n_samples", "scaling", "rel_aa"],
+            ("r", "r_mid"),
+        )
+        for model, name in (("mlp", "r of the MLP"), ("ridge_sgd", "r of ridge by SGD"))
+    ]
+    parts.append(
+        _beside(
+            "lead over ridge, figure 2",
+            compare_with_figure_2(dilution, published["dilution"]),
+            published["dilution"],
+            ["n_markers", "rel_aa", "model"],
+            ("difference", "median"),
+        )
+    )
+    parts.append(
+        _beside(
+            "relative gain, figure 3",
+            compare_with_figure_3(correlation, published["correlation"]),
+            published["correlation"],
+            ["n_traits", "n_qtl", "pleiotropy"],
+            ("median_relative_gain", "median_relative_gain"),
+        )
+    )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _beside(
+    name: str, comparison: pd.DataFrame, published: pd.DataFrame, keys: list[str], columns: tuple[str, str]
+) -> pd.DataFrame:
+    """Return one figure's rows of `against_publication`; columns: of our values, and of the publication's."""
+    ours, digitised = columns
+    compared = comparison[[*keys, ours, "bound", "agrees"]].rename(columns={ours: "ours"})
+    rows = published.assign(published=published[digitised])[[*keys, "published"]].dropna(subset="published")
+    rows = rows.merge(compared, on=keys, how="left", validate="one_to_one")
+    words = [
+        rows[key].map(f"{key} {{:g}}".format if rows[key].dtype.kind in "if" else f"{key} {{}}".format) for key in keys
+    ]
+    place = [", ".join(parts) for parts in zip(*words, strict=True)]
+    return pd.DataFrame(
+        {
+            "comparison": name,
+            "place": place,
+            "ours": rows["ours"],
+            "published": rows["published"],
+            "difference": rows["ours"] - rows["published"],
+            "bound": rows["bound"],
+            "agrees": rows["agrees"].astype("boolean").where(rows["bound"].notna()),
+        }
+    )

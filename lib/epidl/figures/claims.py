@@ -1,4 +1,4 @@
-"""Figure of the publication's claims: the interval of each condition that they ask for."""
+"""Figures of the publication's claims and values: the intervals of conditions, our values beside its own."""
 
 import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
@@ -38,6 +38,33 @@ def forest(conditions: pd.DataFrame) -> Figure:
     handles = [Line2D([], [], linestyle="-", **style, label=name) for name, style in OUTCOMES.items()]
     bound = Line2D([], [], **BOUND, label="bound that the claim asks for")
     legend_below(figure, [*handles, bound])
+    return figure
+
+
+def agreement(compared: pd.DataFrame) -> Figure:
+    """Draw our values less the publication's, a panel a comparison, each over the bound that it should keep.
+
+    compared: from `replication.against_publication`; values that we have not computed are left out. A value without
+    a bound is drawn open.
+    """
+    compared = compared.dropna(subset="difference")
+    names = list(compared["comparison"].unique())
+    counts = [max(17, (compared["comparison"] == name).sum()) for name in names]
+    figure, axes = plt.subplots(1, len(names), figsize=(11, 3.8), width_ratios=counts, sharey=True, squeeze=False)
+    for ax, name in zip(axes[0], names, strict=True):
+        part = select(compared, comparison=name).reset_index(drop=True)
+        ax.axhline(0, **PARITY)
+        ax.vlines(part.index, -part["bound"], part["bound"], color=str(apc.cloud), linewidth=3)
+        for outcome, kept in (("shown", True), ("contradicted", False)):
+            here = part["agrees"].eq(kept).fillna(False).to_numpy(bool)
+            ax.plot(part.index[here], part["difference"][here], **OUTCOMES[outcome], linestyle="", markersize=4)
+        bare = part["bound"].isna().to_numpy()
+        ax.plot(part.index[bare], part["difference"][bare], **OUTCOMES["open"], linestyle="", markersize=4)
+        ax.set(title=name.replace(", ", "\n"), xticks=[])
+        ax.title.set_fontsize(9)
+    axes[0, 0].set_ylabel("Ours less the publication's")
+    labels = {"shown": "within its bound", "contradicted": "beyond it", "open": "no bound: one cohort"}
+    legend_below(figure, [Line2D([], [], linestyle="", **OUTCOMES[key], label=text) for key, text in labels.items()])
     return figure
 
 
