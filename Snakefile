@@ -9,6 +9,7 @@ from epidl.params import CELL_TYPES, load_grids
 
 PROFILE = config.get("profile", "quick")
 RUNS = f"runs/{PROFILE}"
+GPUS = int(config.get("gpus", 0))  # that a scheduler gives to each cell that trains networks
 SHIPPED = PROFILE == "published"  # computes nothing: for a book of the tables that ship, the quick grid's among them
 CELLS = {
     experiment: {
@@ -18,11 +19,32 @@ CELLS = {
 }
 
 
+def requests(wildcards):
+    """Return the memory and minutes that a cell asks a scheduler for."""
+    from epidl import costs  # imports torch, which the pages do not need
+
+    return costs.requests(CELLS[wildcards.experiment][wildcards.cell])
+
+
+def trains_networks(wildcards):
+    return bool({"mlp", "ridge_sgd", "lasso"} & set(CELLS[wildcards.experiment][wildcards.cell].models))
+
+
 # Two kernels that start in the same moment can pick the same port, and one dies before it has run anything: start again.
 def papermill(arguments):
     """Return the shell command that executes a notebook, its output in the rule's log."""
     run = "run() {{ papermill " + arguments + " --no-progress-bar --kernel python3 > {log:q} 2>&1; }};"
     return run + "run || {{ grep -q 'Kernel died before replying' {log:q} && run; }}"
+
+
+localrules:  # a scheduler gets the cells alone
+    tables,
+    collect,
+    shipped,
+    page,
+    notebook,
+    book,
+    pdf,
 
 
 wildcard_constraints:
@@ -51,6 +73,10 @@ rule cell:
         folder=lambda wildcards, output: Path(output.table).parent,
         code=lambda wildcards: cell_fingerprint(Path(f"notebooks/{wildcards.experiment}.ipynb")),
     threads: lambda wildcards: CELLS[wildcards.experiment][wildcards.cell].n_threads
+    resources:
+        mem_mb=lambda wildcards: requests(wildcards)["mem_mb"],
+        runtime=lambda wildcards: requests(wildcards)["runtime"],
+        gpu=lambda wildcards: GPUS * trains_networks(wildcards),
     shell:
         papermill(
             "{input:q} {params.unfinished:q} --parameters_yaml {params.cell:q} --parameters_raw output {params.folder:q}"

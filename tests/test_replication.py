@@ -515,6 +515,37 @@ def test_published_cells_of_other_machines_stay(tmp_path, table, capsys):
     assert f"left out, since the profile has no such cell now: {second.name}" in capsys.readouterr().out
 
 
+def test_cells_of_several_machines_merge_and_conflicts_are_refused(tmp_path, monkeypatch, table, capsys):
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(publish, "DATA", tmp_path / "data")
+    monkeypatch.setattr(publish, "draw_readme_figure", lambda: None)
+    monkeypatch.setattr(publish.claims, "main", lambda _: 0)
+    monkeypatch.setattr(results, "commit", lambda: "abc")
+    one, two, three = load_grids(ROOT / "params" / "scaling.yml")["standard"][:3]
+
+    def finish(runs: str, cell: Cell, r: float) -> None:
+        content = table[table["cell"] == table["cell"].iloc[0]].assign(cell=cell.name, pearson_r=r)
+        folder = tmp_path / runs / "standard" / "scaling" / cell.name
+        results.write_cell(folder, content, cell.model_dump(mode="json"), datetime.now(UTC))
+
+    finish("runs", one, 0.1)
+    finish("elsewhere", two, 0.2)
+    finish("elsewhere", one, 0.1 + 1e-9)  # a processor that rounds otherwise
+    finish("third", three, 0.3)
+    command = ["standard", "--also", "elsewhere", "--also", "third"]
+    assert publish.main(command) == 0
+    assert f"scaling {one.name}: the same numbers in" in capsys.readouterr().out
+    merged = results.read_table(tmp_path / "data" / "scaling.csv").groupby("cell")["pearson_r"].first().to_dict()
+    assert merged == {one.name: 0.1, two.name: 0.2, three.name: 0.3}
+
+    finish("third", two, 0.25)
+    before = (tmp_path / "data" / "scaling.csv").read_bytes()
+    assert publish.main(command) == 1
+    assert "must have the same numbers wherever it was computed" in capsys.readouterr().err
+    assert (tmp_path / "data" / "scaling.csv").read_bytes() == before
+
+
 # --- All of it ------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ a rate for each. `python -m epidl.costs PROFILE` prints the cells of a profile w
 """
 
 import argparse
+import math
 import os
 import statistics
 import sys
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from epidl.params import Cell
 
 DATA = Path("book/data")
+BASE_MB = 1500  # of a notebook's process, and of the one that runs it
 FILTER_RANK = 25  # what the filters of ridge's penalties need, see `ridge`
 IMPORTED = 500 * 2**20  # bytes that Python and the libraries hold
 FLOAT, DOUBLE = 4, 8  # bytes
@@ -250,6 +252,25 @@ def one_cell_threads(n_threads: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
+
+
+def requests(cell: "Cell") -> dict[str, int]:
+    """Return what a scheduler is asked for to run a cell: mem_mb, and runtime in minutes.
+
+    Memory is the estimate and a half, and what Python and torch take; time is three times that of the first machine of
+    the book's table at the most epochs that a plan allows: what runs longer is killed, and goes on after its finished
+    fits.
+    """
+    seconds = sum(cell_seconds(cell, _measured_machine(), partial(_epochs, {}, cell)).values())
+    return {
+        "mem_mb": math.ceil(1.5 * cell_memory(cell) / 2**20) + BASE_MB,
+        "runtime": math.ceil(3 * seconds / 60) + 10,
+    }
+
+
+@cache
+def _measured_machine() -> Machine:
+    return Machine(**pd.read_csv(DATA / "machines.csv").drop(columns="commit").iloc[0])
 
 
 def estimates(cells: Iterable["Cell"], machine: Machine, epochs: Mapping[tuple[str, str], float]) -> pd.DataFrame:

@@ -29,6 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("profile", choices=["published", "smoke", "quick", "standard", "full"])
     parser.add_argument("--cores", type=int, default=_usable_cores(), help="jobs at a time (all cores)")
     parser.add_argument("--stop-after", type=duration, metavar="9m", help="stop after so many s, m or h")
+    parser.add_argument(
+        "--gpus", type=int, default=0, help="GPUs that a scheduler gives to each cell with networks (0)"
+    )
     options, snakemake_arguments = parser.parse_known_args(arguments)
     root = Path.cwd()
     try:
@@ -36,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
         (root / "runs").mkdir(exist_ok=True)
         with filelock.FileLock(root / "runs" / ".lock", timeout=0):
             clear_leftovers(root, list(cells))
-            return run(root, options.profile, options.cores, snakemake_arguments, list(cells), options.stop_after)
+            settings = [f"profile={options.profile}", f"gpus={options.gpus}"]
+            command = [*snakemake_arguments, "--cores", str(options.cores), "--config", *settings]
+            return run(root, command, list(cells), options.stop_after)
     except ParameterError as error:
         print(error, file=sys.stderr)
     except filelock.Timeout:
@@ -79,19 +84,12 @@ def clear_leftovers(root: Path, folders: list[Path]) -> None:
         subprocess.run([*_snakemake(), "--unlock"], check=True, capture_output=True)
 
 
-def run(
-    root: Path,
-    profile: str,
-    cores: int,
-    snakemake_arguments: list[str],
-    folders: list[Path],
-    stop_after: float | None = None,
-) -> int:
+def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float | None = None) -> int:
     """Run Snakemake; where it does not finish, name the cells that failed. An interrupt stops it in good order.
 
     stop_after: seconds until it is interrupted, None for never.
     """
-    command = [*_snakemake(), *snakemake_arguments, "--cores", str(cores), "--config", f"profile={profile}"]
+    command = [*_snakemake(), *arguments]
     # the jobs find papermill and python of this environment
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     process = subprocess.Popen(command, env=os.environ | {"PATH": path, MARKER: str(root)})

@@ -4,14 +4,17 @@ Writes book/data/<experiment>.csv with its provenance, the README's figure and t
 cells are not computed yet. The quick grid's tables have a folder of their own, book/data/quick: what the book shows at
 a small scale where it is built without computing anything.
 Cells of the profile that the book has already, from another machine or an earlier run, stay where they were computed
-with the same parameters; a cell that was computed again takes the place of the old one.
+with the same parameters; a cell that was computed again takes the place of the old one. `--also FOLDER` takes the cells
+of another machine's `runs` folder too; where both finished a cell with the same numbers one is taken, where their
+numbers differ nothing is published until one of them is gone.
 """
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from epidl import claims, figures, results
@@ -25,16 +28,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 1 where a cell cannot be published or none is finished."""
     parser = argparse.ArgumentParser(prog="python -m epidl.publish", description=__doc__.splitlines()[0])
     parser.add_argument("profile", choices=["quick", "standard", "full"])
-    profile = parser.parse_args(arguments).profile
-    cells = planned_cells(Path.cwd(), profile)
-    finished = {folder: cell for folder, cell in cells.items() if _is_finished(folder)}
-    try:
-        for folder, cell in finished.items():  # all before any is published
-            check_provenance(folder, cell)
+    parser.add_argument("--also", type=Path, action="append", default=[], help="another machine's runs folder")
+    options = parser.parse_args(arguments)
+    profile = options.profile
+    try:  # all is checked before any is published
+        cells = dict(
+            one_of([folder, *(also / profile / cell.experiment / cell.name for also in options.also)], cell)
+            for folder, cell in planned_cells(Path.cwd(), profile).items()
+        )
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    if not finished:
+    if not any(_is_finished(folder) for folder in cells):
         print(f"No cell of the profile {profile} is finished: run python -m epidl.grid {profile}", file=sys.stderr)
         return 1
     data = DATA / "quick" if profile == "quick" else DATA
@@ -68,6 +73,33 @@ def publish(cells: Mapping[Path, Cell], path: Path) -> None:
     shown = set(results.read_table(path)["cell"]) if path.exists() else set()
     missing = [cell.name for cell in cells.values() if cell.name not in shown]
     print(f"{path.stem}: {len(finished)} cells published; not computed: {', '.join(missing) or 'none'}")
+
+
+def one_of(folders: Sequence[Path], cell: Cell) -> tuple[Path, Cell]:
+    """Return the first folder that holds the finished cell, or the first of all, with the cell.
+
+    Raises ValueError where two hold different numbers, and what `check_provenance` raises.
+    """
+    finished = [folder for folder in folders if _is_finished(folder)]
+    for folder in finished:
+        check_provenance(folder, cell)
+    for other in finished[1:]:
+        if not same_numbers(*(results.read_cell(folder).table for folder in (finished[0], other))):
+            raise ValueError(
+                f"{cell.experiment} {cell.name} must have the same numbers wherever it was computed, but those of "
+                f"{finished[0]} and {other} differ: remove one of them"
+            )
+        print(f"{cell.experiment} {cell.name}: the same numbers in {finished[0]} and {other}")
+    return (finished or folders)[0], cell
+
+
+def same_numbers(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Tell whether two tables of a cell have the same fits with the same r, up to the rounding of another processor."""
+    keys = ["replicate", "trait", "model", "protocol"]
+    both = [table.sort_values(keys).reset_index(drop=True) for table in (one, other)]
+    if not both[0][keys].equals(both[1][keys]):
+        return False
+    return bool(np.allclose(both[0]["pearson_r"], both[1]["pearson_r"], rtol=0, atol=1e-6, equal_nan=True))
 
 
 def check_provenance(folder: Path, cell: Cell) -> None:
