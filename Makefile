@@ -26,7 +26,7 @@ test: setup ## ruff, unit and property tests, grid, notebooks, the strict book a
 	$(BIN)/python -m pytest -rs -n 2 --dist loadscope -m "not book" tests
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
 	$(BIN)/python -m epidl.grid smoke book
-	$(BIN)/python -m pytest -rs -m book tests
+	$(BIN)/python -m pytest -rs -n 2 -m book tests
 
 notebooks: setup ## run the notebooks with their defaults and keep the outputs that nbval compares
 	$(BIN)/python tests/refresh_notebooks.py notebooks/*.ipynb
