@@ -228,6 +228,15 @@ def test_a_simulated_trait_takes_the_place_of_the_files(files):
     assert cohort.trait == "simulated, relAA 1"
 
 
+def test_a_trait_can_be_simulated_where_genotypes_are_missing():
+    cohort, truth = simulate_trait(
+        read_cohort(EXAMPLE / "example.bed"), n_qtl=20, rel_aa=1.0, broad_sense_heritability=0.8, seed=1
+    )
+    assert cohort.dosages.n_missing() > 0
+    assert cohort.observed.groups is None
+    assert truth.genetic_values.var() == pytest.approx(1)
+
+
 # --- The example that ships ----------------------------------------------------------------------------------------
 
 

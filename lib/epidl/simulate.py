@@ -310,7 +310,7 @@ def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:
     if not np.allclose(values.mean(axis=0), 0, atol=1e-8) or not np.allclose(values.var(axis=0), 1, atol=1e-8):
         raise ValueError("the cohort's genetic values must have mean 0 and variance 1 in each trait")
     rows = np.linspace(0, len(values) - 1, num=min(n_checked, len(values))).astype(int)
-    signs = 2.0 * cohort.genotypes.block(rows) - 1
+    signs = 2 * cohort.genotypes.block(rows).astype(float) - 1
     for t, trait in enumerate(cohort.traits):
         expected = np.full(len(rows), trait.intercept)
         for locus, effect in zip(trait.qtl, trait.additive_effects, strict=True):
