@@ -37,9 +37,9 @@ def test_golden_bytes_decode_to_golden_haplotypes():
     alleles = pd.read_csv(GOLDEN / "cohort_haplotypes.csv").to_numpy(np.uint8)[:, :21]
     as_r_has_them = np.packbits(alleles, axis=1, bitorder="little")
     as_r_has_them[:, -1] |= 0b1110_0000  # AlphaSimR fills unused bits at random
-    packed = alphasimr.unpadded(as_r_has_them.ravel(), len(alleles), 21)
-    np.testing.assert_array_equal(simulate.Haplotypes(packed, 21).block(slice(None)), alleles)
-    np.testing.assert_array_equal(packed, simulate.Haplotypes.from_alleles(alleles).packed)
+    found = simulate.Haplotypes.from_bytes(as_r_has_them, 21)
+    np.testing.assert_array_equal(found.block(slice(None)), alleles)
+    np.testing.assert_array_equal(found.packed, simulate.Haplotypes.from_alleles(alleles).packed)
 
 
 def test_golden_pairs_by_their_places_give_golden_values():

@@ -81,18 +81,11 @@ def simulate(
             "seed": seeds.derive(seed, "alphasimr") % 2**31,
         }
     )
-    genotypes = Haplotypes(unpadded(found["bytes"], n_samples, n_markers), n_markers)
+    genotypes = Haplotypes.from_bytes(found["bytes"].reshape(n_samples, -1), n_markers)  # the first locus lowest
     traits = tuple(trait_of(found, ratio) for ratio, found in zip(plan.rel_aa, found["traits"], strict=True))
     cohort = Cohort(genotypes, found["phenotypes"], found["values"], traits)
     check_cohort(cohort)
     return cohort
-
-
-def unpadded(raw: NDArray[np.uint8], n_samples: int, n_markers: int) -> NDArray[np.uint8]:
-    """Return AlphaSimR's bytes, the first locus in the lowest bit, as (n_samples, n_bytes); unused bits become 0."""
-    packed = raw.reshape(n_samples, -1).copy()
-    packed[:, -1] &= 0xFF >> (8 * packed.shape[1] - n_markers)
-    return packed
 
 
 def trait_of(found: Mapping[str, NDArray], rel_aa: float) -> Trait:

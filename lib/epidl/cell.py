@@ -13,7 +13,7 @@ from pathlib import Path
 
 from epidl import results
 from epidl.experiments import beyond, core, correlation, dilution, scaling
-from epidl.params import CELL_TYPES, Cell, ParameterError, load_grids
+from epidl.params import CELL_TYPES, Cell, ParameterError, ProfileName, load_grids
 
 RUN: dict[str, Callable[..., core.CellResult]] = {
     "scaling": scaling.run,
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0 done or done before, 2 nothing was computed."""
     parser = argparse.ArgumentParser(prog="python -m epidl.cell", description=__doc__.splitlines()[0])
     parser.add_argument("experiment", choices=list(CELL_TYPES))
-    parser.add_argument("profile", choices=["smoke", "quick", "standard", "full"])
+    parser.add_argument("profile", choices=ProfileName.__args__)
     parser.add_argument("cell", nargs="?", help="its name; without one, the names of the profile's cells are printed")
     parser.add_argument("--output", type=Path, help="the folder to write to (runs/PROFILE/EXPERIMENT/CELL)")
     options = parser.parse_args(arguments)

@@ -30,15 +30,16 @@ def run_fingerprint(cell: "Cell", device: str) -> str:
     The number of replicates and the profile's name change no fit.
     """
     parameters = cell.model_dump_json(exclude={"n_replicates", "profile", "models", "protocols", "device"})
-    versions = (_version(package) for package in ("numpy", "torch", "optuna"))
+    versions = (version(package) for package in ("numpy", "torch", "optuna"))
     return _hash(_library(), parameters, *versions, device)
 
 
-def _version(package: str) -> str:
+def version(package: str) -> str:
+    """Return the version of an installed package, or 'not installed'."""
     try:
         return metadata.version(package)
-    except metadata.PackageNotFoundError:  # a cell without a search needs no Optuna
-        return "none"
+    except metadata.PackageNotFoundError:  # Optuna, where nothing is searched for
+        return "not installed"
 
 
 @functools.cache

@@ -90,6 +90,12 @@ class Haplotypes:
             raise ValueError("alleles must be 0 or 1, got other values")
         return cls(np.packbits(alleles.astype(np.uint8), axis=1, bitorder="little"), alleles.shape[1])
 
+    @classmethod
+    def from_bytes(cls, packed: NDArray[np.uint8], n_markers: int) -> "Haplotypes":
+        """Take (n_samples, ceil(n_markers / 8)) bytes whose unused bits may hold anything; they become 0, in place."""
+        packed[:, -1] &= 0xFF >> (8 * packed.shape[1] - n_markers)
+        return cls(packed, n_markers)
+
     def block(self, rows: Rows) -> NDArray[np.uint8]:
         """Return the alleles (len(rows), n_markers), 0 or 1, of some samples."""
         return np.unpackbits(self.packed[rows], axis=1, count=self.n_markers, bitorder="little")
@@ -204,12 +210,20 @@ class DeviceDosages:
         return torch.where(counts == MISSING, self.centre, counts.to(torch.float32) / self._ploidy)
 
 
-def _mean_shares(counts: NDArray[np.int8], ploidy: int, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+def known_and_copies(
+    counts: NDArray[np.int8], rows: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return of each marker how many genotypes of some samples are known, and how many copies these have in all."""
     known, total = np.zeros(counts.shape[1]), np.zeros(counts.shape[1])
     for part in row_blocks(len(rows), counts.shape[1]):
         block = counts[rows[part]]
         known += (block != MISSING).sum(axis=0)
         total += np.maximum(block, 0).sum(axis=0)
+    return known, total
+
+
+def _mean_shares(counts: NDArray[np.int8], ploidy: int, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+    known, total = known_and_copies(counts, rows)
     return np.divide(total, ploidy * known, out=np.full(len(known), 0.5), where=known > 0).astype(np.float32)
 
 

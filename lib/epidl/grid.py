@@ -73,7 +73,7 @@ def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
 
 def clear_leftovers(root: Path, folders: list[Path]) -> None:
     """Stop processes that a killed run left at work for `root`, and take away its lock and unfinished notebooks."""
-    leftovers = [process for process in psutil.process_iter() if _works_for(process, root)]
+    leftovers = _workers(root)
     for process in leftovers:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
@@ -119,7 +119,7 @@ def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float
 
 def interrupt(root: Path) -> None:
     """Interrupt all processes that work for `root`, as a terminal would."""
-    for process in [process for process in psutil.process_iter() if _works_for(process, root)]:
+    for process in _workers(root):
         with contextlib.suppress(psutil.Error):
             process.send_signal(signal.SIGINT)
 
@@ -130,6 +130,10 @@ def _snakemake() -> list[str]:
 
 def _usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _workers(root: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if _works_for(process, root)]
 
 
 def _works_for(process: psutil.Process, root: Path) -> bool:

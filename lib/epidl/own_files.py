@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from epidl import checks
 from epidl.genotype_files import GenotypeFile, check_unique, read_genotypes, read_table, some
-from epidl.genotypes import MISSING, Dosages, row_blocks
+from epidl.genotypes import MISSING, Dosages, known_and_copies, row_blocks
 from epidl.own_data import LEAST_SAMPLES, Observed, observe
 from epidl.simulate import Cohort, simulate_on
 
@@ -39,7 +39,7 @@ class OwnCohort:
     @property
     def dosages(self) -> Dosages:
         """The genotypes as models read them."""
-        return Dosages.from_counts(self.genotypes.counts, self.genotypes.ploidy)
+        return self.observed.genotypes if self.observed else _dosages(self.genotypes)
 
 
 def read_cohort(
@@ -151,7 +151,7 @@ def _observe(
     design = _design(table[covariates])
     groups = table[group].astype(str).to_numpy() if group else None
     times = _numbers_or_days(table[time]) if time else None
-    return observe(Dosages.from_counts(found.counts, found.ploidy), y.to_numpy(float), design, groups, times)
+    return observe(_dosages(found), y.to_numpy(float), design, groups, times)
 
 
 def _design(covariates: pd.DataFrame) -> NDArray[np.float64]:
@@ -171,6 +171,10 @@ def _numbers_or_days(times: pd.Series) -> NDArray[np.float64]:
         raise ValueError(
             f"time must be numbers, or dates as 2026-01-31, in the column {times.name}: {error}"
         ) from error
+
+
+def _dosages(genotypes: GenotypeFile) -> Dosages:
+    return Dosages.from_counts(genotypes.counts, genotypes.ploidy)
 
 
 # --- Filters -------------------------------------------------------------------------------------------------------
@@ -211,11 +215,7 @@ def _missing_by_individual(found: GenotypeFile, markers: NDArray[np.bool_]) -> N
 
 def _missing_and_frequency(found: GenotypeFile, rows: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
     """Return each marker's share of missing genotypes and frequency of the counted allele; 0 where none is known."""
-    known, copies = np.zeros(found.counts.shape[1]), np.zeros(found.counts.shape[1])
-    for part in row_blocks(*found.counts.shape):
-        block = found.counts[part][rows[part]]
-        known += (block != MISSING).sum(axis=0)
-        copies += np.maximum(block, 0).sum(axis=0)
+    known, copies = known_and_copies(found.counts, np.flatnonzero(rows))
     n = max(1, rows.sum())
     return 1 - known / n, np.divide(copies, found.ploidy * known, out=np.zeros(len(known)), where=known > 0)
 

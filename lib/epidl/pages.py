@@ -364,10 +364,10 @@ def agreement(comparison: pd.DataFrame, value: str = "difference") -> dict[str, 
 
 def agreement_in_words(compared: pd.DataFrame) -> str:
     """Return in a sentence how many of the publication's values are computed, and how many keep their bound."""
-    bounded = compared.dropna(subset="bound")
+    found = agreement(compared)
     return (
-        f"Of {len(compared)} values {compared['ours'].count()} are computed; of the {len(bounded)} that have a bound "
-        f"{int(bounded['agrees'].sum())} keep it."
+        f"Of {found['values']} values {compared['ours'].count()} are computed; of the {found['compared']} that have a "
+        f"bound {found['agree']} keep it."
     )
 
 

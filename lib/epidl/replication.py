@@ -197,35 +197,24 @@ def against_publication(tables: Mapping[str, pd.DataFrame], published: Mapping[s
     missing, it was not computed.
     """
     scaling, dilution, correlation = (tables[name] for name in ("scaling", "dilution", "correlation"))
-    parts = [
-        _beside(
-            f"{name}, figure 1",
-            compare_with_figure_1(scaling, published["scaling"], model),
-            published["scaling"][published["scaling"]["model"] == PUBLISHED_NAME[model]],
-            ["n_samples", "scaling", "rel_aa"],
-            ("r", "r_mid"),
-        )
+    figure_1, figure_2, figure_3 = (published[name] for name in ("scaling", "dilution", "correlation"))
+    gain = "median_relative_gain"
+    keys = ["n_samples", "scaling", "rel_aa"], ["n_markers", "rel_aa", "model"], ["n_traits", "n_qtl", "pleiotropy"]
+    figures = [
+        (f"{name}, figure 1", compare_with_figure_1(scaling, part, model), part, keys[0], ("r", "r_mid"))
         for model, name in (("mlp", "r of the MLP"), ("ridge_sgd", "r of ridge by SGD"))
-    ]
-    parts.append(
-        _beside(
+        for part in [figure_1[figure_1["model"] == PUBLISHED_NAME[model]]]
+    ] + [
+        (
             "lead over ridge, figure 2",
-            compare_with_figure_2(dilution, published["dilution"]),
-            published["dilution"],
-            ["n_markers", "rel_aa", "model"],
+            compare_with_figure_2(dilution, figure_2),
+            figure_2,
+            keys[1],
             ("difference", "median"),
-        )
-    )
-    parts.append(
-        _beside(
-            "relative gain, figure 3",
-            compare_with_figure_3(correlation, published["correlation"]),
-            published["correlation"],
-            ["n_traits", "n_qtl", "pleiotropy"],
-            ("median_relative_gain", "median_relative_gain"),
-        )
-    )
-    return pd.concat(parts, ignore_index=True)
+        ),
+        ("relative gain, figure 3", compare_with_figure_3(correlation, figure_3), figure_3, keys[2], (gain, gain)),
+    ]
+    return pd.concat([_beside(*figure) for figure in figures], ignore_index=True)
 
 
 def _beside(

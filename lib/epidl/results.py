@@ -12,13 +12,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from epidl import alphasimr
+from epidl import alphasimr, fingerprint
 
 PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "optuna", "pandas")
 TABLE = "table.csv"
@@ -188,15 +187,8 @@ def _beside(table_path: Path) -> tuple[Path, Path]:
 
 
 def _versions(parameters: Mapping[str, Any]) -> dict[str, str]:
-    versions = {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+    versions = {"python": platform.python_version()} | {name: fingerprint.version(name) for name in PACKAGES}
     return versions | (alphasimr.versions() if parameters.get("backend") == "alphasimr" else {})
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:  # Optuna, where nothing was searched for
-        return "not installed"
 
 
 def _cpu_model() -> str:

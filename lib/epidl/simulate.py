@@ -189,8 +189,7 @@ def draw_haplotypes(n_samples: int, n_markers: int, rng: np.random.Generator) ->
     """Draw independent loci of allele frequency 0.5: a fair bit each, packed from the start."""
     n_bytes = (n_markers + 7) // 8
     packed = rng.integers(0, 256, size=(n_samples, n_bytes), dtype=np.uint8)
-    packed[:, -1] &= 0xFF >> (8 * n_bytes - n_markers)
-    return Haplotypes(packed, n_markers)
+    return Haplotypes.from_bytes(packed, n_markers)
 
 
 def draw_joint_traits(

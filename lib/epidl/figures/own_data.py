@@ -19,7 +19,7 @@ from epidl.figures.style import (
     select,
 )
 from epidl.genotype_files import GenotypeFile
-from epidl.genotypes import MISSING, Dosages
+from epidl.genotypes import Dosages, known_and_copies
 from epidl.own_data import measure_of
 
 MEASURES = {"pearson_r": "Pearson's r, test individuals", "auc": "AUC, test individuals"}
@@ -33,14 +33,13 @@ N_BINS = 25
 
 def allele_frequencies(genotypes: GenotypeFile) -> Figure:
     """Draw how frequent the rarer alleles are, and how many genotypes each marker lacks."""
-    dosages = Dosages.from_counts(genotypes.counts, genotypes.ploidy)
-    missing = np.concatenate(
-        [(part == MISSING).mean(axis=0) for part in np.array_split(genotypes.counts, N_BINS, axis=1)]
-    )
+    n = len(genotypes.counts)
+    known, copies = known_and_copies(genotypes.counts, np.arange(n))
+    frequency = copies / (genotypes.ploidy * np.maximum(known, 1))
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.2))
-    axes[0].hist(np.minimum(dosages.centre, 1 - dosages.centre), bins=np.linspace(0, 0.5, 26), color=str(apc.aegean))
+    axes[0].hist(np.minimum(frequency, 1 - frequency), bins=np.linspace(0, 0.5, 26), color=str(apc.aegean))
     axes[0].set(xlabel="Frequency of the rarer allele", ylabel="Markers")
-    axes[1].hist(100 * missing, bins=12, color=str(apc.amber))
+    axes[1].hist(100 * (1 - known / n), bins=12, color=str(apc.amber))
     axes[1].set(xlabel="Missing genotypes, %", ylabel="Markers")
     return figure
 
