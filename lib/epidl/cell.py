@@ -24,6 +24,7 @@ RUN: dict[str, Callable[..., core.CellResult]] = {
     "beyond_dilution": beyond.run,
     "beyond_correlation": beyond.run,
     "ragged": beyond.run_ragged,
+    "survey": beyond.run,
 }
 
 

@@ -18,7 +18,8 @@ from epidl.splits import BATCH_SIZE, Protocol, check_batches, split_samples
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
 ExperimentName = Literal[
-    "scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond", "beyond_dilution", "beyond_correlation", "ragged"
+    *("scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond", "beyond_dilution", "beyond_correlation"),
+    *("ragged", "survey"),
 ]
 # a list of these is one value in a grid, not an axis
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
@@ -334,6 +335,18 @@ class BeyondDilutionCell(_Diluted):
         return "dilution"
 
 
+class SurveyCell(_Diluted):
+    """A cell of the survey of studies: individuals, markers, QTL, noise and traits as real studies combine them."""
+
+    experiment: Literal["survey"] = "survey"
+    models: MoreModelNames
+
+    @property
+    def place(self) -> str:
+        """For instance n1000_q20_m100_H0.5_t5, the last the number of traits."""
+        return f"{super().place}_H{self.broad_sense_heritability:g}_t{len(self.rel_aa)}"
+
+
 class BeyondCorrelationCell(CorrelationCell):
     """A cell that sets more models against each other on the correlation experiment's cohorts."""
 
@@ -355,6 +368,7 @@ CELL_TYPES: dict[str, type[Cell]] = {
     "beyond_dilution": BeyondDilutionCell,
     "beyond_correlation": BeyondCorrelationCell,
     "ragged": RaggedCell,
+    "survey": SurveyCell,
 }
 
 

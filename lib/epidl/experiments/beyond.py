@@ -17,7 +17,7 @@ from epidl.experiments import core, correlation, dilution, scaling
 from epidl.splits import BATCH_SIZE
 
 if TYPE_CHECKING:
-    from epidl.params import BeyondCell, BeyondCorrelationCell, BeyondDilutionCell, RaggedCell
+    from epidl.params import BeyondCell, BeyondCorrelationCell, BeyondDilutionCell, RaggedCell, SurveyCell
 
 MOST_WIDTH = 512  # of the networks here, or the cell's where that is narrower
 MOST_STEPS = 6000  # of their training, and 300 epochs at most
@@ -27,11 +27,12 @@ PAIR_RATE = 0.2  # over the number of markers
 ARCHITECTURES = {
     "scaling": scaling.architecture,
     "dilution": dilution.architecture,
+    "survey": dilution.architecture,
     "correlation": correlation.architecture,
 }
 
 
-def run(cell: "BeyondCell | BeyondDilutionCell | BeyondCorrelationCell", **options: Any) -> core.CellResult:
+def run(cell: "BeyondCell | BeyondDilutionCell | BeyondCorrelationCell | SurveyCell", **options: Any) -> core.CellResult:
     """Run one cell; options and result are those of `core.run_cell`."""
     return core.run_cell(cell, ARCHITECTURES[cell.cohorts], FITS, held_out_only=HELD_OUT_ONLY, **options)
 
