@@ -32,7 +32,9 @@ ARCHITECTURES = {
 }
 
 
-def run(cell: "BeyondCell | BeyondDilutionCell | BeyondCorrelationCell | SurveyCell", **options: Any) -> core.CellResult:
+def run(
+    cell: "BeyondCell | BeyondDilutionCell | BeyondCorrelationCell | SurveyCell", **options: Any
+) -> core.CellResult:
     """Run one cell; options and result are those of `core.run_cell`."""
     return core.run_cell(cell, ARCHITECTURES[cell.cohorts], FITS, held_out_only=HELD_OUT_ONLY, **options)
 
