@@ -111,10 +111,10 @@ else:
 
 
 # The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
-# a page and a notebook an experiment, but beyond is one page for its three, and ragged belongs to the ledger
-OF_OTHER_PAGES = {"beyond_dilution", "beyond_correlation", "ragged"}
+# a page and a notebook an experiment, but beyond is one page for its three, ragged belongs to the ledger, survey to the planner
+OF_OTHER_PAGES = {"beyond_dilution", "beyond_correlation", "ragged", "survey"}
 RESULTS = [name for name in CELLS if name not in OF_OTHER_PAGES]
-PAGES = ["approach", *RESULTS, "takeaways", "own_data", "performance", "agreement", "claims", "ledger", "provenance"]
+PAGES = ["approach", *RESULTS, "takeaways", "planner", "own_data", "performance", "agreement", "claims", "ledger", "provenance"]
 NOTEBOOKS = ["simulate", *CELLS, "own_data"]
 LIBRARY = sorted(str(path) for path in Path("lib/epidl").rglob("*.py"))
 HTML = f"_build/{PROFILE}/html"

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from conftest import REL_AA, make_cohort
 from epidl import theory
 from epidl.genotypes import Dosages
+from epidl.pairs import fit_pairs
 from epidl.ridge import fit_ridge
 from epidl.simulate import simulate_on, variance_components
-from epidl.theory import expected_accuracy, expected_shares
+from epidl.theory import expected_accuracy, expected_pairs_accuracy, expected_shares
 
 MODELS = ["ridge", "kernel", "oracle"]
 share = st.floats(0, 0.5)
@@ -212,3 +213,60 @@ def test_at_a_frequency_of_one_half_the_ratio_is_twice_rel_aa():
 def test_impossible_components_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         theory.expected_components(**({"frequencies": [0.5, 0.5], "rel_aa": 1, "kind": "haploid"} | changes))
+
+
+@pytest.mark.parametrize(("n_markers", "h2"), [(40, 0.8), (40, 0.4), (120, 0.6)])
+def test_sparse_pairs_reach_their_expectation(n_markers, h2):
+    train, test, n_qtl = np.arange(850), np.arange(850, 1000), 20
+    differences = []
+    for seed in range(12):
+        cohort = make_cohort(1000, n_qtl, n_markers=n_markers, broad_sense_heritability=h2, seed=seed)
+        predicted = fit_pairs(cohort.genotypes, cohort.phenotypes, train).predict(cohort.genotypes, test)
+        parts = np.array([(v.additive, v.epistatic) for v in variance_components(cohort)]).T
+        expected = expected_pairs_accuracy(850, n_markers, n_qtl, *(h2 * parts / parts.sum(axis=0))).pearson_r
+        differences.append(correlations(predicted, cohort.phenotypes[test]) - expected)
+    np.testing.assert_allclose(np.mean(differences, axis=0), 0, atol=0.06)
+
+
+@given(n=samples, m=markers, additive=st.floats(0.001, 0.5), noise=st.floats(0, 0.4))
+def test_without_epistasis_sparse_pairs_are_ridge(n, m, additive, noise):
+    assert expected_pairs_accuracy(n, m, 2, additive, 0.0).pearson_r == pytest.approx(
+        expected_accuracy(n, m, additive, 0.0, model="ridge").pearson_r, abs=2e-3
+    )
+
+
+@given(n=samples, m=markers, additive=share, epistatic=share)
+def test_sparse_pairs_lie_between_ridge_and_all_that_is_genetic(n, m, additive, epistatic):
+    q = min(m, 20)
+    r = expected_pairs_accuracy(n, m, q, additive, epistatic).pearson_r
+    assert r <= np.sqrt(additive + epistatic) + 1e-9
+    assert r >= expected_accuracy(n, m, additive, epistatic, model="ridge").pearson_r - 2e-3
+    more = expected_pairs_accuracy(2 * n, m, q, additive, epistatic).pearson_r
+    assert more >= r - 2e-3
+
+
+def test_sparse_pairs_find_all_or_nothing_where_samples_are_many_or_few():
+    few, many = (expected_pairs_accuracy(n, 100, 40, 0.3, 0.6) for n in (100, 100_000))
+    assert few.r2_epistatic < 0.01
+    assert many.r2_epistatic > 0.99
+    assert many.pearson_r == pytest.approx(np.sqrt(0.9), abs=0.005)
+
+
+@given(n=samples, m=markers, additive=share, epistatic=share, part=st.floats(0.1, 1))
+def test_an_efficiency_is_worth_that_part_of_the_samples(n, m, additive, epistatic, part):
+    wasting = expected_accuracy(n, m, additive, epistatic, model="kernel", efficiency=(part, part))
+    fewer = expected_accuracy(max(1, n * part), m, additive, epistatic, model="kernel")
+    if n * part >= 1:
+        assert wasting.pearson_r == pytest.approx(fewer.pearson_r, abs=1e-9)
+
+
+@pytest.mark.parametrize("efficiency", [(0, 1), (1, -0.5), (np.nan, 1)])
+def test_an_efficiency_must_be_positive(efficiency):
+    with pytest.raises(ValueError, match="efficiency must be at least"):
+        expected_accuracy(100, 10, 0.5, 0.2, model="kernel", efficiency=efficiency)
+
+
+@pytest.mark.parametrize(("level", "message"), [(0, "level must be greater than 0"), (2, "level must be at most 1")])
+def test_a_level_of_false_discovery_is_checked(level, message):
+    with pytest.raises(ValueError, match=message):
+        expected_pairs_accuracy(100, 10, 4, 0.5, 0.2, level=level)

@@ -19,6 +19,7 @@ POINTS = {  # what the cells of an experiment differ in, beside the number of in
     "beyond": ("scaling or control", "scalings and controls"),
     "beyond_dilution": ("number of markers", "numbers of markers"),
     "beyond_correlation": ("combination of traits, QTL and correlation", "combinations of traits, QTL and correlation"),
+    "survey": ("study", "studies"),
     "ragged": ("scaling, its last batch trained on or dropped", "scalings, their last batch trained on or dropped"),
     "dilution": ("number of markers", "numbers of markers"),
     "correlation": ("combination of traits, QTL and correlation", "combinations of traits, QTL and correlation"),

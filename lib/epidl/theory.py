@@ -28,6 +28,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfc
 
+from epidl import checks
+
 Model = Literal["ridge", "kernel", "oracle"]
 
 
@@ -94,16 +96,25 @@ def expected_components(
 
 
 def expected_accuracy(
-    n_train: ArrayLike, n_markers: ArrayLike, additive: ArrayLike, epistatic: ArrayLike, *, model: Model
+    n_train: ArrayLike,
+    n_markers: ArrayLike,
+    additive: ArrayLike,
+    epistatic: ArrayLike,
+    *,
+    model: Model,
+    efficiency: tuple[float, float] = (1.0, 1.0),
 ) -> Accuracy:
     """Return the expected accuracy of a model trained on `n_train` samples of `n_markers` independent markers.
 
     additive, epistatic: the components' shares of the phenotypic variance. model: what it has to estimate.
     "ridge": M_A = m markers; the epistatic component is noise to it. "kernel", the best linear prediction from
     additive and epistatic kernels: M_A = m and M_AA = m(m-1)/2, all pairs. "oracle", which knows the pairs:
-    M_A = m and M_AA = m/2, where m is then the number of causal loci. Arguments broadcast.
+    M_A = m and M_AA = m/2, where m is then the number of causal loci. efficiency: the part of its samples that a
+    learner makes use of for the additive and for the epistatic component, n times it in place of n; less than 1 for
+    one that learns as the model does, but wastes. Arguments broadcast.
 
-    Raises ValueError for fewer than 1 sample or 2 markers, shares below 0 or above 1 in sum, and an unknown model.
+    Raises ValueError for fewer than 1 sample or 2 markers, shares below 0 or above 1 in sum, an unknown model, and an
+    efficiency that is not positive.
     """
     n = _bounded("n_train", n_train, 1)
     m = _bounded("n_markers", n_markers, 2)
@@ -112,7 +123,9 @@ def expected_accuracy(
     n_features = {"ridge": (m, np.inf), "kernel": (m, m * (m - 1) / 2), "oracle": (m, m / 2)}
     if model not in n_features:
         raise ValueError(f"model must be one of {', '.join(n_features)}, got {model!r}")
-    n, shares_a, shares_aa, m_a, m_aa = np.broadcast_arrays(n, additive, epistatic, *n_features[model])
+    _bounded("efficiency", efficiency, 1e-9)
+    needed = (features / part for features, part in zip(n_features[model], efficiency, strict=True))
+    n, shares_a, shares_aa, m_a, m_aa = np.broadcast_arrays(n, additive, epistatic, *needed)
     shares = np.stack([shares_a, shares_aa])
     reliability = _reliability(n, shares, np.stack([m_a, m_aa]))
     explained = (shares * reliability).sum(axis=0)
@@ -146,13 +159,16 @@ def expected_pairs_accuracy(
     additive, epistatic = _bounded("additive", additive, 0), _bounded("epistatic", epistatic, 0)
     _bounded("additive + epistatic", additive + epistatic, 0, 1 + 1e-9)
     n, m, q, shares_a, shares_aa = np.broadcast_arrays(n, m, q, additive, epistatic)
-    threshold = 2 * np.log(m * (m - 1) / 2 / level)
-    left, found = np.ones(n.shape), np.zeros(n.shape)
+    threshold = 2 * np.log(m * (m - 1) / 2 / checks.real("level", level, above=0, maximum=1))
+    left, residual = np.ones(n.shape), np.maximum(1 - shares_a - shares_aa, 1e-9)
+    interacting = shares_aa > 1e-12
     for _ in range(500):  # comes down monotonically; slow only where the search all but stops
         r2_additive = n * shares_a / (n * shares_a + m * left)
-        t = _ratio(threshold * left * q / 2, n * shares_aa, shares_aa > 0)
-        found = np.where(shares_aa > 0, erfc(np.sqrt(t / 2)) + np.sqrt(2 * t / np.pi) * np.exp(-t / 2), 0.0)
-        left = np.maximum(1 - shares_a * r2_additive - shares_aa * found, np.maximum(1 - shares_a - shares_aa, 1e-9))
+        t = _ratio(threshold * left * q / 2, n * shares_aa, interacting)
+        found = np.where(interacting, erfc(np.sqrt(t / 2)) + np.sqrt(2 * t / np.pi) * np.exp(-t / 2), 0.0)
+        before, left = left, np.maximum(1 - shares_a * r2_additive - shares_aa * found, residual)
+        if np.abs(left - before).max() < 1e-14:
+            break
     n_found = q / 2 * erfc(np.sqrt(t / 2))
     known = n * shares_aa * found
     r2_epistatic = found * _ratio(known, known + n_found * left, known > 0)
@@ -172,8 +188,10 @@ def _reliability(n: NDArray, shares: NDArray, n_features: NDArray) -> NDArray[np
     for _ in range(100):  # a few are enough, but where n equals M without noise: there each halves the error
         r2, pull = (_ratio(top, information + left, known) for top in (information, shares))
         slope = 1 - (r2 * pull).sum(axis=0)
-        left = left - _ratio(left - 1 + (shares * r2).sum(axis=0), slope, slope > 1e-12)
-        left = left.clip(0, 1)
+        before, step = left, _ratio(left - 1 + (shares * r2).sum(axis=0), slope, slope > 1e-12)
+        left = (left - step).clip(0, 1)
+        if np.abs(left - before).max() < 1e-14:
+            break
     return _ratio(information, information + left, known)
 
 

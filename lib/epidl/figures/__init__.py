@@ -1,12 +1,13 @@
 """Figures: drawn from result tables, in the publication's style; each function returns a matplotlib figure.
 
 One module an experiment; `models` compares models within any of them, `ledger` shows two of the ledger's rows,
-`simulation` shows cohorts, `own_data` a reader's own, `style` is common.
+`simulation` shows cohorts, `own_data` a reader's own, `forecasts` the planner's, `style` is common.
 """
 
 from epidl.figures.beyond import accuracy_by_seconds, ladder, ladder_by, leads
 from epidl.figures.correlation import accuracy_by_pleiotropy, figure_3
 from epidl.figures.dilution import accuracy_by_markers, figure_2, importances, selection_by_markers
+from epidl.figures.forecasts import forecast_and_found, forecast_of_publication, forecasts_left_out
 from epidl.figures.ledger import last_batch, mislabelled
 from epidl.figures.models import accuracy_by_trait, differences, parity
 from epidl.figures.own_data import allele_frequencies, ld_decay, relatedness, scores_by_split
@@ -28,6 +29,9 @@ __all__ = [
     "figure_1b",
     "figure_2",
     "figure_3",
+    "forecast_and_found",
+    "forecast_of_publication",
+    "forecasts_left_out",
     "genotype_matrix",
     "importances",
     "interaction_matrix",

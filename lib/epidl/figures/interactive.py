@@ -46,6 +46,9 @@ for (const spec of document.querySelectorAll("script[type='{SPEC_TYPE}']")) {{
       for (const marks of vega.marks) marks.description = marks.name.replace(/_marks$/, "");
       return vega;
     }},
+  }}).then(({{ view }}) => {{ // for a page's own script that changes the data
+    chart.view = view;
+    chart.dispatchEvent(new Event("drawn", {{ bubbles: true }}));
   }});
 }}
 """

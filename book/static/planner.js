@@ -1,0 +1,354 @@
+// The planner's page: the same numbers as lib/epidl/planner.py, from the same surface.json (tests/test_book_planner.py
+// compares them), written where a reader changes an input, with the choice kept in the page's address.
+(() => {
+  const SPLIT = 0.85; // of the individuals that train
+  const NORMAL_95 = 1.6448536269514722;
+  const STEPS_PER_DECADE = 20;
+  const MOST_SAMPLES = 1e7;
+  const LEAST_SD = 0.005;
+  const MODELS = ["ridge", "kernel", "mlp", "pairs"];
+  const FIELDS = ["n_samples", "n_markers", "n_qtl", "va_over_vg", "broad_sense_heritability", "n_traits"];
+  let surface;
+
+  // ---- closed forms: epidl.theory ----
+
+  const clip = (value, low, high) => Math.min(high, Math.max(low, value));
+
+  /** Fixed point of the variance that is left, by Newton's method from 1; features[c] may be infinite. */
+  function reliability(n, shares, features) {
+    const information = shares.map((share, c) => (n * share) / features[c]);
+    let left = 1;
+    const r2 = () => information.map((value) => (value > 0 ? value / (value + left) : 0));
+    for (let step = 0; step < 100; step++) {
+      const now = r2();
+      let slope = 1, height = left - 1;
+      information.forEach((value, c) => {
+        if (value > 0) slope -= (now[c] * shares[c]) / (value + left);
+        height += shares[c] * now[c];
+      });
+      left = clip(left - (slope > 1e-12 ? height / slope : 0), 0, 1);
+    }
+    return r2();
+  }
+
+  function linear(n, shares, features) {
+    const r2 = reliability(n, shares, features);
+    return Math.sqrt(clip(shares[0] * r2[0] + shares[1] * r2[1], 0, 1));
+  }
+
+  /** Complementary error function: its series for small x, its continued fraction for large. */
+  function erfc(x) {
+    if (x < 2.5) {
+      let term = x, sum = x;
+      for (let k = 1; k < 60; k++) {
+        term *= (2 * x * x) / (2 * k + 1);
+        sum += term;
+      }
+      return 1 - (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+    }
+    let fraction = 0;
+    for (let k = 60; k > 0; k--) fraction = k / 2 / (x + fraction);
+    return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + fraction);
+  }
+
+  function sparsePairs(n, m, q, [additive, epistatic]) {
+    const threshold = 2 * Math.log((m * (m - 1)) / 2 / 0.05);
+    let left = 1, found = 0, t = 0, r2Additive = 0;
+    for (let step = 0; step < 500; step++) {
+      r2Additive = (n * additive) / (n * additive + m * left);
+      t = epistatic > 1e-12 ? (threshold * left * q) / 2 / (n * epistatic) : 0;
+      found = epistatic > 1e-12 ? erfc(Math.sqrt(t / 2)) + Math.sqrt((2 * t) / Math.PI) * Math.exp(-t / 2) : 0;
+      left = Math.max(1 - additive * r2Additive - epistatic * found, 1 - additive - epistatic, 1e-9);
+    }
+    const known = n * epistatic * found;
+    const estimated = known > 0 ? known / (known + (q / 2) * erfc(Math.sqrt(t / 2)) * left) : 0;
+    return Math.sqrt(clip(additive * r2Additive + epistatic * found * estimated, 0, 1));
+  }
+
+  // ---- forecasts: epidl.planner ----
+
+  function sharesOf(study) {
+    const additive = study.broad_sense_heritability * study.va_over_vg;
+    return [additive, study.broad_sense_heritability - additive];
+  }
+
+  function closedForms(study) {
+    const n = SPLIT * study.n_samples, m = study.n_markers, pairs = (m * (m - 1)) / 2, shares = sharesOf(study);
+    const [a, aa] = surface.efficiency;
+    return {
+      ridge: linear(n, shares, [m, Infinity]),
+      kernel: linear(n, shares, [m, pairs]),
+      mlp: linear(n, shares, [m / a, pairs / aa]),
+      pairs: sparsePairs(n, m, study.n_qtl, shares),
+    };
+  }
+
+  function placeOf(study) {
+    const n = SPLIT * study.n_samples, m = study.n_markers, [additive, epistatic] = sharesOf(study);
+    return [
+      (n * additive) / (n * additive + m),
+      (n * epistatic) / (n * epistatic + (m * (m - 1)) / 2),
+      epistatic / (additive + epistatic),
+      additive + epistatic,
+      study.n_qtl / m,
+    ];
+  }
+
+  const squaredDistance = (one, other) => one.reduce((sum, value, i) => sum + (value - other[i]) ** 2, 0);
+
+  function forecast(study) {
+    const at = placeOf(study), closed = closedForms(study), found = {};
+    for (const model of MODELS) {
+      let weights = 0, residual = 0, excess = surface.prior * surface.excess[model];
+      for (const point of surface.points) {
+        if (!(model in point.residual)) continue;
+        const weight = Math.exp(-squaredDistance(at, point.place) / (2 * surface.length ** 2));
+        weights += weight;
+        residual += weight * point.residual[model];
+        excess += weight * point.excess[model];
+      }
+      const r = clip(closed[model] + residual / (weights + surface.prior), 0, Math.sqrt(study.broad_sense_heritability));
+      const variance = Math.max(excess / (weights + surface.prior), LEAST_SD ** 2);
+      const sd = Math.sqrt(variance + (1 - r * r) ** 2 / ((1 - SPLIT) * study.n_samples));
+      found[model] = {
+        pearson_r: r,
+        low: clip(r - NORMAL_95 * sd, -1, 1),
+        high: clip(r + NORMAL_95 * sd, -1, 1),
+        closed_form: closed[model],
+        supported: weights >= surface.enough && (model !== "mlp" || study.n_samples <= surface.simulated.n_samples[1]),
+      };
+    }
+    return found;
+  }
+
+  const isClear = (lead, model) => lead >= surface.clear[model];
+
+  function samplesNeeded(study, model) {
+    const steps = Math.floor(STEPS_PER_DECADE * Math.log10(MOST_SAMPLES / study.n_samples));
+    for (let step = 0; step <= steps; step++) {
+      const n = Math.floor(study.n_samples * 10 ** (step / STEPS_PER_DECADE) + 0.5);
+      const r = forecast({ ...study, n_samples: n });
+      if (isClear(r[model].pearson_r - r.ridge.pearson_r, model)) return n;
+    }
+    return null;
+  }
+
+  const thousands = (n) => n.toLocaleString("en-US");
+  const fill = (text, words) => text.replace(/\{(\w+)\}/g, (_, name) => words[name]);
+  const decimals = (value) => value.toFixed(4).replace(/\.?0+$/, "");
+
+  function rounded(n) {
+    const unit = 10 ** Math.max(0, String(n).length - 2);
+    return thousands(Math.floor(n / unit + 0.5) * unit);
+  }
+
+  function answer(study, forecasts, needed) {
+    const texts = surface.sentences, r = {}, clear = {};
+    for (const model of MODELS) r[model] = forecasts[model].pearson_r;
+    for (const model of MODELS.slice(1)) {
+      clear[model] = isClear(r[model] - r.ridge, model) && forecasts[model].supported;
+    }
+    clear.pairs = clear.pairs && study.n_markers <= surface.most_screened;
+    const spread = clear.kernel && r.kernel > r.ridge ? "kernel" : "ridge";
+    let kind = "ridge";
+    if (!MODELS.some((model) => forecasts[model].supported)) kind = "outside";
+    else if (clear.mlp && r.mlp > Math.max(r.kernel, clear.pairs ? r.pairs : 0) + surface.error.mlp) kind = "mlp";
+    else if (clear.pairs && isClear(r.pairs - r[spread], "pairs")) kind = "pairs";
+    else if (clear.kernel) kind = "kernel";
+    const words = { n: thousands(study.n_samples), spread: texts.names[spread], r_spread: r[spread].toFixed(2) };
+    for (const model of MODELS) words[model] = r[model].toFixed(2);
+    for (const [model, n] of Object.entries(needed)) words[`n_${model}`] = n ? rounded(n) : "";
+    const beyond = study.n_samples > surface.simulated.n_samples[1];
+    words.network = fill(texts[`network_${beyond ? "beyond" : clear.mlp ? "clear" : "not"}`], words);
+    const later = ["kernel", "mlp"].filter((model) => needed[model]);
+    words.later = fill(texts[later.length ? `later_${later.join("_")}` : "later_none"], words);
+    return fill(texts[kind], words);
+  }
+
+  function notes(study) {
+    const texts = surface.sentences, found = [];
+    for (const name of ["n_samples", "n_markers"]) {
+      const [fewest, most] = surface.simulated[name], value = study[name];
+      if (value < fewest || value > most) {
+        const words = { value: thousands(value), fewest: thousands(fewest), most: thousands(most) };
+        found.push(fill(texts[`beyond_${name}`], { ...words, ...surface.publication }));
+      }
+    }
+    if (study.n_markers > surface.most_screened) {
+      found.push(fill(texts.not_screened, { most: thousands(surface.most_screened) }));
+    }
+    if (study.n_traits > 1) found.push(fill(texts.traits, surface.traits));
+    return found;
+  }
+
+  const basis = (model, { supported }) =>
+    surface.sentences[supported ? "simulated" : model === "mlp" ? "bound" : "theory"];
+
+  function when(model, needed, study) {
+    let kind = needed === study.n_samples ? "ahead_now" : "ahead_later";
+    if (needed === null) kind = "never_ahead";
+    else if (model === "mlp" && needed > surface.simulated.n_samples[1]) kind = "ahead_at_best";
+    return fill(surface.sentences[kind], { n: needed ? rounded(needed) : "" });
+  }
+
+  function command(study) {
+    const nQtl = study.n_qtl + (study.n_qtl % 2); // each QTL has a partner
+    const relAa = decimals((1 / study.va_over_vg - 1) / 2);
+    return (
+      `papermill notebooks/survey.ipynb study.ipynb -p n_samples ${study.n_samples}` +
+      ` -p n_markers ${Math.max(study.n_markers, nQtl)} -p n_qtl ${nQtl}` +
+      ` -p broad_sense_heritability ${decimals(study.broad_sense_heritability)}` +
+      ` -y "rel_aa: [${Array(study.n_traits).fill(relAa).join(", ")}]"`
+    );
+  }
+
+  function nearest(study, number = 3) {
+    const at = placeOf(study);
+    const found = surface.points.map((point) => ({ ...point, distance: Math.sqrt(squaredDistance(at, point.place)) }));
+    return found.sort((one, other) => one.distance - other.distance).slice(0, number);
+  }
+
+  function plan(study) {
+    const forecasts = forecast(study), needed = {};
+    for (const model of MODELS.slice(1)) needed[model] = samplesNeeded(study, model);
+    return {
+      study, forecasts, needed,
+      basis: Object.fromEntries(MODELS.map((model) => [model, basis(model, forecasts[model])])),
+      when: Object.fromEntries(MODELS.slice(1).map((model) => [model, when(model, needed[model], study)])),
+      ceiling: Math.sqrt(study.broad_sense_heritability),
+      additive_ceiling: Math.sqrt(study.broad_sense_heritability * study.va_over_vg),
+      answer: answer(study, forecasts, needed),
+      notes: notes(study), nearest: nearest(study), command: command(study),
+    };
+  }
+
+  // ---- the page ----
+
+  const element = (id) => document.getElementById(`planner-${id}`);
+
+  /** What the fields hold, or null where one of them is wrong; says which, and its bound. */
+  function readStudy() {
+    const study = {};
+    for (const name of FIELDS) study[name] = Number(element(name).value);
+    element("n_qtl").max = study.n_markers;
+    const wrong = FIELDS.map(element).find((field) => !field.checkValidity());
+    for (const name of FIELDS) element(name).setAttribute("aria-invalid", String(!element(name).checkValidity()));
+    element("problem").textContent = wrong
+      ? `${wrong.name} must be ${wrong.step === "1" ? "a whole number" : "a number"} from ${wrong.min} to ${wrong.max}, ` +
+        `got ${wrong.value || "nothing"}`
+      : "";
+    return wrong ? null : study;
+  }
+
+  function writeRows(body, rows) {
+    body.replaceChildren(
+      ...rows.map(([name, ...cells]) => {
+        const row = document.createElement("tr"), head = document.createElement("th");
+        head.scope = "row";
+        head.textContent = name;
+        row.append(head, ...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
+        return row;
+      }),
+    );
+  }
+
+  function forecastRows({ study, forecasts, needed, ceiling, additive_ceiling: additive }) {
+    const models = MODELS.map((model) => {
+      const { pearson_r: r, low, high } = forecasts[model];
+      const ahead = model === "ridge" ? "" : when(model, needed[model], study);
+      const interval = `${low.toFixed(2)} to ${high.toFixed(2)}`;
+      return [surface.sentences.names[model], r.toFixed(2), interval, basis(model, forecasts[model]), ahead];
+    });
+    return [
+      ...models,
+      ["Ceiling of any model", ceiling.toFixed(2), "", "the square root of H²", ""],
+      ["Ceiling of an additive model", additive.toFixed(2), "", "the square root of H² V_A/V_G", ""],
+    ];
+  }
+
+  function nearestRows(points) {
+    return points.map((point) => [
+      `${point.experiment} ${point.cell}`,
+      thousands(point.n_samples),
+      thousands(point.n_markers),
+      thousands(point.n_qtl),
+      String(point.va_over_vg),
+      String(point.broad_sense_heritability),
+      ...MODELS.map((model) => (model in point.pearson_r ? point.pearson_r[model].toFixed(2) : "")),
+      point.distance.toFixed(2),
+    ]);
+  }
+
+  function curve(study) {
+    const rows = [];
+    for (let step = -30; step <= 30; step++) {
+      const n = Math.floor(study.n_samples * 10 ** (step / 20) + 0.5);
+      if (n < 20 || n > MOST_SAMPLES) continue;
+      for (const [model, found] of Object.entries(forecast({ ...study, n_samples: n }))) {
+        rows.push({
+          n_samples: n, model: surface.sentences.names[model], pearson_r: found.pearson_r, low: found.low,
+          high: found.high, basis: basis(model, found),
+        });
+      }
+    }
+    return rows;
+  }
+
+  function draw(study, found) {
+    const { view } = element("chart").querySelector(".chart");
+    if (!view) return; // it draws once it is there
+    view
+      .data("curve", curve(study))
+      .data("study", [{ n_samples: study.n_samples, ceiling: found.ceiling, additive: found.additive_ceiling }])
+      .resize()
+      .runAsync();
+  }
+
+  function show() {
+    const study = readStudy();
+    if (!study) return;
+    const found = plan(study);
+    element("answer").textContent = found.answer;
+    writeRows(element("forecasts"), forecastRows(found));
+    writeRows(element("nearest"), nearestRows(found.nearest));
+    element("notes").replaceChildren(
+      ...found.notes.map((text) => Object.assign(document.createElement("li"), { textContent: text })),
+    );
+    element("command").textContent = found.command;
+    const address = `#${new URLSearchParams(study)}`;
+    element("link").href = address;
+    history.replaceState(null, "", address);
+    draw(study, found);
+  }
+
+  function fillIn(study) {
+    for (const name of FIELDS) element(name).value = name in study ? study[name] : 1;
+    show();
+  }
+
+  function fromAddress() {
+    const chosen = new URLSearchParams(location.hash.slice(1));
+    return FIELDS.slice(0, 5).every((name) => chosen.has(name)) ? Object.fromEntries(chosen) : null;
+  }
+
+  function start() {
+    surface = JSON.parse(element("surface").textContent);
+    window.planner = { plan }; // for a reader's console, and the tests
+    const preset = element("preset");
+    preset.addEventListener("change", () => preset.value && fillIn(surface.presets[preset.value].study));
+    for (const name of FIELDS) {
+      element(name).addEventListener("input", () => {
+        preset.value = "";
+        show();
+      });
+    }
+    window.addEventListener("hashchange", () => fromAddress() && fillIn(fromAddress()));
+    element("chart").addEventListener("drawn", show);
+    const chosen = fromAddress();
+    if (chosen) preset.value = "";
+    fillIn(chosen || surface.presets[preset.value].study);
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();

@@ -1,0 +1,85 @@
+"""The planner's forecasts beside what was found."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from epidl import planner
+from epidl.figures.style import (
+    MODEL_COLORS,
+    MODEL_MARKERS,
+    MODEL_NAMES,
+    PARITY,
+    PUBLICATION,
+    TRAIT_COLORS,
+    handle,
+    legend_below,
+    select,
+    trait_handles,
+    trait_name,
+    trait_style,
+)
+
+
+def forecast_and_found(forecasts: pd.DataFrame, table: pd.DataFrame) -> Figure:
+    """Draw the forecast and its interval for each trait and model, and the r of each cohort as points.
+
+    forecasts: of `planner.forecast_table`. table: results of the same study.
+    """
+    models = [model for model in planner.MODELS if model in set(table["model"])]
+    ratios = list(forecasts["rel_aa"].unique())
+    figure, ax = plt.subplots(figsize=(1.5 + 1.7 * len(ratios), 4.2))
+    for k, model in enumerate(models):
+        color, part = MODEL_COLORS[model], select(forecasts, model=model)
+        x = np.arange(len(ratios)) + 0.2 * (k - (len(models) - 1) / 2)
+        ax.vlines(x, part["low"], part["high"], color=color, alpha=0.25, linewidth=7)
+        ax.hlines(part["pearson_r"], x - 0.08, x + 0.08, color=color, linewidth=2)
+        found = select(table, model=model)
+        at = x[found["rel_aa"].map(ratios.index)]
+        ax.plot(at, found["pearson_r"], MODEL_MARKERS[model], color=color, markersize=4, alpha=0.8)
+    ax.set_xticks(range(len(ratios)), [trait_name(ratio).replace(" (", "\n(") for ratio in ratios])
+    ax.set_ylabel("Pearson's r, test samples")
+    legend_below(figure, [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models])
+    return figure
+
+
+def forecasts_left_out(forecasts: pd.DataFrame) -> Figure:
+    """Draw what was found against the forecast made without its cell, a panel a model, a point a condition.
+
+    forecasts: of `surface.left_out_with_fit`.
+    """
+    sizes = sorted(forecasts["n_samples"].unique())
+    colors = dict(zip(sizes, TRAIT_COLORS, strict=False))
+    figure, axes = plt.subplots(2, 2, figsize=(8, 7.6), sharex=True, sharey=True)
+    for ax, model in zip(axes.flat, planner.MODELS, strict=True):
+        part = select(forecasts, model=model)
+        means = part.groupby(["cell", "n_samples", "rel_aa"])[["forecast", "pearson_r"]].mean().reset_index()
+        ax.plot([0, 1], [0, 1], **PARITY)
+        for size in sizes:
+            own = select(means, n_samples=size)
+            ax.plot(own["forecast"], own["pearson_r"], "o", color=colors[size], markersize=3.5, alpha=0.7)
+        ax.set_title(MODEL_NAMES[model])
+    figure.supxlabel("Forecast made without the cell")
+    figure.supylabel("Mean r found")
+    legend_below(figure, [handle(f"{size:,} individuals", colors[size], "o") for size in sizes])
+    return figure
+
+
+def forecast_of_publication(compared: pd.DataFrame) -> Figure:
+    """Draw the MLP's forecast as lines, the publication's values as open markers, a panel a number of individuals.
+
+    compared: of `surface.publication_forecast`.
+    """
+    sizes, ratios = sorted(compared["n_samples"].unique()), sorted(compared["rel_aa"].unique())
+    figure, axes = plt.subplots(2, 2, figsize=(8, 7), sharex=True, sharey=True)
+    for ax, size in zip(axes.flat, sizes, strict=True):
+        for k, ratio in enumerate(ratios):
+            part, style = select(compared, n_samples=size, rel_aa=ratio).sort_values("scaling"), trait_style(k)
+            ax.plot(part["scaling"], part["forecast"], color=style["color"])
+            ax.plot(part["scaling"], part["found"], **(PUBLICATION | {"linestyle": ""}), **style)
+        ax.set(title=f"{size:,} individuals", xscale="log")
+    figure.supxlabel("Possible pairs of QTL for each individual (scaling)")
+    figure.supylabel("Pearson's r of the MLP")
+    legend_below(figure, trait_handles(ratios))
+    return figure

@@ -1,0 +1,195 @@
+"""The planner's page: its form and curve, with the data that book/static/planner.js works with; words and tables."""
+
+import html
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from epidl import planner, surface
+from epidl.figures.interactive import show_chart
+from epidl.figures.style import MODEL_COLORS
+
+PRESET = "yeast"  # what the page opens with
+FIELDS = {  # label, hint, bounds and step of each input
+    "n_samples": ("Individuals", "n, of which 85 % train", 20, planner.MOST_SAMPLES, 1),
+    "n_markers": ("Independent markers", "m, or independent segments", 2, planner.MOST_SAMPLES, 1),
+    "n_qtl": ("Causal loci (QTL)", "q, a guess; at most m", 2, planner.MOST_SAMPLES, 1),
+    "va_over_vg": ("V_A/V_G", "additive share of the genetic variance, a guess", 0.01, 1, "any"),
+    "broad_sense_heritability": ("Broad-sense heritability H²", "V_G/V_P", 0.01, 1, "any"),
+    "n_traits": ("Traits", "that one network learns", 1, 1000, 1),
+}
+NEAREST = ["Condition", "n", "m", "q", "V_A/V_G", "H²", "Ridge", "Kernel", "MLP", "Pairs", "Distance"]
+FORECASTS = ["Model", "Expected r", "90 % of studies", "Based on", "Against ridge"]
+
+
+def show_planner() -> HTML:
+    """Return the planner for a page in the folder book/; book/static/planner.js fills it."""
+    content = planner.surface()
+    presets = {key: {name: preset[name] for name in ("name", "study")} for key, preset in content["presets"].items()}
+    data = json.dumps(content | {"presets": presets}, separators=(",", ":")).replace("<", "\\u003c")
+    return HTML(
+        '<div class="planner">'
+        f'<form class="planner-form" autocomplete="off">{_preset_field(presets)}{"".join(map(_field, FIELDS))}</form>'
+        '<p id="planner-problem" role="alert"></p>'
+        '<p id="planner-answer" class="planner-answer" aria-live="polite">This planner needs JavaScript; '
+        "<code>python -m epidl.planner</code> gives the same answer.</p>"
+        f"{_table('forecasts', FORECASTS, 'What to expect of each model')}"
+        f'<div id="planner-chart">{show_chart(curve_chart(), CHART_NAME).data}</div>'
+        '<ul id="planner-notes"></ul>'
+        f"{_table('nearest', NEAREST, 'The nearest simulated conditions, with the mean r of each model there')}"
+        "<p>To simulate exactly this study, from the project's root:</p>"
+        '<pre tabindex="0"><code id="planner-command"></code></pre>'
+        '<p><a id="planner-link" href="#">Permanent link to these numbers</a></p>'
+        f'<script type="application/json" id="planner-surface">{data}</script>'
+        '<script defer src="../_static/planner.js"></script></div>'
+    )
+
+
+CHART_NAME = "Expected r of ridge, the epistatic kernel, the MLP and sparse pairs against the number of individuals"
+
+
+def curve_chart() -> alt.LayerChart:
+    """Return each model's expected r against the number of individuals, for data that the page's script sets."""
+    texts = planner.surface()["sentences"]
+    names = texts["names"]
+    colors = alt.Scale(domain=list(names.values()), range=[MODEL_COLORS[model] for model in names])
+    x = alt.X("n_samples:Q", title="Individuals", scale=alt.Scale(type="log", nice=False), axis=_axis())
+    y = alt.Y("pearson_r:Q", title="Expected r", scale=alt.Scale(zero=False))
+    color = alt.Color("model:N", scale=colors, legend=alt.Legend(title=None, orient="bottom", columns=2))
+    curve = alt.Chart(alt.NamedData("curve"))
+    tooltip = ["model:N", alt.Tooltip("n_samples:Q", format=","), alt.Tooltip("pearson_r:Q", format=".2f"), "basis:N"]
+    bands = curve.mark_area(opacity=0.12, aria=False).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=color)
+    dashes = alt.StrokeDash(
+        "basis:N",
+        scale=alt.Scale(
+            domain=[texts[kind] for kind in ("simulated", "theory", "bound")], range=[[1, 0], [5, 4], [2, 2]]
+        ),
+        legend=alt.Legend(title=None, orient="bottom"),
+    )
+    lines = curve.mark_line(strokeWidth=2).encode(x=x, y=y, color=color, strokeDash=dashes, tooltip=tooltip)
+    study = alt.Chart(alt.NamedData("study"))
+    here = study.mark_rule(color="black").encode(x="n_samples:Q")
+    ceilings = [
+        study.mark_rule(color="gray", strokeDash=[4, 4]).encode(y=f"{name}:Q") for name in ("ceiling", "additive")
+    ]
+    return (
+        alt.layer(bands.properties(name="intervals"), *ceilings, here, lines.properties(name="curves"))
+        .properties(
+            datasets={"curve": _start(), "study": [{"n_samples": 1000, "ceiling": 1, "additive": 1}]},
+            width="container",
+            height=300,
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),
+            background="white",
+            description=CHART_NAME,
+        )
+        .configure_axis(labelFontSize=12, titleFontSize=12)
+        .configure_legend(labelFontSize=12, symbolOpacity=1)
+    )
+
+
+def _axis() -> alt.Axis:
+    return alt.Axis(format="~s", grid=False, labelOverlap=True)
+
+
+def _start() -> list[dict[str, Any]]:
+    """Return one row, whose columns tell the chart what they are; the script replaces it."""
+    row = {"n_samples": 1000, "model": "Ridge", "pearson_r": 0.5, "low": 0.5, "high": 0.5}
+    return pd.DataFrame([row | {"basis": "theory alone"}]).to_dict("records")
+
+
+def _preset_field(presets: dict[str, Any]) -> str:
+    options = "".join(
+        f'<option value="{key}"{" selected" * (key == PRESET)}>{html.escape(preset["name"])}</option>'
+        for key, preset in presets.items()
+    )
+    return (
+        '<div><label for="planner-preset">Start from</label><select id="planner-preset" name="preset">'
+        f'<option value="">my own numbers</option>{options}</select></div>'
+    )
+
+
+def _field(name: str) -> str:
+    label, hint, least, most, step = FIELDS[name]
+    return (
+        f'<div><label for="planner-{name}">{label}</label>'
+        f'<input id="planner-{name}" name="{name}" type="number" required min="{least}" max="{most}" step="{step}" '
+        f'aria-describedby="planner-{name}-hint"><small id="planner-{name}-hint">{hint}</small></div>'
+    )
+
+
+def _table(name: str, columns: list[str], caption: str) -> str:
+    heads = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    return (
+        f'<div class="planner-scroll" tabindex="0" role="group" aria-label="{caption}">'
+        f"<table><caption>{caption}</caption>"
+        f'<thead><tr>{heads}</tr></thead><tbody id="planner-{name}"></tbody></table></div>'
+    )
+
+
+def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
+    """Return the page's computed words.
+
+    known: the surface; rows: its evidence; compared: of `surface.publication_forecast`.
+    """
+    most = known["simulated"]["n_samples"][1]
+    found = {"most": f"{most:,}", "conditions": str(len(known["points"]))}
+    found |= {name: f"{known[name]:g}" for name in ("length", "prior")}
+    found |= {f"clear_{model}": f"{value:.2f}" for model, value in known["clear"].items()}
+    parts = zip(("additive", "epistatic"), known["efficiency"], strict=True)
+    found |= {f"efficiency_{name}": f"{part:.0%}" for name, part in parts}
+    mlp = rows[rows["model"] == "mlp"]
+    found["mlp_fits"] = f"{len(mlp.groupby(['cell', 'replicate'])):,}"
+    for name, part in compared.groupby(compared["n_samples"] <= most):
+        prefix, off = "known" if name else "larger", part["found"] - part["forecast"]
+        found[f"{prefix}_sizes"] = " and ".join(f"{size:,}" for size in sorted(part["n_samples"].unique()))
+        found[f"{prefix}_mean"] = f"{off.mean():+.3f}" if name else f"{-off.mean():.2f}"
+        found[f"{prefix}_rms"] = f"{(off**2).mean() ** 0.5:.3f}"
+    return found
+
+
+def preset_table(known: Mapping[str, Any]) -> Markdown:
+    """Return the studies to start from as a Markdown table, whose citations the book resolves."""
+    lines = ["| study | what it is | n | M_e | QTL | V_A/V_G | H² |", "|---|---|---|---|---|---|---|"]
+    for preset in known["presets"].values():
+        study = preset["study"]
+        counts = [f"{study[name]:,}" for name in ("n_samples", "n_markers", "n_qtl")]
+        shares = [f"{study[name]:g}" for name in ("va_over_vg", "broad_sense_heritability")]
+        lines.append("| " + " | ".join([preset["name"], preset["about"], *counts, *shares]) + " |")
+    return Markdown("\n".join(lines))
+
+
+def error_table(errors: pd.DataFrame) -> pd.DataFrame:
+    """Return the errors of `surface.errors`, with readable names and three digits."""
+    names = known_names()
+    table = errors.rename(index=names).rename_axis("model")
+    shown = {name: "{:.0%}" if name == "covered" else "{:+.3f}" if name == "bias" else "{:.3f}" for name in table}
+    shown["conditions"] = "{:.0f}"
+    return table.apply(lambda column: column.map(shown[column.name].format))
+
+
+def tried_table(tried: pd.DataFrame) -> pd.DataFrame:
+    """Return each model's errors over studies that the planner does not know, of `surface.tried`."""
+    inside = tried["pearson_r"].between(tried["low"], tried["high"]).groupby(tried["model"]).mean()
+    return error_table(surface.errors(tried).assign(covered=inside))
+
+
+def traits_table(survey: pd.DataFrame) -> pd.DataFrame:
+    """Return the MLP's mean r for traits of relAA 1 where one, five and ten are learned together, with its error.
+
+    survey: the survey's table; of its conditions, those that have all three.
+    """
+    place = ["n_samples", "n_markers", "n_qtl", "broad_sense_heritability"]
+    table = survey[(survey["model"] == "mlp") & (survey["rel_aa"] == 1)]
+    groups = table.groupby([*place, "n_traits"])["pearson_r"].agg(["mean", "sem", "size"])
+    shown = groups.apply(lambda row: f"{row['mean']:.3f} ± {row['sem']:.3f} ({row['size']:.0f} traits)", axis=1)
+    shown = shown.unstack("n_traits").dropna()
+    return shown.rename(columns=lambda count: "alone" if count == 1 else f"among {count}")
+
+
+def known_names() -> dict[str, str]:
+    """Return the models' names."""
+    return planner.surface()["sentences"]["names"]

@@ -1,0 +1,409 @@
+"""What the planner knows: measured from the book's tables by `python -m epidl.surface`, kept in surface.json.
+
+Each simulated condition (a cell's traits of one relAA) is a point: its place, and each model's mean residual from its
+closed form. The MLP's closed form has two numbers, fitted here. How far residuals reach, and how much they are shrunk
+towards the closed form, is chosen by the error of leaving each cell out; so are the errors that the planner states.
+"""
+
+import itertools
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from epidl import planner
+from epidl.own_data import MOST_MARKERS
+from epidl.params import PUBLISHED_H2, qtl_for_scaling
+from epidl.results import read_table, write_text
+from epidl.splits import TRAIN_SHARE
+from epidl.theory import expected_shares
+
+DATA = Path("book/data")
+TABLES = ("beyond", "beyond_dilution", "beyond_correlation", "survey")
+FEW_TRAITS = (2, 5)  # of the networks that count: others are compared on the page
+LENGTHS, PRIORS = (0.05, 0.1, 0.15, 0.2, 0.3), (1.0, 2.0, 4.0, 8.0, 16.0, 64.0)
+ENOUGH = 1.0  # the weight of one simulated condition at the very place of a study
+WORTH = 0.02  # a lead in r that is worth another model
+KEYS = ["experiment", "cell", "n_samples", "n_markers", "n_qtl", "broad_sense_heritability", "rel_aa"]
+PLACE = ["p0", "p1", "p2", "p3", "p4"]
+ERROR_OF_A_COHORT = 0.03  # in r, beside that of its test samples; to weigh cohorts in the fit of the efficiencies
+
+SENTENCES = {
+    "names": {"ridge": "Ridge", "kernel": "Epistatic kernel", "mlp": "MLP", "pairs": "Sparse pairs"},
+    "outside": "No recommendation: nothing like this study was simulated, and for ridge alone ({ridge}) theory is well "
+    "tested out here; simulate the study with the line below.",
+    "ridge": "Use ridge: with {n} individuals its r of {ridge} is not expected to be beaten by more than this forecast "
+    "can be wrong; {later}.",
+    "kernel": "Use the epistatic kernel: an r of {kernel} against ridge's {ridge}; {network}.",
+    "pairs": "Look for few interacting pairs: sparse pairs are expected at {pairs} if each QTL has one partner; where "
+    "epistasis is spread over many pairs, {spread} at {r_spread} is the better guess; {network}.",
+    "mlp": "Use deep learning: an r of {mlp} against {ridge} of ridge and {kernel} of the epistatic kernel.",
+    "network_clear": "deep learning beats ridge too, at {mlp}, and is not expected to beat what is named here",
+    "network_beyond": "deep learning reaches {mlp} at best: no network was trained on so many individuals here, and "
+    "the publication's fell short of such forecasts",
+    "network_not": "deep learning, at {mlp}, is not clearly ahead of ridge",
+    "later_kernel_mlp": "the epistatic kernel would pay from about {n_kernel} individuals on, deep learning not "
+    "before about {n_mlp}",
+    "later_kernel": "the epistatic kernel would pay from about {n_kernel} individuals on, deep learning at no number "
+    "tried",
+    "later_mlp": "deep learning would not pay before about {n_mlp} individuals",
+    "later_none": "more individuals do not change that",
+    "ahead_now": "clearly ahead of ridge",
+    "ahead_later": "clearly ahead of ridge from about {n} individuals on",
+    "never_ahead": "not clearly ahead of ridge at any number of individuals tried",
+    "ahead_at_best": "at best, clearly ahead of ridge from about {n} individuals on",
+    "simulated": "simulation and theory",
+    "theory": "theory alone",
+    "bound": "an upper bound",
+    "beyond_n_samples": "No cohort of {value} individuals was simulated (from {fewest} to {most} were). Ridge, kernel "
+    "and sparse pairs follow theory. For the MLP the forecast is an upper bound: at {sizes} individuals the "
+    "publication's network was below such forecasts by {mean} on average, and by {worst} at worst.",
+    "beyond_n_markers": "No cohort of {value} independent markers was simulated (from {fewest} to {most} were).",
+    "not_screened": "This project's code looks for interacting pairs among at most {most} markers: sparse pairs are "
+    "not recommended here.",
+    "traits": "A network learns traits together. Where they share their interacting pairs that helps: in cohorts of "
+    "{n_samples} individuals with {n_qtl} QTL and {n_traits} traits the MLP's r was {shared} with shared pairs, and "
+    "{apart} with pairs of their own. The forecast is for traits that share nothing.",
+}
+
+PRESETS = {
+    "yeast": {
+        "name": "F1 yeast cross, 100,000 segregants",
+        "about": "One cross of budding yeast {cite}`nguyenba2022barcoded`: 16 chromosomes of some 2.75 Morgans.",
+        "study": {
+            "n_samples": 100_000,
+            "n_markers": planner.cross_segments([2.75] * 16),
+            "n_qtl": 80,
+            "va_over_vg": 0.8,
+            "broad_sense_heritability": 0.8,
+        },
+    },
+    "wheat": {
+        "name": "Wheat panel, 600 lines",
+        "about": "A panel of inbred lines, of an effective size of 50: 21 chromosomes of some 1.4 Morgans.",
+        "study": {
+            "n_samples": 600,
+            "n_markers": planner.independent_segments(50, 21, 1.4),
+            "n_qtl": 60,
+            "va_over_vg": 0.8,
+            "broad_sense_heritability": 0.6,
+        },
+    },
+    "dairy": {
+        "name": "Dairy population, 20,000 animals",
+        "about": "Phenotyped animals of one breed, of an effective size of 100: 30 chromosomes of some 1 Morgan.",
+        "study": {
+            "n_samples": 20_000,
+            "n_markers": planner.independent_segments(100, 30, 1.0),
+            "n_qtl": 200,
+            "va_over_vg": 0.9,
+            "broad_sense_heritability": 0.3,
+        },
+    },
+    "human": {
+        "name": "Human cohort, 400,000 people",
+        "about": "Unrelated people, of an effective size of 10,000: 22 chromosomes of some 1.6 Morgans.",
+        "study": {
+            "n_samples": 400_000,
+            "n_markers": planner.independent_segments(10_000, 22, 1.6),
+            "n_qtl": 5_000,
+            "va_over_vg": 0.9,
+            "broad_sense_heritability": 0.7,
+        },
+    },
+}
+
+
+def evidence(folder: Path = DATA) -> pd.DataFrame:
+    """Return a row a cohort, trait and model of the tables that the planner learns from, with the trait's shares.
+
+    additive, epistatic: shares of the phenotypic variance, as drawn in that cohort. A network that predicts the same
+    for all test samples has an r of 0. Diverged fits, and controls in which all pairs interact, are left out.
+    """
+    table = pd.concat([read_table(folder / f"{name}.csv") for name in TABLES], ignore_index=True)
+    table["all_pairs"] = table["all_pairs"].fillna(False).astype(bool)
+    table = table[table["model"].isin(planner.MODELS) & (table["protocol"] == "held_out") & ~table["all_pairs"]]
+    table = table[(table["model"] != "mlp") | table["n_traits"].isin(FEW_TRAITS)]
+    table = table.assign(pearson_r=table["pearson_r"].mask(table["status"] == "constant", 0.0))
+    table = table[table["pearson_r"].notna()]
+    additive = table["va_over_vg"] / (table["va_over_vg"] + table["vaa_over_vg"])
+    h2 = table["broad_sense_heritability"]
+    return table.assign(additive=h2 * additive, epistatic=h2 * (1 - additive)).reset_index(drop=True)
+
+
+def fit_efficiency(rows: pd.DataFrame, start: Sequence[float] = (0.5, 0.5)) -> tuple[float, float]:
+    """Return the part of its samples that the MLP makes use of for additive and for epistatic effects.
+
+    Those that bring the kernel's closed form nearest to the MLP's mean r in the conditions of `rows` (of `evidence`).
+    """
+    groups = rows[rows["model"] == "mlp"].groupby(KEYS)
+    mlp = groups[["pearson_r", "additive", "epistatic"]].mean().reset_index()
+    variance = _test_variance(mlp["pearson_r"], mlp["n_samples"]) + ERROR_OF_A_COHORT**2
+    weight = np.sqrt(groups.size().to_numpy() / variance)
+
+    def misfit(logarithms: NDArray[np.float64]) -> NDArray[np.float64]:
+        return ((planner.mlp_closed_form(*_studies(mlp), np.exp(logarithms)) - mlp["pearson_r"]) * weight).to_numpy()
+
+    return tuple(float(value) for value in np.exp(least_squares(misfit, np.log(start)).x))
+
+
+def with_closed_forms(rows: pd.DataFrame, efficiency: Sequence[float]) -> pd.DataFrame:
+    """Return rows with the closed form of each one's model, at its own cohort's shares, and its residual."""
+    closed = planner.closed_forms(*_studies(rows), efficiency)
+    own = np.select([rows["model"] == model for model in closed], list(closed.values()))
+    return rows.assign(closed_form=own, residual=rows["pearson_r"] - own)
+
+
+def points_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a condition and model of `with_closed_forms`: its place p0 to p4, mean shares, r and residual."""
+    shares = expected_shares(rows["rel_aa"], rows["broad_sense_heritability"])
+    at = planner.place(rows["n_samples"], rows["n_markers"], rows["n_qtl"], shares.additive, shares.epistatic)
+    rows = rows.assign(**dict(zip(PLACE, at.T, strict=True)))
+    means = dict.fromkeys([*PLACE, "pearson_r", "residual", "va_over_vg"], "mean")
+    return rows.groupby([*KEYS, "model"], sort=False).agg(means).reset_index()
+
+
+def left_out(rows: pd.DataFrame, by: str, length: float, prior: float) -> pd.DataFrame:
+    """Return rows of `with_closed_forms` with each one's forecast from all that does not share its value of `by`."""
+    parts = []
+    for _, own in rows.groupby("model", sort=False):
+        points = points_of(own)
+        weights = _weights(_place_of(own), points[PLACE].to_numpy(), length)
+        weights *= own[by].to_numpy()[:, None] != points[by].to_numpy()
+        residual = weights @ points["residual"].to_numpy() / (weights.sum(axis=1) + prior)
+        top = np.sqrt(own["broad_sense_heritability"])
+        parts.append(own.assign(forecast=np.clip(own["closed_form"] + residual, 0, top)))
+    return pd.concat(parts).sort_index()
+
+
+def left_out_with_fit(rows: pd.DataFrame, by: str, length: float, prior: float) -> pd.DataFrame:
+    """Return `left_out` with the MLP's efficiency, too, fitted without the rows that are forecast."""
+    start = fit_efficiency(rows)
+    found = left_out(with_closed_forms(rows, start), by, length, prior)
+    mlp = rows[rows["model"] == "mlp"]
+    parts = [found[found["model"] != "mlp"]]
+    for value in mlp[by].unique():
+        fitted = with_closed_forms(mlp, fit_efficiency(mlp[mlp[by] != value], start))
+        parts.append(left_out(fitted, by, length, prior)[fitted[by] == value])
+    return pd.concat(parts).sort_index()
+
+
+def errors(forecasts: pd.DataFrame, column: str = "forecast") -> pd.DataFrame:
+    """Return each model's error over conditions left out, a row a model: bias, rms, worst, chance and error.
+
+    forecasts: of `left_out`; column: what is tried. chance: the root mean square that the scatter of a condition's few
+    cohorts would give if every forecast were right; error: the rest, sqrt(rms^2 - chance^2).
+    """
+    means = _by_condition(forecasts["pearson_r"] - forecasts[column], forecasts)
+    groups = means.groupby("model")
+    return (
+        _net(groups)
+        .assign(conditions=groups.size(), bias=groups["mean"].mean(), worst=groups["mean"].agg(lambda e: e.abs().max()))
+        .reindex(planner.MODELS)[["conditions", "bias", "worst", "rms", "chance", "error"]]
+    )
+
+
+def lead_errors(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Return rms, chance and error, as in `errors`, of each model's forecast lead over ridge."""
+    index = [*KEYS, "replicate", "trait", "model"]
+    both = forecasts.set_index(index)[["pearson_r", "forecast"]].unstack("model")
+    wrong = {
+        model: both["pearson_r"][model]
+        - both["pearson_r"]["ridge"]
+        - (both["forecast"][model] - both["forecast"]["ridge"])
+        for model in planner.MODELS[1:]
+    }
+    table = pd.DataFrame(wrong).reset_index().melt(index[:-1], var_name="model", value_name="error").dropna()
+    return _net(_by_condition(table["error"], table).groupby("model")).reindex(planner.MODELS[1:])
+
+
+def coverage(forecasts: pd.DataFrame, length: float, prior: float) -> pd.Series:
+    """Return how many single cohorts lie within the interval of the forecast that was made without their cell.
+
+    Its variance, too, is taken from other cells.
+    """
+    inside = {}
+    for model, own in forecasts.groupby("model"):
+        points = points_of(own).set_index(KEYS)
+        excess = _excess(own).droplevel("model").loc[points.index].to_numpy()
+        weights = _weights(_place_of(own), points[PLACE].to_numpy(), length)
+        weights *= own["cell"].to_numpy()[:, None] != points.index.get_level_values("cell").to_numpy()
+        variance = (weights @ excess + prior * excess.mean()) / (weights.sum(axis=1) + prior)
+        variance = variance.clip(planner.LEAST_SD**2) + _test_variance(own["forecast"], own["n_samples"])
+        inside[model] = ((own["pearson_r"] - own["forecast"]).abs() <= planner.NORMAL_95 * np.sqrt(variance)).mean()
+    return pd.Series(inside).reindex(planner.MODELS)
+
+
+def publication_forecast(digitised: pd.DataFrame, known: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Return the MLP's forecast beside each value of the publication's figure 1, at 1000 to 1,000,000 individuals.
+
+    digitised: the values, of which none went into the planner; known: as for `planner.forecast`. The test samples of
+    its networks steered their training, and their last batch is small; see the ledger.
+    """
+    table = digitised[(digitised["model"] == "mlp") & digitised["r_mid"].notna()].copy()
+    forecasts = []
+    for row in table.itertuples():
+        n_qtl = qtl_for_scaling(row.scaling, row.n_samples)
+        study = planner.Study(
+            n_samples=row.n_samples,
+            n_markers=n_qtl,
+            n_qtl=n_qtl,
+            va_over_vg=1 / (1 + 2 * row.rel_aa),
+            broad_sense_heritability=PUBLISHED_H2,
+        )
+        forecasts.append(planner.forecast(study, known)["mlp"].pearson_r)
+    return table.assign(forecast=forecasts, found=table["r_mid"])
+
+
+def shortfall(compared: pd.DataFrame, rows: pd.DataFrame) -> dict[str, str]:
+    """Return by how much the publication's MLP is below its forecast in cohorts larger than any of `rows`, in words."""
+    larger = compared[compared["n_samples"] > rows["n_samples"].max()]
+    below = larger["forecast"] - larger["found"]
+    return {
+        "sizes": " and ".join(f"{size:,}" for size in sorted(larger["n_samples"].unique())),
+        "mean": f"{below.mean():.2f}",
+        "worst": f"{below.max():.2f}",
+    }
+
+
+def tried(table: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of the planner's models of a survey that it does not know, each with its forecast and interval."""
+    table = table[table["model"].isin(planner.MODELS)]
+    parts = []
+    for key, own in table.groupby(["n_samples", "n_markers", "n_qtl", "broad_sense_heritability", "rel_aa", "model"]):
+        *counts, h2, rel_aa, model = key
+        study = dict(zip(("n_samples", "n_markers", "n_qtl"), counts, strict=True))
+        found = planner.forecast(planner.Study(**study, va_over_vg=1 / (1 + 2 * rel_aa), broad_sense_heritability=h2))[
+            model
+        ]
+        parts.append(own.assign(forecast=found.pearson_r, low=found.low, high=found.high))
+    return pd.concat(parts).sort_index()
+
+
+def build(folder: Path = DATA) -> dict[str, Any]:
+    """Return all that the planner needs, from the tables in a folder."""
+    rows = evidence(folder)
+    efficiency = fit_efficiency(rows)
+    known = with_closed_forms(rows, efficiency)
+    length, prior = choose_smoothing(known)
+    forecasts = left_out_with_fit(rows, "cell", length, prior)
+    excess, leads = _excess(forecasts), lead_errors(forecasts)["error"]
+    found = {
+        "efficiency": [float(f"{value:.4g}") for value in efficiency],
+        "length": length,
+        "prior": prior,
+        "enough": ENOUGH,
+        "error": errors(forecasts)["error"].round(4).to_dict(),
+        "clear": {model: round(max(WORTH, 2 * error), 4) for model, error in leads.items()},
+        "excess": {model: float(f"{value:.4g}") for model, value in excess.groupby("model").mean().items()},
+        "simulated": {name: [int(rows[name].min()), int(rows[name].max())] for name in ("n_samples", "n_markers")},
+        "most_screened": MOST_MARKERS["pairs"],
+        "traits": traits_together(folder),
+        "points": _as_points(points_of(known), excess),
+        "sentences": SENTENCES,
+        "presets": PRESETS,
+    }
+    compared = publication_forecast(pd.read_csv(folder / "figure_1_digitised.csv"), found)
+    return found | {"publication": shortfall(compared, rows)}
+
+
+def choose_smoothing(rows: pd.DataFrame) -> tuple[float, float]:
+    """Return the length and the prior of the smallest error over cells left out, for rows of `with_closed_forms`."""
+    tried = itertools.product(LENGTHS, PRIORS)
+    return min(tried, key=lambda choice: _mean_square(left_out(rows, "cell", *choice)))
+
+
+def traits_together(folder: Path = DATA) -> dict[str, str]:
+    """Return what sharing their pairs does to the MLP's r, in the correlation experiment's cells of most individuals.
+
+    Of its fewest QTL, where both kinds of uncorrelated traits are computed.
+    """
+    table = read_table(folder / "correlation.csv").query("model == 'mlp' and pleiotropy == 0")
+    r = table.groupby(["n_samples", "n_qtl", "n_traits", "shared_pairs"])["pearson_r"].mean().unstack().dropna()
+    (n_samples, n_qtl, n_traits), both = r.index[0], r.iloc[0]
+    return {
+        "n_samples": f"{n_samples:,}",
+        "n_qtl": str(n_qtl),
+        "n_traits": str(n_traits),
+        "shared": f"{both[True]:.2f}",
+        "apart": f"{both[False]:.2f}",
+    }
+
+
+def _studies(rows: pd.DataFrame) -> list[pd.Series]:
+    return [rows[name] for name in ("n_samples", "n_markers", "n_qtl", "additive", "epistatic")]
+
+
+def _place_of(rows: pd.DataFrame) -> NDArray[np.float64]:
+    return planner.place(*_studies(rows))
+
+
+def _weights(at: NDArray[np.float64], places: NDArray[np.float64], length: float) -> NDArray[np.float64]:
+    squares = (at**2).sum(axis=1)[:, None] + (places**2).sum(axis=1) - 2 * at @ places.T
+    return np.exp(-squares.clip(0) / (2 * length**2))
+
+
+def _by_condition(error: pd.Series, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean, variance and number of cohorts' errors in each condition and model."""
+    return error.groupby([rows[key] for key in (*KEYS, "model")]).agg(["mean", "var", "size"])
+
+
+def _net(groups: Any) -> pd.DataFrame:
+    """Return rms, chance and error of conditions' means, a row a group."""
+    rms = groups["mean"].agg(lambda means: math.sqrt((means**2).mean()))
+    chance = groups.apply(lambda part: math.sqrt((part["var"] / part["size"]).mean()))
+    return pd.DataFrame({"rms": rms, "chance": chance, "error": np.sqrt((rms**2 - chance**2).clip(0))})
+
+
+def _mean_square(forecasts: pd.DataFrame) -> float:
+    return float((_by_condition(forecasts["pearson_r"] - forecasts["forecast"], forecasts)["mean"] ** 2).mean())
+
+
+def _test_variance(r: pd.Series, n_samples: pd.Series) -> pd.Series:
+    """Return the variance of r that few test samples make."""
+    return (1 - r**2) ** 2 / ((1 - TRAIN_SHARE) * n_samples)
+
+
+def _excess(forecasts: pd.DataFrame) -> pd.Series:
+    """Return by how much the squared error of single cohorts exceeds that, a number a condition and model."""
+    square = (forecasts["pearson_r"] - forecasts["forecast"]) ** 2
+    excess = square - _test_variance(forecasts["forecast"], forecasts["n_samples"])
+    return _by_condition(excess, forecasts)["mean"]
+
+
+def _as_points(points: pd.DataFrame, excess: pd.Series) -> list[dict[str, Any]]:
+    points = points.set_index([*KEYS, "model"]).join(excess.rename("excess"))
+    found = []
+    for key, part in points.groupby(level=KEYS, sort=False):
+        models = part.droplevel(KEYS)
+        found.append(
+            dict(zip(KEYS, key, strict=True))
+            | {
+                "place": [round(float(value), 5) for value in models[PLACE].iloc[0]],
+                "va_over_vg": round(float(models["va_over_vg"].iloc[0]), 3),
+                "pearson_r": models["pearson_r"].round(4).to_dict(),
+                "residual": models["residual"].round(5).to_dict(),
+                "excess": models["excess"].round(6).to_dict(),
+            }
+        )
+    return found
+
+
+def main() -> int:
+    """Write surface.json, and print what the forecasts are worth."""
+    found = build()
+    write_text(planner.SURFACE, json.dumps(found, separators=(",", ":")) + "\n")
+    print(f"{len(found['points'])} conditions; " + json.dumps({k: found[k] for k in ("efficiency", "length", "prior")}))
+    print(json.dumps({key: found[key] for key in ("error", "clear", "excess")}, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

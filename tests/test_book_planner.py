@@ -1,0 +1,134 @@
+"""The planner's page in a browser: its numbers are Python's, it follows its inputs, and keeps them in its address."""
+
+import itertools
+from dataclasses import asdict
+
+import pytest
+
+import epidl
+from book_pages import BOOK, visit
+from epidl import planner
+
+pytestmark = pytest.mark.book
+GRID = [
+    {"n_samples": n, "n_markers": m, "n_qtl": q, "va_over_vg": va, "broad_sense_heritability": h2, "n_traits": t}
+    for n, (m, q), (va, t), h2 in itertools.product(
+        (20, 350, 9_999, 250_000),
+        ((2, 2), (45, 45), (640, 31), (30_000, 500)),
+        ((1, 1), (0.83, 3), (0.15, 1)),
+        (0.05, 0.5, 1),
+    )
+]
+TYPED = {"n_samples": 4000, "n_markers": 200, "n_qtl": 40, "va_over_vg": 0.5, "broad_sense_heritability": 0.7}
+
+
+def open_planner(page, address: str = ""):
+    visit(page, "book/planner")
+    if address:
+        page.goto(f"{(BOOK / 'book/planner.html').as_uri()}{address}")
+        page.reload()
+    page.wait_for_selector("#planner-forecasts tr")
+    page.wait_for_selector("#planner-chart .chart-view svg")
+
+
+def enter(page, study: dict) -> None:
+    for name, value in study.items():
+        page.locator(f"#planner-{name}").fill(str(value))
+
+
+def test_the_page_and_python_give_the_same_plans(page):
+    open_planner(page)
+    theirs = page.evaluate("studies => studies.map(study => planner.plan(study))", GRID)
+    for study, found in zip(GRID, theirs, strict=True):
+        plan = epidl.plan(**study)
+        for model, forecast in plan.forecasts.items():
+            for name, value in asdict(forecast).items():
+                assert found["forecasts"][model][name] == pytest.approx(value, abs=1e-6), (study, model, name)
+            assert found["basis"][model] == planner.basis(model, forecast)
+        assert found["needed"] == dict(plan.needed), study
+        assert found["answer"] == plan.answer, study
+        assert found["notes"] == list(plan.notes)
+        assert found["command"] == plan.command
+        assert [point["cell"] for point in found["nearest"]] == [point["cell"] for point in plan.nearest]
+        assert found["when"] == {model: planner.when(model, n, plan.study) for model, n in plan.needed.items()}
+        assert found["ceiling"] == pytest.approx(plan.ceiling)
+        assert found["additive_ceiling"] == pytest.approx(plan.additive_ceiling)
+
+
+def test_inputs_change_the_answer_the_table_the_curve_and_the_command(page):
+    open_planner(page)
+    assert page.problems == []
+    before = page.locator("#planner-chart svg").inner_html()
+    enter(page, TYPED)
+    plan = epidl.plan(**TYPED)
+    assert page.locator("#planner-answer").inner_text() == plan.answer
+    rows = page.locator("#planner-forecasts tr").all()
+    assert len(rows) == len(planner.MODELS) + 2
+    for row, (model, forecast) in zip(rows, plan.forecasts.items(), strict=False):
+        cells = row.locator("th, td").all_inner_texts()
+        assert cells[0] == planner.surface()["sentences"]["names"][model]
+        assert cells[1] == f"{forecast.pearson_r:.2f}"
+        assert cells[2] == f"{forecast.low:.2f} to {forecast.high:.2f}"
+    assert page.locator("#planner-command").inner_text() == plan.command
+    assert page.locator("#planner-nearest tr").count() == 3
+    assert page.locator("#planner-preset").input_value() == ""
+    page.wait_for_timeout(300)
+    assert page.locator("#planner-chart svg").inner_html() != before
+    assert page.problems == []
+
+
+def test_every_preset_gives_its_plan(page):
+    open_planner(page)
+    for key, preset in planner.surface()["presets"].items():
+        page.locator("#planner-preset").select_option(key)
+        assert page.locator("#planner-answer").inner_text() == epidl.plan(**preset["study"]).answer
+
+
+def test_the_link_brings_the_numbers_back(page):
+    open_planner(page)
+    enter(page, TYPED)
+    address = page.evaluate("location.hash")
+    assert page.locator("#planner-link").get_attribute("href") == address
+    open_planner(page, address)
+    for name, value in TYPED.items():
+        assert float(page.locator(f"#planner-{name}").input_value()) == value
+    assert page.locator("#planner-answer").inner_text() == epidl.plan(**TYPED).answer
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("n_samples", "5", "n_samples must be a whole number from 20 to 10000000, got 5"),
+        ("n_samples", "100.5", "n_samples must be a whole number from 20 to 10000000, got 100.5"),
+        ("n_qtl", "201", "n_qtl must be a whole number from 2 to 200, got 201"),
+        ("va_over_vg", "0", "va_over_vg must be a number from 0.01 to 1, got 0"),
+        ("broad_sense_heritability", "", "broad_sense_heritability must be a number from 0.01 to 1, got nothing"),
+    ],
+)
+def test_a_wrong_number_is_said_and_the_last_answer_stays(page, name, value, message):
+    open_planner(page)
+    enter(page, TYPED)
+    answer = page.locator("#planner-answer").inner_text()
+    page.locator(f"#planner-{name}").fill(value)
+    assert page.locator("#planner-problem").inner_text() == message
+    assert page.locator(f"#planner-{name}").get_attribute("aria-invalid") == "true"
+    assert page.locator("#planner-answer").inner_text() == answer
+    page.locator(f"#planner-{name}").fill(str(TYPED[name]))
+    assert page.locator("#planner-problem").inner_text() == ""
+
+
+def test_a_hostile_link_is_text_and_no_more(page):
+    image = "<img src=x onerror=alert(1)>"
+    open_planner(page, f"#n_samples={image}&n_markers=2&n_qtl=2&va_over_vg=1&broad_sense_heritability=1")
+    assert "n_samples must be" in page.locator("#planner-problem").inner_text()
+    assert page.locator(".planner img").count() == 0
+
+
+def test_the_planner_fits_a_telephone(page):
+    page.set_viewport_size({"width": 390, "height": 800})
+    open_planner(page)
+    for field in page.locator(".planner input, .planner select").all():
+        box = field.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,300 @@
+"""The planner: its forecasts and their bounds, its answer, its command, and what it was measured from."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import epidl
+from conftest import ROOT
+from epidl import planner, surface, theory
+from epidl.params import SurveyCell, load_grids, make_cell
+
+WHEAT = planner.surface()["presets"]["wheat"]["study"]
+EASY = {"n_samples": 10_000, "n_markers": 60, "n_qtl": 60, "va_over_vg": 0.5, "broad_sense_heritability": 0.9}
+studies = st.builds(
+    lambda n, m, part, va, h2: planner.Study(
+        n_samples=n, n_markers=m, n_qtl=max(2, round(part * m)), va_over_vg=va, broad_sense_heritability=h2
+    ),
+    st.integers(20, 10**7),
+    st.integers(2, 10**5),
+    st.floats(0.01, 1),
+    st.floats(0.01, 1),
+    st.floats(0.01, 1),
+)
+
+
+@settings(max_examples=60)
+@given(studies)
+def test_forecasts_keep_their_bounds(study):
+    for found in planner.forecast(study).values():
+        assert 0 <= found.pearson_r <= math.sqrt(study.broad_sense_heritability) + 1e-9
+        assert -1 <= found.low <= found.pearson_r <= found.high <= 1
+
+
+@settings(max_examples=30)
+@given(studies)
+def test_where_nothing_is_near_a_forecast_is_the_closed_form(study):
+    known = planner.surface() | {"length": 1e-6}
+    additive = study.broad_sense_heritability * study.va_over_vg
+    expected = theory.expected_accuracy(
+        0.85 * study.n_samples,
+        study.n_markers,
+        additive,
+        study.broad_sense_heritability - additive,
+        model="ridge",
+    ).pearson_r
+    found = planner.forecast(study, known)["ridge"]
+    assert found.pearson_r == pytest.approx(float(expected), abs=1e-9)
+    assert not found.supported
+
+
+def test_where_something_is_known_the_forecast_goes_to_it():
+    point = planner.surface()["points"][0] | {"residual": {"ridge": -0.1}, "excess": {"ridge": 0.01}}
+    study = planner.Study(
+        n_samples=point["n_samples"],
+        n_markers=point["n_markers"],
+        n_qtl=point["n_qtl"],
+        va_over_vg=1 / (1 + 2 * point["rel_aa"]),
+        broad_sense_heritability=point["broad_sense_heritability"],
+    )
+    base = planner.surface()
+    many = base | {
+        "points": [point | {"residual": dict.fromkeys(planner.MODELS, -0.1), "excess": base["excess"]}] * 2000
+    }
+    near, alone = planner.forecast(study, many)["ridge"], planner.forecast(study)["ridge"].closed_form
+    assert near.pearson_r == pytest.approx(max(0, alone - 0.1), abs=0.002)
+    assert near.supported
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_samples": 5}, "n_samples must be at least 20, got 5"),
+        ({"n_samples": 600.0}, "n_samples must be a whole number, got 600.0"),
+        ({"n_samples": 10**8}, "n_samples must be at most 10000000, got 100000000"),
+        ({"n_markers": 1}, "n_markers must be at least 2, got 1"),
+        ({"n_qtl": 10**5}, "n_qtl must be at most"),
+        ({"va_over_vg": 0}, "va_over_vg must be at least 0.01, got 0"),
+        ({"va_over_vg": 1.2}, "va_over_vg must be at most 1, got 1.2"),
+        ({"broad_sense_heritability": math.nan}, "broad_sense_heritability must be finite, got nan"),
+        ({"broad_sense_heritability": "high"}, "broad_sense_heritability must be a number, got 'high'"),
+        ({"n_traits": 0}, "n_traits must be at least 1, got 0"),
+    ],
+)
+def test_a_wrong_number_is_named_with_its_bound(changes, message):
+    with pytest.raises(ValueError, match=message):
+        epidl.plan(**WHEAT | changes)
+
+
+def test_each_kind_of_answer_names_its_model():
+    assert epidl.plan(**WHEAT).answer.startswith("Use ridge")
+    assert epidl.plan(**EASY).answer.startswith("Use the epistatic kernel")
+    sparse = {"n_samples": 3000, "n_markers": 400, "n_qtl": 20, "va_over_vg": 0.4, "broad_sense_heritability": 0.8}
+    assert epidl.plan(**sparse).answer.startswith("Look for few interacting pairs")
+
+
+def test_the_answer_is_deep_learning_where_it_is_forecast_to_lead(monkeypatch):
+    known = planner.surface() | {"efficiency": [1.0, 20.0], "length": 1e-6, "enough": 0.0}
+    monkeypatch.setattr(planner, "surface", lambda: known)
+    study = {"n_samples": 2000, "n_markers": 200, "n_qtl": 200, "va_over_vg": 0.4, "broad_sense_heritability": 0.9}
+    study = planner.Study(**study)
+    forecasts = planner.forecast(study)
+    forecasts["pairs"] = forecasts["ridge"]
+    needed = dict.fromkeys(planner.MODELS[1:])
+    assert planner.answer(study, forecasts, needed).startswith("Use deep learning")
+
+
+def test_outside_what_was_simulated_there_is_no_recommendation(monkeypatch):
+    known = planner.surface() | {"enough": math.inf}
+    monkeypatch.setattr(planner, "surface", lambda: known)
+    assert epidl.plan(**EASY).answer.startswith("No recommendation")
+
+
+def test_the_mlp_is_never_supported_beyond_the_cohorts_that_were_simulated():
+    most = planner.surface()["simulated"]["n_samples"][1]
+    large = planner.forecast(planner.Study(**EASY | {"n_samples": 10 * most}))
+    assert not large["mlp"].supported
+    assert large["kernel"].supported
+    assert any("upper bound" in note for note in epidl.plan(**EASY | {"n_samples": 10 * most}).notes)
+
+
+def test_the_number_needed_is_the_first_at_which_the_lead_is_clear():
+    study = planner.Study(**EASY | {"n_samples": 40, "broad_sense_heritability": 0.7})
+    needed = planner.samples_needed(study, "kernel")
+    assert needed > study.n_samples
+    before = int(needed / 10 ** (1 / planner.STEPS_PER_DECADE))
+    for n, clear in ((needed, True), (before, False)):
+        r = planner.forecast(planner.Study(**EASY | {"n_samples": n, "broad_sense_heritability": 0.7}))
+        assert planner.is_clear(r["kernel"].pearson_r - r["ridge"].pearson_r, "kernel") == clear
+
+
+def test_an_additive_trait_needs_no_more_than_ridge():
+    plan = epidl.plan(**EASY | {"va_over_vg": 1})
+    assert plan.needed == {"kernel": None, "mlp": None, "pairs": None}
+    assert plan.answer.startswith("Use ridge")
+
+
+@settings(max_examples=40)
+@given(studies, st.integers(1, 4))
+def test_the_command_is_a_cell_that_the_survey_can_run(study, n_traits):
+    study = planner.Study(**vars(study) | {"n_traits": n_traits})
+    words = planner.command(study).split(" -y ")
+    options = words[0].split()[3:]
+    given_ = {name: yaml.safe_load(value) for name, value in zip(options[1::3], options[2::3], strict=True)}
+    given_ |= yaml.safe_load(words[1].strip('"'))
+    base = {"n_replicates": 1, "models": ["ridge"], "protocols": ["held_out"], "hidden_width": 8, "seed": 1}
+    cell = make_cell(SurveyCell, **base | given_)
+    assert cell.rel_aa[0] == pytest.approx(study.rel_aa, abs=5e-5)
+    assert len(cell.rel_aa) == n_traits
+    assert (cell.n_samples, cell.n_qtl) == (study.n_samples, study.n_qtl + study.n_qtl % 2)
+
+
+def test_the_command_line_prints_the_plan_of_a_preset_and_of_changes_to_it(capsys):
+    assert planner.main(["--preset", "wheat"]) == 0
+    assert capsys.readouterr().out == f"{epidl.plan(**WHEAT)}\n"
+    assert planner.main(["--preset", "wheat", "--n-samples", "2000"]) == 0
+    assert capsys.readouterr().out == f"{epidl.plan(**WHEAT | {'n_samples': 2000})}\n"
+
+
+def test_the_command_line_says_what_is_missing_or_wrong(capsys):
+    assert planner.main(["--n-samples", "500"]) == 2
+    assert capsys.readouterr().err.startswith("n_markers, n_qtl, va_over_vg, broad_sense_heritability must be given")
+    assert planner.main(["--preset", "wheat", "--n-qtl", "1"]) == 2
+    assert capsys.readouterr().err == "n_qtl must be at least 2, got 1\n"
+
+
+def test_segments_of_a_cross_and_of_a_population():
+    assert planner.cross_segments([1e-6]) == 1  # one segment, never broken
+    assert planner.cross_segments([50.0]) == pytest.approx(100, rel=0.01)  # 8 l^2 / 4 l where l is long
+    assert planner.independent_segments(100, 30, 1.0) == round(2 * 100 * 30 / math.log(100))
+    with pytest.raises(ValueError, match="effective_size must be greater than 0, got 0"):
+        planner.independent_segments(0, 30, 1.0)
+    with pytest.raises(ValueError, match=r"effective_size \* morgans must be at least 2, got 1"):
+        planner.independent_segments(1, 30, 1.0)
+    with pytest.raises(ValueError, match="chromosomes must be greater than 0"):
+        planner.cross_segments([1.0, 0.0])
+
+
+def test_linked_markers_are_worth_the_segments_that_a_formula_gives():
+    """Ridge on the gametes of a cross, densely marked, reaches what theory expects of M_e independent markers."""
+    rng, n, lengths, per_morgan = np.random.default_rng(1), 700, [1.0, 2.0], 100
+    chromosomes = []
+    for length in lengths:
+        crossed = rng.random((n, round(length * per_morgan) - 1)) < (1 - math.exp(-2 / per_morgan)) / 2
+        start = rng.integers(0, 2, size=(n, 1))
+        chromosomes.append((np.cumsum(np.hstack([start, crossed]), axis=1) % 2) * 2.0 - 1)
+    x = np.hstack(chromosomes)
+    relationship = (x @ x.T / x.shape[1])[np.triu_indices(n, 1)]
+    assert 1 / np.var(relationship) == pytest.approx(planner.cross_segments(lengths), rel=0.1)
+
+
+# ---- what it was measured from ----
+
+
+def test_the_surface_belongs_to_the_tables_that_ship():
+    rows = surface.evidence(ROOT / "book" / "data")
+    known = planner.surface()
+    assert known["efficiency"] == pytest.approx(surface.fit_efficiency(rows), rel=1e-3)
+    points = surface.points_of(surface.with_closed_forms(rows, known["efficiency"]))
+    ours = {(p["experiment"], p["cell"], p["rel_aa"]): p for p in known["points"]}
+    assert len(points) == sum(len(point["pearson_r"]) for point in known["points"])
+    for row in points.itertuples():
+        point = ours[row.experiment, row.cell, row.rel_aa]
+        assert point["pearson_r"][row.model] == pytest.approx(row.pearson_r, abs=1e-4)
+        assert point["residual"][row.model] == pytest.approx(row.residual, abs=1e-4)
+
+
+def test_every_preset_and_sentence_of_the_surface_is_that_of_the_code():
+    known = planner.surface()
+    assert known["sentences"] == surface.SENTENCES
+    assert known["presets"] == json.loads(json.dumps(surface.PRESETS))
+    for preset in known["presets"].values():
+        epidl.plan(**preset["study"])
+
+
+def small_rows(n_cells: int = 6) -> pd.DataFrame:
+    """Return made-up evidence: r is that of the closed form plus 0.05, in cells that differ in their individuals."""
+    rows = []
+    for k in range(n_cells):
+        for replicate in (1, 2):
+            for model in planner.MODELS:
+                rows.append(
+                    {
+                        "experiment": "survey",
+                        "cell": f"c{k}",
+                        "n_samples": 300 + 100 * k,
+                        "n_markers": 40,
+                        "n_qtl": 20,
+                        "broad_sense_heritability": 0.8,
+                        "rel_aa": 0.5,
+                        "va_over_vg": 0.5,
+                        "replicate": replicate,
+                        "trait": 1,
+                        "model": model,
+                        "additive": 0.4,
+                        "epistatic": 0.4,
+                        "pearson_r": 0.0,
+                    }
+                )
+    rows = surface.with_closed_forms(pd.DataFrame(rows), (0.5, 0.5))
+    return surface.with_closed_forms(rows.assign(pearson_r=rows["closed_form"] + 0.05), (0.5, 0.5))
+
+
+def test_a_cell_that_is_left_out_does_not_help_its_own_forecast():
+    rows = small_rows()
+    before = surface.left_out(rows, "cell", 0.3, 4.0)
+    changed = rows.assign(residual=rows["residual"].where(rows["cell"] != "c2", 0.9))
+    after = surface.left_out(changed, "cell", 0.3, 4.0)
+    own = rows["cell"] == "c2"
+    pd.testing.assert_series_equal(before.loc[own, "forecast"], after.loc[own, "forecast"])
+    assert (after.loc[~own, "forecast"] > before.loc[~own, "forecast"] + 0.01).any()
+
+
+def test_a_shared_residual_is_learned_from_the_other_cells():
+    found = surface.errors(surface.left_out(small_rows(), "cell", 0.3, 1.0))
+    closed = surface.errors(small_rows(), "closed_form")
+    assert closed["bias"].to_numpy() == pytest.approx(0.05, abs=1e-9)
+    assert (found["bias"] < 0.03).all()
+
+
+def test_errors_tell_chance_from_error():
+    rows = small_rows().assign(forecast=lambda t: t["closed_form"] + 0.05)
+    apart = rows["replicate"].map({1: 0.1, 2: -0.1})
+    chance = surface.errors(rows.assign(pearson_r=rows["pearson_r"] + apart))
+    assert chance["rms"].to_numpy() == pytest.approx(0, abs=1e-9)
+    assert chance["chance"].to_numpy() == pytest.approx(0.1, abs=1e-9)
+    assert (chance["error"] == 0).all()
+    wrong = surface.errors(rows.assign(pearson_r=rows["pearson_r"] + 0.1))
+    assert wrong["error"].to_numpy() == pytest.approx(0.1, abs=1e-9)
+
+
+def test_controls_diverged_fits_and_steered_test_samples_are_no_evidence():
+    rows = surface.evidence(ROOT / "book" / "data")
+    assert not rows["all_pairs"].any()
+    assert set(rows["protocol"]) == {"held_out"}
+    assert rows["pearson_r"].notna().all()
+    assert set(rows.loc[rows["model"] == "mlp", "n_traits"]) <= set(surface.FEW_TRAITS)
+    assert np.allclose(rows["additive"] + rows["epistatic"], rows["broad_sense_heritability"])
+
+
+def test_the_quick_studies_are_not_among_those_that_the_planner_knows():
+    grids = load_grids(ROOT / "params" / "survey.yml")
+    assert not {cell.name for cell in grids["quick"]} & {cell.name for cell in grids["standard"]}
+    known = {(p["n_samples"], p["n_markers"], p["n_qtl"]) for p in planner.surface()["points"]}
+    assert not known & {(cell.n_samples, cell.n_markers, cell.n_qtl) for cell in grids["quick"]}
+
+
+@pytest.mark.slow
+def test_held_out_cells_are_forecast_within_the_stated_errors():
+    rows, known = surface.evidence(ROOT / "book" / "data"), planner.surface()
+    found = surface.left_out_with_fit(rows, "cell", known["length"], known["prior"])
+    assert surface.errors(found)["error"].to_dict() == pytest.approx(known["error"], abs=1e-3)
+    covered = surface.coverage(found, known["length"], known["prior"])
+    assert covered.between(0.85, 0.97).all()
+    assert (surface.errors(found)["error"] < 0.03).all()
