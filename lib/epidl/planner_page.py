@@ -171,6 +171,18 @@ def error_table(errors: pd.DataFrame) -> pd.DataFrame:
     return table.apply(lambda column: column.map(shown[column.name].format))
 
 
+def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
+    """Return where a model's forecast is most wrong over conditions left out, in words.
+
+    left_out: of `surface.left_out_with_fit`.
+    """
+    keys = ["n_samples", "n_markers", "n_qtl", "broad_sense_heritability", "rel_aa"]
+    means = left_out[left_out["model"] == model].groupby(keys)[["forecast", "pearson_r"]].mean()
+    place = (means["pearson_r"] - means["forecast"]).abs().idxmax()
+    found = dict(zip(keys, (f"{value:,g}" for value in place), strict=True))
+    return found | {name: f"{value:.2f}" for name, value in means.loc[place].items()}
+
+
 def tried_table(tried: pd.DataFrame) -> pd.DataFrame:
     """Return each model's errors over studies that the planner does not know, of `surface.tried`."""
     inside = tried["pearson_r"].between(tried["low"], tried["high"]).groupby(tried["model"]).mean()
