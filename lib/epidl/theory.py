@@ -25,6 +25,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from epidl import checks
+
 Model = Literal["ridge", "kernel", "oracle"]
 
 
@@ -49,9 +51,8 @@ def expected_shares(rel_aa: ArrayLike, broad_sense_heritability: ArrayLike) -> S
 
     Arguments broadcast. Raises ValueError for a negative rel_aa, and a broad_sense_heritability outside [0, 1].
     """
-    rel_aa, h2 = np.broadcast_arrays(
-        _bounded("rel_aa", rel_aa, 0), _bounded("broad_sense_heritability", broad_sense_heritability, 0, 1)
-    )
+    h2 = _bounded("broad_sense_heritability", broad_sense_heritability, 0, 1)
+    rel_aa, h2 = _together(rel_aa=_bounded("rel_aa", rel_aa, 0), broad_sense_heritability=h2)
     additive = h2 / (1 + 2 * rel_aa)
     return Shares(additive, h2 - additive, 1 - h2)
 
@@ -78,12 +79,11 @@ def expected_components(
 
     Raises ValueError for fewer than 2 frequencies or one outside [0, 1], a negative rel_aa, an unknown kind.
     """
-    p, rel_aa = _bounded("frequencies", frequencies, 0, 1), float(_bounded("rel_aa", rel_aa, 0))
+    p, rel_aa = _bounded("frequencies", frequencies, 0, 1), checks.real("rel_aa", rel_aa, minimum=0)
     if p.ndim != 1 or len(p) < 2:
         raise ValueError(f"frequencies must be one for each of at least 2 QTL, got shape {p.shape}")
     factors = {"haploid": 4, "inbred": 4, "diploid": 2}
-    if kind not in factors:
-        raise ValueError(f"kind must be one of {', '.join(factors)}, got {kind!r}")
+    checks.choice("kind", kind, factors)
     v, m2, q = factors[kind] * p * (1 - p), (2 * p - 1) ** 2, len(p)
     partners = (m2.sum() - m2) / (q - 1)
     products = (v.sum() ** 2 - (v**2).sum()) / (q * (q - 1))
@@ -105,10 +105,10 @@ def expected_accuracy(
     n = _bounded("n_train", n_train, 1)
     m = _bounded("n_markers", n_markers, 2)
     additive, epistatic = _bounded("additive", additive, 0), _bounded("epistatic", epistatic, 0)
+    n, m, additive, epistatic = _together(n_train=n, n_markers=m, additive=additive, epistatic=epistatic)
     _bounded("additive + epistatic", additive + epistatic, 0, 1 + 1e-9)
     n_features = {"ridge": (m, np.inf), "kernel": (m, m * (m - 1) / 2), "oracle": (m, m / 2)}
-    if model not in n_features:
-        raise ValueError(f"model must be one of {', '.join(n_features)}, got {model!r}")
+    checks.choice("model", model, n_features)
     n, shares_a, shares_aa, m_a, m_aa = np.broadcast_arrays(n, additive, epistatic, *n_features[model])
     shares = np.stack([shares_a, shares_aa])
     reliability = _reliability(n, shares, np.stack([m_a, m_aa]))
@@ -138,11 +138,20 @@ def _ratio(top: NDArray, bottom: NDArray, where: NDArray[np.bool_]) -> NDArray[n
     return np.divide(top, bottom, out=np.zeros_like(bottom), where=where)
 
 
+def _together(**arrays: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Return arrays of one shape; raise ValueError with the names of those that have none in common."""
+    try:
+        return np.broadcast_arrays(*arrays.values())
+    except ValueError:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"{' and '.join(arrays)} must have shapes that go together, got {shapes}") from None
+
+
 def _bounded(name: str, value: ArrayLike, minimum: float, maximum: float = np.inf) -> NDArray[np.float64]:
     """Return `value` as floats; raise ValueError with its name where any is out of bounds."""
-    array = np.asarray(value, dtype=float)
-    wrong = ~((array >= minimum) & (array <= maximum))  # a NaN is wrong
+    array = checks.floats(name, value)
+    wrong = ~((array >= minimum) & (array <= maximum) & (array < np.inf))  # a NaN is wrong
     if wrong.any():
-        bound = f"at least {minimum:g}" if maximum == np.inf else f"within [{minimum:g}, {maximum:g}]"
+        bound = f"finite and at least {minimum:g}" if maximum == np.inf else f"within [{minimum:g}, {maximum:g}]"
         raise ValueError(f"{name} must be {bound}, got {array[wrong].flat[0]:g}")
     return array
