@@ -1461,7 +1461,6 @@ def commands() -> list[Place]:
             {
                 "an unknown profile": (["huge"], unknown),
                 "an unknown device": (["smoke", "--device", "tpu"], unknown),
-                "a GPU that is not there": (["smoke", "--device", "cuda"], "device must be 'cpu'"),
             },
         ),
         "publish": (
@@ -1488,8 +1487,6 @@ def commands() -> list[Place]:
             },
         ),
     }
-    if torch.cuda.is_available():
-        del refused["costs"][1]["a GPU that is not there"]
     return [
         Place(
             f"python -m epidl.{name}",
@@ -1588,7 +1585,7 @@ def table() -> pd.DataFrame:
 def _plain(text: str) -> str:
     """Return a text without this machine's folders and memory."""
     text = re.sub(rf"{re.escape(SCRATCH.name)}/(tmp\w+/)?", "", text).replace(f"{ROOT}/", "")
-    text = re.sub(r"the [\d.]+ GiB of memory of this machine", "the GiB of memory of this machine", text)
+    text = re.sub(r"the [\d.]+ GiB of memory of this machine", "the memory of this machine", text)
     text = re.sub(r"this machine has [\d.]+", "this machine has less", text)
     text = re.sub(r" at 0x[0-9a-f]+", "", text)
     return text.replace("\0", "\\0")

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import bad_input
 import epidl
 from conftest import ROOT
-from epidl import kernels, networks, pairs, params, ridge, training
+from epidl import costs, kernels, networks, pairs, params, ridge, training
 from epidl.experiments import beyond
 from epidl.genotypes import Genotypes, Haplotypes
 from epidl.params import CELL_TYPES
@@ -29,7 +29,9 @@ from epidl.simulate import Cohort, simulate
 from epidl.splits import Split, split_samples
 
 PLACES = {place.where: place for place in bad_input.catalogue()}
-DRAWN = [where for where, place in PLACES.items() if any(w.more for ways in place.wrong.values() for w in ways)]
+DRAWN = [
+    where for where, place in PLACES.items() if any(w.more is not None for ways in place.wrong.values() for w in ways)
+]
 
 # public, but given nothing that a user supplies: why, and which
 NOT_A_USER_S = {
@@ -92,7 +94,7 @@ def test_the_book_s_table_is_what_is_answered_now():
 @pytest.mark.parametrize("where", DRAWN)
 def test_whatever_is_wrong_is_named_with_its_value_and_bound(where):
     place = PLACES[where]
-    kinds = [(argument, wrong) for argument, ways in place.wrong.items() for wrong in ways if wrong.more]
+    kinds = [(argument, wrong) for argument, ways in place.wrong.items() for wrong in ways if wrong.more is not None]
 
     @settings(max_examples=12, suppress_health_check=list(HealthCheck), database=None)
     @given(st.data())
@@ -203,6 +205,14 @@ def test_a_command_prints_one_line_and_no_traceback(where, written):
     assert ": error: " in said[-1]
     assert all(line.startswith(("usage:", " ")) for line in said[:-1])
     assert not list(written.iterdir())
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_measured(monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert costs.main(["smoke", "--device", "cuda"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "device must be 'cpu' or 'auto' on this machine: torch finds no CUDA device, got 'cuda'"
+    ]
 
 
 def test_a_parameter_error_shows_no_frames_in_a_notebook():
