@@ -394,7 +394,7 @@ def _simulation() -> list[Place]:
             "simulate_on",
             lambda: {"genotypes": cohort().genotypes} | on,
             genotypes=gsr,
-            n_qtl=[*n_qtl, above],
+            n_qtl=[*integer(2), above, Wrong("odd", 5, "must be even", st.sampled_from([3, 5, 7]))],
             **traits,
         ),
         _place(seeds, "generator", dict, **seeded),
@@ -776,7 +776,13 @@ def _networks() -> list[Place]:
         _place(
             tuning,
             "search",
-            lambda: {"objective": len, "space": {"rate": (1, 2)}, "n_trials": 1, "seed": 1, "name": "a"},
+            lambda: {
+                "objective": lambda *_: (1.0, {}),
+                "space": {"rate": (1, 2)},
+                "n_trials": 1,
+                "seed": 1,
+                "name": "a",
+            },
             objective=kind_of("must be a function"),
             space=bad_space,
             n_trials=integer(1),
@@ -1378,7 +1384,9 @@ def notebooks() -> list[Place]:
         "output": folder(),
     }
     other = [Wrong("a mapping", {"a": 1}, "must be|must name", says="")]
-    own = dict.fromkeys(set(parameters_of("own_data")) - {"n_qtl", "broad_sense_heritability"}, other) | {
+    own = dict.fromkeys(
+        (n for n in parameters_of("own_data") if n not in ("n_qtl", "broad_sense_heritability")), other
+    ) | {
         "output": folder(),
         "several": [
             Wrong("an odd number of QTL", {"rel_aa": 1.0, "n_qtl": 5}, "n_qtl must be even", says="got 5"),

@@ -241,7 +241,6 @@ EDGES = {
 REFUSED = {
     ("non-finite phenotypes", "*"): "phenotypes must be finite, got 2 values that are not",
     ("a constant trait", "kernel"): "phenotypes must vary among the rows, trait 1 does not",
-    ("all markers of one class", "kernel"): "at least 2 markers that vary among the rows",
     ("a last batch of one", "mlp"): "n_samples must not leave a last batch of one sample for batch norm, as 129",
 }
 

@@ -117,10 +117,11 @@ def instance(name: str, value: object, kind: type, what: str) -> None:
 
 
 def floats(name: str, value: object) -> NDArray[np.float64]:
-    """Return `value` as a float array of any shape; a complex number is none."""
+    """Return `value` as a float array of any shape; neither texts, though they read as numbers, nor complex ones."""
     try:
         array = np.asarray(value)
-        if np.iscomplexobj(array):
+        texts_within = array.dtype == object and any(isinstance(v, (str, bytes)) for v in array.flat)
+        if array.dtype.kind not in "biufO" or texts_within:
             raise TypeError
         return array.astype(float, copy=False)
     except (TypeError, ValueError, OverflowError):

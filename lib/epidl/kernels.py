@@ -99,7 +99,7 @@ def fit_kernel(
     `device`), or by the number of rows (`EXACT_LIMIT`).
 
     Warns (RuntimeWarning) and says so in `converged` where conjugate gradients end short of `TOLERANCE`.
-    Raises ValueError for fewer than 3 rows or 2 markers that vary, rows that are not there or stand there twice,
+    Raises ValueError for fewer than 3 rows or 2 markers (of dosages: that vary), rows that are not there or stand there twice,
     phenotypes of another length, not finite or constant among the rows, components negative or with a share of s_E
     below `SMALLEST_RESIDUAL`, and an exact fit of more than `EXACT_LIMIT` rows.
     """
