@@ -516,7 +516,7 @@ def _genotypes() -> list[Place]:
 def _fits() -> list[Place]:
     phenotypes = matrix(N, 2)
     constant = np.column_stack([np.ones(N), np.arange(N)])
-    bound = "penalties must be finite numbers greater than 0"
+    bound = "penalties must be greater than 0"
     penalties = [
         Wrong("zero", [1.0, 0.0], bound, says="0.0"),
         Wrong("negative", [-1.0], bound, st.floats(-1000, -1e-3).map(lambda x: [x]), says="-"),
@@ -826,7 +826,7 @@ def _theory() -> list[Place]:
     shares = {"n_train": 100, "n_markers": 10, "additive": 0.5, "epistatic": 0.2, "model": "ridge"}
 
     def array_of(*bounds: float) -> list[Wrong]:
-        nan = Wrong("None", None, "finite|within", says="nan")
+        nan = Wrong("None", None, "at least|within", says="nan")
         return [nan, *(w for w in real(*bounds) if w.way not in ("True", "a mapping", "None"))]
 
     array = [*array_of(0), Wrong("one of several", [0.1, -2.0], "at least 0", says="-2")]
@@ -1214,7 +1214,7 @@ WHOLE_NUMBERS = {
 NUMBERS = {
     "broad_sense_heritability": real(above=0, most=1),
     "scaling": real(above=0, most=1e12),
-    "mlp_learning_rate": real(above=0, most=1e12),
+    "mlp_learning_rate": real(above=0),
     "pleiotropy": real(0, 1),
     "importance_threshold": real(0, 1e12),
 }

@@ -99,17 +99,17 @@ def fit_kernel(
     `device`), or by the number of rows (`EXACT_LIMIT`).
 
     Warns (RuntimeWarning) and says so in `converged` where conjugate gradients end short of `TOLERANCE`.
-    Raises ValueError for fewer than 3 rows or 2 markers (of dosages: that vary), rows that are not there or stand there twice,
-    phenotypes of another length, not finite or constant among the rows, components negative or with a share of s_E
-    below `SMALLEST_RESIDUAL`, and an exact fit of more than `EXACT_LIMIT` rows.
+    Raises ValueError for fewer than 3 rows or 2 markers (of dosages: that vary), rows that are not there or stand there
+    twice, phenotypes of another length, not finite or constant among the rows, components negative or with a share of
+    s_E below `SMALLEST_RESIDUAL`, and an exact fit of more than `EXACT_LIMIT` rows.
     """
-    phenotypes, rows = _checked(genotypes, phenotypes, rows)
     checks.choice("method", method, ("auto", "exact", "cg"))
+    if method == "exact":
+        checks.integer("len(rows)", np.size(rows), minimum=0, maximum=EXACT_LIMIT, why="the bound of method exact")
+    phenotypes, rows = _checked(genotypes, phenotypes, rows)
     checked_device(device)
     checks.integer("seed", seed, minimum=0)
     checks.integer("reml_rows", reml_rows, minimum=3)
-    if method == "exact":
-        checks.integer("len(rows)", len(rows), minimum=3, maximum=EXACT_LIMIT, why="the bound of method exact")
     if components is None:
         some = rows
         if len(rows) > reml_rows:

@@ -29,7 +29,7 @@ MOST = 10**12  # of any whole number: no machine holds as many individuals, mark
 PositiveInt = Annotated[int, Field(ge=1, le=MOST, strict=True)]
 # strict: neither "0.5" nor true is taken for a number
 NonNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False, strict=True)]
-Positive = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False, strict=True)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
 
 def _all_different(values: tuple) -> tuple:
@@ -189,7 +189,9 @@ class TunedCell(MlpCell):
 class _Scaled(Cell):
     """A cell whose number of QTL follows from `scaling`; every marker is causal."""
 
-    scaling: Positive = Field(description="possible pairs of QTL for each sample")
+    scaling: float = Field(
+        gt=0, le=MOST, allow_inf_nan=False, strict=True, description="possible pairs of QTL for each sample"
+    )
     rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
 
     @property

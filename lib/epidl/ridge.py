@@ -79,7 +79,9 @@ def fit_ridge_splits(
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     penalties = np.atleast_1d(checks.floats("penalties", penalties))
     if penalties.ndim != 1 or penalties.size == 0 or not (np.isfinite(penalties) & (penalties > 0)).all():
-        raise ValueError(f"penalties must be finite numbers greater than 0, got {checks.shown(penalties.tolist())}")
+        raise ValueError(
+            f"penalties must be greater than 0, finite and in a list, got {checks.shown(penalties.tolist())}"
+        )
     checks.integer("len(splits)", len(splits), minimum=1)
     splits = [checks.rows("rows", rows, genotypes.n_samples, minimum=2) for rows in splits]
     used = np.unique(np.concatenate(splits))

@@ -152,6 +152,7 @@ def _bounded(name: str, value: ArrayLike, minimum: float, maximum: float = np.in
     array = checks.floats(name, value)
     wrong = ~((array >= minimum) & (array <= maximum) & (array < np.inf))  # a NaN is wrong
     if wrong.any():
-        bound = f"finite and at least {minimum:g}" if maximum == np.inf else f"within [{minimum:g}, {maximum:g}]"
+        least = "finite" if np.isposinf(array).any() else f"at least {minimum:g}"
+        bound = least if maximum == np.inf else f"within [{minimum:g}, {maximum:g}]"
         raise ValueError(f"{name} must be {bound}, got {array[wrong].flat[0]:g}")
     return array
