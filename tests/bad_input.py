@@ -141,7 +141,7 @@ def real(least: float = -INF, most: float = INF, above: float | None = None) -> 
         *types(NUMBER),
         Wrong("None", None, NUMBER + "|finite|must be"),
         Wrong("NaN", NAN, "finite|at least|within|" + NUMBER + "|less than"),
-        Wrong("infinite", INF, "finite|at most|within|less than", st.sampled_from([INF, -INF])),
+        Wrong("infinite", INF, "finite|at least|at most|within|less than", st.sampled_from([INF, -INF])),
     ]
     if above is not None:
         negative = st.floats(above - 1000, above - 1e-3)
