@@ -7,7 +7,7 @@ PROFILE ?= quick
 # a virtual environment's variables must not leak into ours
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: book pdf quick test setup notebooks plan bench clean
+.PHONY: book pdf quick test setup notebooks plan bench audit clean
 
 book: setup ## run PROFILE's grid (quick) and render the book at _build/PROFILE/html
 	$(BIN)/python -m epidl.grid $(PROFILE) book
@@ -44,6 +44,11 @@ plan: setup ## print PROFILE's cells with the time and memory that each will tak
 
 bench: setup ## measure our way beside the published and the plain one (an idle machine, some 12 minutes)
 	$(BIN)/python -W ignore -m benchmarks
+
+audit: ## look the pinned versions up among known vulnerabilities, with pip-audit (needs its advisory database: the network)
+	$(PYTHON) -m venv --without-pip _build/audit
+	$(PYTHON) -m pip --python _build/audit/bin/python install --quiet pip-audit
+	_build/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt # strict: what is not found fails, too
 
 clean: ## remove what was built; results in runs/ stay
 	rm -rf _build $(VENV)

@@ -94,7 +94,7 @@ if SHIPPED:
             table=f"{RUNS}/{{experiment}}.csv",
             provenance=f"{RUNS}/{{experiment}}.provenance.json",
         shell:
-            "cp book/data/quick/{wildcards.experiment}.* {RUNS}"  # trials too, where there are some
+            "cp book/data/quick/{wildcards.experiment:q}.* {RUNS:q}"  # trials too, where there are some
 
 else:
 
@@ -133,7 +133,7 @@ rule page:
     params:
         profile=PROFILE,
     shell:
-        papermill("{input[0]:q} {output:q} --parameters_raw profile {params.profile}")
+        papermill("{input[0]:q} {output:q} --parameters_raw profile {params.profile:q}")
 
 
 rule notebook:

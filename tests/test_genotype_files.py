@@ -227,7 +227,7 @@ def test_a_table_is_read(tmp_path, name, text):
         ("id,m1,m2\na,0,1\nb,0.87,1\n", r"got '0\.87' for b at m1"),
         ("id,m1,m1\na,0,1\n", "marker columns of .* must all be different, got more than once: m1"),
         ("id,m1,m2\na,0,1\na,1,1\n", "sample ids of .* must all be different, got more than once: a"),
-        ("id,m1,m2\na,0,1,2,2\nb,0,1\n", "must have a value for each of the header's columns|must hold"),
+        ("id,m1,m2\na,0,1,2,2\nb,0,1\n", "must have a value for each of the header's .*columns|must hold"),
         ("id,m1,m2\n", "must hold individuals and markers"),
         ("\n", "empty first line"),
         ("", "must not be empty"),

@@ -219,7 +219,7 @@ def test_test_samples_do_not_reach_the_fit(cohort):
         ({"phenotypes": np.zeros((299, 5))}, "phenotypes must have 300 rows, one a sample, got 299"),
         ({"phenotypes": np.zeros((300, 2))}, "phenotypes must vary among the rows, trait 1 does not"),
         ({"rows": np.array([3, 4])}, r"len\(rows\) must be at least 3, got 2"),
-        ({"method": "fast"}, "method must be auto, exact or cg, got 'fast'"),
+        ({"method": "fast"}, "method must be one of auto, exact, cg, got 'fast'"),
         ({"reml_rows": 2}, "reml_rows must be at least 3, got 2"),
         ({"components": COMPONENTS[:2]}, "components must have 5 rows"),
         ({"components": COMPONENTS[:, :2]}, "components must have 3 columns, s_A, s_AA and s_E, got 2"),

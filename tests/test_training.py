@@ -208,7 +208,7 @@ def test_an_mlp_learns_what_a_linear_model_cannot():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"optimizer": "adam"}, "optimizer must be 'sgd' or 'adamw', got 'adam'"),
+        ({"optimizer": "adam"}, "optimizer must be one of sgd, adamw, got 'adam'"),
         ({"learning_rate": 0}, "learning_rate must be greater than 0, got 0"),
         ({"learning_rate": float("nan")}, "learning_rate must be finite, got nan"),
         ({"max_epochs": 0}, "max_epochs must be at least 1, got 0"),
@@ -250,7 +250,7 @@ def test_invalid_data_is_refused(cohort):
                 training.RIDGE_SGD,
                 generator=torch.Generator().manual_seed(1),
             )
-    with pytest.raises(ValueError, match="protocol must be 'published' or 'held_out', got 'test'"):
+    with pytest.raises(ValueError, match="protocol must be one of published, held_out, got 'test'"):
         split_samples(300, "test")
     with pytest.raises(ValueError, match="n_samples must be at least 10, got 9"):
         split_samples(9, "published")

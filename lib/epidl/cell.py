@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from epidl import results
+from epidl import checks, results
 from epidl.experiments import beyond, core, correlation, dilution, scaling
 from epidl.params import CELL_TYPES, Cell, ParameterError, ProfileName, load_grids
 
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise ParameterError(f"cell must be one of {', '.join(cells)}, got {options.cell}")
         folder = options.output or Path("runs", options.profile, options.experiment, options.cell)
         compute(cells[options.cell], folder)
-    except (ParameterError, MemoryError) as error:
+    except (ValueError, OSError, ImportError, MemoryError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def compute(cell: Cell, folder: Path) -> None:
     """Compute a cell and write its table and provenance to a folder, unless the same cell's stand there."""
-    parameters = cell.model_dump(mode="json")
+    folder, parameters = Path(checks.folder("output", folder)), cell.model_dump(mode="json")
     if (folder / results.TABLE).exists():
         record = results.read_record(folder)
         if record["parameters"] == parameters:

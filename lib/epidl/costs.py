@@ -6,7 +6,6 @@ a rate for each. `python -m epidl.costs PROFILE` prints the cells of a profile w
 
 import argparse
 import math
-import os
 import statistics
 import sys
 import time
@@ -22,8 +21,8 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from epidl import kernels, networks, results, training
-from epidl.genotypes import Haplotypes
+from epidl import checks, kernels, networks, results, training
+from epidl.genotypes import Haplotypes, checked_device
 from epidl.ridge import PENALTIES
 from epidl.simulate import simulate
 from epidl.splits import BATCH_SIZE, N_RIDGE_SPLITS, split_samples
@@ -36,6 +35,7 @@ BASE_MB = 1500  # of a notebook's process, and of the one that runs it
 FILTER_RANK = 25  # what the filters of ridge's penalties need, see `ridge`
 IMPORTED = 500 * 2**20  # bytes that Python and the libraries hold
 FLOAT, DOUBLE = 4, 8  # bytes
+MOST_THREADS = 1024  # more than any machine has; at some number the system makes no more, and the process ends
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,11 @@ def check_memory(cell: "Cell", device: str) -> None:
 
 
 def measure_machine(device: str, n_threads: int = 1) -> Machine:
-    """Measure a machine's rates, in some seconds; n_threads: those of a cell on a CPU."""
+    """Measure a machine's rates, in some seconds; n_threads: those of a cell on a CPU.
+
+    Raises ValueError for a device that is not there, and fewer than 1 thread.
+    """
+    checked_device(device)
     with one_cell_threads(n_threads):
         batch, square = torch.rand(BATCH_SIZE, 4096, device=device), torch.rand(4096, 4096, device=device)
         exact, symmetric = (torch.rand(size, size, device=device, dtype=torch.float64) for size in (1024, 512))
@@ -238,13 +242,14 @@ def measure_machine(device: str, n_threads: int = 1) -> Machine:
 
 def machine_memory(device: str = "cpu") -> float:
     """Return the bytes of memory of this machine, or of its GPU where that has less: a cohort is on both."""
-    memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    memory = checks.memory_bytes()
     return memory if device == "cpu" else min(memory, torch.cuda.get_device_properties(device).total_memory)
 
 
 @contextmanager
 def one_cell_threads(n_threads: int) -> Iterator[None]:
     """Let NumPy and torch use so many CPU threads, as a cell does."""
+    n_threads = checks.integer("n_threads", n_threads, minimum=1, maximum=MOST_THREADS)
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:
@@ -310,7 +315,7 @@ def typical_epochs(folder: Path = DATA) -> dict[tuple[str, str], float]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the plan of a profile; return 0, or 1 where a cell does not fit this machine."""
+    """Print the plan of a profile; return 0, 1 where a cell does not fit this machine, or 2 where there is no plan."""
     from epidl.experiments.core import resolve_device  # late: `core` checks cells against this module
     from epidl.grid import planned_cells
 
@@ -318,8 +323,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("profile", choices=["smoke", "quick", "standard", "full"])
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     options = parser.parse_args(arguments)
-    cells = list(planned_cells(Path.cwd(), options.profile).values())
-    machine = measure_machine(resolve_device(options.device))
+    try:
+        device, cells = resolve_device(options.device), list(planned_cells(Path.cwd(), options.profile).values())
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    machine = measure_machine(device)
     table = estimates(cells, machine, typical_epochs())
     print(table.to_string(index=False, formatters={"hours": "{:.3f}".format, "memory_gib": "{:.1f}".format}))
     total = table.groupby("experiment", sort=False)["hours"].sum()

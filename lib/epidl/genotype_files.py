@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from epidl import checks
 from epidl.genotypes import MISSING, row_blocks
 
 MARKER_COLUMNS = ["marker", "chromosome", "position", "counted_allele", "other_allele"]
@@ -62,7 +63,7 @@ def read_genotypes(path: Path | str) -> GenotypeFile:
     companions, of another format, of mixed or higher ploidy, or in which individuals or table columns have the same
     name; ImportError where the format's reader is not installed.
     """
-    path = Path(path)
+    path = checks.path("genotypes", path)
     suffix = _suffix(path)
     readers = {".bed": _read_plink} | dict.fromkeys(VCF_SUFFIXES, _read_vcf) | dict.fromkeys(SEPARATORS, _read_table)
     if suffix not in readers:
@@ -71,6 +72,8 @@ def read_genotypes(path: Path | str) -> GenotypeFile:
     found = readers[suffix](path)
     if 0 in found.counts.shape:
         raise ValueError(f"genotypes must hold individuals and markers, got {found.counts.shape} in {path}")
+    if (found.sample_ids == "").any():
+        raise ValueError(f"sample ids of {path} must not be empty, got {(found.sample_ids == '').sum()} empty ones")
     check_unique(f"sample ids of {path}", found.sample_ids)
     return found
 
@@ -80,14 +83,16 @@ def read_table(path: Path | str, text: Sequence[str] = ()) -> pd.DataFrame:
 
     Raises FileNotFoundError, and ValueError for an empty file, one that is no table, and columns of the same name.
     """
-    path = Path(path)
+    path = checks.path("path", path)
     separator = _separator(path)
     _existing(path)
-    check_unique(f"columns of {path}", _header(path, separator))
+    header = _header(path, separator)
+    check_unique(f"columns of {path}", header)
+    _check_rows(path, separator, len(header))
     try:
         return pd.read_csv(path, sep=separator, dtype=dict.fromkeys(text, str))
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} must be a table with a header, got: {error}") from error
+        raise ValueError(f"{path} must be a table with a header, got: {error}") from None
 
 
 def check_unique(what: str, names: Sequence[str]) -> None:
@@ -161,7 +166,7 @@ def _read_companion(path: Path, columns: list[str]) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, sep=r"\s+", header=None, dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
     except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-        raise ValueError(f"{path} must hold {len(columns)} columns a line, got: {error}") from error
+        raise ValueError(f"{path} must hold {len(columns)} columns a line, got: {error}") from None
     if table.shape[1] != len(columns) or table.isna().any(axis=None):
         raise ValueError(f"{path} must hold {len(columns)} columns a line ({', '.join(columns)}), got {table.shape[1]}")
     return table.set_axis(columns, axis=1)
@@ -204,7 +209,7 @@ def _read_vcf(path: Path) -> GenotypeFile:
     except ValueError:
         raise
     except Exception as error:  # cyvcf2 raises plain Exception, too
-        raise ValueError(f"{path} must be a whole VCF or BCF file, got: {error}") from error
+        raise ValueError(f"{path} must be a whole VCF or BCF file, got: {error}") from None
     counts = np.empty((len(samples), len(parts)), dtype=np.int8)
     for columns in row_blocks(len(parts), max(1, len(samples))):
         counts[:, columns] = np.array(parts[columns], dtype=np.int8).T
@@ -226,7 +231,7 @@ def _check_vcf_lines(path: Path) -> None:
                     expected = f"the {columns} columns of its header" if columns else "a header that ends with #CHROM"
                     raise ValueError(f"{path} must be a whole VCF file, with {expected}: see line {number}")
     except (EOFError, OSError) as error:
-        raise ValueError(f"{path} must be a whole VCF file, got: {error}") from error
+        raise ValueError(f"{path} must be a whole VCF file, got: {error}") from None
     if not columns:
         raise ValueError(f"{path} must be a whole VCF file, with a header that ends with #CHROM")
 
@@ -255,10 +260,11 @@ def _counts_of_site(site: object, ploidies: set[int], where: str) -> NDArray[np.
 def _read_table(path: Path) -> GenotypeFile:
     separator = _separator(path)
     header = _header(path, separator)
+    _check_rows(path, separator, len(header))
     check_unique(f"marker columns of {path}", header[1:])
     sample_ids, parts = [], []
     for chunk in _chunks(path, separator, header):
-        sample_ids.append(chunk.index.to_numpy(str))
+        sample_ids.append(chunk.index.fillna("").to_numpy(str))
         parts.append(_counts_of_chunk(chunk, path))
     counts = np.concatenate(parts) if parts else np.empty((0, len(header) - 1), dtype=np.int8)
     ids = np.concatenate(sample_ids) if sample_ids else np.empty(0, dtype=str)
@@ -276,7 +282,7 @@ def _chunks(path: Path, separator: str, header: list[str]) -> Iterator[pd.DataFr
     except pd.errors.ParserError as error:
         raise ValueError(
             f"{path} must have a value for each of the header's columns in each row, got: {error}"
-        ) from error
+        ) from None
 
 
 def _counts_of_chunk(chunk: pd.DataFrame, path: Path) -> NDArray[np.int8]:
@@ -300,12 +306,35 @@ def _refuse(chunk: pd.DataFrame, wrong: NDArray[np.bool_], path: Path) -> None:
 
 
 def _header(path: Path, separator: str) -> list[str]:
-    opened = (gzip.open if path.suffix == ".gz" else open)(path, "rt", errors="replace")
-    with opened as file:
-        line = file.readline()
+    line = next(_lines(path), "")
     if not line.strip():
         raise ValueError(f"{path} must be a table with a header, got an empty first line")
     return line.split() if separator == r"\s+" else next(csv.reader([line], delimiter=separator))
+
+
+def _check_rows(path: Path, separator: str, n_columns: int) -> None:
+    """Check that each row has the header's columns: pandas fills a short one, and moves all where each is longer."""
+    for number, line in enumerate(_lines(path), start=1):
+        found = len(_fields(line, separator))
+        if found != n_columns and line.strip():
+            raise ValueError(
+                f"{path} must have a value for each of the header's {n_columns} columns in each row, got {found} in "
+                f"line {number}"
+            )
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    if separator == r"\s+":
+        return line.split()
+    return next(csv.reader([line], delimiter=separator)) if '"' in line else line.split(separator)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt") as file:
+            yield from file
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} must be a whole table with a header, got: {error}") from None
 
 
 def _separator(path: Path) -> str:

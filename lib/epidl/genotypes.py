@@ -24,6 +24,31 @@ MISSING = -1  # the count of a genotype that is not known
 BLOCK_BYTES = 2**26  # of float64 dosages: large enough for fast products, small beside any cohort
 
 
+def check_genotypes(genotypes: object) -> None:
+    """Raise ValueError where `genotypes` are not what models read, such as a plain matrix."""
+    if not all(hasattr(genotypes, name) for name in ("n_samples", "n_markers", "block", "on")):
+        raise ValueError(
+            f"genotypes must be Haplotypes or Dosages, got {type(genotypes).__name__}: take Haplotypes.from_alleles or "
+            "Dosages.from_counts"
+        )
+
+
+def checked_device(device: torch.device | str) -> torch.device:
+    """Return a device that this machine has; raise ValueError for any other."""
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):
+        found = None
+    if found is None or found.type not in ("cpu", "cuda"):
+        raise ValueError(f"device must be 'cpu' or 'cuda', got {checks.shown(device)}")
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device must be 'cpu', or one of the {torch.cuda.device_count()} CUDA devices that torch finds here, got "
+            f"{checks.shown(device)}"
+        )
+    return found
+
+
 class DeviceGenotypes(Protocol):
     """Genotypes that live on a torch device."""
 
@@ -86,13 +111,22 @@ class Haplotypes:
         alleles = np.asarray(alleles)
         if alleles.ndim != 2 or 0 in alleles.shape:
             raise ValueError(f"alleles must be a matrix of samples by markers, got shape {alleles.shape}")
-        if not np.isin(alleles, (0, 1)).all():
-            raise ValueError("alleles must be 0 or 1, got other values")
+        wrong = ~np.isin(alleles, (0, 1))
+        if wrong.any():
+            raise ValueError(f"alleles must be 0 or 1, got {checks.shown(alleles[wrong].tolist()[0])}")
         return cls(np.packbits(alleles.astype(np.uint8), axis=1, bitorder="little"), alleles.shape[1])
 
     @classmethod
     def from_bytes(cls, packed: NDArray[np.uint8], n_markers: int) -> "Haplotypes":
-        """Take (n_samples, ceil(n_markers / 8)) bytes whose unused bits may hold anything; they become 0, in place."""
+        """Take (n_samples, ceil(n_markers / 8)) bytes whose unused bits may hold anything; they become 0, in place.
+
+        Raises ValueError for another shape or type.
+        """
+        n_markers = checks.integer("n_markers", n_markers, minimum=1)
+        expected = (n_markers + 7) // 8
+        if getattr(packed, "dtype", None) != np.uint8 or packed.ndim != 2 or packed.shape[1] != expected:
+            shape = f"shape {np.shape(packed)} of {getattr(packed, 'dtype', type(packed).__name__)}"
+            raise ValueError(f"packed must be a matrix of bytes with {expected} columns for n_markers, got {shape}")
         packed[:, -1] &= 0xFF >> (8 * packed.shape[1] - n_markers)
         return cls(packed, n_markers)
 
@@ -102,7 +136,7 @@ class Haplotypes:
 
     def on(self, device: torch.device | str) -> "DeviceHaplotypes":
         """Return the packed bits on a torch device, where batches are decoded."""
-        return DeviceHaplotypes(torch.from_numpy(self.packed).to(device), self.n_markers)
+        return DeviceHaplotypes(torch.from_numpy(self.packed).to(checked_device(device)), self.n_markers)
 
 
 class DeviceHaplotypes:
@@ -159,9 +193,13 @@ class Dosages:
         if counts.ndim != 2 or 0 in counts.shape:
             raise ValueError(f"counts must be a matrix of samples by markers, got shape {counts.shape}")
         if counts.dtype != np.int8:
-            whole = np.nan_to_num(counts.astype(float), nan=np.inf)  # NaN is no way to say missing here
-            if not np.isin(whole, (MISSING, *range(ploidy + 1))).all():
-                raise ValueError(f"counts must be whole numbers from 0 to {ploidy}, or {MISSING} where missing")
+            whole = checks.floats("counts", counts)  # NaN is no way to say missing here
+            wrong = ~np.isin(whole, (MISSING, *range(ploidy + 1)))
+            if wrong.any():
+                raise ValueError(
+                    f"counts must be whole numbers from 0 to {ploidy}, or {MISSING} where missing, got "
+                    f"{whole[wrong][0]:g}"
+                )
             counts = counts.astype(np.int8)
         if counts.min() < MISSING or counts.max() > ploidy:
             raise ValueError(
@@ -173,8 +211,9 @@ class Dosages:
     def trained_on(self, rows: NDArray[np.integer]) -> "Dosages":
         """Return the same genotypes, centred on and with missing ones filled by the mean of the samples `rows` alone.
 
-        A marker that none of them has known is filled by 1/2.
+        A marker that none of them has known is filled by 1/2. Raises ValueError for rows that are not there.
         """
+        rows = checks.rows("rows", rows, self.n_samples, different=False)
         return replace(self, centre=_mean_shares(self.counts, self.ploidy, rows))
 
     def n_missing(self, rows: Rows = slice(None)) -> int:
@@ -189,6 +228,7 @@ class Dosages:
 
     def on(self, device: torch.device | str) -> "DeviceDosages":
         """Return the counts on a torch device, where batches are decoded."""
+        device = checked_device(device)
         tensors = (torch.from_numpy(array).to(device) for array in (self.counts, self.centre))
         return DeviceDosages(*tensors, self.ploidy)
 

@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import filelock
@@ -27,10 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0 done, 1 not finished, 2 nothing was run."""
     parser = argparse.ArgumentParser(prog="python -m epidl.grid", description=__doc__.splitlines()[0])
     parser.add_argument("profile", choices=["published", "smoke", "quick", "standard", "full"])
-    parser.add_argument("--cores", type=int, default=_usable_cores(), help="jobs at a time (all cores)")
+    parser.add_argument("--cores", type=number_from(1), default=_usable_cores(), help="jobs at a time (all cores)")
     parser.add_argument("--stop-after", type=duration, metavar="9m", help="stop after so many s, m or h")
     parser.add_argument(
-        "--gpus", type=int, default=0, help="GPUs that a scheduler gives to each cell with networks (0)"
+        "--gpus", type=number_from(0), default=0, help="GPUs that a scheduler gives to each cell with networks (0)"
     )
     options, snakemake_arguments = parser.parse_known_args(arguments)
     root = Path.cwd()
@@ -47,6 +48,17 @@ def main(arguments: list[str] | None = None) -> int:
     except filelock.Timeout:
         print(f"Another run works in {root / 'runs'}; wait for its end, or stop it.", file=sys.stderr)
     return 2
+
+
+def number_from(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number of at least `least`; it raises argparse.ArgumentTypeError for anything else."""
+
+    def number(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
+        return int(text)
+
+    return number
 
 
 def duration(text: str) -> float:

@@ -32,7 +32,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 from epidl import checks, seeds
-from epidl.genotypes import Genotypes, row_blocks
+from epidl.genotypes import Genotypes, check_genotypes, checked_device, row_blocks
+from epidl.ridge import checked_rows
 
 EXACT_LIMIT = 20_000  # training samples; V then takes 3.2 GB
 REML_ROWS = 10_000  # samples that estimate the components: 2 GB
@@ -70,11 +71,7 @@ class KernelFit:
         self, genotypes: Genotypes, rows: NDArray[np.integer]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the additive and the epistatic part, both (len(rows), n_traits) and without the intercept."""
-        if genotypes.n_markers != self.genotypes.n_markers:
-            raise ValueError(
-                f"genotypes.n_markers must be that of the training samples, {self.genotypes.n_markers}, "
-                f"got {genotypes.n_markers}"
-            )
+        rows = checked_rows(genotypes, self.genotypes.n_markers, rows)
         source = _Codes(self.genotypes, self.rows, self.device)
         target = _Codes(genotypes, rows, self.device)
         weights = torch.from_numpy(self.weights).to(self.device)
@@ -102,17 +99,18 @@ def fit_kernel(
     `device`), or by the number of rows (`EXACT_LIMIT`).
 
     Warns (RuntimeWarning) and says so in `converged` where conjugate gradients end short of `TOLERANCE`.
-    Raises ValueError for fewer than 3 rows or 2 markers that vary, phenotypes of another length, not finite or constant
-    among the rows, components negative or with a share of s_E below `SMALLEST_RESIDUAL`, and an exact fit of more than
-    `EXACT_LIMIT` rows.
+    Raises ValueError for fewer than 3 rows or 2 markers (of dosages: that vary), rows that are not there or stand there
+    twice, phenotypes of another length, not finite or constant among the rows, components negative or with a share of
+    s_E below `SMALLEST_RESIDUAL`, and an exact fit of more than `EXACT_LIMIT` rows.
     """
-    phenotypes = _checked(genotypes, phenotypes, rows)
-    if method not in ("auto", "exact", "cg"):
-        raise ValueError(f"method must be auto, exact or cg, got {method!r}")
+    checks.choice("method", method, ("auto", "exact", "cg"))
     if method == "exact":
-        checks.integer("len(rows)", len(rows), minimum=3, maximum=EXACT_LIMIT, why="the bound of method exact")
+        checks.integer("len(rows)", np.size(rows), minimum=0, maximum=EXACT_LIMIT, why="the bound of method exact")
+    phenotypes, rows = _checked(genotypes, phenotypes, rows)
+    checked_device(device)
+    checks.integer("seed", seed, minimum=0)
+    checks.integer("reml_rows", reml_rows, minimum=3)
     if components is None:
-        checks.integer("reml_rows", reml_rows, minimum=3)
         some = rows
         if len(rows) > reml_rows:
             some = np.sort(seeds.generator(seed, "reml").choice(rows, size=reml_rows, replace=False))
@@ -143,6 +141,8 @@ class Products:
     @classmethod
     def of(cls, genotypes: Genotypes, rows: NDArray[np.integer]) -> "Products":
         """Return the products of the samples `rows`."""
+        check_genotypes(genotypes)
+        rows = checked_rows(genotypes, genotypes.n_markers, rows)
         codes = _codes(genotypes, rows)
         inner = codes @ codes.T
         if genotypes.whole:
@@ -191,7 +191,8 @@ def estimate_components(genotypes: Genotypes, phenotypes: ArrayLike, rows: NDArr
 
     Raises ValueError as `fit_kernel` does.
     """
-    phenotypes = _checked(genotypes, phenotypes, rows)[rows]
+    phenotypes, rows = _checked(genotypes, phenotypes, rows)
+    phenotypes = phenotypes[rows]
     scale = phenotypes.std(axis=0)
     likelihood = _Likelihood(genotypes, (phenotypes - phenotypes.mean(axis=0)) / scale, rows)
     components = [likelihood.maximise(trait) for trait in range(len(scale))]
@@ -436,14 +437,17 @@ def _conjugate_gradients(
 # --- Checks --------------------------------------------------------------------------------------------------------
 
 
-def _checked(genotypes: Genotypes, phenotypes: ArrayLike, rows: NDArray[np.integer]) -> NDArray[np.float64]:
+def _checked(
+    genotypes: Genotypes, phenotypes: ArrayLike, rows: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     checks.integer("genotypes.n_markers", genotypes.n_markers, minimum=2)
-    checks.integer("len(rows)", len(rows), minimum=3)
+    rows = checks.rows("rows", rows, genotypes.n_samples, minimum=3)
     constant = np.flatnonzero(np.ptp(phenotypes[rows], axis=0) == 0)
     if constant.size:
         raise ValueError(f"phenotypes must vary among the rows, trait {constant[0] + 1} does not")
-    return phenotypes
+    return phenotypes, rows
 
 
 def _checked_scales(diagonal: NDArray[np.float64], own: NDArray[np.float64] | float) -> tuple[float, float]:

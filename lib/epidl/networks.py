@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
+from epidl import checks
+
 BATCH_NORM_MOMENTUM = 0.8
 LEAKY_SLOPE = 0.01
 
@@ -28,6 +30,7 @@ class OneHotLinear(nn.Module):
 
     def __init__(self, n_markers: int, n_outputs: int, generator: torch.Generator) -> None:
         super().__init__()
+        _check_sizes(generator, n_markers=n_markers, n_outputs=n_outputs)
         self.weight = nn.Parameter(torch.empty(2, n_outputs, n_markers))
         self.bias = nn.Parameter(torch.empty(n_outputs))
         _initialise(self.weight, self.bias, fan_in=2 * n_markers, generator=generator)
@@ -62,6 +65,7 @@ LayerMaker = Callable[[int, int, torch.Generator], nn.Module]  # inputs, outputs
 
 def column_linear(n_columns: int, n_outputs: int, generator: torch.Generator) -> nn.Linear:
     """Return a linear layer on columns taken as they are, such as a selection of features keeps."""
+    _check_sizes(generator, n_columns=n_columns, n_outputs=n_outputs)
     layer = nn.utils.skip_init(nn.Linear, n_columns, n_outputs)
     _initialise(layer.weight, layer.bias, fan_in=n_columns, generator=generator)
     return layer
@@ -74,7 +78,10 @@ def mlp(
 
     n_inputs: markers for an `OneHotLinear`, columns for a `column_linear`. Batch norm and leaky ReLU follow each of the
     two layers; batch norm follows the output too, as in the authors' code.
+
+    Raises ValueError for sizes below 1 and a generator that is none, as the other networks here do.
     """
+    _check_sizes(generator, n_inputs=n_inputs, n_traits=n_traits, hidden_width=hidden_width)
     entry = first(n_inputs, hidden_width, generator)
     hidden = column_linear(hidden_width, hidden_width, generator)
     output = column_linear(hidden_width, n_traits, generator)
@@ -98,6 +105,7 @@ class SkipMlp(nn.Module):
 
     def __init__(self, n_markers: int, n_traits: int, hidden_width: int, generator: torch.Generator) -> None:
         super().__init__()
+        _check_sizes(generator, n_markers=n_markers, n_traits=n_traits, hidden_width=hidden_width)
         self.linear = column_linear(n_markers, n_traits, generator)
         self.hidden = nn.Sequential(
             column_linear(n_markers, hidden_width, generator),
@@ -121,6 +129,8 @@ class PairNetwork(nn.Module):
 
     def __init__(self, n_markers: int, n_traits: int) -> None:
         super().__init__()
+        n_markers = checks.integer("n_markers", n_markers, minimum=1)
+        n_traits = checks.integer("n_traits", n_traits, minimum=1)
         self.linear = nn.utils.skip_init(nn.Linear, n_markers, n_traits)
         self.gate_weight = nn.Parameter(torch.zeros(n_traits * n_markers, n_markers))
         with torch.no_grad():
@@ -147,6 +157,18 @@ def penalised_weights(model: nn.Module) -> list[nn.Parameter]:
 def has_batch_norm(model: nn.Module) -> bool:
     """Tell whether a model normalises by batch, and so cannot train on a batch of one."""
     return any(isinstance(module, nn.BatchNorm1d) for module in model.modules())
+
+
+def sizes(model: nn.Module) -> tuple[int, int]:
+    """Return how many inputs (markers or columns) and how many outputs (traits) a network here has."""
+    parameters = list(model.parameters())  # the first is a weight on the inputs, the last a bias, or batch norm's
+    return parameters[0].shape[-1], len(parameters[-1])
+
+
+def _check_sizes(generator: torch.Generator, **sizes: int) -> None:
+    for name, size in sizes.items():
+        checks.integer(name, size, minimum=1)
+    checks.instance("generator", generator, torch.Generator, "a torch.Generator")
 
 
 @torch.no_grad()

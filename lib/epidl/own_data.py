@@ -68,8 +68,9 @@ def observe(
     Raises ValueError for fewer than 40 individuals, phenotypes or covariates that are not finite or of another length,
     a trait that does not vary.
     """
+    checks.instance("genotypes", genotypes, Dosages, "Dosages")
     n = checks.integer("genotypes.n_samples", genotypes.n_samples, minimum=LEAST_SAMPLES)
-    phenotypes = checks.matrix("phenotypes", np.reshape(phenotypes, (-1, 1)), rows=n)[:, 0]
+    phenotypes = checks.matrix("phenotypes", checks.floats("phenotypes", phenotypes).reshape(-1, 1), rows=n)[:, 0]
     values = np.unique(phenotypes)
     if len(values) < 2:
         raise ValueError(f"phenotypes must vary, all {n} are {values[0]:g}")
@@ -79,7 +80,9 @@ def observe(
     for name, labels in (("groups", groups), ("times", times)):
         if labels is not None and np.shape(labels) != (n,):
             raise ValueError(f"{name} must have {n} values, one an individual, got shape {np.shape(labels)}")
-    times = None if times is None else checks.matrix("times", np.reshape(times, (-1, 1)), rows=n)[:, 0]
+    times = (
+        None if times is None else checks.matrix("times", checks.floats("times", times).reshape(-1, 1), rows=n)[:, 0]
+    )
     groups = None if groups is None else np.asarray(groups)
     return Observed(genotypes, phenotypes, len(values) == 2, design, groups, times)
 
@@ -105,7 +108,7 @@ def make_splits(cohort: Observed, kind: SplitKind, n_splits: int, seed: int) -> 
     elif kind == "forward":
         tests = _by_time(cohort.times)
     else:
-        raise ValueError(f"splits must be of random, family and forward, got {kind!r}")
+        raise ValueError(f"kind of splits must be of random, family and forward, got {checks.shown(kind)}")
     return [(name, _with_validation(*rows, rng)) for name, rows in tests.items()]
 
 
@@ -278,13 +281,9 @@ def compare(
     Raises ValueError for unknown models, ridge missing, more markers than `MOST_MARKERS` of a model, a hidden_width,
     n_threads or n_splits below 1, and what `make_splits` refuses; all before anything is fitted.
     """
-    _check_models(models, cohort.genotypes.n_markers)
-    hidden_width = checks.integer("hidden_width", hidden_width, minimum=1)
+    options = {"hidden_width": hidden_width, "device": device, "n_threads": n_threads, "seed": seed}
+    plans = check_options(cohort, models=models, splits=splits, n_splits=n_splits, **options)
     device = resolve_device(device)
-    if not splits:
-        raise ValueError("splits must name at least one of random, family and forward, got none")
-    plans = {kind: make_splits(cohort, kind, n_splits, seed) for kind in splits}
-    n_threads = checks.integer("n_threads", n_threads, minimum=1)
     rows = []
     with costs.one_cell_threads(n_threads):
         for kind, named in plans.items():
@@ -295,8 +294,34 @@ def compare(
     return pd.DataFrame(rows)
 
 
+def check_options(
+    cohort: Observed,
+    *,
+    models: Sequence[str],
+    splits: Sequence[SplitKind],
+    n_splits: int,
+    hidden_width: int,
+    device: str,
+    n_threads: int,
+    seed: int,
+) -> dict[str, list[tuple[str, Split]]]:
+    """Return the splits of each kind; raise what `compare` does for the same arguments."""
+    checks.instance("cohort", cohort, Observed, "what observe returns")
+    _check_models(models, cohort.genotypes.n_markers)
+    width = checks.integer("hidden_width", hidden_width, minimum=1)
+    # six arrays of single precision: weights, gradient, AdamW's two, the best ones and their copy
+    checks.memory("hidden_width", width, 24 * width * (width + 2 * cohort.genotypes.n_markers))
+    resolve_device(device)
+    checks.integer("seed", seed, minimum=0)
+    checks.integer("n_threads", n_threads, minimum=1, maximum=costs.MOST_THREADS)
+    checks.integer("n_splits", n_splits, minimum=1)
+    if not checks.texts("splits", splits):
+        raise ValueError("splits must name at least one of random, family and forward, got none")
+    return {kind: make_splits(cohort, kind, n_splits, seed) for kind in splits}
+
+
 def _check_models(models: Sequence[str], n_markers: int) -> None:
-    unknown = [name for name in models if name not in MODELS]
+    unknown = [name for name in checks.texts("models", models) if name not in MODELS]
     if unknown:
         raise ValueError(f"models must be of {', '.join(MODELS)}, got {', '.join(unknown)}")
     if len(set(models)) < len(models) or "ridge" not in models or len(models) < 2:
@@ -362,7 +387,9 @@ def corrected_interval(differences: ArrayLike, test_over_train: float, level: fl
     J splits and s^2 the variance of the differences, the variance of their mean is taken as (1/J + n_test/n_train) s^2,
     with J - 1 degrees of freedom (Nadeau and Bengio 2003). NaN for fewer than two splits.
     """
-    differences = np.asarray(differences, dtype=float)
+    differences = np.atleast_1d(checks.floats("differences", differences))
+    test_over_train = checks.real("test_over_train", test_over_train, minimum=0)
+    level = checks.real("level", level, above=0, maximum=1)
     if len(differences) < 2:
         return np.nan, np.nan
     error = np.sqrt((1 / len(differences) + test_over_train) * differences.var(ddof=1))

@@ -66,10 +66,13 @@ def read_cohort(
     genotype, a trait that is not numbers or does not vary, bounds outside [0, 1) and [0, 0.5), and where fewer than 40
     individuals or 2 markers are left.
     """
+    covariates = checks.texts("covariates", covariates)
+    for name, value in {"trait": trait, "sample_id": sample_id, "group": group, "time": time}.items():
+        checks.instance(name, value, str, "the name of a column")
     max_missing = checks.real("max_missing", max_missing, minimum=0, maximum=0.999)
     min_maf = checks.real("min_maf", min_maf, minimum=0, maximum=0.499)
-    columns = {"trait": [trait], "covariates": list(covariates), "group": [group], "time": [time]}
-    table = _read_phenotypes(phenotypes, sample_id, columns) if phenotypes else None
+    columns = {"trait": [trait], "covariates": covariates, "group": [group], "time": [time]}
+    table = _read_phenotypes(checks.path("phenotypes", phenotypes), sample_id, columns) if phenotypes else None
     found = read_genotypes(genotypes)
     report = _Report()
     report.add("read", "individuals", len(found.sample_ids), f"from {Path(genotypes).name}, {found.coding}")
@@ -80,7 +83,7 @@ def read_cohort(
     found, kept = _filter(found, max_missing, min_maf, report)
     observed = None
     if table is not None:
-        observed = _observe(found, table[kept], trait, list(covariates), group, time)
+        observed = _observe(found, table[kept], trait, covariates, group, time)
         kind = "binary: scored by AUC" if observed.binary else "quantitative: scored by Pearson's r"
         report.add("ready", f"individuals with {trait}", len(found.sample_ids), kind)
     return OwnCohort(observed, found, trait if phenotypes else "", report.table())
@@ -105,6 +108,9 @@ class _Report:
 def _read_phenotypes(path: Path | str, sample_id: str, columns: dict[str, list[str]]) -> pd.DataFrame:
     if not columns["trait"][0]:
         raise ValueError(f"trait must name a column of {path}, got none")
+    for argument, names in columns.items():
+        if sample_id in names:
+            raise ValueError(f"{argument} must name another column than sample_id, got {sample_id!r}")
     table = read_table(path, text=[sample_id])
     for argument, names in ({"sample_id": [sample_id]} | columns).items():
         for name in names:
@@ -168,9 +174,7 @@ def _numbers_or_days(times: pd.Series) -> NDArray[np.float64]:
     try:
         return (pd.to_datetime(times, format="ISO8601") - pd.Timestamp(0)).dt.days.to_numpy(float)
     except ValueError as error:
-        raise ValueError(
-            f"time must be numbers, or dates as 2026-01-31, in the column {times.name}: {error}"
-        ) from error
+        raise ValueError(f"time must be numbers, or dates as 2026-01-31, in the column {times.name}: {error}") from None
 
 
 def _dosages(genotypes: GenotypeFile) -> Dosages:

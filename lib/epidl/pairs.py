@@ -27,8 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from epidl import checks
-from epidl.genotypes import DeviceGenotypes, Genotypes, row_blocks
-from epidl.ridge import fit_ridge
+from epidl.genotypes import DeviceGenotypes, Genotypes, check_genotypes, checked_device, row_blocks
+from epidl.ridge import checked_rows, fit_ridge
 from epidl.simulate import Trait, pair_effect_sd
 
 LEVEL = 0.05  # expected share of false discoveries among the pairs that a round adds
@@ -53,7 +53,8 @@ class PairFit:
     centre: NDArray[np.float32] | float
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples."""
+        """Return the predicted phenotypes (len(rows), n_traits) of some samples; raises as ridge's does."""
+        rows = checked_rows(genotypes, len(self.additive_effects), rows)
         predicted = np.empty((len(rows), len(self.intercepts)))
         for part in row_blocks(len(rows), genotypes.n_markers):
             x = 2.0 * (genotypes.block(rows[part]) - np.float64(self.centre))
@@ -80,13 +81,13 @@ def fit_pairs(
     model in which markers have random effects: the test is then that model's score test, with the variance of the
     statistic estimated. Where markers are few it is the residual of least squares, and it exists for any number.
 
-    Raises ValueError for fewer than 5 rows, phenotypes of another length or not finite, a level out of bounds, and a
-    single marker.
+    Raises ValueError for fewer than 5 rows, rows that are not there or stand there twice, phenotypes of another length
+    or not finite, a level out of bounds, a device that is not there, and a single marker.
     """
+    check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
-    checks.integer("len(rows)", len(rows), minimum=5)
-    checks.integer("genotypes.n_markers", genotypes.n_markers, minimum=2)
-    level = checks.real("level", level, above=0, maximum=1)
+    rows, level = _checked(genotypes, rows, level)
+    checked_device(device)
     most = int(PAIRS_PER_SAMPLE * len(rows))
 
     def fit(t: int, pairs: NDArray[np.int64]) -> PairFit:
@@ -123,11 +124,16 @@ def fit_oracle(
     leave-one-out error: least squares where samples are many and noise is little, and still the best where they
     are not. Arguments are those of `fit_pairs`, and `traits` in the order of phenotypes.
 
-    Raises ValueError for fewer than 2 rows, phenotypes of another length or not finite, another number of traits.
+    Raises ValueError for fewer than 2 rows, phenotypes of another length or not finite, another number of traits, and
+    traits of other markers.
     """
+    check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     if len(traits) != phenotypes.shape[1]:
         raise ValueError(f"traits must be {phenotypes.shape[1]}, one a column of phenotypes, got {len(traits)}")
+    for t, trait in enumerate(traits):
+        checks.instance(f"traits[{t}]", trait, Trait, "a Trait")
+        checks.rows(f"traits[{t}].qtl", trait.qtl, genotypes.n_markers)
     return _join(
         [
             _fit(genotypes, y, rows, trait.qtl, trait.pairs, _true_weight(trait), device)
@@ -168,8 +174,10 @@ def survivors(
 ) -> list[NDArray[np.int64]]:
     """Return the pairs of each trait that survive false discovery control among all pairs, the strongest first.
 
-    residuals: (len(rows), n_traits).
+    residuals: (len(rows), n_traits). Raises ValueError for another shape, fewer than 5 rows, a level out of bounds.
     """
+    residuals = checks.matrix("residuals", residuals, rows=len(rows))
+    rows, level = _checked(genotypes, rows, level)
     freedom = len(rows) - 4
     n_tests = genotypes.n_markers * (genotypes.n_markers - 1) // 2
     least = scipy.stats.t.isf(level / 2, freedom)  # a pair with p above the level survives in no case
@@ -202,7 +210,11 @@ def interaction_statistics(
     With alleles 0 and 1 that regression has a parameter a genotype, so that all it needs are counts and sums of the
     four genotypes: for all pairs, the products G'G and G'diag(r)G of alleles. With other shares it needs the moments of
     the codes up to x_j^2 x_k^2.
+
+    Raises ValueError for residuals of another shape and fewer than 5 rows.
     """
+    residuals = checks.matrix("residuals", residuals, rows=len(rows))
+    rows, _ = _checked(genotypes, rows)
     samples = torch.as_tensor(rows, device=device)
     strips = (_from_four_sums if genotypes.whole else _from_moments)(genotypes.on(device), samples, residuals)
     yield from zip(range(0, genotypes.n_markers, STRIP), strips, strict=True)
@@ -357,6 +369,12 @@ def _fit(
     centre = np.broadcast_to(np.float64(genotypes.centre), genotypes.n_markers)[markers]
     intercepts = ridge.intercepts + 2 * centre @ effects[: len(markers)] + effects[len(markers) :].sum()
     return PairFit(additive, (pairs,), (effects[len(markers) :, 0],), intercepts, genotypes.centre)
+
+
+def _checked(genotypes: Genotypes, rows: ArrayLike, level: float = LEVEL) -> tuple[NDArray[np.int64], float]:
+    check_genotypes(genotypes)
+    checks.integer("genotypes.n_markers", genotypes.n_markers, minimum=2)
+    return checks.rows("rows", rows, genotypes.n_samples, minimum=5), checks.real("level", level, above=0, maximum=1)
 
 
 def _true_weight(trait: Trait) -> float:

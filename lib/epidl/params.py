@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from epidl.splits import BATCH_SIZE, Protocol, check_batches, split_samples
+from epidl import checks
+from epidl.splits import BATCH_SIZE, Protocol, check_batches, training_size
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
 ExperimentName = Literal[
@@ -25,9 +26,11 @@ ExperimentName = Literal[
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
 BATCH_NORMED = {"mlp", "mlp_pruned", "mlp_recomputed", "mlp_patient"}
 PUBLISHED_H2 = 0.999  # of the scaling experiment
-PositiveInt = Annotated[int, Field(ge=1, strict=True)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+MOST = 10**12  # of any whole number: no machine holds as many individuals, markers or units
+PositiveInt = Annotated[int, Field(ge=1, le=MOST, strict=True)]
+# strict: neither "0.5" nor true is taken for a number
+NonNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False, strict=True)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
 
 def _all_different(values: tuple) -> tuple:
@@ -39,6 +42,10 @@ def _all_different(values: tuple) -> tuple:
 class ParameterError(ValueError):
     """A parameter is missing, unknown, of the wrong type or out of its bounds; the message says where."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: the message says it all."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 def _even(value: int) -> int:
     if value % 2:
@@ -46,7 +53,7 @@ def _even(value: int) -> int:
     return value
 
 
-EvenInt = Annotated[int, Field(ge=2, strict=True), AfterValidator(_even)]
+EvenInt = Annotated[int, Field(ge=2, le=MOST, strict=True), AfterValidator(_even)]
 ModelNames = Annotated[
     tuple[Literal["ridge", "ridge_sgd", "mlp"], ...],
     AfterValidator(_all_different),
@@ -73,16 +80,18 @@ class Cell(BaseModel):
 
     experiment: str
     profile: str = Field(default="notebook", description="the profile that the cell belongs to")
-    n_samples: int = Field(ge=20, strict=True, description="individuals in the cohort")
+    n_samples: int = Field(ge=20, le=MOST, strict=True, description="individuals in the cohort")
     n_replicates: PositiveInt = Field(description="cohorts simulated and fitted, each from its own seed")
-    broad_sense_heritability: float = Field(gt=0, le=1, description="H2 = V_G / V_P of every trait")
+    broad_sense_heritability: float = Field(gt=0, le=1, strict=True, description="H2 = V_G / V_P of every trait")
     models: ModelNames
     protocols: Annotated[tuple[Literal["published", "held_out"], ...], AfterValidator(_all_different)] = Field(
         min_length=1, description="how fits are validated"
     )
-    seed: int = Field(ge=0, strict=True, description="the root of all random draws")
+    seed: int = Field(ge=0, lt=2**63, strict=True, description="the root of all random draws")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where networks are trained")
-    n_threads: PositiveInt = Field(default=1, description="CPU threads; another number rounds differently")
+    n_threads: int = Field(
+        default=1, ge=1, le=1024, strict=True, description="CPU threads; another number rounds differently"
+    )
     backend: Literal["native", "alphasimr"] = Field(default="native", description="the simulator")
     source: Literal["simulated", "zenodo"] = Field(
         default="simulated", description="simulated here, or read from the authors' files"
@@ -154,7 +163,7 @@ class MlpCell(Cell):
         """Refuse batches that batch norm or the plan could not train on, before anything is computed."""
         for protocol in self.protocols if BATCH_NORMED & set(self.models) else ():
             check_batches(
-                len(split_samples(self.n_samples, protocol).train),
+                training_size(self.n_samples, protocol),
                 batch_size=BATCH_SIZE,
                 drop_ragged_batch=self.drop_ragged_batch,
                 batch_norm=True,
@@ -181,7 +190,9 @@ class TunedCell(MlpCell):
 class _Scaled(Cell):
     """A cell whose number of QTL follows from `scaling`; every marker is causal."""
 
-    scaling: Positive = Field(description="possible pairs of QTL for each sample")
+    scaling: float = Field(
+        gt=0, le=MOST, allow_inf_nan=False, strict=True, description="possible pairs of QTL for each sample"
+    )
     rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
 
     @property
@@ -304,7 +315,7 @@ class CorrelationCell(TunedCell):
     n_qtl: EvenInt = Field(description="causal loci, even, which are all markers too")
     n_traits: PositiveInt = Field(description="traits, all learned by one network")
     rel_aa: NonNegative = Field(description="relative epistatic variance of every trait")
-    pleiotropy: float = Field(ge=0, le=1, description="correlation of the effects between any two traits")
+    pleiotropy: float = Field(ge=0, le=1, strict=True, description="correlation of the effects between any two traits")
     shared_pairs: bool = Field(strict=True, description="whether the traits share their interacting pairs")
 
     @property
@@ -377,7 +388,7 @@ def last_batch(n_samples: int, protocol: Protocol) -> int:
 
     Raises ValueError for an unknown protocol, and for fewer than 10 samples.
     """
-    n_train = len(split_samples(n_samples, protocol).train)
+    n_train = training_size(n_samples, protocol)
     return n_train % BATCH_SIZE or BATCH_SIZE
 
 
@@ -385,7 +396,11 @@ def qtl_for_scaling(scaling: float, n_samples: int) -> int:
     """Return the even number of QTL q for which C(q, 2) / n_samples is about `scaling`.
 
     q = (1 + sqrt(1 + 8 scaling n)) / 2, rounded to an integer, then up to an even one, as in the authors' code.
+
+    Raises ValueError for a scaling that is not above 0, and fewer than 1 sample.
     """
+    scaling = checks.real("scaling", scaling, above=0, maximum=MOST)
+    n_samples = checks.integer("n_samples", n_samples, minimum=1, maximum=MOST)
     q = round((1 + math.sqrt(1 + 8 * scaling * n_samples)) / 2)
     return q + q % 2
 
@@ -441,13 +456,29 @@ def load_grids(path: Path) -> dict[str, list[Cell]]:
     Raises ParameterError with file, profile, cell and parameter.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = yaml.load(checks.path("path", path).read_text(), Loader=_Loader)
+    except (OSError, ValueError, AttributeError, RecursionError, yaml.YAMLError) as error:  # PyYAML lets some through
         raise ParameterError(f"{path}: cannot be read as YAML: {error}") from None
+    return grids_of(content, path)
+
+
+def grids_of(content: object, path: Path) -> dict[str, list[Cell]]:
+    """Return what `load_grids` does of a file's content; path: where it is from. Raises what `load_grids` does."""
     if not isinstance(content, Mapping):
         raise ParameterError(f"{path}: must hold the keys experiment, base and profiles")
     file = _validated(ParameterFile, content, str(path))
     return {name: _cells(file, name, profile, path) for name, profile in file.profiles.items()}
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values alone, no tag that could make an object or run code; a key that stands twice is a mistake."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for number, key in enumerate(keys):
+            if key in keys[:number]:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def make_cell(cell_type: type[Cell], **parameters: Any) -> Cell:
@@ -458,7 +489,7 @@ def make_cell(cell_type: type[Cell], **parameters: Any) -> Cell:
 def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list[Cell]:
     cells: dict[str, Cell] = {}
     for point in profile.points():
-        place = f"{path}, profile {name}, grid point {point}"
+        place = f"{path}, profile {name}, grid point {checks.shown(point)}"
         parameters = file.base | profile.changes | point
         cell = _validated(CELL_TYPES[file.experiment], {"profile": name} | parameters, place)
         if cell.name in cells:
@@ -468,6 +499,8 @@ def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list
 
 
 def _validated(model: type[BaseModel], values: Mapping[str, Any], place: str) -> Any:
+    if not all(isinstance(name, str) for name in values):
+        raise ParameterError(f"{place}: names of parameters must be texts, got {checks.shown(list(values))}")
     try:
         return model(**values)
     except ValidationError as error:
@@ -477,10 +510,10 @@ def _validated(model: type[BaseModel], values: Mapping[str, Any], place: str) ->
 def _explain(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
     name = ".".join(map(str, problem["loc"]))
     if not name:  # a rule about several parameters, which names them itself
-        return problem["msg"]
+        return problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(name, model.model_fields, n=1)
         return f"{name} is not a parameter" + (f"; did you mean {close[0]}?" if close else "")
     if problem["type"] == "missing":
         return f"{name} is missing"
-    return f"{name}: {problem['msg']}, got {problem['input']!r}"
+    return f"{name}: {problem['msg']}, got {checks.shown(problem['input'])}"

@@ -31,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--also", type=Path, action="append", default=[], help="another machine's runs folder")
     options = parser.parse_args(arguments)
     profile = options.profile
+    for folder in options.also:
+        if not folder.is_dir():
+            parser.error(f"argument --also: must be a folder that is there, got {str(folder)!r}")
     try:  # all is checked before any is published
         cells = dict(
             one_of([folder, *(also / profile / cell.experiment / cell.name for also in options.also)], cell)

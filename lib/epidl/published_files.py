@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from epidl import results
+from epidl import checks, results
 from epidl.genotypes import Haplotypes, row_blocks
 from epidl.simulate import Cohort, Trait, check_cohort, standardise
 
@@ -78,6 +78,10 @@ def read_cohort(
     Raises FileNotFoundError for a missing file, and ValueError for files that are cut off, do not belong together, or
     whose effects do not explain the phenotypes.
     """
+    rel_aa = [checks.real(f"rel_aa[{t}]", ratio, minimum=0) for t, ratio in enumerate(rel_aa)]
+    checks.integer("len(rel_aa)", len(rel_aa), minimum=1)
+    checks.real("broad_sense_heritability", broad_sense_heritability, above=0, maximum=1)
+    checks.path("stem", stem)
     paths = {part: Path(f"{stem}_{part}.txt") for part in PARTS}
     for path in paths.values():
         if not path.is_file():
@@ -120,9 +124,12 @@ def write_cohort(stem: Path | str, cohort: Cohort) -> None:
 
 
 def read_haplotypes(path: Path) -> tuple[list[str], Haplotypes]:
-    """Read a `g` file a line at a time; return the individuals' names and a bit a genotype."""
-    with path.open("rb") as file:
-        names = file.readline().decode().split()[1:]
+    """Read a `g` file a line at a time; return the individuals' names and a bit a genotype.
+
+    Raises ValueError for a file that is cut off, or no `g` file.
+    """
+    with checks.path("path", path).open("rb") as file:
+        names = file.readline().decode(errors="replace").split()[1:]
         columns, pending, n_markers = [], [], 0
         for line in file:
             pending.append(_alleles(line, len(names), path))
@@ -154,7 +161,7 @@ def _byte_of(alleles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
 
 def _read_phenotypes(path: Path, names: list[str], n_traits: int) -> NDArray[np.float64]:
-    table = pd.read_csv(path, sep=" ")
+    table = _table(path)
     columns = [f"Trait{t + 1}" for t in range(n_traits)]
     if list(table.columns) != ["ind", *columns] or len(table) != len(names):
         raise ValueError(
@@ -163,18 +170,23 @@ def _read_phenotypes(path: Path, names: list[str], n_traits: int) -> NDArray[np.
         )
     if table["ind"].astype(str).tolist() != names:
         raise ValueError(f"{path} must name its individuals as the header of the g file does, in the same order")
-    values = table[columns].to_numpy(float)
+    values = checks.floats(f"phenotypes of {path}", table[columns])
     if not np.isfinite(values).all():
         raise ValueError(f"{path} must hold finite phenotypes, got {(~np.isfinite(values)).sum()} others")
     return values
 
 
 def _read_traits(path: Path, rel_aa: Sequence[float], n_markers: int) -> list[Trait]:
-    table = pd.read_csv(path, sep=" ")
+    table = _table(path)
     wanted = ["trait", "locus", "add_eff", "epi_loc", "epi_eff"]
     if not set(wanted) <= set(table.columns):
         raise ValueError(f"{path} must hold the columns {', '.join(wanted)}, got {', '.join(table.columns)}")
-    table = table.assign(**{name: _numbers(table[name]) for name in ("locus", "epi_loc")})
+    try:
+        numbers = {name: _numbers(table[name]) for name in ("locus", "epi_loc")}
+        effects = {name: table[name].astype(float) for name in ("add_eff", "epi_eff")}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} must hold loci such as 1_12, and effects that are numbers, got: {error}") from None
+    table = table.assign(**numbers, **effects)
     groups = [part for _, part in table.groupby("trait", sort=False)]
     if len(groups) != len(rel_aa) or not table["locus"].between(1, n_markers).all():
         raise ValueError(
@@ -195,6 +207,13 @@ def _trait(part: pd.DataFrame, rel_aa: float) -> Trait:
         raise ValueError(f"pairs must name places among the {len(qtl)} QTL of a trait, got {places.max() + 1}")
     effects = beside["epi_eff"].to_numpy(float)[first]
     return Trait(rel_aa, qtl, additive["add_eff"].to_numpy(float), qtl[places.reshape(-1, 2)], effects)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, sep=" ")
+    except ValueError as error:  # empty, cut off, or no text
+        raise ValueError(f"{path} must be a table with a header, its columns a space apart, got: {error}") from None
 
 
 def _numbers(names: pd.Series) -> pd.Series:

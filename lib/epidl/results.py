@@ -1,5 +1,6 @@
 """Results: a cell's table and provenance, written whole or not at all, and collected into one table an experiment."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -17,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from epidl import alphasimr, fingerprint
+from epidl import alphasimr, checks, fingerprint
 
 PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "optuna", "pandas")
 TABLE = "table.csv"
@@ -42,12 +43,13 @@ def write_cell(
     started: when the cell began (timezone-aware); its end is now. side: further tables by name, see `SIDE_TABLES`.
     All is written aside first, so that what stood there before is lost only to what takes its place.
 
-    Raises ValueError for a side table of another name.
+    Raises ValueError for a side table of another name, tables that are none, parameters that JSON does not hold, a
+    start without time zone, and a folder that cannot be made.
     """
     side = side or {}
+    folder = _checked(folder, table, parameters, started, side)
     if set(side) - set(SIDE_TABLES):
         raise ValueError(f"side must hold tables named {', '.join(SIDE_TABLES)}, got {', '.join(side)}")
-    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new.") as aside:
         write_text(
@@ -60,6 +62,20 @@ def write_cell(
         for new in (PROVENANCE, *(f"{name}.csv" for name in side), TABLE):  # the table last: it stands for all
             os.replace(Path(aside, new), folder / new)
     shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+
+
+def _checked(
+    folder: Path, table: pd.DataFrame, parameters: Mapping[str, Any], started: datetime, side: Mapping[str, Any]
+) -> Path:
+    for name, content in {"table": table, **{f"side[{name!r}]": content for name, content in side.items()}}.items():
+        checks.instance(name, content, pd.DataFrame, "a table")
+    if not isinstance(started, datetime) or started.tzinfo is None:
+        raise ValueError(f"started must be a time with a time zone, got {checks.shown(started)}")
+    try:
+        json.dumps(dict(parameters))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"parameters must be what JSON holds, got {checks.shown(parameters)}: {error}") from None
+    return Path(checks.folder("output", folder) or ".")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -220,5 +236,19 @@ def replacing(path: Path) -> Iterator[Any]:
         raise
 
 
+def main(arguments: list[str] | None = None) -> int:
+    """Collect finished cells in one table; return 0, or 2 where one is missing or none."""
+    parser = argparse.ArgumentParser(prog="python -m epidl.results", description=__doc__)
+    parser.add_argument("table", type=Path, help="the table to write")
+    parser.add_argument("folders", type=Path, nargs="+", help="of finished cells")
+    options = parser.parse_args(arguments)
+    try:
+        collect([read_cell(folder) for folder in options.folders], options.table)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
 if __name__ == "__main__":
-    collect([read_cell(Path(folder)) for folder in sys.argv[2:]], Path(sys.argv[1]))
+    sys.exit(main())

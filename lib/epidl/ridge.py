@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from epidl import checks
-from epidl.genotypes import DeviceGenotypes, Genotypes, row_blocks
+from epidl.genotypes import DeviceGenotypes, Genotypes, check_genotypes, row_blocks
 
 PENALTIES = np.logspace(-5, 5, 100)
 
@@ -38,7 +38,11 @@ class RidgeFit:
     loo_error: NDArray[np.float64]
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples."""
+        """Return the predicted phenotypes (len(rows), n_traits) of some samples.
+
+        Raises ValueError for genotypes of another number of markers, and rows that are not there.
+        """
+        rows = checked_rows(genotypes, len(self.effects), rows)
         predicted = np.empty((len(rows), len(self.intercepts)))
         for part in row_blocks(len(rows), genotypes.n_markers):
             predicted[part] = genotypes.block(rows[part]) @ self.effects + self.intercepts
@@ -57,7 +61,8 @@ def fit_ridge(
     phenotypes: (n_samples, n_traits), for all samples of `genotypes`. penalties: greater than 0. device: where matrices
     are multiplied and decomposed.
 
-    Raises ValueError for fewer than 2 rows, phenotypes of another length or not finite, penalties not above 0.
+    Raises ValueError for fewer than 2 rows, rows that are not there or stand there twice, phenotypes of another length
+    or not finite, penalties not finite or not above 0, a device that is not there.
     """
     return next(fit_ridge_splits(genotypes, phenotypes, [rows], penalties, device))
 
@@ -70,17 +75,30 @@ def fit_ridge_splits(
     device: str = "cpu",
 ) -> Iterator[RidgeFit]:
     """Fit ridge to each of several sets of samples; arguments and errors are those of `fit_ridge`."""
+    check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
-    penalties = np.atleast_1d(np.asarray(penalties, dtype=float))
-    if penalties.size == 0 or not (penalties > 0).all():
-        raise ValueError(f"penalties must be greater than 0, got {penalties}")
-    for rows in splits:
-        checks.integer("len(rows)", len(rows), minimum=2)
+    penalties = np.atleast_1d(checks.floats("penalties", penalties))
+    if penalties.ndim != 1 or penalties.size == 0 or not (np.isfinite(penalties) & (penalties > 0)).all():
+        raise ValueError(
+            f"penalties must be greater than 0, finite and in a list, got {checks.shown(penalties.tolist())}"
+        )
+    checks.integer("len(splits)", len(splits), minimum=1)
+    splits = [checks.rows("rows", rows, genotypes.n_samples, minimum=2) for rows in splits]
     used = np.unique(np.concatenate(splits))
     products = (_Gram if genotypes.n_markers <= len(used) else _Kernel)(genotypes, used, device)
     traits = torch.as_tensor(phenotypes, device=device)
     filtered = torch.as_tensor(penalties, device=device)
     return (_fit(products.spectrum(rows), traits[torch.as_tensor(rows, device=device)], filtered) for rows in splits)
+
+
+def checked_rows(genotypes: Genotypes, n_markers: int, rows: ArrayLike) -> NDArray[np.int64]:
+    """Return the rows to predict; raise ValueError for genotypes of other markers than a fit's, and rows not there."""
+    check_genotypes(genotypes)
+    if genotypes.n_markers != n_markers:
+        raise ValueError(
+            f"genotypes.n_markers must be that of the training samples, {n_markers}, got {genotypes.n_markers}"
+        )
+    return checks.rows("rows", rows, genotypes.n_samples, minimum=0, different=False)
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from epidl import checks
-from epidl.genotypes import Genotypes, Haplotypes, row_blocks
+from epidl.genotypes import Genotypes, Haplotypes, check_genotypes, row_blocks
 from epidl.networks import OneHotLinear
 from epidl.simulate import Trait
 
 
 def importances(layer: OneHotLinear) -> NDArray[np.float64]:
-    """Return the importance of each one-hot column (2 n_markers,): its largest absolute weight over the traits."""
+    """Return the importance of each one-hot column (2 n_markers,): its largest absolute weight over the traits.
+
+    Raises ValueError for another layer than a `OneHotLinear`.
+    """
+    checks.instance("layer", layer, OneHotLinear, "a OneHotLinear")
     return layer.weight.detach().abs().amax(dim=1).T.flatten().cpu().double().numpy()
 
 
 def select(importance: NDArray[np.floating], threshold: float, max_features: int) -> NDArray[np.int64]:
-    """Return the columns of an importance above `threshold`, of these the `max_features` most important, ascending."""
+    """Return the columns of an importance above `threshold`, of these the `max_features` most important, ascending.
+
+    importance: one a column. Raises ValueError where it is not finite, and for bounds out of theirs.
+    """
+    importance = checks.floats("importance", importance)
+    if importance.ndim != 1 or not np.isfinite(importance).all():
+        raise ValueError(f"importance must be a finite number a column, got {checks.shown(importance.tolist())}")
     threshold = checks.real("threshold", threshold, minimum=0)
     max_features = checks.integer("max_features", max_features, minimum=1)
     ranked = np.argsort(-importance, kind="stable")[:max_features]
@@ -30,13 +40,18 @@ def select(importance: NDArray[np.floating], threshold: float, max_features: int
 def take_columns(genotypes: Genotypes, columns: NDArray[np.integer]) -> Haplotypes:
     """Return some one-hot columns of haploid genotypes, a bit each, as genotypes of len(columns) markers.
 
-    Raises ValueError where no column is named, or one that the genotypes do not have.
+    Raises ValueError where no column is named, or one that the genotypes do not have, and for genotypes of more than
+    two values a marker.
     """
-    columns = np.asarray(columns)
-    if not columns.size or columns.min() < 0 or columns.max() >= 2 * genotypes.n_markers:
+    check_genotypes(genotypes)
+    columns, n_columns = np.asarray(columns), 2 * genotypes.n_markers
+    whole = columns.ndim == 1 and columns.dtype.kind in "iu"
+    if not whole or not columns.size or columns.min() < 0 or columns.max() >= n_columns:
         raise ValueError(
-            f"columns must name at least one of the {2 * genotypes.n_markers} one-hot columns, got {columns}"
+            f"columns must name at least one of the {n_columns} one-hot columns, got {checks.shown(columns.tolist())}"
         )
+    if not genotypes.whole:
+        raise ValueError("genotypes must be of alleles 0 and 1, got dosages: two columns a marker do not hold them")
     markers, alleles = np.divmod(columns, 2)
     blocks = [
         np.packbits(genotypes.block(rows)[:, markers] == alleles, axis=1, bitorder="little")

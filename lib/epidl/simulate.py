@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from epidl import checks, seeds
-from epidl.genotypes import Genotypes, Haplotypes, row_blocks
+from epidl.genotypes import Genotypes, Haplotypes, check_genotypes, row_blocks
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ def simulate(
 
     Raises ValueError for an argument out of its bounds, and where the sample has no genetic variance.
     """
+    checks.integer("seed", seed, minimum=0)
     n_markers, plan = checked_arguments(
         n_samples, n_qtl, rel_aa, broad_sense_heritability, n_markers, shared_pairs, pleiotropy, all_pairs
     )
@@ -116,7 +117,9 @@ def simulate_on(
 
     Raises ValueError for an argument out of its bounds, and where the sample has no genetic variance.
     """
+    check_genotypes(genotypes)
     n_qtl = _even("n_qtl", checks.integer("n_qtl", n_qtl, minimum=2, maximum=genotypes.n_markers, why="n_markers"))
+    checks.integer("seed", seed, minimum=0)
     plan = TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, shared_pairs, pleiotropy, all_pairs)
     return _with_traits(genotypes, plan, seed)
 
@@ -130,11 +133,14 @@ def checked_arguments(
     *traits: Any,
 ) -> tuple[int, "TraitPlan"]:
     """Return the number of markers and the plan of the traits; raises what `simulate` does."""
-    checks.integer("n_samples", n_samples, minimum=2)
+    n_samples = checks.integer("n_samples", n_samples, minimum=2)
     n_qtl = _even("n_qtl", checks.integer("n_qtl", n_qtl, minimum=2))
     n_markers = checks.integer("n_markers", n_qtl if n_markers is None else n_markers, minimum=1)
     checks.integer("n_qtl", n_qtl, minimum=2, maximum=n_markers, why="n_markers")
-    return n_markers, TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, *traits)
+    plan = TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, *traits)
+    checks.memory("n_samples", n_samples, n_samples * 16 * len(plan.rel_aa))
+    checks.memory("n_markers", n_markers, n_samples * n_markers / 8 + 8 * n_markers * len(plan.rel_aa))
+    return n_markers, plan
 
 
 @dataclass(frozen=True)
@@ -328,7 +334,7 @@ def _even(name: str, value: int) -> int:
 
 
 def _rel_aa(values: Sequence[float]) -> list[float]:
-    values = [values] if np.ndim(values) == 0 else list(values)
+    values = [values] if np.ndim(values) == 0 and not isinstance(values, (list, tuple)) else list(values)
     if not values:
         raise ValueError("rel_aa must name at least one trait, got none")
     return [checks.real(f"rel_aa[{t}]", value, minimum=0) for t, value in enumerate(values)]

@@ -38,19 +38,31 @@ def split_samples(n_samples: int, protocol: Protocol) -> Split:
 
     Raises ValueError for an unknown protocol, and for fewer than 10 samples.
     """
-    n_samples = checks.integer("n_samples", n_samples, minimum=10)
+    n_fit, n_train = _sizes(n_samples, protocol)
+    checks.memory("n_samples", n_samples, 8 * n_samples)
     rows = np.arange(n_samples)
-    n_train = round(TRAIN_SHARE * n_samples)
     if protocol == "published":
         return Split(rows[:n_train], rows[n_train:], rows[n_train:], redraw_validation=True)
-    if protocol == "held_out":
-        n_fit = round(TRAIN_SHARE * n_train)
-        return Split(rows[:n_fit], rows[n_fit:n_train], rows[n_train:])
-    raise ValueError(f"protocol must be 'published' or 'held_out', got {protocol!r}")
+    return Split(rows[:n_fit], rows[n_fit:n_train], rows[n_train:])
+
+
+def training_size(n_samples: int, protocol: Protocol) -> int:
+    """Return how many samples `split_samples` lets train; raises what it does."""
+    return _sizes(n_samples, protocol)[0]
+
+
+def _sizes(n_samples: int, protocol: Protocol) -> tuple[int, int]:
+    """Return how many samples train, and how many are not tested."""
+    n_samples = checks.integer("n_samples", n_samples, minimum=10)
+    checks.choice("protocol", protocol, Protocol.__args__)
+    n_train = round(TRAIN_SHARE * n_samples)
+    return (n_train if protocol == "published" else round(TRAIN_SHARE * n_train)), n_train
 
 
 def random_split(n_samples: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the row numbers of a random 85 % of samples and of the rest."""
+    """Return the row numbers of a random 85 % of samples and of the rest; raise ValueError for fewer than 2 samples."""
+    n_samples = checks.integer("n_samples", n_samples, minimum=2)
+    checks.instance("rng", rng, np.random.Generator, "a numpy.random.Generator")
     order = rng.permutation(n_samples)
     n_train = int(TRAIN_SHARE * n_samples)
     return np.sort(order[:n_train]), np.sort(order[n_train:])
@@ -58,8 +70,8 @@ def random_split(n_samples: int, rng: np.random.Generator) -> tuple[NDArray[np.i
 
 def check_batches(n_train: int, *, batch_size: int, drop_ragged_batch: bool, batch_norm: bool) -> None:
     """Raise ValueError where training samples make no batch, or a last one that batch norm cannot train on."""
-    if n_train < 1:
-        raise ValueError("split.train must hold at least one sample, got none")
+    n_train = checks.integer("n_train", n_train, minimum=1)
+    batch_size = checks.integer("batch_size", batch_size, minimum=1)
     if drop_ragged_batch and n_train < batch_size:
         raise ValueError(
             f"drop_ragged_batch must be False with {n_train} training samples: they fill no batch of {batch_size}"

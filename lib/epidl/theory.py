@@ -54,9 +54,8 @@ def expected_shares(rel_aa: ArrayLike, broad_sense_heritability: ArrayLike) -> S
 
     Arguments broadcast. Raises ValueError for a negative rel_aa, and a broad_sense_heritability outside [0, 1].
     """
-    rel_aa, h2 = np.broadcast_arrays(
-        _bounded("rel_aa", rel_aa, 0), _bounded("broad_sense_heritability", broad_sense_heritability, 0, 1)
-    )
+    h2 = _bounded("broad_sense_heritability", broad_sense_heritability, 0, 1)
+    rel_aa, h2 = _together(rel_aa=_bounded("rel_aa", rel_aa, 0), broad_sense_heritability=h2)
     additive = h2 / (1 + 2 * rel_aa)
     return Shares(additive, h2 - additive, 1 - h2)
 
@@ -83,12 +82,11 @@ def expected_components(
 
     Raises ValueError for fewer than 2 frequencies or one outside [0, 1], a negative rel_aa, an unknown kind.
     """
-    p, rel_aa = _bounded("frequencies", frequencies, 0, 1), float(_bounded("rel_aa", rel_aa, 0))
+    p, rel_aa = _bounded("frequencies", frequencies, 0, 1), checks.real("rel_aa", rel_aa, minimum=0)
     if p.ndim != 1 or len(p) < 2:
         raise ValueError(f"frequencies must be one for each of at least 2 QTL, got shape {p.shape}")
     factors = {"haploid": 4, "inbred": 4, "diploid": 2}
-    if kind not in factors:
-        raise ValueError(f"kind must be one of {', '.join(factors)}, got {kind!r}")
+    checks.choice("kind", kind, factors)
     v, m2, q = factors[kind] * p * (1 - p), (2 * p - 1) ** 2, len(p)
     partners = (m2.sum() - m2) / (q - 1)
     products = (v.sum() ** 2 - (v**2).sum()) / (q * (q - 1))
@@ -119,11 +117,11 @@ def expected_accuracy(
     n = _bounded("n_train", n_train, 1)
     m = _bounded("n_markers", n_markers, 2)
     additive, epistatic = _bounded("additive", additive, 0), _bounded("epistatic", epistatic, 0)
+    n, m, additive, epistatic = _together(n_train=n, n_markers=m, additive=additive, epistatic=epistatic)
     _bounded("additive + epistatic", additive + epistatic, 0, 1 + 1e-9)
     n_features = {"ridge": (m, np.inf), "kernel": (m, m * (m - 1) / 2), "oracle": (m, m / 2)}
-    if model not in n_features:
-        raise ValueError(f"model must be one of {', '.join(n_features)}, got {model!r}")
-    _bounded("efficiency", efficiency, 1e-9)
+    checks.choice("model", model, n_features)
+    _checked_efficiency(efficiency)
     needed = (features / part for features, part in zip(n_features[model], efficiency, strict=True))
     n, shares_a, shares_aa, m_a, m_aa = np.broadcast_arrays(n, additive, epistatic, *needed)
     shares = np.stack([shares_a, shares_aa])
@@ -156,9 +154,9 @@ def expected_pairs_accuracy(
     """
     n, m = _bounded("n_train", n_train, 1), _bounded("n_markers", n_markers, 2)
     q = _bounded("n_qtl", n_qtl, 2)
-    additive, epistatic = _bounded("additive", additive, 0), _bounded("epistatic", epistatic, 0)
-    _bounded("additive + epistatic", additive + epistatic, 0, 1 + 1e-9)
-    n, m, q, shares_a, shares_aa = np.broadcast_arrays(n, m, q, additive, epistatic)
+    shares_a, shares_aa = _bounded("additive", additive, 0), _bounded("epistatic", epistatic, 0)
+    n, m, q, shares_a, shares_aa = _together(n_train=n, n_markers=m, n_qtl=q, additive=shares_a, epistatic=shares_aa)
+    _bounded("additive + epistatic", shares_a + shares_aa, 0, 1 + 1e-9)
     threshold = 2 * np.log(m * (m - 1) / 2 / checks.real("level", level, above=0, maximum=1))
     left, residual = np.ones(n.shape), np.maximum(1 - shares_a - shares_aa, 1e-9)
     interacting = shares_aa > 1e-12
@@ -195,16 +193,32 @@ def _reliability(n: NDArray, shares: NDArray, n_features: NDArray) -> NDArray[np
     return _ratio(information, information + left, known)
 
 
+def _checked_efficiency(value: object) -> None:
+    parts = _bounded("efficiency", value, 1e-9)
+    if parts.shape != (2,):
+        raise ValueError(f"efficiency must be two numbers, additive and epistatic, got shape {parts.shape}")
+
+
 def _ratio(top: NDArray, bottom: NDArray, where: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return top / bottom, and 0 elsewhere."""
     return np.divide(top, bottom, out=np.zeros_like(bottom), where=where)
 
 
+def _together(**arrays: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Return arrays of one shape; raise ValueError with the names of those that have none in common."""
+    try:
+        return np.broadcast_arrays(*arrays.values())
+    except ValueError:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"{' and '.join(arrays)} must have shapes that go together, got {shapes}") from None
+
+
 def _bounded(name: str, value: ArrayLike, minimum: float, maximum: float = np.inf) -> NDArray[np.float64]:
     """Return `value` as floats; raise ValueError with its name where any is out of bounds."""
-    array = np.asarray(value, dtype=float)
-    wrong = ~((array >= minimum) & (array <= maximum))  # a NaN is wrong
+    array = checks.floats(name, value)
+    wrong = ~((array >= minimum) & (array <= maximum) & (array < np.inf))  # a NaN is wrong
     if wrong.any():
-        bound = f"at least {minimum:g}" if maximum == np.inf else f"within [{minimum:g}, {maximum:g}]"
+        least = "finite" if np.isposinf(array).any() else f"at least {minimum:g}"
+        bound = least if maximum == np.inf else f"within [{minimum:g}, {maximum:g}]"
         raise ValueError(f"{name} must be {bound}, got {array[wrong].flat[0]:g}")
     return array

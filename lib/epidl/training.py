@@ -18,8 +18,8 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from epidl import checks
-from epidl.genotypes import DeviceGenotypes, Genotypes
-from epidl.networks import has_batch_norm, penalised_weights
+from epidl.genotypes import DeviceGenotypes, Genotypes, check_genotypes, checked_device
+from epidl.networks import has_batch_norm, penalised_weights, sizes
 from epidl.splits import BATCH_SIZE, Split, check_batches
 
 Status = Literal["converged", "max_epochs", "diverged"]
@@ -55,12 +55,13 @@ class TrainingPlan:
     drop_ragged_batch: bool = False
 
     def __post_init__(self) -> None:
-        if self.optimizer not in ("sgd", "adamw"):
-            raise ValueError(f"optimizer must be 'sgd' or 'adamw', got {self.optimizer!r}")
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss must be 'absolute' or 'squared', got {self.loss!r}")
-        if self.schedule not in ("plateau", "cosine"):
-            raise ValueError(f"schedule must be 'plateau' or 'cosine', got {self.schedule!r}")
+        checks.choice("optimizer", self.optimizer, ("sgd", "adamw"))
+        checks.choice("loss", self.loss, LOSSES)
+        checks.choice("schedule", self.schedule, ("plateau", "cosine"))
+        checks.boolean("drop_ragged_batch", self.drop_ragged_batch)
+        factor = checks.real("schedule_factor", self.schedule_factor, above=0)
+        if factor >= 1:
+            raise ValueError(f"schedule_factor must be below 1, got {factor:g}")
         checks.real("learning_rate", self.learning_rate, above=0)
         for name in ("max_epochs", "patience", "batch_size"):
             checks.integer(name, getattr(self, name), minimum=1)
@@ -134,10 +135,12 @@ def train(
     phenotypes: (n_samples, n_traits), for all samples of `genotypes`. generator: draws the order of samples, on the
     CPU. progress: show a bar with epochs and validation loss.
 
-    Raises ValueError for phenotypes of another length or not finite, and where a model with batch norm would be left
-    a batch of one sample.
+    Raises ValueError for phenotypes of another length or not finite, a model of other markers or traits, samples that
+    are not there, and where a model with batch norm would be left a batch of one sample.
     """
-    phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
+    phenotypes = _checked(model, genotypes, phenotypes, split)
+    checks.instance("plan", plan, TrainingPlan, "a TrainingPlan")
+    checks.instance("generator", generator, torch.Generator, "a torch.Generator")
     batches = {"batch_size": plan.batch_size, "drop_ragged_batch": plan.drop_ragged_batch}
     check_batches(len(split.train), **batches, batch_norm=has_batch_norm(model))
     started = time.perf_counter()
@@ -178,7 +181,12 @@ def train(
 def recompute_batch_norm(
     model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], device: str = "cpu"
 ) -> None:
-    """Set the means and variances of a model's batch norm to those of some samples, in place of running averages."""
+    """Set the means and variances of a model's batch norm to those of some samples, in place of running averages.
+
+    Raises ValueError for a model of other markers, fewer than 2 rows, and rows that are not there.
+    """
+    check_inputs(model, genotypes)
+    rows, device = checks.rows("rows", rows, genotypes.n_samples, minimum=2), checked_device(device)
     layers = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
@@ -186,7 +194,7 @@ def recompute_batch_norm(
         layer.momentum = None  # an average over all chunks
     data = genotypes.on(device)
     model.to(device).train()
-    for chunk in torch.from_numpy(np.asarray(rows)).to(device).tensor_split(-(-len(rows) // DECODED_ROWS)):
+    for chunk in torch.from_numpy(rows).to(device).tensor_split(-(-len(rows) // DECODED_ROWS)):
         model(data.block(chunk))
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
@@ -194,11 +202,42 @@ def recompute_batch_norm(
 
 @torch.no_grad()
 def predict(model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], device: str = "cpu") -> NDArray:
-    """Return the predicted phenotypes (len(rows), n_traits) of some samples as float64."""
+    """Return the predicted phenotypes (len(rows), n_traits) of some samples as float64.
+
+    Raises ValueError for a model of other markers, and rows that are not there.
+    """
+    check_inputs(model, genotypes)
+    rows, device = checks.rows("rows", rows, genotypes.n_samples, different=False), checked_device(device)
     model.to(device).eval()
     data = genotypes.on(device)
-    chunks = torch.from_numpy(np.asarray(rows)).to(device).split(DECODED_ROWS)
+    chunks = torch.from_numpy(rows).to(device).split(DECODED_ROWS)
     return torch.cat([model(data.block(chunk)) for chunk in chunks]).cpu().numpy().astype(float)
+
+
+def check_inputs(model: nn.Module, genotypes: Genotypes) -> None:
+    """Raise ValueError where a model is none, or has other inputs than these genotypes."""
+    check_genotypes(genotypes)
+    if not isinstance(model, nn.Module) or not list(model.parameters()):
+        raise ValueError(f"model must be one of epidl.networks, got {checks.shown(model)}")
+    n_inputs, _ = sizes(model)
+    if n_inputs != genotypes.n_markers:
+        raise ValueError(
+            f"model must have an input for each of the {genotypes.n_markers} markers of genotypes, got {n_inputs}"
+        )
+
+
+def _checked(model: nn.Module, genotypes: Genotypes, phenotypes: ArrayLike, split: Split) -> NDArray[np.float64]:
+    check_inputs(model, genotypes)
+    phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
+    if sizes(model)[1] != phenotypes.shape[1]:  # torch would broadcast
+        raise ValueError(
+            f"model must have an output for each of the {phenotypes.shape[1]} columns of phenotypes, got "
+            f"{sizes(model)[1]}"
+        )
+    checks.instance("split", split, Split, "a Split")
+    for name in ("train", "validation"):
+        checks.rows(f"split.{name}", getattr(split, name), genotypes.n_samples)
+    return phenotypes
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ A stored search goes on where it was interrupted, and finds what it would have f
 sampler of each trial has a seed of its own, derived from the search's seed and the number of finished trials.
 """
 
+import functools
+import sqlite3
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -33,9 +35,12 @@ def search(
     memory. A search that is there already, unfinished or finished, is continued.
 
     Columns of the table: trial, a column a setting, loss, seconds, and the objective's own.
+
+    Raises ValueError for fewer than 1 trial, a negative seed, an objective that cannot be called, no name, and a space
+    without settings or with one of no values.
     """
+    n_trials = _checked(objective, space, n_trials, seed, name)
     optuna = _import_optuna()
-    n_trials = checks.integer("n_trials", n_trials, minimum=1)
     study = optuna.create_study(storage=_storage(file), study_name=name, load_if_exists=True)
     for trial in study.get_trials(deepcopy=False):
         if trial.state == optuna.trial.TrialState.RUNNING:  # was interrupted; it runs again
@@ -57,6 +62,20 @@ def search(
     return study.best_params, table
 
 
+def _checked(objective: Objective, space: Space, n_trials: int, seed: int, name: str) -> int:
+    if not callable(objective):
+        raise ValueError(f"objective must be a function of settings and a number, got {checks.shown(objective)}")
+    checks.instance("space", space, Mapping, "settings with the values of each")
+    checks.integer("len(space)", len(space), minimum=1)
+    for setting, values in space.items():
+        checks.instance(f"space[{setting!r}]", values, (tuple, range), "a tuple or a range")
+        checks.integer(f"len(space[{setting!r}])", len(values), minimum=1)
+    checks.integer("seed", seed, minimum=0)
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"name must be a text, got {checks.shown(name)}")
+    return checks.integer("n_trials", n_trials, minimum=1)
+
+
 def _import_optuna() -> ModuleType:
     """Import Optuna, quietly: its progress bar would ask for widgets in every notebook."""
     with warnings.catch_warnings():
@@ -73,13 +92,11 @@ def _finished(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:
 def _storage(file: Path | None) -> "optuna.storages.RDBStorage | None":
     if file is None:
         return None
-    import sqlalchemy
-
     optuna = _import_optuna()
-
     file.parent.mkdir(parents=True, exist_ok=True)
-    address = sqlalchemy.URL.create("sqlite", database=str(file))
-    return optuna.storages.RDBStorage(address.render_as_string())
+    connect = functools.partial(sqlite3.connect, file, check_same_thread=False)
+    # the address names the kind of database alone: within it, a ? or # of the path would be read as the path's end
+    return optuna.storages.RDBStorage("sqlite:///studies.sqlite", engine_kwargs={"creator": connect})
 
 
 def _distribution(values: tuple[float, ...] | range) -> "optuna.distributions.BaseDistribution":

@@ -13,7 +13,7 @@ import scipy.stats
 import torch
 from numpy.typing import NDArray
 
-from epidl import alphasimr, costs, kept, networks, published_files, results, ridge, seeds, training, tuning
+from epidl import alphasimr, checks, costs, kept, networks, published_files, results, ridge, seeds, training, tuning
 from epidl.fingerprint import run_fingerprint
 from epidl.genotypes import Genotypes
 from epidl.simulate import Cohort, genetic_parts, simulate
@@ -138,7 +138,11 @@ def run_cell(
     held_out_only: models that are fitted under `held_out` alone where the cell has that protocol too.
     folder: where finished fits and Optuna's trials are kept, so that a killed cell resumes; in memory only where it is
     empty.
+
+    Raises ValueError for a folder that cannot be made, a device that is not there and a `progress` that is not True or
+    False, MemoryError where the cell does not fit the machine, and what `make_cohort` does.
     """
+    folder, progress = checks.folder("output", folder), checks.boolean("progress", progress)
     device = resolve_device(cell.device)
     costs.check_memory(cell, device)
     finished = kept.Kept.of(folder, run_fingerprint(cell, device))
@@ -192,6 +196,7 @@ def make_cohort(cell: "Cell", architecture: Architecture, seed: int, replicate: 
 
 def resolve_device(device: str) -> str:
     """Return 'cuda' or 'cpu'; 'auto' takes the GPU where there is one. Raises ValueError where CUDA is missing."""
+    checks.choice("device", device, ("auto", "cpu", "cuda"))
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise ValueError("device must be 'cpu' or 'auto' on this machine: torch finds no CUDA device, got 'cuda'")

@@ -335,4 +335,6 @@ def _source(name: str, table: pd.DataFrame) -> alt.NamedData:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m epidl.figures.interactive FILE")
     write_text(Path(sys.argv[1]), script())

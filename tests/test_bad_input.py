@@ -1,0 +1,338 @@
+"""Invalid input: each kind of the catalogue is refused by name, value and bound, and the edge of the valid works."""
+
+import fnmatch
+import inspect
+import os
+import pkgutil
+import subprocess
+import sys
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import papermill
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import bad_input
+import epidl
+from conftest import ROOT
+from epidl import costs, kernels, networks, pairs, params, ridge, training
+from epidl.experiments import beyond
+from epidl.genotypes import Genotypes, Haplotypes
+from epidl.params import CELL_TYPES
+from epidl.simulate import Cohort, simulate
+from epidl.splits import Split, split_samples
+
+PLACES = {place.where: place for place in bad_input.catalogue()}
+DRAWN = [
+    where for where, place in PLACES.items() if any(w.more is not None for ways in place.wrong.values() for w in ways)
+]
+
+# public, but given nothing that a user supplies: why, and which
+NOT_A_USER_S = {
+    "draws, words or sums up result tables, which results.read_table has checked": [
+        *("figures.*", "pages.*", "appendix.*", "replication.*", "claims.[!m]*", "malformed.*"),
+        *("own_data.against_ridge", "own_data.measure_of", "own_data.verdict"),
+    ],
+    "the checks themselves": ["checks.*", "genotypes.check*", "ridge.checked_rows", "training.check_inputs"],
+    "called by a cell's run with what it has made, or estimates a checked cell": [
+        *("experiments.*", "kept.*", "fingerprint.*", "own_data.make_task", "own_data.Task.*"),
+        *("costs.Work.*", "costs.*_fits", "costs.network_epoch", "costs.nothing", "costs.cell_*", "costs.requests"),
+        *("costs.estimates", "costs.typical_epochs", "costs.machine_memory"),
+    ],
+    "steps of simulate, which checks all before": [
+        *("simulate.checked_arguments", "simulate.TraitPlan.*", "simulate.draw_*", "simulate.pair_effect_sd"),
+        *("simulate.standardise", "simulate.genetic_*", "simulate.variance_components", "simulate.check_cohort"),
+        *("simulate.Trait.*", "alphasimr.trait_of", "alphasimr.check_version", "alphasimr.start", "alphasimr.versions"),
+    ],
+    "asked of what a checked function returned": [
+        *("genotypes.*.block", "genotypes.*.n_missing", "genotypes.known_and_copies", "genotypes.row_blocks"),
+        *("genotypes.Genotypes.on", "kernels.Products.[ae]*", "networks.*.forward", "networks.penalised_weights"),
+        *("networks.has_batch_norm", "networks.sizes", "selection.precision_and_recall", "params.Profile.points"),
+    ],
+    "steps of the grid, of publishing and of reading and writing files, within their commands": [
+        *("grid.planned_cells", "grid.clear_leftovers", "grid.run", "grid.interrupt", "grid.number_from"),
+        *("publish.[!m]*", "cell.compute", "results.write_t*", "results.read_record", "results.read_collected"),
+        *("results.provenance", "results.commit", "results.device_name", "results.replacing"),
+        *("published_files.write_cohort", "genotype_files.check_unique", "genotype_files.some"),
+        "genotype_files.write_plink",
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Work in an empty folder, which must stay empty: nothing is written before it is refused."""
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture
+def written(elsewhere):
+    """A folder for a test that writes, taken away before the folder must be empty."""
+    yield (folder := elsewhere / "written")
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
+def test_the_book_s_table_is_what_is_answered_now():
+    found, published = bad_input.table(), pd.read_csv(bad_input.TABLE, keep_default_na=False)
+    assert found["refused"].all(), found.loc[~found["refused"], ["where", "argument", "kind", "message"]].to_string()
+    keys = ["where", "argument", "kind"]
+    assert not found.duplicated(keys).any()
+    assert len(found) >= 200
+    pd.testing.assert_frame_equal(
+        found[[*keys, "refused"]], published[[*keys, "refused"]]
+    )  # python tests/bad_input.py writes it anew
+
+
+@pytest.mark.parametrize("where", DRAWN)
+def test_whatever_is_wrong_is_named_with_its_value_and_bound(where):
+    place = PLACES[where]
+    kinds = [(argument, wrong) for argument, ways in place.wrong.items() for wrong in ways if wrong.more is not None]
+
+    @settings(max_examples=12, suppress_health_check=list(HealthCheck), database=None)
+    @given(st.data())
+    def check(data):
+        argument, wrong = data.draw(st.sampled_from(kinds))
+        assert bad_input.complaint(place, argument, wrong, data.draw(wrong.more)) == ""
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "where", [where for where, place in PLACES.items() if place.valid is not dict and "alphasimr" not in where]
+)
+def test_what_the_catalogue_calls_valid_is_taken(where, monkeypatch):
+    """A refusal says something only where the rest of the arguments is right."""
+    if where in ("results.collect", "published_files.read_cohort", "published_files.read_replicate"):
+        pytest.skip("its one argument is never right here: see tests/test_results.py, tests/test_published_files.py")
+    if where in ("costs.measure_machine", "costs.check_memory"):
+        pytest.skip("needs a cell or seconds: see tests/test_costs.py")
+    assert PLACES[where].provoke("several", {}) is None
+
+
+def public_functions() -> set[str]:
+    """Return module.function and module.class.method of all that is public in the library."""
+    found = set()
+    for module in pkgutil.walk_packages(epidl.__path__, "epidl."):
+        loaded, short = import_module(module.name), module.name.removeprefix("epidl.")
+        for name, value in vars(loaded).items():
+            if name.startswith("_") or getattr(value, "__module__", None) != module.name:
+                continue
+            if inspect.isfunction(value):
+                found.add(f"{short}.{name}")
+            elif inspect.isclass(value):
+                methods = (n for n, m in vars(value).items() if inspect.isfunction(getattr(m, "__func__", m)))
+                found |= {f"{short}.{name}.{method}" for method in methods if not method.startswith("_")}
+    return found
+
+
+def test_every_public_function_is_in_the_catalogue_or_is_given_nothing_by_a_user():
+    covered = set(PLACES) | {f"{where.removeprefix('python -m epidl.')}.main" for where in PLACES}
+    exempt = [pattern for patterns in NOT_A_USER_S.values() for pattern in patterns]
+    missing = {
+        name
+        for name in public_functions() - covered
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in exempt)
+    }
+    assert missing - {"params.load_grids", "params.grids_of"} == set(), "these two are the parameter files' places"
+
+
+def test_every_parameter_is_in_the_catalogue():
+    for experiment, kind in CELL_TYPES.items():
+        place = PLACES[f"params/{experiment}.yml"]
+        assert set(kind.model_fields) - {"experiment", "profile"} <= set(place.wrong)
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        place = PLACES[f"notebooks/{notebook.name}"]
+        given_together = {name for w in place.wrong.get("several", []) for name in w.example}
+        assert set(bad_input.parameters_of(notebook.stem)) <= set(place.wrong) | given_together
+
+
+# --- The notebooks and the commands as their users start them ------------------------------------------------------
+
+WRONG_PARAMETERS = {
+    "scaling": {"n_sampels": 10, "models": ["lasso"]},
+    "dilution": {"n_qtl": 41},
+    "correlation": {"pleiotropy": 1.5},
+    "ridge_vs_sgd": {"rel_aa": [0, float("nan")]},
+    "beyond": {"n_samples": 152},
+    "beyond_dilution": {"n_markers": 2},
+    "beyond_correlation": {"shared_pairs": "no"},
+    "ragged": {"seed": -1},
+    "simulate": {"n_samples": 10**14},
+    "own_data": {"models": ["ridge", "forest"]},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", WRONG_PARAMETERS)
+def test_papermill_ends_with_our_message(notebook, written):
+    wrong = WRONG_PARAMETERS[notebook]
+    with pytest.raises(papermill.PapermillExecutionError) as caught:
+        papermill.execute_notebook(
+            ROOT / "notebooks" / f"{notebook}.ipynb",
+            written.parent / "written.ipynb",
+            parameters=wrong | {"output": str(written)},
+            progress_bar=False,
+            kernel_name="python3",
+        )
+    (written.parent / "written.ipynb").unlink()
+    lines = str(caught.value).strip().splitlines()
+    assert any(name in lines[-1] for name in wrong), lines[-1]
+    assert "site-packages" not in str(caught.value)
+    if caught.value.ename == "ParameterError":
+        assert len(lines) < 12
+    assert not written.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", [where for where in PLACES if where.startswith("python -m")])
+def test_a_command_prints_one_line_and_no_traceback(where, written):
+    written.mkdir()
+    wrong = PLACES[where].wrong["arguments"][0]
+    done = subprocess.run(
+        [sys.executable, *where.split()[1:], *wrong.example], cwd=written, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    said = done.stderr.splitlines()
+    assert ": error: " in said[-1]
+    assert all(line.startswith(("usage:", " ")) for line in said[:-1])
+    assert not list(written.iterdir())
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_measured(monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert costs.main(["smoke", "--device", "cuda"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "device must be 'cpu' or 'auto' on this machine: torch finds no CUDA device, got 'cuda'"
+    ]
+
+
+def test_a_parameter_error_shows_no_frames_in_a_notebook():
+    with pytest.raises(params.ParameterError) as caught:
+        params.make_cell(params.ScalingCell)
+    assert caught.value._render_traceback_() == [f"ParameterError: {caught.value}"]
+
+
+# --- The edge of the valid -----------------------------------------------------------------------------------------
+
+EDGES = {
+    "non-finite phenotypes": lambda c: changed(c, phenotypes=np.where(c.phenotypes == c.phenotypes[0], np.nan, 1.0)),
+    "a constant trait": lambda c: changed(
+        c, phenotypes=np.column_stack([np.ones(len(c.phenotypes)), c.phenotypes[:, 1]])
+    ),
+    "duplicated markers": lambda c: changed(c, alleles=lambda g: np.hstack([g, g])),
+    "one class of allele": lambda c: changed(c, alleles=lambda g: np.column_stack([g[:, :-1], np.ones(len(g), int)])),
+    "all markers of one class": lambda c: changed(c, alleles=np.zeros_like),
+    "n smaller than a batch": lambda c: c,
+    "a last batch of one": lambda c: small(n_samples=152),  # 129 train: a batch of 128, and one
+    "two QTL": lambda c: small(n_qtl=2),
+    "one trait": lambda c: small(rel_aa=[1]),
+    "100 traits": lambda c: small(rel_aa=[1] * 100),
+}
+# what cannot be fitted, and what is said; all else must be predicted
+REFUSED = {
+    ("non-finite phenotypes", "*"): "phenotypes must be finite, got 2 values that are not",
+    ("a constant trait", "kernel"): "phenotypes must vary among the rows, trait 1 does not",
+    ("a last batch of one", "mlp"): "n_samples must not leave a last batch of one sample for batch norm, as 129",
+}
+
+
+def small(n_samples: int = 60, n_qtl: int = 6, rel_aa: list[float] | None = None) -> Cohort:
+    arguments = {"rel_aa": rel_aa or [0, 1], "broad_sense_heritability": 0.9, "seed": 3}
+    return simulate(n_samples=n_samples, n_qtl=n_qtl, **arguments)
+
+
+def changed(cohort: Cohort, phenotypes=None, alleles=None) -> Cohort:
+    if alleles is not None:
+        genotypes = Haplotypes.from_alleles(alleles(cohort.genotypes.block(slice(None)).astype(int)))
+        return replace(cohort, genotypes=genotypes)
+    return replace(cohort, phenotypes=phenotypes)
+
+
+def by_network(make, plan):
+    def predict(cohort: Cohort, split: Split) -> np.ndarray:
+        torch_generator = torch.Generator().manual_seed(1)
+        model = make(cohort.genotypes.n_markers, cohort.phenotypes.shape[1], torch_generator)
+        training.train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch_generator)
+        return training.predict(model, cohort.genotypes, split.test)
+
+    return predict
+
+
+def by_fit(fit):
+    def predict(cohort: Cohort, split: Split) -> np.ndarray:
+        return fit(cohort, split.train).predict(cohort.genotypes, split.test)
+
+    return predict
+
+
+def _given(cohort: Cohort, rows: np.ndarray) -> tuple[Genotypes, np.ndarray, np.ndarray]:
+    return cohort.genotypes, cohort.phenotypes, rows
+
+
+def _components(cohort: Cohort) -> np.ndarray | None:
+    """Return variance components for many traits, of which each takes REML half a second."""
+    n_traits = cohort.phenotypes.shape[1]
+    return np.ones((n_traits, 3)) if n_traits > 2 else None
+
+
+MODELS = {
+    "ridge": by_fit(lambda cohort, rows: ridge.fit_ridge(*_given(cohort, rows))),
+    "kernel": by_fit(lambda cohort, rows: kernels.fit_kernel(*_given(cohort, rows), _components(cohort))),
+    "pairs": by_fit(lambda cohort, rows: pairs.fit_pairs(*_given(cohort, rows))),
+    "oracle": by_fit(lambda cohort, rows: pairs.fit_oracle(*_given(cohort, rows), cohort.traits)),
+    "ridge_sgd": by_network(networks.OneHotLinear, replace(training.RIDGE_SGD, max_epochs=3)),
+    "lasso": by_network(networks.OneHotLinear, replace(training.LASSO_SGD, max_epochs=3)),
+    "mlp": by_network(lambda m, t, g: networks.mlp(m, t, 4, g), training.mlp_plan(max_epochs=3)),
+    "pair_network": by_network(lambda m, t, _: networks.PairNetwork(m, t), training.patient_plan(0.01, 0.01, 3)),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("edge", EDGES)
+def test_the_edge_of_the_valid_is_predicted_or_refused_clearly(edge, model):
+    cohort = EDGES[edge](small())
+    split = split_samples(cohort.genotypes.n_samples, "published")
+    message = REFUSED.get((edge, model), REFUSED.get((edge, "*")))
+    if message:
+        with pytest.raises(ValueError, match=message):
+            MODELS[model](cohort, split)
+        return
+    predicted = MODELS[model](cohort, split)
+    assert predicted.shape == (len(split.test), cohort.phenotypes.shape[1])
+    assert np.isfinite(predicted).all()
+    if edge == "a constant trait" and model in ("ridge", "pairs", "oracle"):
+        np.testing.assert_allclose(predicted[:, 0], 1)
+
+
+def test_a_last_batch_of_one_can_be_left_out():
+    cohort = small(n_samples=152)
+    plan = training.mlp_plan(max_epochs=2, drop_ragged_batch=True)
+    predict = by_network(lambda m, t, g: networks.mlp(m, t, 4, g), plan)
+    assert np.isfinite(predict(cohort, split_samples(152, "published"))).all()
+
+
+@pytest.mark.slow
+def test_a_cell_at_the_edge_runs_with_every_model():
+    """Two QTL in as few samples as a cell may have, for the networks in fewer than a batch."""
+    base = bad_input.CELL | {"n_samples": 20, "scaling": 0.01, "protocols": ("held_out",), "mlp_max_epochs": 2}
+    models = list(beyond.FITS)
+    cell = params.make_cell(params.BeyondCell, **base | {"models": models})
+    assert cell.n_qtl == 2
+    found = beyond.run(cell).table
+    assert set(found["model"]) == set(models)
+
+
+def test_paths_stand_for_themselves(written):
+    """`path` objects are taken as texts are."""
+    example = Path(bad_input.own_files.EXAMPLE)
+    cohort = bad_input.own_files.read_cohort(example / "example.bed", example / "phenotypes.csv", trait="height")
+    assert cohort.observed is not None
