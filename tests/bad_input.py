@@ -41,6 +41,7 @@ from epidl import (
     own_files,
     pairs,
     params,
+    planner,
     publish,
     published_files,
     results,
@@ -329,7 +330,17 @@ def predictions(fit: object) -> dict[str, list[Wrong]]:
 
 def functions() -> list[Place]:
     """Return the public functions that take what a user supplies."""
-    return [*_simulation(), *_genotypes(), *_fits(), *_networks(), *_theory(), *_own(), *_tables(), *_cells()]
+    return [
+        *_simulation(),
+        *_genotypes(),
+        *_fits(),
+        *_networks(),
+        *_theory(),
+        *_planner(),
+        *_own(),
+        *_tables(),
+        *_cells(),
+    ]
 
 
 def _place(module: Any, name: str, valid: Callable[[], dict[str, Any]], /, **wrong: list[Wrong]) -> Place:
@@ -870,6 +881,59 @@ def _theory() -> list[Place]:
             epistatic=array,
             model=choice("ridge", "kernel", "oracle"),
             several=together("n_train", "additive"),
+            efficiency=[
+                Wrong("zero", (0, 1), "at least", says="0"),
+                Wrong("negative", (1, -0.5), "at least", says="-0.5"),
+                Wrong("one alone", (1.0,), "two numbers", says="shape"),
+                Wrong("texts", ("all", "half"), "numbers only", says="all"),
+            ],
+        ),
+        _place(
+            theory,
+            "expected_pairs_accuracy",
+            lambda: {name: value for name, value in shares.items() if name != "model"} | {"n_qtl": 4},
+            n_train=far,
+            n_markers=array_of(2),
+            n_qtl=array_of(2),
+            additive=[*array, Wrong("a sum above 1", 0.9, r"within \[0, 1\]", st.floats(0.81, 10), says="1")],
+            epistatic=array,
+            level=real(above=0, most=1),
+            several=together("n_train", "additive"),
+        ),
+    ]
+
+
+def _planner() -> list[Place]:
+    study = {"n_samples": 600, "n_markers": 50, "n_qtl": 20, "va_over_vg": 0.8, "broad_sense_heritability": 0.5}
+    wrong = {
+        "n_samples": integer(20, planner.MOST_SAMPLES),
+        "n_markers": integer(2, planner.MOST_SAMPLES),
+        "n_qtl": integer(2, study["n_markers"]),
+        "va_over_vg": real(0.01, 1),
+        "broad_sense_heritability": real(0.01, 1),
+        "n_traits": integer(1, 1000),
+    }
+    return [
+        *(_place(planner, name, lambda: dict(study), **wrong) for name in ("plan", "Study")),
+        _place(
+            planner,
+            "independent_segments",
+            lambda: {"effective_size": 100, "n_chromosomes": 30, "morgans": 1.0},
+            effective_size=real(above=0),
+            n_chromosomes=integer(1),
+            morgans=real(above=0),
+            several=[Wrong("too small a product", {"effective_size": 1}, "at least 2", says="1")],
+        ),
+        _place(
+            planner,
+            "cross_segments",
+            lambda: {"chromosomes": [1.0, 2.0]},
+            chromosomes=[
+                Wrong("empty", [], "at least 1", says="0"),
+                Wrong("zero", [1.0, 0.0], "greater than 0", says="0"),
+                Wrong("text", ["long"], "a number", says="long"),
+                Wrong("one number", 2.0, "a list", says="2"),
+            ],
         ),
     ]
 
@@ -1485,6 +1549,17 @@ def commands() -> list[Place]:
                 "nothing": ([], unknown),
                 "no cell": (["table.csv"], unknown),
                 "a cell that is not there": (["table.csv", "nothing"], "must be a result table"),
+            },
+        ),
+        "planner": (
+            planner.main,
+            {
+                "nothing": ([], "must be given, or a preset"),
+                "an unknown preset": (["--preset", "rice"], unknown),
+                "a fraction of an individual": (["--preset", "wheat", "--n-samples", "2.5"], "invalid int"),
+                "too few individuals": (["--preset", "wheat", "--n-samples", "2"], "n_samples must be at least 20"),
+                "more QTL than markers": (["--preset", "wheat", "--n-qtl", "5000"], "n_qtl must be at most"),
+                "a share above 1": (["--preset", "wheat", "--va-over-vg", "2"], "va_over_vg must be at most 1"),
             },
         ),
         "claims": (

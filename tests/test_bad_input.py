@@ -37,6 +37,7 @@ DRAWN = [
 NOT_A_USER_S = {
     "draws, words or sums up result tables, which results.read_table has checked": [
         *("figures.*", "pages.*", "appendix.*", "replication.*", "claims.[!m]*", "malformed.*"),
+        *("planner_page.*", "surface.*"),
         *("own_data.against_ridge", "own_data.measure_of", "own_data.verdict"),
     ],
     "the checks themselves": ["checks.*", "genotypes.check*", "ridge.checked_rows", "training.check_inputs"],
@@ -49,6 +50,12 @@ NOT_A_USER_S = {
         *("simulate.checked_arguments", "simulate.TraitPlan.*", "simulate.draw_*", "simulate.pair_effect_sd"),
         *("simulate.standardise", "simulate.genetic_*", "simulate.variance_components", "simulate.check_cohort"),
         *("simulate.Trait.*", "alphasimr.trait_of", "alphasimr.check_version", "alphasimr.start", "alphasimr.versions"),
+    ],
+    "steps of the planner, which checks a study before": [
+        *("planner.answer", "planner.basis", "planner.closed_forms", "planner.command", "planner.forecast*"),
+        *("planner.is_clear", "planner.mlp_closed_form", "planner.nearest", "planner.notes", "planner.place"),
+        *("planner.rounded", "planner.samples_needed", "planner.surface", "planner.when", "planner.Plan.*"),
+        *("planner.Forecast.*", "planner.Study.*"),
     ],
     "asked of what a checked function returned": [
         *("genotypes.*.block", "genotypes.*.n_missing", "genotypes.known_and_copies", "genotypes.row_blocks"),
@@ -165,6 +172,7 @@ WRONG_PARAMETERS = {
     "beyond_dilution": {"n_markers": 2},
     "beyond_correlation": {"shared_pairs": "no"},
     "ragged": {"seed": -1},
+    "survey": {"n_markers": 3},
     "simulate": {"n_samples": 10**14},
     "own_data": {"models": ["ridge", "forest"]},
 }
