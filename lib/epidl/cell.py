@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from epidl import results
+from epidl import kept, results
 from epidl.experiments import beyond, core, correlation, dilution, scaling
 from epidl.params import CELL_TYPES, Cell, ParameterError, ProfileName, load_grids
 
@@ -28,7 +28,7 @@ RUN: dict[str, Callable[..., core.CellResult]] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 done or done before, 2 nothing was computed."""
+    """Run the command and return its exit status: 0 done or done before, 1 stopped, 2 it cannot be computed."""
     parser = argparse.ArgumentParser(prog="python -m epidl.cell", description=__doc__.splitlines()[0])
     parser.add_argument("experiment", choices=list(CELL_TYPES))
     parser.add_argument("profile", choices=ProfileName.__args__)
@@ -44,15 +44,28 @@ def main(arguments: list[str] | None = None) -> int:
             raise ParameterError(f"cell must be one of {', '.join(cells)}, got {options.cell}")
         folder = options.output or Path("runs", options.profile, options.experiment, options.cell)
         compute(cells[options.cell], folder)
-    except (ParameterError, MemoryError) as error:
-        print(error, file=sys.stderr)
+    except (ParameterError, MemoryError, OSError) as error:
+        print(error or "Out of memory: finished fits are kept", file=sys.stderr)
         return 2
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        print(f"Out of memory; finished fits are kept. {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped. Run the same command again to continue: finished fits are kept.", file=sys.stderr)
+        return 1
     return 0
 
 
 def compute(cell: Cell, folder: Path) -> None:
-    """Compute a cell and write its table and provenance to a folder, unless the same cell's stand there."""
+    """Compute a cell and write its table and provenance to a folder, unless the same cell's stand there.
+
+    Raises BlockingIOError where another process works in the folder, and what computing a cell raises.
+    """
+    kept.hold(folder)
     parameters = cell.model_dump(mode="json")
+    results.set_damaged_aside(folder / results.TABLE, lambda: results.read_cell(folder))
     if (folder / results.TABLE).exists():
         record = results.read_record(folder)
         if record["parameters"] == parameters:
@@ -64,6 +77,11 @@ def compute(cell: Cell, folder: Path) -> None:
     started = datetime.now(UTC)
     result = RUN[cell.experiment](cell, folder=folder, progress=sys.stderr.isatty())
     results.write_cell(folder, result.table, parameters, started, result.side)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether torch ran out of memory, which it says by its own classes or none."""
+    return "out of memory" in str(error).lower() or "can't allocate memory" in str(error)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
 """The command that runs a profile's grid: `python -m epidl.grid PROFILE [SNAKEMAKE ARGUMENTS]`, at the project's root.
 
-It checks all parameter files, clears what a killed run left behind (Snakemake's lock, orphaned notebooks), hands over
-to Snakemake, and names the cells that failed. Finished cells are not repeated, nor are the finished fits of a cell that
-was stopped. With `--stop-after 9m` it stops in time, for machines that are lent by the hour, and says what is left. The
-profile `published` has no grid: it is for the book of the tables that ship.
+It checks all parameter files, clears what a killed run left behind (Snakemake's lock, orphaned notebooks), sets aside
+tables that are not as they were written, hands over to Snakemake, and names the cells that failed. Finished cells are
+not repeated, nor are the finished fits of a cell that was stopped. With `--stop-after 9m` it stops in time, for
+machines lent by the hour, and says what is left. The profile `published` has no grid: it is for the book of the shipped
+tables.
 """
 
 import argparse
 import contextlib
+import functools
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,9 +22,12 @@ from pathlib import Path
 import filelock
 import psutil
 
+from epidl import results
 from epidl.params import CELL_TYPES, Cell, ParameterError, load_grids
 
-MARKER = "EPIDL_GRID"  # in the environment of Snakemake and its jobs: the project that they work for
+MARKER = results.GRID
+GRACE = 30.0  # seconds from an interrupt until what is still at work, such as a worker that hangs, is killed
+FULL = 2**20  # bytes of free disk under which the disk is what failed
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         (root / "runs").mkdir(exist_ok=True)
         with filelock.FileLock(root / "runs" / ".lock", timeout=0):
             clear_leftovers(root, list(cells))
+            check_finished(root / "runs" / options.profile, list(cells))
             settings = [f"profile={options.profile}", f"gpus={options.gpus}"]
             command = [*snakemake_arguments, "--cores", str(options.cores), "--config", *settings]
             return run(root, command, list(cells), options.stop_after)
@@ -46,6 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
     except filelock.Timeout:
         print(f"Another run works in {root / 'runs'}; wait for its end, or stop it.", file=sys.stderr)
+    except OSError as error:
+        print(f"{root} must be a folder that can be written to: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Stopped before anything was run.", file=sys.stderr)
     return 2
 
 
@@ -73,15 +85,26 @@ def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
 
 def clear_leftovers(root: Path, folders: list[Path]) -> None:
     """Stop processes that a killed run left at work for `root`, and take away its lock and unfinished notebooks."""
-    leftovers = _workers(root)
-    for process in leftovers:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(leftovers, timeout=10)
+    kill(root)
     for folder in folders:
         (folder / "unfinished.ipynb").unlink(missing_ok=True)
     if any((root / ".snakemake" / "locks").glob("*")):
         subprocess.run([*_snakemake(), "--unlock"], check=True, capture_output=True)
+
+
+def check_finished(folder: Path, cells: list[Path]) -> None:
+    """Set aside a profile's tables that are not as they were written, and name the notebooks that cannot be read."""
+    for cell in cells:
+        results.set_damaged_aside(cell / results.TABLE, functools.partial(results.read_cell, cell))
+        notebook = cell / "notebook.ipynb"
+        if notebook.exists() and not _is_notebook(notebook):
+            print(
+                f"{notebook} cannot be read as a notebook. The cell's table stands; to have both again, remove {cell}",
+                file=sys.stderr,
+            )
+    for experiment in CELL_TYPES:
+        table = folder / f"{experiment}.csv"
+        results.set_damaged_aside(table, functools.partial(results.read_collected, table))
 
 
 def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float | None = None) -> int:
@@ -93,28 +116,73 @@ def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float
     # the jobs find papermill and python of this environment
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     process = subprocess.Popen(command, env=os.environ | {"PATH": path, MARKER: str(root)})
-    stopped = False
-    while True:
-        try:
-            status = process.wait(None if stopped else stop_after)
-            break
-        except KeyboardInterrupt:  # the terminal sent it to Snakemake too, which stops its jobs
-            print("Stopping.", file=sys.stderr)
-        except subprocess.TimeoutExpired:
-            stopped = True
-            interrupt(root)
+    status, stopped = _wait(process, root, stop_after)
     if stopped:
         left = [folder.name for folder in folders if not (folder / "table.csv").exists()]
         print(
             f"Stopped after {stop_after:g} s; left of the profile: {len(left)} of {len(folders)} cells.",
             file=sys.stderr,
         )
-    if status:
-        for folder in folders:
-            if (folder / "unfinished.ipynb").exists() and not stopped:
-                print(f"Failed: {folder.name}; its notebook so far: {folder / 'unfinished.ipynb'}", file=sys.stderr)
-        print("Run the same command again to continue: finished cells and fits are kept.", file=sys.stderr)
-    return 1 if status else 0
+    if not status:
+        clear_kept(root, folders)
+        return 0
+    for folder in [] if stopped else folders:
+        if (folder / "unfinished.ipynb").exists():
+            print(f"Failed: {folder.name}; {_reason(folder)}", file=sys.stderr)
+    if shutil.disk_usage(root).free < FULL:
+        print(f"The disk that holds {root} is full: make room.", file=sys.stderr)
+    print("Run the same command again to continue: finished cells and fits are kept.", file=sys.stderr)
+    return 1
+
+
+def _wait(process: subprocess.Popen, root: Path, stop_after: float | None) -> tuple[int, bool]:
+    """Return Snakemake's exit status, and whether its time was up; kill what an interrupt does not stop."""
+    limit, interrupted, stopped = stop_after, False, False
+    while True:
+        try:
+            return process.wait(limit), stopped
+        except KeyboardInterrupt:  # the terminal sent it to Snakemake too, which stops its jobs
+            print("Stopping.", file=sys.stderr)
+        except subprocess.TimeoutExpired:
+            if interrupted:
+                print(f"Killed what did not stop in {GRACE:g} s.", file=sys.stderr)
+                kill(root)
+            else:
+                stopped = True
+                interrupt(root)
+        limit, interrupted = GRACE, True
+
+
+def clear_kept(root: Path, folders: list[Path]) -> None:
+    """Take away the finished fits of finished cells: a cell that Snakemake will run again needs them to be quick."""
+    if any((root / ".snakemake" / "incomplete").glob("*")):
+        return
+    for folder in folders:
+        if (folder / results.TABLE).exists() and (folder / "notebook.ipynb").exists():
+            shutil.rmtree(folder / results.UNFINISHED, ignore_errors=True)
+
+
+def kill(root: Path) -> None:
+    """Kill all processes that work for `root`."""
+    leftovers = _workers(root)
+    for process in leftovers:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(leftovers, timeout=10)
+
+
+def _reason(folder: Path) -> str:
+    """Return the last words of a failed cell's log, and where its notebook is."""
+    lines = (folder / "log.txt").read_text(errors="replace").split("\n") if (folder / "log.txt").exists() else []
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "no log")
+    return f"{last}; its notebook so far: {folder / 'unfinished.ipynb'}"
+
+
+def _is_notebook(path: Path) -> bool:
+    try:
+        return "cells" in json.loads(path.read_text())
+    except (ValueError, TypeError):
+        return False
 
 
 def interrupt(root: Path) -> None:

@@ -30,19 +30,32 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("profile", choices=["quick", "standard", "full"])
     parser.add_argument("--also", type=Path, action="append", default=[], help="another machine's runs folder")
     options = parser.parse_args(arguments)
-    profile = options.profile
-    try:  # all is checked before any is published
-        cells = dict(
-            one_of([folder, *(also / profile / cell.experiment / cell.name for also in options.also)], cell)
-            for folder, cell in planned_cells(Path.cwd(), profile).items()
-        )
-    except ValueError as error:
+    try:
+        return publish_profile(options.profile, options.also)
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
-        return 1
+    except KeyboardInterrupt:
+        print("Stopped. Run the same command again to publish the rest.", file=sys.stderr)
+    return 1
+
+
+def publish_profile(profile: str, others: Sequence[Path] = ()) -> int:
+    """Publish a profile's finished cells, and those in other machines' `runs` folders; return the exit status.
+
+    All is checked before any is published: raises ValueError for a cell, or a published table, that cannot be taken.
+    """
+    cells = dict(
+        one_of([folder, *(also / profile / cell.experiment / cell.name for also in others)], cell)
+        for folder, cell in planned_cells(Path.cwd(), profile).items()
+    )
     if not any(_is_finished(folder) for folder in cells):
-        print(f"No cell of the profile {profile} is finished: run python -m epidl.grid {profile}", file=sys.stderr)
-        return 1
+        raise ValueError(f"No cell of the profile {profile} is finished: run python -m epidl.grid {profile}")
     data = DATA / "quick" if profile == "quick" else DATA
+    for folder in filter(_is_finished, cells):
+        results.read_cell(folder)
+    for table in (data / f"{experiment}.csv" for experiment in CELL_TYPES):
+        if table.exists():
+            results.read_collected(table)
     for experiment in CELL_TYPES:
         own = {folder: cell for folder, cell in cells.items() if cell.experiment == experiment}
         publish(own, data / f"{experiment}.csv")
