@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         folder = options.output or Path("runs", options.profile, options.experiment, options.cell)
         compute(cells[options.cell], folder)
     except (ParameterError, MemoryError, OSError) as error:
-        print(error or "Out of memory: finished fits are kept", file=sys.stderr)
+        print(str(error) or "Out of memory: finished fits are kept", file=sys.stderr)
         return 2
     except RuntimeError as error:
         if not _is_out_of_memory(error):

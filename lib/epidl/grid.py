@@ -147,9 +147,10 @@ def _wait(process: subprocess.Popen, root: Path, stop_after: float | None) -> tu
             if interrupted:
                 print(f"Killed what did not stop in {GRACE:g} s.", file=sys.stderr)
                 kill(root)
-            else:
-                stopped = True
-                interrupt(root)
+                process.wait()
+                return -signal.SIGKILL, stopped  # psutil has taken the status
+            stopped = True
+            interrupt(root)
         limit, interrupted = GRACE, True
 
 
