@@ -9,7 +9,7 @@ tables.
 
 import argparse
 import contextlib
-import functools
+import errno
 import json
 import os
 import re
@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import filelock
@@ -93,18 +94,27 @@ def clear_leftovers(root: Path, folders: list[Path]) -> None:
 
 
 def check_finished(folder: Path, cells: list[Path]) -> None:
-    """Set aside a profile's tables that are not as they were written, and name the notebooks that cannot be read."""
-    for cell in cells:
-        results.set_damaged_aside(cell / results.TABLE, functools.partial(results.read_cell, cell))
-        notebook = cell / "notebook.ipynb"
+    """Set aside a profile's tables that are not as they were written, and name the notebooks that cannot be read.
+
+    Raises PermissionError where a folder that is there cannot be written to.
+    """
+    for place in {folder, *(cell.parent for cell in cells), *cells}:
+        if place.exists() and not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+    for experiment in CELL_TYPES:
+        own = [cell for cell in cells if cell.parent.name == experiment]
+        lost = [results.set_damaged_aside(cell / results.TABLE, partial(results.read_cell, cell)) for cell in own]
+        table = folder / f"{experiment}.csv"
+        results.set_damaged_aside(table, partial(results.read_collected, table))
+        if any(lost) and table.exists():  # Snakemake makes no cell again that only an existing table needs
+            os.replace(table, table.with_suffix(".outdated"))
+    for notebook in (cell / "notebook.ipynb" for cell in cells):
         if notebook.exists() and not _is_notebook(notebook):
             print(
-                f"{notebook} cannot be read as a notebook. The cell's table stands; to have both again, remove {cell}",
+                f"{notebook} cannot be read as a notebook. The cell's table stands; to have both again, remove "
+                f"{notebook.parent}",
                 file=sys.stderr,
             )
-    for experiment in CELL_TYPES:
-        table = folder / f"{experiment}.csv"
-        results.set_damaged_aside(table, functools.partial(results.read_collected, table))
 
 
 def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float | None = None) -> int:

@@ -132,16 +132,18 @@ def _damaged(path: Path, why: str, table_path: Path) -> str:
     )
 
 
-def set_damaged_aside(table_path: Path, read: Callable[[], Any]) -> None:
-    """Rename a table that `read` cannot read, so that it is made again, and say so on standard error."""
+def set_damaged_aside(table_path: Path, read: Callable[[], Any]) -> bool:
+    """Rename a table that `read` cannot read, so that it is made again; say so on standard error; return whether."""
     if not table_path.exists():
-        return
+        return False
     try:
         read()
     except ValueError as error:
         aside = table_path.with_suffix(".damaged")
         os.replace(table_path, aside)
         print(f"{error}. It is made again; what was there: {aside}", file=sys.stderr)
+        return True
+    return False
 
 
 @dataclass(frozen=True)
