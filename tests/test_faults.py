@@ -15,7 +15,7 @@ import pytest
 
 import faults
 from conftest import ROOT
-from epidl import cell, grid, kept, results
+from epidl import cell, grid, kept, publish, results
 
 STARTED = datetime.now(UTC)
 TABLE = pd.DataFrame(
@@ -171,7 +171,8 @@ def test_a_damaged_notebook_is_named_and_its_table_stands(tmp_path, capsys):
 
 @pytest.mark.parametrize("stop_after", [0.5, None])
 def test_what_hangs_is_killed(tmp_path, monkeypatch, capsys, stop_after):
-    hanging = f"import os, signal, time; signal.signal({signal.SIGINT:d}, signal.SIG_IGN); time.sleep(60)"
+    ignored = "".join(f"signal.signal({number:d}, signal.SIG_IGN); " for number in (signal.SIGINT, signal.SIGTERM))
+    hanging = f"import signal, time; {ignored} time.sleep(60)"
     monkeypatch.setattr(grid, "_snakemake", lambda: [sys.executable, "-c", hanging])
     monkeypatch.setattr(grid, "GRACE", 0.5)
     if stop_after is None:  # an interrupt comes while it waits
@@ -197,6 +198,18 @@ def test_what_stops_a_cell_is_said(tmp_path, monkeypatch, capsys, error, status,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(cell.RUN, "scaling", lambda *_, **__: (_ for _ in ()).throw(error))
     assert cell.main(["scaling", "smoke", "n200_scaling1"]) == status
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [grid, publish])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(OSError(30, "Read-only file system"), "Read-only file system"), (KeyboardInterrupt(), "Stopped")],
+)
+def test_what_stops_a_command_is_said(tmp_path, monkeypatch, capsys, command, error, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "planned_cells", lambda *_: (_ for _ in ()).throw(error))
+    assert command.main(["quick"]) in (1, 2)
     assert said in capsys.readouterr().err
 
 

@@ -125,7 +125,8 @@ def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float
     command = [*_snakemake(), *arguments]
     # the jobs find papermill and python of this environment
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    process = subprocess.Popen(command, env=os.environ | {"PATH": path, MARKER: str(root)})
+    # a session of its own: a terminal's interrupt reaches this command alone, which hands it on (`interrupt`)
+    process = subprocess.Popen(command, env=os.environ | {"PATH": path, MARKER: str(root)}, start_new_session=True)
     status, stopped = _wait(process, root, stop_after)
     if stopped:
         left = [folder.name for folder in folders if not (folder / "table.csv").exists()]
@@ -151,8 +152,10 @@ def _wait(process: subprocess.Popen, root: Path, stop_after: float | None) -> tu
     while True:
         try:
             return process.wait(limit), stopped
-        except KeyboardInterrupt:  # the terminal sent it to Snakemake too, which stops its jobs
+        except KeyboardInterrupt:
             print("Stopping.", file=sys.stderr)
+            if not interrupted:
+                interrupt(root)
         except subprocess.TimeoutExpired:
             if interrupted:
                 print(f"Killed what did not stop in {GRACE:g} s.", file=sys.stderr)
@@ -197,10 +200,14 @@ def _is_notebook(path: Path) -> bool:
 
 
 def interrupt(root: Path) -> None:
-    """Interrupt all processes that work for `root`, as a terminal would."""
+    """Interrupt all processes that work for `root`, as a terminal would.
+
+    Snakemake is ended where it has no lock yet: at its start, when no job runs, it answers an interrupt by a traceback.
+    """
+    number = signal.SIGINT if any((root / ".snakemake" / "locks").glob("*")) else signal.SIGTERM
     for process in _workers(root):
         with contextlib.suppress(psutil.Error):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
 
 
 def _snakemake() -> list[str]:
