@@ -212,6 +212,12 @@ def message(output: str, wanted: str) -> list[str]:
     return [f"{' and '.join(problems)}: {output[-2000:]}"] if problems else []
 
 
+def last_words(output: str, wanted: str) -> list[str]:
+    """Return what is wrong with a message as `message` does, but let Snakemake's tracebacks stand before it."""
+    said = "\n".join(output.strip().splitlines()[-2:])
+    return message(said, wanted) + (["a traceback of ours"] if "/lib/epidl/" in output else [])
+
+
 def workers(project: Project, word: str) -> list[psutil.Process]:
     """Return the processes at work for a project whose command has a word."""
     found = []
@@ -359,7 +365,9 @@ def fill_once(project: Project, rng: np.random.Generator, command: tuple[str, ..
             time.sleep(0.01)
         if run.returncode == 0:
             return None
-        problems = message(there.said(), r"No space left on device|is full: make room")
+        said = r"(No space left on device|is full: make room)"
+        # Snakemake's own writing fails with a traceback, before what is to be done is said
+        problems = last_words(there.said(), said) if command == GRID else message(there.said(), said)
         problems += compare(there)
         (disk / "ballast").unlink()
         problems += rerun(there, command)

@@ -213,6 +213,15 @@ def test_what_stops_a_command_is_said(tmp_path, monkeypatch, capsys, command, er
     assert said in capsys.readouterr().err
 
 
+def test_a_full_disk_is_named_whatever_error_it_ends_in(tmp_path, monkeypatch, capsys):
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(results, "is_full", lambda _: True)
+    monkeypatch.setitem(cell.RUN, "scaling", lambda *_, **__: (_ for _ in ()).throw(ValueError("of a database")))
+    assert cell.main(["scaling", "smoke", "n200_scaling1"]) == 1
+    assert "is full: make room. Finished fits are kept." in capsys.readouterr().err
+
+
 def test_another_error_of_a_cell_is_not_taken_for_want_of_memory(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)

@@ -43,17 +43,29 @@ def main(arguments: list[str] | None = None) -> int:
         if options.cell not in cells:
             raise ParameterError(f"cell must be one of {', '.join(cells)}, got {options.cell}")
         folder = options.output or Path("runs", options.profile, options.experiment, options.cell)
-        compute(cells[options.cell], folder)
+        return compute_safely(cells[options.cell], folder)
+    except ParameterError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def compute_safely(cell: Cell, folder: Path) -> int:
+    """Compute a cell and return the exit status; say what stopped it where that was not the code."""
+    try:
+        compute(cell, folder)
     except (ParameterError, MemoryError, OSError) as error:
         print(str(error) or "Out of memory: finished fits are kept", file=sys.stderr)
         return 2
-    except RuntimeError as error:
-        if not _is_out_of_memory(error):
-            raise
-        print(f"Out of memory; finished fits are kept. {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("Stopped. Run the same command again to continue: finished fits are kept.", file=sys.stderr)
+        return 1
+    except Exception as error:  # torch's and Optuna's own, for want of memory or disk
+        if _is_out_of_memory(error):
+            print(f"Out of memory; finished fits are kept. {error}", file=sys.stderr)
+        elif results.is_full(folder):
+            print(f"The disk that holds {folder} is full: make room. Finished fits are kept.", file=sys.stderr)
+        else:
+            raise
         return 1
     return 0
 
@@ -79,7 +91,7 @@ def compute(cell: Cell, folder: Path) -> None:
     results.write_cell(folder, result.table, parameters, started, result.side)
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
+def _is_out_of_memory(error: Exception) -> bool:
     """Tell whether torch ran out of memory, which it says by its own classes or none."""
     return "out of memory" in str(error).lower() or "can't allocate memory" in str(error)
 

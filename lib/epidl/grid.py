@@ -28,7 +28,6 @@ from epidl.params import CELL_TYPES, Cell, ParameterError, load_grids
 
 MARKER = results.GRID
 GRACE = 30.0  # seconds from an interrupt until what is still at work, such as a worker that hangs, is killed
-FULL = 2**20  # bytes of free disk under which the disk is what failed
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -140,7 +139,7 @@ def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float
     for folder in [] if stopped else folders:
         if (folder / "unfinished.ipynb").exists():
             print(f"Failed: {folder.name}; {_reason(folder)}", file=sys.stderr)
-    if shutil.disk_usage(root).free < FULL:
+    if results.is_full(root):
         print(f"The disk that holds {root} is full: make room.", file=sys.stderr)
     print("Run the same command again to continue: finished cells and fits are kept.", file=sys.stderr)
     return 1

@@ -254,6 +254,11 @@ def device_name(device: str) -> str:
     return f"{_cpu_model()}, {os.cpu_count()} cores"
 
 
+def is_full(folder: Path) -> bool:
+    """Tell whether the disk that holds a folder has less than 1 MiB left."""
+    return shutil.disk_usage(folder).free < 2**20
+
+
 def _beside(table_path: Path) -> tuple[Path, Path]:
     """Return where a collected table's provenance and trials are kept."""
     return Path(table_path).with_suffix(".provenance.json"), Path(table_path).with_suffix(".trials.csv")
