@@ -76,7 +76,8 @@ def test_side_tables_belong_to_their_table_or_the_old_ones_stay(tmp_path, monkey
     monkeypatch.undo()
     write_both(0.5, ["trials"])
     assert found() == {"trials.csv": 0.5, "r": 0.5}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["provenance.json", "table.csv", "trials.csv"]
+    names = ["provenance.json", "table.csv", "table.sha256", "trials.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
     with pytest.raises(ValueError, match="side must hold tables named trials, importances, report, got notes"):
         write_both(0.5, ["notes"])
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from epidl import checks, results
+from epidl import checks, kept, results
 from epidl.experiments import beyond, core, correlation, dilution, scaling
 from epidl.params import CELL_TYPES, Cell, ParameterError, ProfileName, load_grids
 
@@ -29,7 +29,7 @@ RUN: dict[str, Callable[..., core.CellResult]] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 done or done before, 2 nothing was computed."""
+    """Run the command and return its exit status: 0 done or done before, 1 stopped, 2 it cannot be computed."""
     parser = argparse.ArgumentParser(prog="python -m epidl.cell", description=__doc__.splitlines()[0])
     parser.add_argument("experiment", choices=list(CELL_TYPES))
     parser.add_argument("profile", choices=ProfileName.__args__)
@@ -44,16 +44,41 @@ def main(arguments: list[str] | None = None) -> int:
         if options.cell not in cells:
             raise ParameterError(f"cell must be one of {', '.join(cells)}, got {options.cell}")
         folder = options.output or Path("runs", options.profile, options.experiment, options.cell)
-        compute(cells[options.cell], folder)
-    except (ValueError, OSError, ImportError, MemoryError) as error:
+        return compute_safely(cells[options.cell], folder)
+    except ParameterError as error:
         print(error, file=sys.stderr)
         return 2
+
+
+def compute_safely(cell: Cell, folder: Path) -> int:
+    """Compute a cell and return the exit status; say what stopped it where that was not the code."""
+    try:
+        compute(cell, folder)
+    except (ValueError, ImportError, MemoryError, OSError) as error:
+        print(str(error) or "Out of memory: finished fits are kept", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped. Run the same command again to continue: finished fits are kept.", file=sys.stderr)
+        return 1
+    except Exception as error:  # torch's and Optuna's own, for want of memory or disk
+        if _is_out_of_memory(error):
+            print(f"Out of memory; finished fits are kept. {error}", file=sys.stderr)
+        elif results.is_full(folder):
+            print(f"The disk that holds {folder} is full: make room. Finished fits are kept.", file=sys.stderr)
+        else:
+            raise
+        return 1
     return 0
 
 
 def compute(cell: Cell, folder: Path) -> None:
-    """Compute a cell and write its table and provenance to a folder, unless the same cell's stand there."""
+    """Compute a cell and write its table and provenance to a folder, unless the same cell's stand there.
+
+    Raises BlockingIOError where another process works in the folder, and what computing a cell raises.
+    """
     folder, parameters = Path(checks.folder("output", folder)), cell.model_dump(mode="json")
+    kept.hold(folder)
+    results.set_damaged_aside(folder / results.TABLE, lambda: results.read_cell(folder))
     if (folder / results.TABLE).exists():
         record = results.read_record(folder)
         if record["parameters"] == parameters:
@@ -65,6 +90,11 @@ def compute(cell: Cell, folder: Path) -> None:
     started = datetime.now(UTC)
     result = RUN[cell.experiment](cell, folder=folder, progress=sys.stderr.isatty())
     results.write_cell(folder, result.table, parameters, started, result.side)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether torch ran out of memory, which it says by its own classes or none."""
+    return "out of memory" in str(error).lower() or "can't allocate memory" in str(error)
 
 
 if __name__ == "__main__":

@@ -1,27 +1,34 @@
 """The command that runs a profile's grid: `python -m epidl.grid PROFILE [SNAKEMAKE ARGUMENTS]`, at the project's root.
 
-It checks all parameter files, clears what a killed run left behind (Snakemake's lock, orphaned notebooks), hands over
-to Snakemake, and names the cells that failed. Finished cells are not repeated, nor are the finished fits of a cell that
-was stopped. With `--stop-after 9m` it stops in time, for machines that are lent by the hour, and says what is left. The
-profile `published` has no grid: it is for the book of the tables that ship.
+It checks all parameter files, clears what a killed run left behind (Snakemake's lock, orphaned notebooks), sets aside
+tables that are not as they were written, hands over to Snakemake, and names the cells that failed. Finished cells are
+not repeated, nor are the finished fits of a cell that was stopped. With `--stop-after 9m` it stops in time, for
+machines lent by the hour, and says what is left. The profile `published` has no grid: it is for the book of the shipped
+tables.
 """
 
 import argparse
 import contextlib
+import errno
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import filelock
 import psutil
 
+from epidl import results
 from epidl.params import CELL_TYPES, Cell, ParameterError, load_grids
 
-MARKER = "EPIDL_GRID"  # in the environment of Snakemake and its jobs: the project that they work for
+MARKER = results.GRID
+GRACE = 30.0  # seconds from an interrupt until what is still at work, such as a worker that hangs, is killed
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         (root / "runs").mkdir(exist_ok=True)
         with filelock.FileLock(root / "runs" / ".lock", timeout=0):
             clear_leftovers(root, list(cells))
+            check_finished(root / "runs" / options.profile, list(cells))
             settings = [f"profile={options.profile}", f"gpus={options.gpus}"]
             command = [*snakemake_arguments, "--cores", str(options.cores), "--config", *settings]
             return run(root, command, list(cells), options.stop_after)
@@ -47,6 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
     except filelock.Timeout:
         print(f"Another run works in {root / 'runs'}; wait for its end, or stop it.", file=sys.stderr)
+    except OSError as error:
+        print(f"{root} must be a folder that can be written to: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Stopped before anything was run.", file=sys.stderr)
     return 2
 
 
@@ -85,15 +97,35 @@ def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
 
 def clear_leftovers(root: Path, folders: list[Path]) -> None:
     """Stop processes that a killed run left at work for `root`, and take away its lock and unfinished notebooks."""
-    leftovers = _workers(root)
-    for process in leftovers:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(leftovers, timeout=10)
+    kill(root)
     for folder in folders:
         (folder / "unfinished.ipynb").unlink(missing_ok=True)
     if any((root / ".snakemake" / "locks").glob("*")):
         subprocess.run([*_snakemake(), "--unlock"], check=True, capture_output=True)
+
+
+def check_finished(folder: Path, cells: list[Path]) -> None:
+    """Set aside a profile's tables that are not as they were written, and name the notebooks that cannot be read.
+
+    Raises PermissionError where a folder that is there cannot be written to.
+    """
+    for place in {folder, *(cell.parent for cell in cells), *cells}:
+        if place.exists() and not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+    for experiment in CELL_TYPES:
+        own = [cell for cell in cells if cell.parent.name == experiment]
+        lost = [results.set_damaged_aside(cell / results.TABLE, partial(results.read_cell, cell)) for cell in own]
+        table = folder / f"{experiment}.csv"
+        results.set_damaged_aside(table, partial(results.read_collected, table))
+        if any(lost) and table.exists():  # Snakemake makes no cell again that only an existing table needs
+            os.replace(table, table.with_suffix(".outdated"))
+    for notebook in (cell / "notebook.ipynb" for cell in cells):
+        if notebook.exists() and not _is_notebook(notebook):
+            print(
+                f"{notebook} cannot be read as a notebook. The cell's table stands; to have both again, remove "
+                f"{notebook.parent}",
+                file=sys.stderr,
+            )
 
 
 def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float | None = None) -> int:
@@ -104,36 +136,89 @@ def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float
     command = [*_snakemake(), *arguments]
     # the jobs find papermill and python of this environment
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    process = subprocess.Popen(command, env=os.environ | {"PATH": path, MARKER: str(root)})
-    stopped = False
-    while True:
-        try:
-            status = process.wait(None if stopped else stop_after)
-            break
-        except KeyboardInterrupt:  # the terminal sent it to Snakemake too, which stops its jobs
-            print("Stopping.", file=sys.stderr)
-        except subprocess.TimeoutExpired:
-            stopped = True
-            interrupt(root)
+    # a session of its own: a terminal's interrupt reaches this command alone, which hands it on (`interrupt`)
+    process = subprocess.Popen(command, env=os.environ | {"PATH": path, MARKER: str(root)}, start_new_session=True)
+    status, stopped = _wait(process, root, stop_after)
     if stopped:
         left = [folder.name for folder in folders if not (folder / "table.csv").exists()]
         print(
             f"Stopped after {stop_after:g} s; left of the profile: {len(left)} of {len(folders)} cells.",
             file=sys.stderr,
         )
-    if status:
-        for folder in folders:
-            if (folder / "unfinished.ipynb").exists() and not stopped:
-                print(f"Failed: {folder.name}; its notebook so far: {folder / 'unfinished.ipynb'}", file=sys.stderr)
-        print("Run the same command again to continue: finished cells and fits are kept.", file=sys.stderr)
-    return 1 if status else 0
+    if not status:
+        clear_kept(root, folders)
+        return 0
+    for folder in [] if stopped else folders:
+        if (folder / "unfinished.ipynb").exists():
+            print(f"Failed: {folder.name}; {_reason(folder)}", file=sys.stderr)
+    if results.is_full(root):
+        print(f"The disk that holds {root} is full: make room.", file=sys.stderr)
+    print("Run the same command again to continue: finished cells and fits are kept.", file=sys.stderr)
+    return 1
+
+
+def _wait(process: subprocess.Popen, root: Path, stop_after: float | None) -> tuple[int, bool]:
+    """Return Snakemake's exit status, and whether its time was up; kill what an interrupt does not stop."""
+    limit, interrupted, stopped = stop_after, False, False
+    while True:
+        try:
+            return process.wait(limit), stopped
+        except KeyboardInterrupt:
+            print("Stopping.", file=sys.stderr)
+            if not interrupted:
+                interrupt(root)
+        except subprocess.TimeoutExpired:
+            if interrupted:
+                print(f"Killed what did not stop in {GRACE:g} s.", file=sys.stderr)
+                kill(root)
+                process.wait()
+                return -signal.SIGKILL, stopped  # psutil has taken the status
+            stopped = True
+            interrupt(root)
+        limit, interrupted = GRACE, True
+
+
+def clear_kept(root: Path, folders: list[Path]) -> None:
+    """Take away the finished fits of finished cells: a cell that Snakemake will run again needs them to be quick."""
+    if any((root / ".snakemake" / "incomplete").glob("*")):
+        return
+    for folder in folders:
+        if (folder / results.TABLE).exists() and (folder / "notebook.ipynb").exists():
+            shutil.rmtree(folder / results.UNFINISHED, ignore_errors=True)
+
+
+def kill(root: Path) -> None:
+    """Kill all processes that work for `root`."""
+    leftovers = _workers(root)
+    for process in leftovers:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(leftovers, timeout=10)
+
+
+def _reason(folder: Path) -> str:
+    """Return the last words of a failed cell's log, and where its notebook is."""
+    lines = (folder / "log.txt").read_text(errors="replace").split("\n") if (folder / "log.txt").exists() else []
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "no log")
+    return f"{last}; its notebook so far: {folder / 'unfinished.ipynb'}"
+
+
+def _is_notebook(path: Path) -> bool:
+    try:
+        return "cells" in json.loads(path.read_text())
+    except (ValueError, TypeError):
+        return False
 
 
 def interrupt(root: Path) -> None:
-    """Interrupt all processes that work for `root`, as a terminal would."""
+    """Interrupt all processes that work for `root`, as a terminal would.
+
+    Snakemake is ended where it has no lock yet: at its start, when no job runs, it answers an interrupt by a traceback.
+    """
+    number = signal.SIGINT if any((root / ".snakemake" / "locks").glob("*")) else signal.SIGTERM
     for process in _workers(root):
         with contextlib.suppress(psutil.Error):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
 
 
 def _snakemake() -> list[str]:

@@ -1,9 +1,11 @@
 """Finished fits of a cell that is not finished: a file each, so that whatever stops a cell costs the fit at work alone.
 
 They lie in `<folder>/unfinished/<fingerprint>/`. The fingerprint is that of the parameters and of the code: fits of
-others are never mixed with these. Once the cell's table is written, they go (`results.write_cell`).
+others are never mixed with these. Once the cell is finished, they go (`results.write_cell`, or the grid's end). While
+a process works on a cell, it keeps others off the cell's folder.
 """
 
+import hashlib
 import io
 import json
 import shutil
@@ -12,9 +14,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import filelock
 import pandas as pd
 
 from epidl import results
+
+_HELD: dict[Path, filelock.FileLock] = {}  # until this process ends
+
+
+def hold(folder: Path | str) -> None:
+    """Keep other processes off a cell's folder until this one ends, and take away what a killed one half wrote there.
+
+    Raises BlockingIOError where another process works there, and OSError where the folder cannot be written to.
+    """
+    folder = Path(folder).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ".lock"
+    lock = _HELD.setdefault(path, filelock.FileLock(path, timeout=0, thread_local=False))
+    if lock.is_locked:
+        return
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise BlockingIOError(
+            f"Another process works in {folder}: wait for its end, or stop it (fuser -v {path} names it)"
+        ) from None
+    for half in folder.glob(".new.*"):
+        shutil.rmtree(half, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -36,9 +62,11 @@ class Kept:
         """Return what a cell has finished with this code and these parameters; an empty `cell_folder` keeps nothing.
 
         Says so on standard error where there are fits, and where those of other code or parameters are left out.
+        Raises what `hold` raises.
         """
         if not cell_folder:
             return cls(None)
+        hold(cell_folder)
         folder = Path(cell_folder) / results.UNFINISHED / fingerprint
         others = [path for path in folder.parent.glob("*") if path != folder]
         if others:
@@ -55,16 +83,37 @@ class Kept:
         if self.folder is None:
             return fit()
         path = self.folder / f"{name}.json"
-        if not path.exists():
+        finished = _read(path)
+        if finished is None:
             results.write_text(path, _as_text(fit()))
-        return _from_text(path.read_text())  # read back at once: the same whether the cell was stopped or not
+            finished = _read(path)  # read back at once: the same whether the cell was stopped or not
+        return finished
 
 
 def _as_text(fitted: Fitted) -> str:
     tables = {"table": fitted.table, **fitted.side}
-    return json.dumps({name: table.to_csv(index=False) for name, table in tables.items()})  # CSV has all digits
+    texts = {name: table.to_csv(index=False) for name, table in tables.items()}  # CSV has all digits
+    return json.dumps({"sha256": _checksum(texts), **texts})
+
+
+def _read(path: Path) -> Fitted | None:
+    """Return a kept fit; None where there is none, and where it is damaged, which is said."""
+    if not path.exists():
+        return None
+    try:
+        return _from_text(path.read_text())
+    except (ValueError, KeyError, TypeError, AttributeError):  # whatever else than the JSON of tables it has become
+        print(f"{path} is damaged: its fit is made again", file=sys.stderr)
+        return None
 
 
 def _from_text(text: str) -> Fitted:
-    tables = {name: pd.read_csv(io.StringIO(table)) for name, table in json.loads(text).items()}
+    texts = json.loads(text)
+    if texts.pop("sha256", None) not in (_checksum(texts), None):  # None: kept before there were checksums
+        raise ValueError("the checksum differs")
+    tables = {name: pd.read_csv(io.StringIO(table)) for name, table in texts.items()}
     return Fitted(tables.pop("table"), tables)
+
+
+def _checksum(texts: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from epidl import claims, figures, results
+from epidl import claims, results
 from epidl.grid import planned_cells
 from epidl.params import CELL_TYPES, Cell, ParameterError, make_cell
 
@@ -30,22 +30,35 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("profile", choices=["quick", "standard", "full"])
     parser.add_argument("--also", type=Path, action="append", default=[], help="another machine's runs folder")
     options = parser.parse_args(arguments)
-    profile = options.profile
     for folder in options.also:
         if not folder.is_dir():
             parser.error(f"argument --also: must be a folder that is there, got {str(folder)!r}")
-    try:  # all is checked before any is published
-        cells = dict(
-            one_of([folder, *(also / profile / cell.experiment / cell.name for also in options.also)], cell)
-            for folder, cell in planned_cells(Path.cwd(), profile).items()
-        )
-    except ValueError as error:
+    try:
+        return publish_profile(options.profile, options.also)
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
-        return 1
+    except KeyboardInterrupt:
+        print("Stopped. Run the same command again to publish the rest.", file=sys.stderr)
+    return 1
+
+
+def publish_profile(profile: str, others: Sequence[Path] = ()) -> int:
+    """Publish a profile's finished cells, and those in other machines' `runs` folders; return the exit status.
+
+    All is checked before any is published: raises ValueError for a cell, or a published table, that cannot be taken.
+    """
+    cells = dict(
+        one_of([folder, *(also / profile / cell.experiment / cell.name for also in others)], cell)
+        for folder, cell in planned_cells(Path.cwd(), profile).items()
+    )
     if not any(_is_finished(folder) for folder in cells):
-        print(f"No cell of the profile {profile} is finished: run python -m epidl.grid {profile}", file=sys.stderr)
-        return 1
+        raise ValueError(f"No cell of the profile {profile} is finished: run python -m epidl.grid {profile}")
     data = DATA / "quick" if profile == "quick" else DATA
+    for folder in filter(_is_finished, cells):
+        results.read_cell(folder)
+    for table in (data / f"{experiment}.csv" for experiment in CELL_TYPES):
+        if table.exists():
+            results.read_collected(table)
     for experiment in CELL_TYPES:
         own = {folder: cell for folder, cell in cells.items() if cell.experiment == experiment}
         publish(own, data / f"{experiment}.csv")
@@ -124,6 +137,8 @@ def same_parameters(record: Mapping, cell: Cell) -> bool:
 
 def draw_readme_figure() -> None:
     """Draw figure 1B from the published table beside the publication's digitised values."""
+    from epidl import figures  # late: the quick grid's tables are published without figures
+
     figures.use_style()
     table = results.read_table(DATA / "scaling.csv").query("protocol == 'published'")
     figure = figures.figure_1b(table, pd.read_csv(DATA / "figure_1_digitised.csv"))

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -10,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +19,14 @@ from typing import Any
 
 import pandas as pd
 
-from epidl import alphasimr, checks, fingerprint
+from epidl import checks, fingerprint
 
 PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "optuna", "pandas")
 TABLE = "table.csv"
 UNFINISHED = "unfinished"  # the folder of a cell's finished fits (`kept`) until its table is whole
 PROVENANCE = "provenance.json"
+SEAL = ".sha256"  # the suffix of the checksums of a table and of what belongs to it, as `sha256sum` writes them
+GRID = "EPIDL_GRID"  # in the environment of a grid's jobs: the project that they work for
 SIDE_TABLES = (
     "trials",
     "importances",
@@ -41,7 +44,7 @@ def write_cell(
     """Write a cell's provenance, side tables and table: where the table stands, all are whole and belong to it.
 
     started: when the cell began (timezone-aware); its end is now. side: further tables by name, see `SIDE_TABLES`.
-    All is written aside first, so that what stood there before is lost only to what takes its place.
+    The finished fits go, but in a grid, which takes them away once the cell's notebook stands too.
 
     Raises ValueError for a side table of another name, tables that are none, parameters that JSON does not hold, a
     start without time zone, and a folder that cannot be made.
@@ -50,18 +53,31 @@ def write_cell(
     folder = _checked(folder, table, parameters, started, side)
     if set(side) - set(SIDE_TABLES):
         raise ValueError(f"side must hold tables named {', '.join(SIDE_TABLES)}, got {', '.join(side)}")
+    record = json.dumps(provenance(parameters, started), indent=1, sort_keys=True) + "\n"
+    tables = {f"{name}.csv": content for name, content in {**side, "table": table}.items()}
+    _write_together(folder, {PROVENANCE: record, **tables}, of=[TABLE, *(f"{name}.csv" for name in SIDE_TABLES)])
+    if GRID not in os.environ:
+        shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+
+
+def _write_together(folder: Path, files: Mapping[str, str | pd.DataFrame], of: Sequence[str]) -> None:
+    """Write files that belong together, with their checksums; the last is a table that stands for all.
+
+    All is written aside first: a full disk changes nothing. The checksums take their place before the files do, so that
+    a mixture of old and new, which a kill could leave, is found out. of: the names that such files have; those that
+    `files` lacks go.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    seal = Path(list(files)[-1]).with_suffix(SEAL).name
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new.") as aside:
-        write_text(
-            Path(aside, PROVENANCE), json.dumps(provenance(parameters, started), indent=1, sort_keys=True) + "\n"
-        )
-        for name, content in {**side, "table": table}.items():
-            write_table(Path(aside, f"{name}.csv"), content)
-        for old in (TABLE, *(f"{name}.csv" for name in SIDE_TABLES)):
-            (folder / old).unlink(missing_ok=True)
-        for new in (PROVENANCE, *(f"{name}.csv" for name in side), TABLE):  # the table last: it stands for all
+        for name, content in files.items():
+            write = write_text if isinstance(content, str) else write_table
+            write(Path(aside, name), content)
+        write_text(Path(aside, seal), "".join(f"{_sha256(Path(aside, name))}  {name}\n" for name in files))
+        for new in (seal, *files):
             os.replace(Path(aside, new), folder / new)
-    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+    for old in set(of) - set(files):
+        (folder / old).unlink(missing_ok=True)
 
 
 def _checked(
@@ -95,8 +111,9 @@ def write_text(path: Path, text: str) -> None:
 def read_table(path: Path) -> pd.DataFrame:
     """Read a result table that `write_table` wrote.
 
-    Raises ValueError where the file is missing or holds no result table.
+    Raises ValueError where the file is missing or holds no result table, and what `check_seal` raises.
     """
+    check_seal(path)
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:
@@ -105,6 +122,44 @@ def read_table(path: Path) -> pd.DataFrame:
     if missing:
         raise ValueError(f"{path} must be a result table, but lacks the columns {', '.join(sorted(missing))}")
     return table
+
+
+def check_seal(table_path: Path) -> None:
+    """Raise ValueError where a table or what belongs to it is not as it was written.
+
+    What was written before there were checksums has none, and is not checked.
+    """
+    seal = Path(table_path).with_suffix(SEAL)
+    if not seal.exists():
+        return
+    lines = [line.partition("  ") for line in seal.read_text(errors="replace").splitlines()]
+    names = [name for _, _, name in lines]
+    if Path(table_path).name not in names:
+        raise ValueError(_damaged(seal, "it lacks the table's checksum", table_path))
+    for wanted, _, name in lines:
+        path = seal.with_name(Path(name).name)
+        if not path.exists() or _sha256(path) != wanted:
+            raise ValueError(_damaged(path, "its checksum differs" if path.exists() else "it is missing", table_path))
+
+
+def _damaged(path: Path, why: str, table_path: Path) -> str:
+    return (
+        f"{path} must be as it was written, but {why}: restore it, or remove {table_path} and run again what makes it"
+    )
+
+
+def set_damaged_aside(table_path: Path, read: Callable[[], Any]) -> bool:
+    """Rename a table that `read` cannot read, so that it is made again; say so on standard error; return whether."""
+    if not table_path.exists():
+        return False
+    try:
+        read()
+    except ValueError as error:
+        aside = table_path.with_suffix(".damaged")
+        os.replace(table_path, aside)
+        print(f"{error}. It is made again; what was there: {aside}", file=sys.stderr)
+        return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -117,7 +172,7 @@ class Finished:
 
 
 def read_cell(folder: Path) -> Finished:
-    """Read what `write_cell` wrote; raise ValueError where its table is missing or none."""
+    """Read what `write_cell` wrote; raise ValueError where its table is missing or none, or a file is damaged."""
     trials = Path(folder, "trials.csv")
     return Finished(
         read_table(Path(folder, TABLE)),
@@ -127,19 +182,38 @@ def read_cell(folder: Path) -> Finished:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Read the provenance of a finished cell."""
-    return json.loads(Path(folder, PROVENANCE).read_text())
+    """Read the provenance of a finished cell; raise ValueError where it is missing or none."""
+    path = Path(folder, PROVENANCE)
+    record = read_json(path, dict)
+    missing = {"parameters", "commit"} - set(record)
+    if missing:
+        raise ValueError(f"{path} must be a provenance, but lacks {', '.join(sorted(missing))}")
+    return record
 
 
 def read_collected(table_path: Path) -> dict[str, Finished]:
-    """Read the cells of a table that `collect` wrote, by name."""
+    """Read the cells of a table that `collect` wrote, by name; raise ValueError where a file is missing or damaged."""
     table, (provenance_path, trials_path) = read_table(table_path), _beside(table_path)
     trials = pd.read_csv(trials_path) if trials_path.exists() else pd.DataFrame({"cell": []})
+    names, records = table["cell"].unique(), read_json(provenance_path, list)
+    if len(names) != len(records):
+        raise ValueError(f"{provenance_path} must have a record for each of {len(names)} cells, got {len(records)}")
     cells = {}
-    for name, record in zip(table["cell"].unique(), json.loads(provenance_path.read_text()), strict=True):
+    for name, record in zip(names, records, strict=True):
         own = trials[trials["cell"] == name]
         cells[name] = Finished(table[table["cell"] == name], record, own if len(own) else None)
     return cells
+
+
+def read_json(path: Path, kind: type) -> Any:
+    """Read a provenance, a dict or a list of them; raise ValueError where it is missing or none."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} must be a provenance: {error}") from None
+    if not isinstance(content, kind):
+        raise ValueError(f"{path} must be a provenance, a JSON {kind.__name__}, got a {type(content).__name__}")
+    return content
 
 
 def collect(cells: Sequence[Finished], table_path: Path) -> pd.DataFrame:
@@ -152,15 +226,14 @@ def collect(cells: Sequence[Finished], table_path: Path) -> pd.DataFrame:
     """
     if not cells:
         raise ValueError("cells must hold at least one finished cell, got none")
+    table_path = Path(table_path)
     table = pd.concat([cell.table for cell in cells], ignore_index=True)
     provenance_path, trials_path = _beside(table_path)
-    write_text(provenance_path, json.dumps([cell.record for cell in cells], indent=1, sort_keys=True) + "\n")
+    records = json.dumps([cell.record for cell in cells], indent=1, sort_keys=True) + "\n"
     trials = [cell.trials for cell in cells if cell.trials is not None]
-    if trials:
-        write_table(trials_path, pd.concat(trials, ignore_index=True))
-    else:
-        trials_path.unlink(missing_ok=True)
-    write_table(table_path, table)
+    side = {trials_path.name: pd.concat(trials, ignore_index=True)} if trials else {}
+    files = {provenance_path.name: records, **side, table_path.name: table}
+    _write_together(table_path.parent, files, of=[trials_path.name])
     return table
 
 
@@ -197,14 +270,27 @@ def device_name(device: str) -> str:
     return f"{_cpu_model()}, {os.cpu_count()} cores"
 
 
+def is_full(folder: Path) -> bool:
+    """Tell whether the disk that holds a folder has less than 1 MiB left."""
+    return shutil.disk_usage(folder).free < 2**20
+
+
 def _beside(table_path: Path) -> tuple[Path, Path]:
     """Return where a collected table's provenance and trials are kept."""
     return Path(table_path).with_suffix(".provenance.json"), Path(table_path).with_suffix(".trials.csv")
 
 
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _versions(parameters: Mapping[str, Any]) -> dict[str, str]:
     versions = {"python": platform.python_version()} | {name: fingerprint.version(name) for name in PACKAGES}
-    return versions | (alphasimr.versions() if parameters.get("backend") == "alphasimr" else {})
+    if parameters.get("backend") != "alphasimr":
+        return versions
+    from epidl import alphasimr  # late: it imports torch, which collecting tables does not need
+
+    return versions | alphasimr.versions()
 
 
 def _cpu_model() -> str:
