@@ -1554,8 +1554,8 @@ def commands() -> list[Place]:
         "planner": (
             planner.main,
             {
-                "nothing": ([], "must be given, or a preset"),
                 "an unknown preset": (["--preset", "rice"], unknown),
+                "nothing": ([], "must be given, or a preset"),
                 "a fraction of an individual": (["--preset", "wheat", "--n-samples", "2.5"], "invalid int"),
                 "too few individuals": (["--preset", "wheat", "--n-samples", "2"], "n_samples must be at least 20"),
                 "more QTL than markers": (["--preset", "wheat", "--n-qtl", "5000"], "n_qtl must be at most"),

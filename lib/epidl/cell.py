@@ -54,20 +54,20 @@ def compute_safely(cell: Cell, folder: Path) -> int:
     """Compute a cell and return the exit status; say what stopped it where that was not the code."""
     try:
         compute(cell, folder)
-    except (ValueError, ImportError, MemoryError, OSError) as error:
-        print(str(error) or "Out of memory: finished fits are kept", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("Stopped. Run the same command again to continue: finished fits are kept.", file=sys.stderr)
         return 1
-    except Exception as error:  # torch's and Optuna's own, for want of memory or disk
+    except Exception as error:  # torch's and Optuna's own too, for want of memory or disk
         if _is_out_of_memory(error):
             print(f"Out of memory; finished fits are kept. {error}", file=sys.stderr)
-        elif results.is_full(folder):
+            return 1
+        if results.is_full(folder):
             print(f"The disk that holds {folder} is full: make room. Finished fits are kept.", file=sys.stderr)
-        else:
+            return 1
+        if not isinstance(error, (ValueError, ImportError, MemoryError, OSError)):
             raise
-        return 1
+        print(str(error) or "Out of memory: finished fits are kept", file=sys.stderr)
+        return 2
     return 0
 
 

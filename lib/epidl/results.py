@@ -323,7 +323,7 @@ def replacing(path: Path) -> Iterator[Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Collect finished cells in one table; return 0, or 2 where one is missing or none."""
+    """Collect finished cells in one table; return 0, or 1 where one is missing or damaged."""
     parser = argparse.ArgumentParser(prog="python -m epidl.results", description=__doc__)
     parser.add_argument("table", type=Path, help="the table to write")
     parser.add_argument("folders", type=Path, nargs="+", help="of finished cells")
@@ -332,7 +332,7 @@ def main(arguments: list[str] | None = None) -> int:
         collect([read_cell(folder) for folder in options.folders], options.table)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
-        return 2
+        return 1
     return 0
 
 
