@@ -522,9 +522,15 @@ def _run(library: str, tests: list[str]) -> tuple[int, str]:
 
 
 class _Witness:
-    """A pytest plugin that notes the first test that failed."""
+    """A pytest plugin that notes the first test that failed, and has hypothesis stop at its first example."""
 
     failed = ""
+
+    def pytest_sessionstart(self) -> None:
+        from hypothesis import Phase, settings
+
+        settings.register_profile("first failure", settings(phases=[Phase.explicit, Phase.generate]))
+        settings.load_profile("first failure")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and not self.failed:
