@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT / "book" / "data"
 # the tests of each module that take seconds; a mutant must not pass all of them
 TESTS = {
-    "simulate": ["test_simulate.py"],
+    "simulate": ["test_simulate.py", "test_genotypes.py"],
     "genotypes": ["test_genotypes.py"],
     "seeds": ["test_seeds.py"],
     "splits": ["test_training.py"],
