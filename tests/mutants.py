@@ -38,7 +38,10 @@ TESTS = {
     "experiments/core": ["test_experiments.py"],
 }
 # what tests import beside the library: once for all mutants
-PRELOADED = ["torch", "torch._dynamo", "scipy.stats", "scipy.optimize", "sklearn.linear_model", "pandas"]
+PRELOADED = [
+    *("torch", "torch._dynamo", "scipy.stats", "scipy.optimize", "sklearn.linear_model", "pandas", "pytest"),
+    *("hypothesis.strategies", "hypothesis.extra.numpy", "statsmodels.regression.mixed_linear_model"),
+]
 
 
 @dataclass(frozen=True)
@@ -511,7 +514,8 @@ def _run(library: str, tests: list[str]) -> tuple[int, str]:
     """Run tests with a library, in this process; return pytest's exit status and the first test that failed."""
     os.chdir(ROOT)
     sys.dont_write_bytecode = True
-    os.environ["PYTHONPATH"] = library  # of the processes that a test starts
+    # the library for the processes that a test starts, and no plugins: most take longer to load than a test to fail
+    os.environ |= {"PYTHONPATH": library, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     sys.path.insert(0, library)
     import epidl
 
