@@ -19,7 +19,6 @@ settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
 torch.set_num_threads(1)
 threadpool_limits(1)  # NumPy's and SciPy's too: two workers that share two cores wait for each other's threads
-threadpool_limits(1)  # NumPy's and SciPy's too: two workers that share two cores wait for each other's threads
 
 
 def make_cohort(n_samples: int = 300, n_qtl: int = 16, *, seed: int = 1, **changes) -> Cohort:

@@ -257,7 +257,7 @@ MUTANTS = [
         (
             "ridge",
             "kernel += row_means.mean() - row_means - row_means[:, None]",
-            "kernel += -row_means - row_means[:, None]",
+            "kernel += row_means.mean() - row_means",
             "XX' is not centred where markers outnumber samples",
         ),
         (

@@ -15,7 +15,7 @@ from epidl.params import CELL_TYPES, make_cell
 
 DATA = Path(__file__).parents[1] / "book" / "data"
 COMMON = {
-    "n_samples": 1000,
+    "n_samples": 500,
     "n_replicates": 1,
     "broad_sense_heritability": 0.999,
     "protocols": ["held_out"],
