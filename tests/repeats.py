@@ -45,7 +45,7 @@ CELLS = {
     "dilution": {
         "n_qtl": 20,
         "n_markers": 100,
-        "rel_aa": 1,
+        "rel_aa": [0, 1],
         "models": ["lasso", "lasso_pruned", "mlp_pruned"],
         "n_trials": 2,
         "n_trials_pruned": 2,
