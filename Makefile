@@ -7,7 +7,7 @@ PROFILE ?= quick
 # a virtual environment's variables must not leak into ours
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: book pdf quick test setup notebooks plan bench audit clean
+.PHONY: book pdf quick check test trust setup notebooks plan bench audit clean
 
 book: setup ## run PROFILE's grid (quick) and render the book at _build/PROFILE/html
 	$(BIN)/python -m epidl.grid $(PROFILE) book
@@ -20,6 +20,11 @@ pdf: setup ## the book as one file, _build/PROFILE/book.pdf (needs Chromium)
 quick: setup ## run the quick grid
 	$(BIN)/python -m epidl.grid quick
 
+check: setup ## ruff, and the unit and property tests that are fast
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not book" tests
+
 test: setup ## ruff, unit and property tests, grid, notebooks, the strict book and a browser on it
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -27,6 +32,19 @@ test: setup ## ruff, unit and property tests, grid, notebooks, the strict book a
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
 	$(BIN)/python -m epidl.grid smoke book
 	$(BIN)/python -m pytest -rs -n 2 -m book tests
+
+# the plugin tally writes a tier's row of book/data/tests.csv
+TALLY := PYTHONPATH=tests $(BIN)/python -m pytest -p tally --tally
+trust: setup ## try faults, bad input and mutants, count the tests: the tables of the book's page (an idle machine, over an hour)
+	$(BIN)/python tests/faults.py
+	$(BIN)/python tests/bad_input.py
+	$(BIN)/python tests/mutants.py
+	$(BIN)/python tests/repeats.py
+	$(TALLY) fast -n 2 --dist loadscope -m "not slow and not book" tests
+	$(TALLY) slow -n 2 --dist loadscope -m "slow and not book" tests
+	$(TALLY) notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
+	$(BIN)/python -m epidl.grid smoke book
+	$(TALLY) browser -n 2 -m book tests
 
 notebooks: setup ## run the notebooks with their defaults and keep the outputs that nbval compares
 	$(BIN)/python tests/refresh_notebooks.py notebooks/*.ipynb

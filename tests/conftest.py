@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+import scipy.linalg  # noqa: F401  (what is loaded by now is limited below)
 import torch
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 from epidl.simulate import Cohort, simulate
 from print_pdf import CHROMIUM
@@ -16,6 +18,7 @@ REL_AA = (0, 0.1, 0.5, 1, 3)
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
 torch.set_num_threads(1)
+threadpool_limits(1)  # NumPy's and SciPy's too: two workers that share two cores wait for each other's threads
 
 
 def make_cohort(n_samples: int = 300, n_qtl: int = 16, *, seed: int = 1, **changes) -> Cohort:

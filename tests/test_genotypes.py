@@ -2,6 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +47,12 @@ def test_drawn_haplotypes_are_independent_fair_bits():
     correlation = np.corrcoef(alleles.T) - np.eye(13)
     assert np.abs(correlation).max() < 4 / np.sqrt(len(alleles))
     assert (haplotypes.packed[:, -1] < 2**5).all(), "unused bits must be 0"
+
+
+def test_neighbouring_markers_have_all_combinations_alike():
+    packed = draw_haplotypes(50_000, 16, np.random.default_rng(1)).packed
+    for byte in packed.T:  # eight markers
+        assert scipy.stats.chisquare(np.bincount(byte, minlength=256)).pvalue > 0.01
 
 
 @pytest.mark.parametrize("alleles", [[0, 1], [[]], [[0, 2]], [[0.5, 1]], [[np.nan, 1]]])

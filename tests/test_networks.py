@@ -49,6 +49,24 @@ def test_folded_mlp_trains_as_the_plain_one_step_by_step(alleles, optimizer):
         torch.testing.assert_close(folded[6].weight, plain[6].weight, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("n_markers", [1, 12, 300])
+def test_the_folded_layer_is_the_plain_one_in_double_precision(n_markers):
+    """Outputs too: in an MLP, batch norm would hide a constant that is missing."""
+    generator = torch.Generator().manual_seed(n_markers)
+    folded = networks.OneHotLinear(n_markers, N_TRAITS, generator).double()
+    plain = plain_copy(folded).double()
+    alleles = torch.randint(0, 2, (50, n_markers), generator=generator).double()
+    upstream = torch.randn(50, N_TRAITS, generator=generator, dtype=torch.float64)
+    outputs = folded(alleles), plain(one_hot(alleles))
+    torch.testing.assert_close(*outputs, rtol=1e-13, atol=1e-13)
+    for output in outputs:
+        output.backward(upstream)
+    torch.testing.assert_close(
+        folded.weight.grad, plain.weight.grad.unflatten(1, (2, -1)).movedim(1, 0), rtol=0, atol=1e-13
+    )
+    torch.testing.assert_close(folded.bias.grad, plain.bias.grad, rtol=0, atol=1e-13)
+
+
 def test_gradients_are_exact(alleles):
     layer = networks.OneHotLinear(N_MARKERS, N_TRAITS, torch.Generator().manual_seed(3))
     output = layer(alleles)

@@ -6,7 +6,7 @@ import scipy.stats
 from sklearn.linear_model import RidgeCV
 
 from conftest import make_cohort
-from epidl.genotypes import Haplotypes
+from epidl.genotypes import MISSING, Dosages, Haplotypes
 from epidl.ridge import PENALTIES, fit_ridge, fit_ridge_splits
 
 # n_samples, n_qtl, H2: ten cohorts, three of them with more markers than training samples
@@ -45,6 +45,39 @@ def test_penalty_and_accuracy_are_those_of_ridge_cv(number):
         np.testing.assert_allclose(predicted[:, t], expected, atol=1e-8)
         r = [scipy.stats.pearsonr(y[test], p).statistic for p in (predicted[:, t], expected)]
         assert abs(r[0] - r[1]) < 1e-6
+
+
+@pytest.mark.parametrize("n_markers", [12, 120], ids=["few_markers", "many_markers"])
+@pytest.mark.parametrize("ploidy", [1, 2])
+def test_dosages_with_missing_genotypes_are_ridge_cv_s_too(ploidy, n_markers):
+    rng = np.random.default_rng(n_markers + ploidy)
+    shape, train, test = (100, n_markers), np.arange(70), np.arange(70, 100)
+    counts = rng.binomial(ploidy, rng.uniform(0.1, 0.9, size=n_markers), size=shape).astype(np.int8)
+    y = counts[:, :3] @ rng.normal(size=(3, 2)) + rng.normal(size=(100, 2))
+    counts[rng.random(shape) < 0.1] = MISSING
+    dosages = Dosages.from_counts(counts, ploidy).trained_on(train)
+    known = np.where(counts == MISSING, np.nan, counts / ploidy)
+    x = np.where(counts == MISSING, np.nanmean(known[train], axis=0).astype(np.float32), known)
+    ours = fit_ridge(dosages, y, train)
+    for t in range(2):
+        theirs = RidgeCV(alphas=PENALTIES).fit(x[train] - x[train].mean(axis=0), y[train, t])
+        assert ours.penalties[t] == theirs.alpha_
+        np.testing.assert_allclose(ours.effects[:, t], theirs.coef_, rtol=1e-5, atol=1e-6)  # shares are float32
+        expected = theirs.predict(x[test] - x[train].mean(axis=0))
+        np.testing.assert_allclose(ours.predict(dosages, test)[:, t], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_markers", [10, 80])
+def test_fits_solve_the_normal_equations_in_extended_precision(n_markers):
+    cohort = make_cohort(60, 10, n_markers=n_markers, broad_sense_heritability=0.5, seed=5)
+    train = np.arange(50)
+    x = cohort.genotypes.block(train).astype(np.longdouble)
+    y = cohort.phenotypes[train].astype(np.longdouble)
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    for penalty in (1e-2, 1.0, 1e3):
+        effects = fit_ridge(cohort.genotypes, cohort.phenotypes, train, [penalty]).effects
+        left = x.T @ (y - x @ effects) - penalty * effects.astype(np.longdouble)  # 0 at the minimum
+        assert np.abs(left).max() < 1e-10 * np.abs(x.T @ y).max()
 
 
 def test_leave_one_out_error_is_the_error_of_refits():

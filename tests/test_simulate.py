@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import REL_AA, ROOT, make_cohort
-from epidl.genotypes import Haplotypes
+from epidl.genotypes import MISSING, Dosages, Haplotypes
 from epidl.simulate import (
     Cohort,
     Trait,
@@ -19,6 +19,7 @@ from epidl.simulate import (
     genetic_parts,
     genetic_values,
     simulate,
+    simulate_on,
     variance_components,
 )
 
@@ -155,6 +156,57 @@ def test_every_cohort_keeps_its_promises(n_samples, half_qtl, extra_markers, sha
         np.testing.assert_array_equal(cohort.traits[0].pairs, cohort.traits[1].pairs)
 
 
+@st.composite
+def any_genotypes(draw):
+    """Haplotypes, or dosages of either ploidy at any frequencies with some missing."""
+    n_samples, n_markers = draw(st.integers(20, 60)), draw(st.integers(4, 12))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    ploidy = draw(st.integers(0, 2))
+    if not ploidy:
+        return Haplotypes.from_alleles(rng.integers(0, 2, size=(n_samples, n_markers)))
+    counts = rng.binomial(ploidy, rng.uniform(0.2, 0.8, size=n_markers), size=(n_samples, n_markers)).astype(np.int8)
+    counts[rng.random(counts.shape) < 0.1] = MISSING
+    return Dosages.from_counts(counts, ploidy)
+
+
+@given(
+    genotypes=any_genotypes(),
+    half_qtl=st.integers(1, 2),
+    rel_aa=st.lists(st.floats(0, 5), min_size=1, max_size=3),
+    h2=st.floats(0.05, 1),
+    pleiotropy=st.none() | st.floats(0, 1),
+    all_pairs=st.booleans(),
+    seed=st.integers(0, 2**63),
+)
+@settings(max_examples=60)
+def test_every_cohort_is_what_its_effects_say_in_double_precision(
+    genotypes, half_qtl, rel_aa, h2, pleiotropy, all_pairs, seed
+):
+    arguments = {"n_qtl": 2 * half_qtl, "rel_aa": rel_aa, "seed": seed, "all_pairs": all_pairs}
+    if pleiotropy is not None:
+        arguments |= {"shared_pairs": True, "pleiotropy": pleiotropy}
+    cohort = simulate_on(genotypes, broad_sense_heritability=h2, **arguments)
+    x = 2 * genotypes.block(slice(None)).astype(float) - 1
+    additive, epistatic = genetic_parts(cohort)
+    for t, (trait, values) in enumerate(zip(cohort.traits, cohort.genetic_values.T, strict=True)):
+        first, second = trait.pairs.T
+        expected = trait.intercept + x[:, trait.qtl] @ trait.additive_effects
+        expected = expected + (x[:, first] * x[:, second]) @ trait.pair_effects
+        np.testing.assert_allclose(values, expected, rtol=0, atol=1e-10)
+        # A and AA are the genetic value, split
+        np.testing.assert_allclose(additive[:, t] + epistatic[:, t], values - values.mean(), rtol=0, atol=1e-10)
+        centred = x - x.mean(axis=0)
+        products = (centred[:, first] * centred[:, second]) @ trait.pair_effects
+        np.testing.assert_allclose(epistatic[:, t], products - products.mean(), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(cohort.genetic_values.mean(axis=0), 0, atol=1e-10)
+    np.testing.assert_allclose(cohort.genetic_values.var(axis=0), 1, atol=1e-10)
+    # the noise of a seed is one draw, scaled to the heritability
+    half = simulate_on(genotypes, broad_sense_heritability=0.5, **arguments)
+    np.testing.assert_array_equal(half.genetic_values, cohort.genetic_values)
+    noise = np.sqrt((1 - h2) / h2) * (half.phenotypes - half.genetic_values)
+    np.testing.assert_allclose(cohort.phenotypes - cohort.genetic_values, noise, rtol=0, atol=1e-10)
+
+
 def test_effects_have_the_expected_distribution():
     trait = draw_joint_traits(40_000, 40_000, [3], np.eye(1), np.random.default_rng(1))[0]
     assert scipy.stats.kstest(trait.additive_effects, "norm").pvalue > 0.01
@@ -186,6 +238,10 @@ def test_a_seed_is_one_cohort():
     np.testing.assert_array_equal(one.phenotypes, again.phenotypes)
     np.testing.assert_array_equal(one.genotypes.packed, again.genotypes.packed)
     assert not np.array_equal(one.genotypes.packed, other.genotypes.packed)
+    noise = [cohort.phenotypes - cohort.genetic_values for cohort in (one, other)]
+    assert np.abs(np.corrcoef(*(draw.ravel() for draw in noise))[0, 1]) < 0.1  # 1500 draws: 4 standard errors
+    effects = [np.concatenate([trait.additive_effects for trait in cohort.traits]) for cohort in (one, other)]
+    assert not np.allclose(*effects)
 
 
 def test_blocks_do_not_change_the_values(monkeypatch):

@@ -106,6 +106,10 @@ def test_the_condition_holds_within_bounds(n, m, additive, epistatic, model):
     assert r2_a == pytest.approx(n * additive / (n * additive + m * left) if additive else 0, abs=1e-6)
     if model == "ridge":
         assert r2_aa == 0
+    else:
+        effects = {"kernel": m * (m - 1) / 2, "oracle": m / 2}[model]
+        expected = n * epistatic / (n * epistatic + effects * left) if epistatic else 0
+        assert r2_aa == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
 @given(samples, samples, markers, markers, share, share, st.sampled_from(MODELS))

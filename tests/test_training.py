@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from conftest import make_cohort
 from epidl import networks, seeds, training
-from epidl.splits import split_samples
+from epidl.splits import random_split, split_samples
 from epidl.training import TrainingPlan, mlp_plan, predict, train
 
 WIDTH = 16
@@ -51,6 +53,22 @@ def test_splits(n_samples):
     np.testing.assert_array_equal(np.concatenate([held_out.train, held_out.validation, held_out.test]), rows)
     np.testing.assert_array_equal(held_out.test, published.test)
     assert len(held_out.train) == round(0.85 * len(published.train))
+
+
+@given(st.integers(2, 2000), st.integers(0, 2**32))
+def test_a_random_split_holds_every_sample_once(n_samples, seed):
+    train, test = random_split(n_samples, np.random.default_rng(seed))
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(n_samples))
+    assert len(train) == int(0.85 * n_samples)
+    for part in (train, test):
+        assert (np.diff(part) > 0).all()
+
+
+def test_random_splits_score_every_sample_alike():
+    rng, scored = np.random.default_rng(1), np.zeros(40)
+    for _ in range(2000):
+        scored[random_split(40, rng)[1]] += 1
+    np.testing.assert_allclose(scored / 2000, 6 / 40, atol=4 * np.sqrt(0.15 * 0.85 / 2000))
 
 
 @pytest.mark.parametrize(("drop", "sizes"), [(False, [128, 127]), (True, [128])])
@@ -110,6 +128,15 @@ def test_training_stops_after_patience_epochs_without_the_least_gain():
     assert record.epochs == record.best_epoch + 4
     best = record.best_loss
     assert all(loss >= best - 0.01 for loss in record.validation_losses[record.best_epoch :])
+
+
+def test_a_gain_below_the_least_one_is_none(cohort, monkeypatch):
+    losses = iter([1.0, 0.995, 0.98, 0.975, 0.971, 0.5])
+    monkeypatch.setattr(training, "_validation_loss", lambda *_: next(losses))
+    plan = TrainingPlan("sgd", learning_rate=1e-6, max_epochs=6, patience=2, min_gain=0.0125)
+    _, record, _ = fit_mlp(cohort, plan)
+    # the third epoch gains 0.02 on the first; the next two gain less than 0.0125 on the third
+    assert (record.status, record.epochs, record.best_epoch, record.best_loss) == ("converged", 5, 3, 0.98)
 
 
 def test_a_fit_that_never_stops_early_says_so(cohort):

@@ -27,6 +27,11 @@ def test_a_row_of_the_table_is_a_trial_and_the_best_is_among_them():
     assert table["loss"].tolist() == [loss(row)[0] for row in table.to_dict("records")]
 
 
+def test_each_trial_has_draws_of_its_own():
+    _, table = search()
+    assert len(table.head(10).drop_duplicates(["rate", "size"])) == 10  # the first ten are drawn at random
+
+
 def test_a_seed_gives_the_same_search():
     pd.testing.assert_frame_equal(search()[1], search()[1])
     assert not search(seed=2)[1]["size"].equals(search()[1]["size"])

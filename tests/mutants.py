@@ -1,0 +1,545 @@
+"""Mutants: the library with one small mistake each, to see whether a test notices it.
+
+`python tests/mutants.py` tries all and writes book/data/mutants.csv: a row a mutant, with the first test that failed.
+`python tests/mutants.py ridge kernels` tries those of some modules and only prints.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "book" / "data"
+# the tests of each module that take seconds; a mutant must not pass all of them
+TESTS = {
+    "simulate": ["test_simulate.py", "test_genotypes.py"],
+    "genotypes": ["test_genotypes.py"],
+    "seeds": ["test_seeds.py"],
+    "splits": ["test_training.py"],
+    "ridge": ["test_ridge.py"],
+    "kernels": ["test_kernels.py"],
+    "pairs": ["test_pairs.py"],
+    "networks": ["test_networks.py"],
+    "training": ["test_training.py"],
+    "selection": ["test_selection.py"],
+    "theory": ["test_theory.py"],
+    "tuning": ["test_tuning.py"],
+    "experiments/core": ["test_experiments.py"],
+}
+# what tests import beside the library: once for all mutants
+PRELOADED = [
+    *("torch", "torch._dynamo", "scipy.stats", "scipy.optimize", "sklearn.linear_model", "pandas", "pytest"),
+    *("hypothesis.strategies", "hypothesis.extra.numpy", "statsmodels.regression.mixed_linear_model"),
+]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A module of the library, a text that it holds once, what takes its place, and what that breaks."""
+
+    module: str
+    original: str
+    mutated: str
+    breaks: str
+
+    @property
+    def path(self) -> Path:
+        return Path("lib", "epidl", f"{self.module}.py")
+
+    def apply(self, root: Path) -> None:
+        """Change the module in a copy of the library; raise ValueError where its text does not stand there once."""
+        source = (root / self.path).read_text()
+        if source.count(self.original) != 1:
+            raise ValueError(
+                f"original of the mutant {self.breaks!r} must stand once in {self.path}, "
+                f"stands there {source.count(self.original)} times: {self.original!r}"
+            )
+        (root / self.path).write_text(source.replace(self.original, self.mutated))
+
+
+# module, original text, mutated text, what it breaks
+MUTANTS = [
+    Mutant(*row)
+    for row in [
+        # --- simulate
+        (
+            "simulate",
+            "* np.int8(2) - np.int8(1)",
+            "* np.int8(2) - np.int8(2)",
+            "codes of haploids run from -2 to 0, not from -1 to 1",
+        ),
+        (
+            "simulate",
+            "trait.pair_effects @ (x[first] * x[second])",
+            "trait.pair_effects @ (x[first] + x[second])",
+            "a pair adds the sum of its codes, not their product",
+        ),
+        (
+            "simulate",
+            "np.sqrt((1 - plan.h2) / plan.h2)",
+            "np.sqrt(1 - plan.h2)",
+            "the noise has the variance 1 - H2 beside a genetic variance of 1",
+        ),
+        (
+            "simulate",
+            "np.sqrt(2 * np.asarray(rel_aa) * n_qtl / n_pairs)",
+            "np.sqrt(np.asarray(rel_aa) * n_qtl / n_pairs)",
+            "pair effects have half their variance",
+        ),
+        (
+            "simulate",
+            "values.mean(axis=0), values.std(axis=0)",
+            "values.mean(axis=0), values.std(axis=0, ddof=1)",
+            "genetic values are scaled by the divisor n - 1",
+        ),
+        (
+            "simulate",
+            "(trait.intercept - mean[t]) / sd[t]",
+            "(trait.intercept + mean[t]) / sd[t]",
+            "the sign of the intercept of a trait",
+        ),
+        (
+            "simulate",
+            "pair_effects=trait.pair_effects / sd[t],",
+            "pair_effects=trait.pair_effects,",
+            "pair effects are not scaled with the additive ones",
+        ),
+        (
+            "simulate",
+            "np.add.at(alpha, second, trait.pair_effects * mean[first])",
+            "np.add.at(alpha, second, trait.pair_effects * mean[second])",
+            "an average effect takes the mean of the locus itself, not of its partner",
+        ),
+        (
+            "simulate",
+            "rng.permutation(n_qtl).reshape(-1, 2)",
+            "np.arange(n_qtl).reshape(-1, 2)",
+            "neighbours are paired, not random loci",
+        ),
+        (
+            "simulate",
+            "root = vectors * np.sqrt(values.clip(min=0)) @ vectors.T",
+            "root = vectors * values.clip(min=0) @ vectors.T",
+            "the effects' covariance is the square of the wanted one",
+        ),
+        (
+            "simulate",
+            "qtl = np.sort(rng.choice(n_markers, size=n_qtl, replace=False))",
+            "qtl = np.arange(n_qtl)",
+            "the first markers are causal, not random ones",
+        ),
+        (
+            "simulate",
+            'seeds.generator(seed, "noise")',
+            'seeds.generator(0, "noise")',
+            "every cohort has the same noise",
+        ),
+        (
+            "simulate",
+            "rng.integers(0, 256, size=(n_samples, n_bytes), dtype=np.uint8)",
+            "rng.integers(0, 255, size=(n_samples, n_bytes), dtype=np.uint8)",
+            "eight neighbouring markers are never all 1",
+        ),
+        # --- genotypes
+        (
+            "genotypes",
+            "0xFF >> (8 * packed.shape[1] - n_markers)",
+            "0xFF >> (8 * packed.shape[1] - n_markers + 1)",
+            "the last marker is always 0",
+        ),
+        (
+            "genotypes",
+            "self._shifts = torch.arange(8, dtype=torch.uint8, device=packed.device)",
+            "self._shifts = torch.arange(7, -1, -1, device=packed.device).to(torch.uint8)",
+            "the order of the markers within a byte",
+        ),
+        (
+            "genotypes",
+            "np.divide(total, ploidy * known,",
+            "np.divide(total, known,",
+            "the mean share of diploids is doubled",
+        ),
+        (
+            "genotypes",
+            "total += np.maximum(block, 0).sum(axis=0)",
+            "total += block.sum(axis=0)",
+            "a missing genotype counts as -1",
+        ),
+        (
+            "genotypes",
+            "yield slice(start, min(start + step, n_samples))",
+            "yield slice(start, min(start + step, n_samples - 1))",
+            "the last sample is in no block",
+        ),
+        (
+            "genotypes",
+            "counts.to(torch.float32) / self._ploidy",
+            "counts.to(torch.float32)",
+            "shares on a device are counts",
+        ),
+        # --- seeds
+        (
+            "seeds",
+            'tuple("/".join(map(str, purpose)).encode())',
+            'tuple("".join(map(str, purpose)).encode())',
+            "two purposes that read alike when joined draw alike",
+        ),
+        (
+            "seeds",
+            "np.random.SeedSequence(seed, spawn_key=",
+            "np.random.SeedSequence(0, spawn_key=",
+            "all seeds draw alike",
+        ),
+        (
+            "seeds",
+            "torch.Generator().manual_seed(int(state >> np.uint64(1)))",
+            "torch.Generator().manual_seed(int(state & np.uint64(1)))",
+            "there are two kinds of initial weights only",
+        ),
+        # --- splits
+        (
+            "splits",
+            "n_fit = round(TRAIN_SHARE * n_train)",
+            "n_fit = round(TRAIN_SHARE * TRAIN_SHARE * n_train)",
+            "the validation split takes too many samples",
+        ),
+        (
+            "splits",
+            "return Split(rows[:n_fit], rows[n_fit:n_train], rows[n_train:])",
+            "return Split(rows[:n_fit], rows[n_fit:], rows[n_train:])",
+            "the test samples steer training under held_out",
+        ),
+        (
+            "splits",
+            "return np.sort(order[:n_train]), np.sort(order[n_train:])",
+            "return np.sort(order[:n_train]), np.sort(order[n_train - 1 :])",
+            "a training sample of ridge's random split is scored",
+        ),
+        (
+            "splits",
+            "n_train % batch_size == 1",
+            "n_train % batch_size == 0",
+            "a last batch of one sample is not refused for batch norm",
+        ),
+        # --- ridge
+        (
+            "ridge",
+            "kept = 1 - 1 / len(y) - u**2 @ basis @ weights",
+            "kept = 1 - u**2 @ basis @ weights",
+            "the leverage lacks the intercept's",
+        ),
+        ("ridge", "alpha=-len(rows)", "alpha=-1", "X'X is not centred"),
+        (
+            "ridge",
+            "y_mean - spectrum.mean @ effects",
+            "y_mean + spectrum.mean @ effects",
+            "the sign of the intercept of ridge",
+        ),
+        (
+            "ridge",
+            "filters = squares / (squares + penalties)",
+            "filters = squares / (squares + 2 * penalties)",
+            "the penalty is twice the one that is reported",
+        ),
+        ("ridge", "best = errors.argmin(dim=0)", "best = errors.argmin(dim=0) + 1", "the penalty beside the best"),
+        ("ridge", "return total / len(y)", "return total / (len(y) - 1)", "the divisor of the leave-one-out error"),
+        (
+            "ridge",
+            "kernel += row_means.mean() - row_means - row_means[:, None]",
+            "kernel += row_means.mean() - row_means",
+            "XX' is not centred where markers outnumber samples",
+        ),
+        (
+            "ridge",
+            "per_sample = u @ (weights / squares[:, None])",
+            "per_sample = u @ (weights / squares.sqrt()[:, None])",
+            "effects lack a singular value where markers outnumber samples",
+        ),
+        # --- kernels
+        (
+            "kernels",
+            "kernel -= self.self_terms if",
+            "kernel += self.self_terms if",
+            "the epistatic kernel holds pairs of a marker with itself, twice",
+        ),
+        (
+            "kernels",
+            "codes -= np.float32(genotypes.centre)",
+            "codes -= np.float32(0)",
+            "codes of the exact solution are not centred",
+        ),
+        (
+            "kernels",
+            "np.array([np.exp(log_ratio), 1 - r, r])",
+            "np.array([np.exp(log_ratio), r, 1 - r])",
+            "the epistatic and the residual variance change places",
+        ),
+        ("kernels", "degrees=len(diagonal) - 1", "degrees=len(diagonal)", "REML forgets the degree of the mean"),
+        (
+            "kernels",
+            "constant=np.log(pivots).sum() + np.log(gram[0, 0])",
+            "constant=np.log(pivots).sum()",
+            "the restricted likelihood lacks the term of the mean",
+        ),
+        (
+            "kernels",
+            "weights[:, t] = solved - intercepts[t] * ones",
+            "weights[:, t] = solved + intercepts[t] * ones",
+            "the sign of the intercept in the dual weights",
+        ),
+        (
+            "kernels",
+            "(squared(target, source, weights) - self_terms) / scales[1]",
+            "squared(target, source, weights) / scales[1]",
+            "predictions hold pairs of a marker with itself",
+        ),
+        (
+            "kernels",
+            "pairs = sum(x.T @ (w[part, None] * x) for part, x in source.blocks())",
+            "pairs = sum(x.T @ (w[part, None].abs() * x) for part, x in source.blocks())",
+            "the sign of the dual weights in conjugate gradients",
+        ),
+        # --- pairs
+        (
+            "pairs",
+            "np.tensordot([1, -1, -1, 1], s / counted, axes=1)",
+            "np.tensordot([1, -1, 1, -1], s / counted, axes=1)",
+            "the contrast of the four genotypes is a marker's, not the pair's",
+        ),
+        ("pairs", "within / (n_samples - 4)", "within / (n_samples - 3)", "a degree of freedom of the pair's test"),
+        (
+            "pairs",
+            "level * np.arange(1, len(p) + 1) / n_tests",
+            "level * np.arange(len(p)) / n_tests",
+            "the line of the false discovery control is a rank too low",
+        ),
+        (
+            "pairs",
+            "+ 2 * centre @ effects[: len(markers)] + effects[len(markers) :].sum()",
+            "+ 2 * centre @ effects[: len(markers)]",
+            "the intercept lacks the pairs' part",
+        ),
+        ("pairs", "effects = ridge.effects / 2", "effects = ridge.effects", "effects are of alleles, not of codes"),
+        (
+            "pairs",
+            "total - one - other + both",
+            "total - one - other",
+            "the count of the genotype 00 lacks those that are 1 at both",
+        ),
+        (
+            "pairs",
+            "left = unexplained(zy, z, y)",
+            "left = zy",
+            "with dosages, a pair is tested without the effects of its markers",
+        ),
+        # --- networks
+        (
+            "networks",
+            "torch.sub(per_output[:, None], gradient[1], out=gradient[0])",
+            "torch.add(per_output[:, None], gradient[1], out=gradient[0])",
+            "the sign in the gradient of the weights of allele 0",
+        ),
+        (
+            "networks",
+            "functional.linear(alleles, one - zero, zero.sum(dim=1) + bias)",
+            "functional.linear(alleles, one - zero, bias)",
+            "the folded layer lacks the sum of the weights of allele 0",
+        ),
+        ("networks", "fan_in=2 * n_markers", "fan_in=n_markers", "initial weights are wider by the root of 2"),
+        (
+            "networks",
+            "BATCH_NORM_MOMENTUM = 0.8",
+            "BATCH_NORM_MOMENTUM = 0.2",
+            "the momentum of batch norm, the other way",
+        ),
+        (
+            "networks",
+            "gates = functional.linear(codes, self.gate_weight)",
+            "gates = functional.linear(alleles, self.gate_weight)",
+            "gates of the pair network read alleles, not codes",
+        ),
+        # --- training
+        ("training", "weight_decay=plan.weight_decay, fused=True", "fused=True", "ridge by SGD has no penalty"),
+        (
+            "training",
+            "if loss < record.best_loss - plan.min_gain:",
+            "if loss < record.best_loss:",
+            "any gain, however small, keeps training alive",
+        ),
+        ("training", "    model.load_state_dict(best)\n", "", "the last epoch is kept, not the best"),
+        (
+            "training",
+            "elif epoch - record.best_epoch >= plan.patience:",
+            "elif epoch - record.best_epoch > plan.patience:",
+            "training stops an epoch late",
+        ),
+        (
+            "training",
+            "plan.l1_penalty * sum(w.abs().sum() for",
+            "plan.l1_penalty * sum(w.sum() for",
+            "the L1 penalty pulls weights down, not to 0",
+        ),
+        (
+            "training",
+            "torch.stack([batch.mean() for batch in torch.cat(errors).split(plan.batch_size)]).mean().item()",
+            "torch.cat(errors).mean().item()",
+            "the validation loss weighs samples alike, not batches",
+        ),
+        (
+            "training",
+            "return rows[torch.randperm(len(rows), generator=generator)]",
+            "return rows",
+            "samples come in the same order in every epoch",
+        ),
+        ("training", "        loss.backward()\n", "        (-loss).backward()\n", "training climbs the loss"),
+        # --- selection
+        (
+            "selection",
+            'kind="stable")[:max_features]',
+            'kind="stable")[: max_features + 1]',
+            "one feature too many",
+        ),
+        ("selection", ".abs().amax(dim=1)", ".amax(dim=1)", "a negative weight has no importance"),
+        ("selection", "== alleles", "!= alleles", "a column stands for the other allele"),
+        # --- theory
+        (
+            "theory",
+            "additive = h2 / (1 + 2 * rel_aa)",
+            "additive = h2 / (1 + rel_aa)",
+            "the expected additive share of a trait",
+        ),
+        ("theory", '"kernel": (m, m * (m - 1) / 2)', '"kernel": (m, m * m / 2)', "the number of pairs of the kernel"),
+        ("theory", "(m2.sum() - m2) / (q - 1)", "(m2.sum() - m2) / q", "the mean over a locus's possible partners"),
+        (
+            "theory",
+            "information = n * shares / n_features",
+            "information = n * shares",
+            "the number of effects to learn",
+        ),
+        # --- tuning, and what a cell makes of it all
+        (
+            "tuning",
+            'seeds.derive(seed, "sampler", number)',
+            'seeds.derive(seed, "sampler")',
+            "every trial of a search is sampled alike",
+        ),
+        (
+            "experiments/core",
+            "(model.weight[1] - model.weight[0])",
+            "(model.weight[0] - model.weight[1])",
+            "the sign of the effects of ridge by SGD",
+        ),
+        (
+            "experiments/core",
+            "loss = np.inf if record.status",
+            "loss = -np.inf if record.status",
+            "a search prefers a diverged trial",
+        ),
+        (
+            "experiments/core",
+            "splits = [(run.all_but_test, run.split.test)]",
+            "splits = [(run.split.train, run.split.test)]",
+            "exact ridge under held_out leaves the validation samples out",
+        ),
+    ]
+]
+
+
+def main(modules: list[str]) -> None:
+    """Try the mutants of some modules, or of all, print what killed each, and write the table of all."""
+    from epidl import results  # late: a mutant's process imports this module, and must not import the library with it
+
+    unknown = set(modules) - set(TESTS)
+    if unknown:
+        raise SystemExit(f"modules must be among {', '.join(TESTS)}, got {', '.join(sorted(unknown))}")
+    started, rows, known = datetime.now(UTC), [], killers()
+    for mutant in MUTANTS:
+        if not modules or mutant.module in modules:
+            begun = time.perf_counter()
+            killed_by = find_killer(mutant, known.get(mutant.breaks, ""))
+            rows.append({"mutant": mutant.breaks, "module": mutant.module, "killed_by": killed_by})
+            seconds = time.perf_counter() - begun
+            print(f"{mutant.module}: {mutant.breaks}: {killed_by or 'SURVIVED'} ({seconds:.0f} s)", flush=True)
+    survived = [row["mutant"] for row in rows if not row["killed_by"]]
+    print(f"{len(rows) - len(survived)} of {len(rows)} mutants were killed")
+    if not modules:
+        record = results.provenance({"mutants": len(rows)}, started)
+        results.write_text(DATA / "mutants.provenance.json", json.dumps(record, indent=1) + "\n")
+        results.write_table(DATA / "mutants.csv", pd.DataFrame(rows))
+    raise SystemExit(1 if survived else 0)
+
+
+def killers() -> dict[str, str]:
+    """Return what killed each mutant when the table was last written."""
+    path = DATA / "mutants.csv"
+    return pd.read_csv(path, keep_default_na=False).set_index("mutant")["killed_by"].to_dict() if path.exists() else {}
+
+
+def find_killer(mutant: Mutant, known: str = "") -> str:
+    """Return the first test that fails with a mutant, '' where none does; a known killer is tried before all others."""
+    files = [f"tests/{name}" for name in TESTS[mutant.module]]
+    return (known and kill(mutant, [known])) or kill(mutant, files)
+
+
+def kill(mutant: Mutant, tests: list[str]) -> str:
+    """Return the first of some tests (files, or nodes) that fails with a mutated library, '' where all pass.
+
+    In a process of its own. Raises RuntimeError where the tests cannot be collected: that is no death.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, context, max_tasks_per_child=1) as process:
+        shutil.copytree(ROOT / "lib", Path(folder, "lib"), ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        mutant.apply(Path(folder))
+        status, failed = process.submit(_run, str(Path(folder, "lib")), tests).result(timeout=900)
+    if status == pytest.ExitCode.USAGE_ERROR and "::" in tests[0]:  # a test of another name by now
+        return ""
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or bool(failed) != (status != 0):
+        raise RuntimeError(f"the tests of the mutant {mutant.breaks!r} did not run: {', '.join(tests)}, {status!r}")
+    return failed
+
+
+def _run(library: str, tests: list[str]) -> tuple[int, str]:
+    """Run tests with a library, in this process; return pytest's exit status and the first test that failed."""
+    os.chdir(ROOT)
+    sys.dont_write_bytecode = True
+    # the library for the processes that a test starts, and no plugins: most take longer to load than a test to fail
+    os.environ |= {"PYTHONPATH": library, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    sys.path.insert(0, library)
+    import epidl
+
+    assert epidl.__file__.startswith(library), f"{epidl.__file__} is not the mutated library"
+    witness = _Witness()
+    options = ["-x", "-m", "not slow and not book", "-p", "no:terminal", "-p", "no:cacheprovider"]
+    return int(pytest.main([*options, *tests], plugins=[witness])), witness.failed
+
+
+class _Witness:
+    """A pytest plugin that notes the first test that failed, and has hypothesis stop at its first example."""
+
+    failed = ""
+
+    def pytest_sessionstart(self) -> None:
+        from hypothesis import Phase, settings
+
+        settings.register_profile("first failure", settings(phases=[Phase.explicit, Phase.generate]))
+        settings.load_profile("first failure")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self.failed:
+            self.failed = report.nodeid
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
