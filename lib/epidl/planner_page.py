@@ -183,6 +183,39 @@ def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
     return found | {name: f"{value:.2f}" for name, value in means.loc[place].items()}
 
 
+def leads_of_the_network(rows: pd.DataFrame, least: float = 0.05, n_samples: int = 1000) -> pd.DataFrame:
+    """Return the conditions in which the MLP's mean r is ahead of what theory expects of the epistatic kernel.
+
+    rows: of `surface.evidence`. least: of the lead; n_samples: at least, since small test samples scatter. Beside it
+    what theory expects of sparse pairs and of ridge.
+    """
+    keys = ["n_samples", "n_markers", "n_qtl", "broad_sense_heritability", "rel_aa"]
+    mlp = rows[(rows["model"] == "mlp") & (rows["n_samples"] >= n_samples)]
+    means = mlp.groupby(keys)[["pearson_r", "additive", "epistatic"]].mean().reset_index()
+    counts = [means[name] for name in ("n_samples", "n_markers", "n_qtl", "additive", "epistatic")]
+    closed = planner.closed_forms(*counts, planner.surface()["efficiency"])
+    table = means[keys].assign(
+        MLP=means["pearson_r"], kernel=closed["kernel"], **{"sparse pairs": closed["pairs"], "ridge": closed["ridge"]}
+    )
+    found = table[table["MLP"] - table["kernel"] > least]
+    return found.sort_values(["n_samples", "n_markers", "broad_sense_heritability", "rel_aa"], ignore_index=True)
+
+
+def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
+    """Return how many conditions `leads_of_the_network` found, of how many that it looked at, and what they share."""
+    keys = ["n_samples", "n_markers", "n_qtl", "broad_sense_heritability", "rel_aa"]
+    mlp = rows[(rows["model"] == "mlp") & (rows["n_samples"] >= 1000) & (rows["rel_aa"] > 0)]
+    markers = found["n_markers"] / found["n_qtl"]
+    return {
+        "count": str(len(found)),
+        "of": str(mlp.groupby(keys).ngroups),
+        "most": f"{(found['MLP'] - found['kernel']).max():.2f}",
+        "per_qtl": f"{markers.min():.0f} to {markers.max():.0f}",
+        "least_h2": f"{found['broad_sense_heritability'].min():g}",
+        "least_n": f"{found['n_samples'].min():,}",
+    }
+
+
 def tried_table(tried: pd.DataFrame) -> pd.DataFrame:
     """Return each model's errors over studies that the planner does not know, of `surface.tried`."""
     inside = tried["pearson_r"].between(tried["low"], tried["high"]).groupby(tried["model"]).mean()
