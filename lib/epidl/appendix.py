@@ -205,6 +205,23 @@ def epochs_by_last_batch(variants: pd.DataFrame) -> pd.DataFrame:
     return epochs.rename(columns={"mlp": "as published", "mlp_dropped": "last batch left out"}).round(1)
 
 
+def ragged_in_large_cohorts(table: pd.DataFrame, digitised: pd.DataFrame) -> pd.DataFrame:
+    """Return the MLP's mean r in the largest cohorts of the ragged experiment, a row a scaling and trait, by variant.
+
+    Beside them the publication's value. Empty where no cohort has the size of one of the publication's.
+    """
+    theirs = digitised[digitised["model"] == "mlp"]
+    large = table[table["n_samples"].isin(theirs["n_samples"]) & (table["n_samples"] == table["n_samples"].max())]
+    if large.empty:
+        return pd.DataFrame()
+    variants = variants_of_the_last_batch(large)
+    keys = ["n_samples", "scaling", "rel_aa"]
+    r = variants.pivot_table(index=keys, columns="model", values="pearson_r")
+    names = {"mlp": "as published", "mlp_recomputed": "statistics recomputed", "mlp_dropped": "last batch left out"}
+    r = r.reindex(columns=[*names, "ridge"]).rename(columns=names)
+    return r.join(theirs.set_index(keys)["r_mid"].rename("publication, 4096 units"))
+
+
 def untried_rates(cell: Cell) -> str:
     """Return how often random trials leave a given rate untried."""
     n_rates = len(cell.mlp_learning_rates)
