@@ -20,7 +20,8 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from epidl import grid
+from epidl import cell, grid
+from epidl.params import load_grids
 
 pytestmark = pytest.mark.slow
 FOLDER = Path("runs/smoke/scaling")
@@ -137,9 +138,9 @@ def finished_trials(study: Path) -> int:
 
 
 def test_a_failed_cell_is_named_and_the_others_go_on(project):
-    cell = {"n_samples": 200, "n_replicates": 1}
+    common = {"n_samples": 200, "n_replicates": 1}
     set_grids(
-        project, cell | {"scaling": 1}, cell | {"scaling": 2, "hidden_width": 10**7}
+        project, common | {"scaling": 1}, common | {"scaling": 2, "hidden_width": 10**7}
     )  # no memory holds its weights
     status, output = finish(project)
     assert status == 1
@@ -149,17 +150,19 @@ def test_a_failed_cell_is_named_and_the_others_go_on(project):
     assert not (project / FOLDER / "n200_scaling2" / "table.csv").exists()
     assert "memory" in (project / FOLDER / "n200_scaling2" / "log.txt").read_text()
 
-    set_grids(project, cell | {"scaling": 1})
+    set_grids(project, common | {"scaling": 1})
     before = (project / FOLDER / "n200_scaling1" / "table.csv").stat().st_mtime_ns
     assert finish(project)[0] == 0
     assert (project / FOLDER / "n200_scaling1" / "table.csv").stat().st_mtime_ns == before
     assert len(numbers(project)) == 5 * 3
 
 
-def test_a_changed_parameter_recomputes_its_cells(project):
+def test_the_grid_gives_the_command_s_table_and_a_changed_parameter_recomputes_its_cells(project):
     set_grids(project, {"n_samples": 200, "scaling": 1, "n_replicates": 1})
     assert finish(project)[0] == 0
     before = numbers(project)
+    cell.compute(load_grids(project / "params" / "scaling.yml")["smoke"][0], project / "runs" / "smoke" / "by_command")
+    pd.testing.assert_frame_equal(before, numbers(project, "by_command/table.csv"), check_exact=True)
     set_grids(project, {"n_samples": 200, "scaling": 1, "n_replicates": 1, "hidden_width": 16})
     assert finish(project)[0] == 0
     after = numbers(project)
