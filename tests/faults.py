@@ -598,36 +598,49 @@ def limited(project: Project, command: tuple[str, ...], limit: int) -> str:
 def dead_kernel(project: Project, rng: np.random.Generator) -> Tried:
     """End a kernel as a crash in compiled code or the system's memory guard does, while it computes."""
     for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL):
-        project.begin("fresh")
-        run = project.start(GRID)
-        kernel = await_worker(project, run, KERNEL)
-        while run.poll() is None and not list(project.root.glob(f"{CELLS}/*/unfinished/*/*.json")):
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0, 1))
-        kernel.send_signal(number)
-        problems = ["it ended well"] if end(run) == 0 else []
-        problems += message(project.said(), f"(?s)Failed: {NAME}; .*[Kk]ernel died.*{AGAIN}")
-        yield signal.Signals(number).name, problems + compare(project) + rerun(project, GRID)
+        yield from until_hit(lambda number=number: crash_once(project, rng, number))
+
+
+def crash_once(project: Project, rng: np.random.Generator, number: signal.Signals) -> tuple[str, list[str]] | None:
+    project.begin("fresh")
+    run = project.start(GRID)
+    kernel = await_worker(project, run, KERNEL)
+    while run.poll() is None and not list(project.root.glob(f"{CELLS}/*/unfinished/*/*.json")):
+        time.sleep(0.01)
+    time.sleep(rng.uniform(0, 1))
+    if kernel is None or not kernel.is_running():
+        end(run)
+        return None
+    kernel.send_signal(number)
+    problems = ["it ended well"] if end(run) == 0 else []
+    problems += message(project.said(), f"(?s)Failed: {NAME}; .*[Kk]ernel died.*{AGAIN}")
+    return number.name, problems + compare(project) + rerun(project, GRID)
 
 
 def hanging_worker(project: Project, rng: np.random.Generator) -> Tried:
     """Stop a process for good: a grid with a time ends all the same, an interrupted one too, and a next one goes on."""
-    span = project.seconds["grid"]
-    timed = (*GRID, "--stop-after", f"{span:.0f}s")
-    for command, word in ((timed, KERNEL), (timed, PAPERMILL), (timed, f"-m {SNAKEMAKE}"), (GRID, KERNEL)):
-        project.begin("fresh")
-        run = project.start(command)
-        worker = await_worker(project, run, word)
-        time.sleep(rng.uniform(0, 2))
-        with contextlib.suppress(psutil.NoSuchProcess):
-            worker.suspend()
-        if command == GRID:
-            time.sleep(span)
-            os.killpg(run.pid, signal.SIGINT)
-        status = end(run, limit=span + 3 * grid.GRACE)
-        problems = {None: ["it hangs"], 0: ["it ended well"]}.get(status, [])
-        problems += message(project.said(), AGAIN) + compare(project) + rerun(project, GRID)
-        yield f"{word}, {'an interrupt' if command == GRID else '--stop-after'}", problems
+    for word in (KERNEL, PAPERMILL, f"-m {SNAKEMAKE}"):
+        yield from until_hit(lambda word=word: hang_once(project, rng, word, timed=True))
+    yield from until_hit(lambda: hang_once(project, rng, KERNEL, timed=False))
+
+
+def hang_once(project: Project, rng: np.random.Generator, word: str, timed: bool) -> tuple[str, list[str]] | None:
+    span = 2 * project.seconds["grid"]
+    project.begin("fresh")
+    run = project.start((*GRID, "--stop-after", f"{span:.0f}s") if timed else GRID)
+    worker = await_worker(project, run, word)
+    time.sleep(rng.uniform(0, 2))
+    if worker is None or not worker.is_running():
+        end(run)
+        return None
+    worker.suspend()
+    if not timed:
+        time.sleep(span)
+        os.killpg(run.pid, signal.SIGINT)
+    status = end(run, limit=span + 3 * grid.GRACE)
+    problems = {None: ["it hangs"], 0: ["it ended well"]}.get(status, [])
+    problems += message(project.said(), AGAIN) + compare(project) + rerun(project, GRID)
+    return f"{word}, {'--stop-after' if timed else 'an interrupt'}", problems
 
 
 FAULTS: dict[str, Callable[[Project, np.random.Generator], Tried]] = {

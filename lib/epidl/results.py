@@ -74,10 +74,11 @@ def _write_together(folder: Path, files: Mapping[str, str | pd.DataFrame], of: S
             write = write_text if isinstance(content, str) else write_table
             write(Path(aside, name), content)
         write_text(Path(aside, seal), "".join(f"{_sha256(Path(aside, name))}  {name}\n" for name in files))
-        for new in (seal, *files):
+        os.replace(Path(aside, seal), folder / seal)
+        for old in set(of) - set(files):
+            (folder / old).unlink(missing_ok=True)
+        for new in files:
             os.replace(Path(aside, new), folder / new)
-    for old in set(of) - set(files):
-        (folder / old).unlink(missing_ok=True)
 
 
 def _checked(
