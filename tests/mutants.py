@@ -1,6 +1,7 @@
 """Mutants: the library with one small mistake each, to see whether a test notices it.
 
-`python tests/mutants.py` tries all and writes book/data/mutants.csv: a row a mutant, with the first test that failed.
+`python tests/mutants.py` tries all and writes book/data/mutants.csv: a row a mutant, with a test that failed: the
+one that killed it when the table was last written is tried first.
 `python tests/mutants.py ridge kernels` tries those of some modules and only prints.
 """
 

@@ -10,25 +10,24 @@ EXACT = ["ridge", "kernel", "pairs", "oracle"]  # what is solved, not trained
 ROUNDING = 1e-6  # of r: two threads add in another order, and variance components are searched for
 
 
-@pytest.fixture(scope="module", params=repeats.CELLS)
-def tables(request) -> list[pd.DataFrame]:
-    """A small cell of each experiment: on one thread, once more, and on two."""
-    small = {"n_samples": 200, "hidden_width": 32, "mlp_max_epochs": 3}
-    return [repeats.compute(request.param, n_threads, **small) for n_threads in (1, 1, 2)]
+SMALL = {"n_samples": 200, "hidden_width": 32, "mlp_max_epochs": 3}
 
 
 @pytest.mark.slow
-def test_a_seed_is_one_table(tables):
-    one, again, _ = tables
+@pytest.mark.parametrize(
+    ("experiment", "models"), [("beyond", [*EXACT, "ridge_sgd", "mlp"]), ("dilution", ["lasso", "mlp_pruned"])]
+)
+def test_a_seed_is_one_table(experiment, models):
+    one, again = (repeats.compute(experiment, 1, models=models, **SMALL) for _ in range(2))
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), again.drop(columns="seconds"), check_exact=True)
 
 
 @pytest.mark.slow
-def test_two_threads_change_what_is_solved_by_rounding_alone(tables):
-    one, _, two = tables
+def test_two_threads_change_what_is_solved_by_rounding_alone():
+    one, two = (repeats.compute("beyond", n_threads, models=EXACT, **SMALL) for n_threads in (1, 2))
     found = repeats.differences(one, two)
-    assert (found.reindex(EXACT).dropna() < ROUNDING).all(), found
-    assert found.notna().all()
+    assert found.index.tolist() == EXACT
+    assert (found < ROUNDING).all(), found
 
 
 def test_a_difference_is_the_largest_and_a_number_in_place_of_none_is_no_small_one():
