@@ -211,8 +211,8 @@ MUTANTS = [
         # --- splits
         (
             "splits",
-            "n_fit = round(TRAIN_SHARE * n_train)",
-            "n_fit = round(TRAIN_SHARE * TRAIN_SHARE * n_train)",
+            "else round(TRAIN_SHARE * n_train)), n_train",
+            "else round(TRAIN_SHARE * TRAIN_SHARE * n_train)), n_train",
             "the validation split takes too many samples",
         ),
         (

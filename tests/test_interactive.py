@@ -41,7 +41,7 @@ def test_each_replicate_is_held_once_with_its_value(experiment):
     held = dataset(specify(experiment, table, published), "replicates")
     assert len(held) == len(table)
     place = {
-        "scaling": ["scaling", "rel_aa"],
+        "scaling": ["n_samples", "scaling", "rel_aa"],
         "dilution": ["n_markers", "rel_aa"],
         "correlation": ["n_qtl", "condition"],
     }

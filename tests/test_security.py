@@ -43,7 +43,7 @@ HOSTILE = [
     "../outside",
     "sub/../sub",
 ]
-WRITTEN = {"table.csv", "provenance.json"}
+WRITTEN = {"table.csv", "table.sha256", "provenance.json", ".lock"}
 
 
 @pytest.fixture

@@ -272,8 +272,11 @@ def device_name(device: str) -> str:
 
 
 def is_full(folder: Path) -> bool:
-    """Tell whether the disk that holds a folder has less than 1 MiB left."""
-    return shutil.disk_usage(folder).free < 2**20
+    """Tell whether the disk that holds a folder has less than 1 MiB left; a folder that is none is on no disk."""
+    try:
+        return shutil.disk_usage(folder).free < 2**20
+    except OSError:
+        return False
 
 
 def _beside(table_path: Path) -> tuple[Path, Path]:
