@@ -274,17 +274,25 @@ def shortfall(compared: pd.DataFrame, rows: pd.DataFrame) -> dict[str, str]:
 
 
 def tried(table: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of the planner's models of a survey that it does not know, each with its forecast and interval."""
+    """Return rows of the planner's models of a survey that it does not know, each with its forecast and interval.
+
+    At the V_A/V_G that each cohort drew, which few QTL make differ from what is expected.
+    """
     table = table[table["model"].isin(planner.MODELS)]
     parts = []
-    for key, own in table.groupby(["n_samples", "n_markers", "n_qtl", "broad_sense_heritability", "rel_aa", "model"]):
-        *counts, h2, rel_aa, model = key
-        study = dict(zip(("n_samples", "n_markers", "n_qtl"), counts, strict=True))
-        found = planner.forecast(planner.Study(**study, va_over_vg=1 / (1 + 2 * rel_aa), broad_sense_heritability=h2))[
-            model
-        ]
-        parts.append(own.assign(forecast=found.pearson_r, low=found.low, high=found.high))
-    return pd.concat(parts).sort_index()
+    for _, own in table.groupby(["cell", "replicate", "trait"], sort=False):
+        first = own.iloc[0]
+        study = planner.Study(
+            n_samples=int(first["n_samples"]),
+            n_markers=int(first["n_markers"]),
+            n_qtl=int(first["n_qtl"]),
+            va_over_vg=first["va_over_vg"] / (first["va_over_vg"] + first["vaa_over_vg"]),
+            broad_sense_heritability=first["broad_sense_heritability"],
+        )
+        found = pd.DataFrame({model: vars(each) for model, each in planner.forecast(study).items()}).T
+        columns = own["model"].map(found["pearson_r"]), own["model"].map(found["low"]), own["model"].map(found["high"])
+        parts.append(own.assign(**dict(zip(("forecast", "low", "high"), columns, strict=True))))
+    return pd.concat(parts).sort_index().infer_objects()
 
 
 def build(folder: Path = DATA) -> dict[str, Any]:
