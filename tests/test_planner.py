@@ -99,6 +99,14 @@ def test_each_kind_of_answer_names_its_model():
     assert epidl.plan(**sparse).answer.startswith("Look for few interacting pairs")
 
 
+def test_where_few_markers_are_causal_a_network_is_expected_between_kernel_and_sparse_pairs():
+    few = {"n_samples": 10_000, "n_markers": 160, "n_qtl": 20, "va_over_vg": 0.25, "broad_sense_heritability": 0.99}
+    plan = epidl.plan(**few)
+    assert plan.forecasts["kernel"].pearson_r < plan.forecasts["mlp"].pearson_r < plan.forecasts["pairs"].pearson_r
+    assert plan.answer.startswith("Look for few interacting pairs")
+    assert "deep learning is expected between the two" in plan.answer
+
+
 def test_the_answer_is_deep_learning_where_it_is_forecast_to_lead(monkeypatch):
     known = planner.surface() | {"efficiency": [1.0, 20.0], "length": 1e-6, "enough": 0.0}
     monkeypatch.setattr(planner, "surface", lambda: known)

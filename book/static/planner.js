@@ -158,8 +158,10 @@
     const words = { n: thousands(study.n_samples), spread: texts.names[spread], r_spread: r[spread].toFixed(2) };
     for (const model of MODELS) words[model] = r[model].toFixed(2);
     for (const [model, n] of Object.entries(needed)) words[`n_${model}`] = n ? rounded(n) : "";
-    const beyond = study.n_samples > surface.simulated.n_samples[1];
-    words.network = fill(texts[`network_${beyond ? "beyond" : clear.mlp ? "clear" : "not"}`], words);
+    let network = clear.mlp ? "clear" : "not";
+    if (study.n_samples > surface.simulated.n_samples[1]) network = "beyond";
+    else if (kind === "pairs" && clear.mlp && r.mlp > r[spread]) network = "between";
+    words.network = fill(texts[`network_${network}`], words);
     const later = ["kernel", "mlp"].filter((model) => needed[model]);
     words.later = fill(texts[later.length ? `later_${later.join("_")}` : "later_none"], words);
     return fill(texts[kind], words);

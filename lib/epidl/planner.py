@@ -265,25 +265,32 @@ def answer(study: Study, forecasts: Mapping[str, Forecast], needed: Mapping[str,
     clear = {model: is_clear(r[model] - r["ridge"], model) and forecasts[model].supported for model in MODELS[1:]}
     clear["pairs"] &= study.n_markers <= surface()["most_screened"]
     spread = max(("ridge", "kernel"), key=lambda model: r[model]) if clear["kernel"] else "ridge"
-    if not any(each.supported for each in forecasts.values()):
-        kind = "outside"
-    elif clear["mlp"] and r["mlp"] > max(r["kernel"], r["pairs"] if clear["pairs"] else 0) + surface()["error"]["mlp"]:
-        kind = "mlp"
-    elif clear["pairs"] and is_clear(r["pairs"] - r[spread], "pairs"):
-        kind = "pairs"
-    elif clear["kernel"]:
-        kind = "kernel"
-    else:
-        kind = "ridge"
+    kind = "outside"
+    if any(each.supported for each in forecasts.values()):
+        kind = _best(r, clear, spread)
     texts = surface()["sentences"]
     words = {model: f"{value:.2f}" for model, value in r.items()}
     words |= {f"n_{model}": rounded(n) if n else "" for model, n in needed.items()}
     words |= {"n": f"{study.n_samples:,}", "spread": texts["names"][spread], "r_spread": f"{r[spread]:.2f}"}
-    beyond = study.n_samples > surface()["simulated"]["n_samples"][1]
-    words["network"] = texts["network_" + ("beyond" if beyond else "clear" if clear["mlp"] else "not")].format(**words)
+    network = "clear" if clear["mlp"] else "not"
+    if study.n_samples > surface()["simulated"]["n_samples"][1]:
+        network = "beyond"
+    elif kind == "pairs" and clear["mlp"] and r["mlp"] > r[spread]:
+        network = "between"
+    words["network"] = texts[f"network_{network}"].format(**words)
     later = [model for model in ("kernel", "mlp") if needed[model]]
     words["later"] = texts["later_" + "_".join(later) if later else "later_none"].format(**words)
     return texts[kind].format(**words)
+
+
+def _best(r: Mapping[str, float], clear: Mapping[str, bool], spread: str) -> str:
+    """Return the model to use; clear: whose leads over ridge are; spread: the better of ridge and kernel."""
+    others = max(r["kernel"], r["pairs"] if clear["pairs"] else 0)
+    if clear["mlp"] and r["mlp"] > others + surface()["error"]["mlp"]:
+        return "mlp"
+    if clear["pairs"] and is_clear(r["pairs"] - r[spread], "pairs"):
+        return "pairs"
+    return "kernel" if clear["kernel"] else "ridge"
 
 
 def rounded(n: int) -> str:

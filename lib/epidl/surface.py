@@ -46,6 +46,7 @@ SENTENCES = {
     "epistasis is spread over many pairs, {spread} at {r_spread} is the better guess; {network}.",
     "mlp": "Use deep learning: an r of {mlp} against {ridge} of ridge and {kernel} of the epistatic kernel.",
     "network_clear": "deep learning beats ridge too, at {mlp}, and is not expected to beat what is named here",
+    "network_between": "deep learning is expected between the two, at {mlp}",
     "network_beyond": "deep learning reaches {mlp} at best: no network was trained on so many individuals here, and "
     "the publication's fell short of such forecasts",
     "network_not": "deep learning, at {mlp}, is not clearly ahead of ridge",
