@@ -230,6 +230,21 @@ def test_another_error_of_a_cell_is_not_taken_for_want_of_memory(tmp_path, monke
         cell.main(["scaling", "smoke", "n200_scaling1"])
 
 
+def test_a_second_command_on_the_same_cell_is_refused(tmp_path, monkeypatch, capsys):
+    shutil.copytree(ROOT / "params", tmp_path / "params")
+    monkeypatch.chdir(tmp_path)
+    arguments = ["scaling", "smoke", "n200_scaling1"]
+    monkeypatch.setitem(cell.RUN, "scaling", lambda *_, **__: cell.core.CellResult(TABLE, {}))
+    code = "from epidl import kept; kept.hold('runs/smoke/scaling/n200_scaling1'); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        assert cell.main(arguments) == 2
+        assert "Another process works in" in capsys.readouterr().err
+        other.stdin.close()
+        other.wait()
+    assert cell.main(arguments) == 0
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> faults.Project:
     """The small project of the fault tests, its cell computed once without a fault."""
@@ -240,16 +255,10 @@ def project(tmp_path_factory) -> faults.Project:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_cell_that_is_killed_at_a_random_moment_ends_the_same(project, seed):
-    rng = np.random.default_rng(seed)
+def test_a_cell_that_is_killed_at_a_random_moment_ends_the_same(project):
+    rng = np.random.default_rng(1)
     [(_, problems)] = faults.until_hit(lambda: faults.kill_once(project, rng, "cell"))
     assert not problems
-
-
-@pytest.mark.slow
-def test_a_second_command_on_the_same_cell_is_refused(project):
-    assert not faults.start_two(project, faults.CELL, faults.CELL)
 
 
 @pytest.mark.slow
