@@ -12,11 +12,8 @@ from epidl import planner
 pytestmark = pytest.mark.book
 GRID = [
     {"n_samples": n, "n_markers": m, "n_qtl": q, "va_over_vg": va, "broad_sense_heritability": h2, "n_traits": t}
-    for n, (m, q), (va, t), h2 in itertools.product(
-        (20, 350, 9_999, 250_000),
-        ((2, 2), (45, 45), (640, 31), (30_000, 500)),
-        ((1, 1), (0.83, 3), (0.15, 1)),
-        (0.05, 0.5, 1),
+    for n, (m, q, h2), (va, t) in itertools.product(
+        (20, 9_999, 250_000), ((2, 2, 0.05), (45, 45, 1), (640, 31, 0.8), (30_000, 500, 0.5)), ((1, 1), (0.3, 3))
     )
 ]
 TYPED = {"n_samples": 4000, "n_markers": 200, "n_qtl": 40, "va_over_vg": 0.5, "broad_sense_heritability": 0.7}
@@ -119,7 +116,9 @@ def test_a_wrong_number_is_said_and_the_last_answer_stays(page, name, value, mes
 
 def test_a_hostile_link_is_text_and_no_more(page):
     image = "<img src=x onerror=alert(1)>"
-    open_planner(page, f"#n_samples={image}&n_markers=2&n_qtl=2&va_over_vg=1&broad_sense_heritability=1")
+    address = f"#n_samples={image}&n_markers=2&n_qtl=2&va_over_vg=1&broad_sense_heritability=1"
+    page.goto(f"{(BOOK / 'book/planner.html').as_uri()}{address}")
+    page.wait_for_function("window.planner")
     assert "n_samples must be" in page.locator("#planner-problem").inner_text()
     assert page.locator(".planner img").count() == 0
 

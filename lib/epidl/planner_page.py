@@ -168,7 +168,7 @@ def error_table(errors: pd.DataFrame) -> pd.DataFrame:
     table = errors.rename(index=names).rename_axis("model")
     shown = {name: "{:.0%}" if name == "covered" else "{:+.3f}" if name == "bias" else "{:.3f}" for name in table}
     shown["conditions"] = "{:.0f}"
-    return table.apply(lambda column: column.map(shown[column.name].format))
+    return table.apply(lambda column: column.map(shown[column.name].format, na_action="ignore")).fillna("–")
 
 
 def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:

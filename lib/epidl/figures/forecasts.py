@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from epidl import planner
 from epidl.figures.style import (
@@ -60,8 +61,7 @@ def forecasts_left_out(forecasts: pd.DataFrame) -> Figure:
             own = select(means, n_samples=size)
             ax.plot(own["forecast"], own["pearson_r"], "o", color=colors[size], markersize=3.5, alpha=0.7)
         ax.set_title(MODEL_NAMES[model])
-    figure.supxlabel("Forecast made without the cell")
-    figure.supylabel("Mean r found")
+    label_outside(axes, "Forecast made without the cell", "Mean r found")
     legend_below(figure, [handle(f"{size:,} individuals", colors[size], "o") for size in sizes])
     return figure
 
@@ -79,7 +79,14 @@ def forecast_of_publication(compared: pd.DataFrame) -> Figure:
             ax.plot(part["scaling"], part["forecast"], color=style["color"])
             ax.plot(part["scaling"], part["found"], **(PUBLICATION | {"linestyle": ""}), **style)
         ax.set(title=f"{size:,} individuals", xscale="log")
-    figure.supxlabel("Possible pairs of QTL for each individual (scaling)")
-    figure.supylabel("Pearson's r of the MLP")
+    label_outside(axes, "Possible pairs for each individual", "Pearson's r of the MLP")
     legend_below(figure, trait_handles(ratios))
     return figure
+
+
+def label_outside(axes: NDArray, x: str, y: str) -> None:
+    """Label the lowest row of panels and the first column."""
+    for ax in axes[-1]:
+        ax.set_xlabel(x)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(y)
