@@ -27,6 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # one of several processes, which has seen a part
+        return
     tier = config.getoption("tally")
     if tier and exitstatus == pytest.ExitCode.OK:
         reports = [report for some in terminalreporter.stats.values() for report in some if hasattr(report, "when")]
