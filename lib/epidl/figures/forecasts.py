@@ -59,7 +59,8 @@ def forecasts_left_out(forecasts: pd.DataFrame) -> Figure:
         ax.plot([0, 1], [0, 1], **PARITY)
         for size in sizes:
             own = select(means, n_samples=size)
-            ax.plot(own["forecast"], own["pearson_r"], "o", color=colors[size], markersize=3.5, alpha=0.7)
+            points = {"color": colors[size], "markersize": 3.5, "alpha": 0.7, "rasterized": True}  # many: as pixels
+            ax.plot(own["forecast"], own["pearson_r"], "o", **points)
         ax.set_title(MODEL_NAMES[model])
     label_outside(axes, "Forecast made without the cell", "Mean r found")
     legend_below(figure, [handle(f"{size:,} individuals", colors[size], "o") for size in sizes])

@@ -101,7 +101,8 @@ def _sample_size_panels(
             style = trait_style(k)
             part = select(ours, n_samples=n_samples, rel_aa=ratio)
             middle = part.groupby(x)["value"].agg(center)
-            ax.plot(part[x], part["value"], linestyle="", **style, markersize=3, alpha=0.45)
+            # many small dots: as pixels they take a fraction of the page
+            ax.plot(part[x], part["value"], linestyle="", **style, markersize=3, alpha=0.45, rasterized=True)
             ax.plot(middle.index, middle, **style, markersize=5, linewidth=1.4)
             reference = select(theirs, n_samples=n_samples, rel_aa=ratio).sort_values(x)
             ax.plot(reference[x], reference["value"], **style, **PUBLICATION)
