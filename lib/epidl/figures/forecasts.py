@@ -52,14 +52,14 @@ def forecasts_left_out(forecasts: pd.DataFrame) -> Figure:
     """
     sizes = sorted(forecasts["n_samples"].unique())
     colors = dict(zip(sizes, TRAIT_COLORS, strict=False))
-    figure, axes = plt.subplots(2, 2, figsize=(8, 7.6), sharex=True, sharey=True, dpi=80)
+    figure, axes = plt.subplots(2, 2, figsize=(6, 6), sharex=True, sharey=True)
     for ax, model in zip(axes.flat, planner.MODELS, strict=True):
         part = select(forecasts, model=model)
         means = part.groupby(["cell", "n_samples", "rel_aa"])[["forecast", "pearson_r"]].mean().reset_index()
         ax.plot([0, 1], [0, 1], **PARITY)
         # many points: as pixels, of one call a panel
         shade = means["n_samples"].map(colors)
-        ax.scatter(means["forecast"], means["pearson_r"], c=shade, s=9, alpha=0.7, linewidths=0, rasterized=True)
+        ax.scatter(means["forecast"], means["pearson_r"], c=shade, s=6, linewidths=0, rasterized=True)
         ax.set_title(MODEL_NAMES[model])
     label_outside(axes, "Forecast made without the cell", "Mean r found")
     legend_below(figure, [handle(f"{size:,} individuals", colors[size], "o") for size in sizes])
