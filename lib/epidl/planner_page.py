@@ -13,6 +13,7 @@ from epidl import planner, surface
 from epidl.figures.interactive import show_chart
 from epidl.figures.style import MODEL_COLORS
 
+CONDITION = surface.KEYS[2:]  # of whatever experiment and cell
 PRESET = "yeast"  # what the page opens with
 FIELDS = {  # label, hint, bounds and step of each input
     "n_samples": ("Individuals", "n, of which 85 % train", 20, planner.MOST_SAMPLES, 1),
@@ -176,10 +177,9 @@ def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
 
     left_out: of `surface.left_out_with_fit`.
     """
-    keys = ["n_samples", "n_markers", "n_qtl", "broad_sense_heritability", "rel_aa"]
-    means = left_out[left_out["model"] == model].groupby(keys)[["forecast", "pearson_r"]].mean()
+    means = left_out[left_out["model"] == model].groupby(CONDITION)[["forecast", "pearson_r"]].mean()
     place = (means["pearson_r"] - means["forecast"]).abs().idxmax()
-    found = dict(zip(keys, (f"{value:,g}" for value in place), strict=True))
+    found = dict(zip(CONDITION, (f"{value:,g}" for value in place), strict=True))
     return found | {name: f"{value:.2f}" for name, value in means.loc[place].items()}
 
 
@@ -189,12 +189,11 @@ def leads_of_the_network(rows: pd.DataFrame, least: float = 0.05, n_samples: int
     rows: of `surface.evidence`. least: of the lead; n_samples: at least, since small test samples scatter. Beside it
     what theory expects of sparse pairs and of ridge.
     """
-    keys = ["n_samples", "n_markers", "n_qtl", "broad_sense_heritability", "rel_aa"]
     mlp = rows[(rows["model"] == "mlp") & (rows["n_samples"] >= n_samples)]
-    means = mlp.groupby(keys)[["pearson_r", "additive", "epistatic"]].mean().reset_index()
+    means = mlp.groupby(CONDITION)[["pearson_r", "additive", "epistatic"]].mean().reset_index()
     counts = [means[name] for name in ("n_samples", "n_markers", "n_qtl", "additive", "epistatic")]
     closed = planner.closed_forms(*counts, planner.surface()["efficiency"])
-    table = means[keys].assign(
+    table = means[CONDITION].assign(
         MLP=means["pearson_r"], kernel=closed["kernel"], **{"sparse pairs": closed["pairs"], "ridge": closed["ridge"]}
     )
     found = table[table["MLP"] - table["kernel"] > least]
@@ -203,12 +202,11 @@ def leads_of_the_network(rows: pd.DataFrame, least: float = 0.05, n_samples: int
 
 def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
     """Return how many conditions `leads_of_the_network` found, of how many that it looked at, and what they share."""
-    keys = ["n_samples", "n_markers", "n_qtl", "broad_sense_heritability", "rel_aa"]
     mlp = rows[(rows["model"] == "mlp") & (rows["n_samples"] >= 1000) & (rows["rel_aa"] > 0)]
     markers = found["n_markers"] / found["n_qtl"]
     return {
         "count": str(len(found)),
-        "of": str(mlp.groupby(keys).ngroups),
+        "of": str(mlp.groupby(CONDITION).ngroups),
         "most": f"{(found['MLP'] - found['kernel']).max():.2f}",
         "per_qtl": f"{markers.min():.0f} to {markers.max():.0f}",
         "least_h2": f"{found['broad_sense_heritability'].min():g}",
