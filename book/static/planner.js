@@ -224,6 +224,17 @@
     };
   }
 
+  /** The simulated condition in a row of the page's table, whose column pearson_r.ridge is that of ridge, and so on. */
+  function pointOf(columns, values) {
+    const point = {};
+    columns.forEach((column, i) => {
+      const [name, model] = column.split(".");
+      if (!model) point[name] = values[i];
+      else if (values[i] !== null) point[name] = { ...point[name], [model]: values[i] };
+    });
+    return point;
+  }
+
   // ---- the page ----
 
   const element = (id) => document.getElementById(`planner-${id}`);
@@ -335,6 +346,7 @@
 
   function start() {
     surface = JSON.parse(element("surface").textContent);
+    surface.points = surface.points.data.map((values) => pointOf(surface.points.columns, values));
     window.planner = { plan }; // for a reader's console, and the tests
     const preset = element("preset");
     preset.addEventListener("change", () => preset.value && fillIn(surface.presets[preset.value].study));

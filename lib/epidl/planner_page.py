@@ -31,7 +31,10 @@ def show_planner() -> HTML:
     """Return the planner for a page in the folder book/; book/static/planner.js fills it."""
     content = planner.surface()
     presets = {key: {name: preset[name] for name in ("name", "study")} for key, preset in content["presets"].items()}
-    data = json.dumps(content | {"presets": presets}, separators=(",", ":")).replace("<", "\\u003c")
+    # as a table, which names its columns once: pages stay small
+    points = json.loads(pd.json_normalize(content["points"]).to_json(orient="split", index=False))
+    embedded = content | {"presets": presets, "points": points}
+    data = json.dumps(embedded, separators=(",", ":")).replace("<", "\\u003c")
     return HTML(
         '<div class="planner">'
         f'<form class="planner-form" autocomplete="off">{_preset_field(presets)}{"".join(map(_field, FIELDS))}</form>'
