@@ -67,6 +67,38 @@ def test_the_folded_layer_is_the_plain_one_in_double_precision(n_markers):
     torch.testing.assert_close(folded.bias.grad, plain.bias.grad, rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize(("n_samples", "width"), [(128, 512), (1, 3), (37, 64)])
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_a_hidden_layer_is_pytorchs_linear_one_step_after_step(n_samples, width, set_to_none):
+    """Where the gradient's memory is kept, and where it is anew each step."""
+    generator = torch.Generator().manual_seed(7)
+    hidden = networks.column_linear(width, width, generator, kind=networks.HiddenLinear)
+    plain = nn.Linear(width, width)
+    plain.load_state_dict(hidden.state_dict())
+    optimizers = {layer: torch.optim.SGD(layer.parameters(), lr=0.01) for layer in (hidden, plain)}
+    for _ in range(3):
+        x, upstream = (torch.randn(n_samples, width, generator=generator) for _ in range(2))
+        of_inputs = []
+        for layer, optimizer in optimizers.items():
+            optimizer.zero_grad(set_to_none=set_to_none)
+            inputs = x.clone().requires_grad_()
+            layer(inputs).backward(upstream)
+            optimizer.step()
+            of_inputs.append(inputs.grad)
+        torch.testing.assert_close(*of_inputs, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(hidden.weight, plain.weight, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(hidden.bias, plain.bias, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_of_two_backward_passes_add_up():
+    hidden = networks.column_linear(8, 8, torch.Generator().manual_seed(8), kind=networks.HiddenLinear)
+    x = torch.randn(4, 8, generator=torch.Generator().manual_seed(9))
+    hidden(x).sum().backward()
+    once = hidden.weight.grad.clone()
+    hidden(x).sum().backward()
+    torch.testing.assert_close(hidden.weight.grad, 2 * once)
+
+
 def test_gradients_are_exact(alleles):
     layer = networks.OneHotLinear(N_MARKERS, N_TRAITS, torch.Generator().manual_seed(3))
     output = layer(alleles)
@@ -99,7 +131,7 @@ def test_the_published_architecture():
     model = networks.mlp(100, 5, 64, torch.Generator().manual_seed(6))
     kinds = [type(module).__name__ for module in model]
     hidden = ["BatchNorm1d", "LeakyReLU"]
-    assert kinds == ["OneHotLinear", *hidden, "Linear", *hidden, "Linear", "BatchNorm1d"]
+    assert kinds == ["OneHotLinear", *hidden, "HiddenLinear", *hidden, "Linear", "BatchNorm1d"]
     assert {module.momentum for module in model if isinstance(module, nn.BatchNorm1d)} == {0.8}
     assert {module.negative_slope for module in model if isinstance(module, nn.LeakyReLU)} == {0.01}
     n_parameters = sum(p.numel() for p in model.parameters())

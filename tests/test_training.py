@@ -71,6 +71,22 @@ def test_random_splits_score_every_sample_alike():
     np.testing.assert_allclose(scored / 2000, 6 / 40, atol=4 * np.sqrt(0.15 * 0.85 / 2000))
 
 
+@pytest.mark.parametrize("loss", ["absolute", "squared"])
+@pytest.mark.parametrize("penalty", [{"weight_decay": 0.1}, {"l1_penalty": 0.01}])
+def test_a_linear_layers_steps_in_closed_form_are_those_of_autograd(cohort, loss, penalty):
+    plan = TrainingPlan("sgd", learning_rate=0.1, max_epochs=1, patience=1, min_gain=0, loss=loss, **penalty)
+    alleles = torch.from_numpy(cohort.genotypes.block(np.arange(100))).double()
+    phenotypes = torch.from_numpy(cohort.phenotypes[:100])
+    layers = []
+    for step in (training._step, training._linear_step):
+        layer = networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1)).double()
+        optimizer = training._optimizer(layer, plan)
+        losses = [step(layer, alleles, phenotypes, optimizer, plan) for _ in range(20)]
+        layers.append((layer.weight, layer.bias, torch.stack(losses)))
+    for expected, found in zip(*layers, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize(("drop", "sizes"), [(False, [128, 127]), (True, [128])])
 def test_the_ragged_last_batch_is_kept_unless_it_is_to_be_dropped(cohort, drop, sizes):
     model = Watched(16, 5)

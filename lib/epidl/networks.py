@@ -46,27 +46,78 @@ class _FoldedProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, alleles: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(alleles)
-        zero, one = weight
-        return functional.linear(alleles, one - zero, zero.sum(dim=1) + bias)
+        return folded_product(alleles, weight, bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, upstream: Tensor) -> tuple[None, Tensor, Tensor]:
         (alleles,) = ctx.saved_tensors
-        per_output = upstream.sum(dim=0)
-        gradient = upstream.new_empty(2, upstream.shape[1], alleles.shape[1])
-        torch.mm(upstream.T, alleles, out=gradient[1])
-        torch.sub(per_output[:, None], gradient[1], out=gradient[0])
-        return None, gradient, per_output  # alleles are data
+        return None, *folded_gradients(alleles, upstream)  # alleles are data
+
+
+def folded_product(alleles: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return a one-hot layer's outputs (samples, n_outputs), by the equation at the top of the module."""
+    zero, one = weight
+    return functional.linear(alleles, one - zero, zero.sum(dim=1) + bias)
+
+
+def folded_gradients(alleles: Tensor, upstream: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradients of a one-hot layer's weight and bias, given that of its outputs (samples, n_outputs)."""
+    per_output = upstream.sum(dim=0)
+    gradient = upstream.new_empty(2, upstream.shape[1], alleles.shape[1])
+    torch.mm(upstream.T, alleles, out=gradient[1])
+    torch.sub(per_output[:, None], gradient[1], out=gradient[0])
+    return gradient, per_output
+
+
+class HiddenLinear(nn.Linear):
+    """A linear layer on activations, of which the batches are small beside its weight.
+
+    On the CPU in single precision its products with the weight are oneDNN's, which lose nothing where the batch is
+    small, and its gradient is added up in memory that is there: a new array each step costs more than the sum.
+    """
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the outputs (samples, n_outputs) for inputs (samples, n_inputs)."""
+        on_cpu = inputs.device.type == "cpu" and inputs.dtype == torch.float32
+        if on_cpu and torch.backends.mkldnn.is_available():
+            return _HiddenProduct.apply(inputs, self.weight, self.bias)
+        return super().forward(inputs)
+
+
+class _HiddenProduct(torch.autograd.Function):
+    """A linear layer's outputs and gradients; `backward` adds the weight's gradient to its `grad` by itself."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(inputs, weight)
+        return _onednn_linear(inputs, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, upstream: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        inputs, weight = ctx.saved_tensors
+        of_inputs, of_bias = _onednn_linear(upstream, weight.T, None), upstream.sum(dim=0)
+        if weight.grad is None:
+            return of_inputs, upstream.T @ inputs, of_bias
+        weight.grad.addmm_(upstream.T, inputs)
+        return of_inputs, None, of_bias
+
+
+def _onednn_linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return inputs @ weight.T + bias by oneDNN, for which PyTorch has no public name in single precision."""
+    return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
 
 
 LayerMaker = Callable[[int, int, torch.Generator], nn.Module]  # inputs, outputs, generator
 
 
-def column_linear(n_columns: int, n_outputs: int, generator: torch.Generator) -> nn.Linear:
+def column_linear(
+    n_columns: int, n_outputs: int, generator: torch.Generator, kind: type[nn.Linear] = nn.Linear
+) -> nn.Linear:
     """Return a linear layer on columns taken as they are, such as a selection of features keeps."""
     _check_sizes(generator, n_columns=n_columns, n_outputs=n_outputs)
-    layer = nn.utils.skip_init(nn.Linear, n_columns, n_outputs)
+    layer = nn.utils.skip_init(kind, n_columns, n_outputs)
     _initialise(layer.weight, layer.bias, fan_in=n_columns, generator=generator)
     return layer
 
@@ -83,7 +134,7 @@ def mlp(
     """
     _check_sizes(generator, n_inputs=n_inputs, n_traits=n_traits, hidden_width=hidden_width)
     entry = first(n_inputs, hidden_width, generator)
-    hidden = column_linear(hidden_width, hidden_width, generator)
+    hidden = column_linear(hidden_width, hidden_width, generator, kind=HiddenLinear)
     output = column_linear(hidden_width, n_traits, generator)
     return nn.Sequential(
         entry,
