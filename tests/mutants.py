@@ -370,6 +370,12 @@ MUTANTS = [
             "gates = functional.linear(alleles, self.gate_weight)",
             "gates of the pair network read alleles, not codes",
         ),
+        (
+            "networks",
+            "weight.grad.addmm_(upstream.T, inputs)",
+            "weight.grad.copy_(upstream.T @ inputs)",
+            "the hidden layer's gradient replaces what is there",
+        ),
         # --- training
         ("training", "weight_decay=plan.weight_decay, fused=True", "fused=True", "ridge by SGD has no penalty"),
         (
@@ -403,7 +409,13 @@ MUTANTS = [
             "return rows",
             "samples come in the same order in every epoch",
         ),
-        ("training", "        loss.backward()\n", "        (-loss).backward()\n", "training climbs the loss"),
+        ("training", "    loss.backward()\n", "    (-loss).backward()\n", "training climbs the loss"),
+        (
+            "training",
+            "sub_(gradient, alpha=rate)",
+            "sub_(gradient, alpha=2 * rate)",
+            "a linear layer takes steps of twice the rate",
+        ),
         # --- selection
         (
             "selection",

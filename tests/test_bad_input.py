@@ -59,8 +59,9 @@ NOT_A_USER_S = {
     ],
     "asked of what a checked function returned": [
         *("genotypes.*.block", "genotypes.*.n_missing", "genotypes.known_and_copies", "genotypes.row_blocks"),
-        *("genotypes.Genotypes.on", "kernels.Products.[ae]*", "networks.*.forward", "networks.penalised_weights"),
-        *("networks.has_batch_norm", "networks.sizes", "selection.precision_and_recall", "params.Profile.points"),
+        *("genotypes.Genotypes.on", "kernels.Products.[ae]*", "networks.*.forward", "networks.folded_*"),
+        *("networks.penalised_weights", "networks.has_batch_norm", "networks.sizes"),
+        *("selection.precision_and_recall", "params.Profile.points"),
     ],
     "steps of the grid, of publishing and of reading and writing files, within their commands": [
         *("grid.planned_cells", "grid.c[hl]*", "grid.run", "grid.interrupt", "grid.kill", "grid.number_from"),
