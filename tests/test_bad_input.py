@@ -54,8 +54,8 @@ NOT_A_USER_S = {
     "steps of the planner, which checks a study before": [
         *("planner.answer", "planner.basis", "planner.closed_forms", "planner.command", "planner.forecast*"),
         *("planner.is_clear", "planner.mlp_closed_form", "planner.nearest", "planner.notes", "planner.place"),
-        *("planner.rounded", "planner.samples_needed", "planner.surface", "planner.when", "planner.Plan.*"),
-        *("planner.Forecast.*", "planner.Study.*"),
+        *("planner.rounded", "planner.samples_needed", "planner.surface", "planner.when"),
+        *("planner.variance_of_r", "planner.Plan.*", "planner.Forecast.*", "planner.Study.*"),
     ],
     "asked of what a checked function returned": [
         *("genotypes.*.block", "genotypes.*.n_missing", "genotypes.known_and_copies", "genotypes.row_blocks"),

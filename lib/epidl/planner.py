@@ -166,11 +166,16 @@ def forecast(study: Study, known: Mapping[str, Any] | None = None) -> dict[str, 
     for model in MODELS:
         residual, excess, weight = _near(at, model, known)
         r = float(np.clip(closed[model] + residual, 0, top))
-        sd = math.sqrt(max(excess, LEAST_SD**2) + (1 - r**2) ** 2 / ((1 - TRAIN_SHARE) * n))
+        sd = math.sqrt(max(excess, LEAST_SD**2) + variance_of_r(r, n))
         low, high = (float(np.clip(r + sign * NORMAL_95 * sd, -1, 1)) for sign in (-1, 1))
         supported = weight >= known["enough"] and (model != "mlp" or n <= known["simulated"]["n_samples"][1])
         found[model] = Forecast(r, low, high, float(closed[model]), bool(supported))
     return found
+
+
+def variance_of_r(r: ArrayLike, n_samples: ArrayLike) -> NDArray[np.float64]:
+    """Return the variance of r that few test samples make, (1 - r^2)^2 / n_test."""
+    return (1 - np.square(r)) ** 2 / ((1 - TRAIN_SHARE) * np.asarray(n_samples))
 
 
 def closed_forms(

@@ -186,13 +186,12 @@ def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
     return found | {name: f"{value:.2f}" for name, value in means.loc[place].items()}
 
 
-def leads_of_the_network(rows: pd.DataFrame, least: float = 0.05, n_samples: int = 1000) -> pd.DataFrame:
+def leads_of_the_network(rows: pd.DataFrame, least: float = 0.05) -> pd.DataFrame:
     """Return the conditions in which the MLP's mean r is ahead of what theory expects of the epistatic kernel.
 
-    rows: of `surface.evidence`. least: of the lead; n_samples: at least, since small test samples scatter. Beside it
-    what theory expects of sparse pairs and of ridge.
+    rows: of `surface.evidence`. least: of the lead. Beside it what theory expects of sparse pairs and of ridge.
     """
-    mlp = rows[(rows["model"] == "mlp") & (rows["n_samples"] >= n_samples)]
+    mlp = _of_the_network(rows)
     means = mlp.groupby(CONDITION)[["pearson_r", "additive", "epistatic"]].mean().reset_index()
     counts = [means[name] for name in ("n_samples", "n_markers", "n_qtl", "additive", "epistatic")]
     closed = planner.closed_forms(*counts, planner.surface()["efficiency"])
@@ -203,9 +202,14 @@ def leads_of_the_network(rows: pd.DataFrame, least: float = 0.05, n_samples: int
     return found.sort_values(["n_samples", "n_markers", "broad_sense_heritability", "rel_aa"], ignore_index=True)
 
 
+def _of_the_network(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the MLP's rows of at least 1000 individuals: fewer test samples scatter too much."""
+    return rows[(rows["model"] == "mlp") & (rows["n_samples"] >= 1000)]
+
+
 def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
     """Return how many conditions `leads_of_the_network` found, of how many that it looked at, and what they share."""
-    mlp = rows[(rows["model"] == "mlp") & (rows["n_samples"] >= 1000) & (rows["rel_aa"] > 0)]
+    mlp = _of_the_network(rows).query("rel_aa > 0")
     markers = found["n_markers"] / found["n_qtl"]
     return {
         "count": str(len(found)),

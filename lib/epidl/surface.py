@@ -22,7 +22,6 @@ from epidl import planner
 from epidl.own_data import MOST_MARKERS
 from epidl.params import PUBLISHED_H2, qtl_for_scaling
 from epidl.results import read_table, write_text
-from epidl.splits import TRAIN_SHARE
 from epidl.theory import expected_shares
 
 DATA = Path("book/data")
@@ -146,7 +145,7 @@ def fit_efficiency(rows: pd.DataFrame, start: Sequence[float] = (0.5, 0.5)) -> t
     """
     groups = rows[rows["model"] == "mlp"].groupby(KEYS)
     mlp = groups[["pearson_r", "additive", "epistatic"]].mean().reset_index()
-    variance = _test_variance(mlp["pearson_r"], mlp["n_samples"]) + ERROR_OF_A_COHORT**2
+    variance = planner.variance_of_r(mlp["pearson_r"], mlp["n_samples"]) + ERROR_OF_A_COHORT**2
     weight = np.sqrt(groups.size().to_numpy() / variance)
 
     def misfit(logarithms: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -237,7 +236,7 @@ def coverage(forecasts: pd.DataFrame, length: float, prior: float) -> pd.Series:
         weights = _weights(_place_of(own), points[PLACE].to_numpy(), length)
         weights *= own["cell"].to_numpy()[:, None] != points.index.get_level_values("cell").to_numpy()
         variance = (weights @ excess + prior * excess.mean()) / (weights.sum(axis=1) + prior)
-        variance = variance.clip(planner.LEAST_SD**2) + _test_variance(own["forecast"], own["n_samples"])
+        variance = variance.clip(planner.LEAST_SD**2) + planner.variance_of_r(own["forecast"], own["n_samples"])
         inside[model] = ((own["pearson_r"] - own["forecast"]).abs() <= planner.NORMAL_95 * np.sqrt(variance)).mean()
     return pd.Series(inside).reindex(planner.MODELS)
 
@@ -375,15 +374,10 @@ def _mean_square(forecasts: pd.DataFrame) -> float:
     return float((_by_condition(forecasts["pearson_r"] - forecasts["forecast"], forecasts)["mean"] ** 2).mean())
 
 
-def _test_variance(r: pd.Series, n_samples: pd.Series) -> pd.Series:
-    """Return the variance of r that few test samples make."""
-    return (1 - r**2) ** 2 / ((1 - TRAIN_SHARE) * n_samples)
-
-
 def _excess(forecasts: pd.DataFrame) -> pd.Series:
     """Return by how much the squared error of single cohorts exceeds that, a number a condition and model."""
     square = (forecasts["pearson_r"] - forecasts["forecast"]) ** 2
-    excess = square - _test_variance(forecasts["forecast"], forecasts["n_samples"])
+    excess = square - planner.variance_of_r(forecasts["forecast"], forecasts["n_samples"])
     return _by_condition(excess, forecasts)["mean"]
 
 
