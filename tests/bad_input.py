@@ -889,6 +889,9 @@ def _theory() -> list[Place]:
             ],
         ),
         _place(
+            theory, "pairs_threshold", lambda: {"n_markers": 100}, n_markers=array_of(2), level=real(above=0, most=1)
+        ),
+        _place(
             theory,
             "expected_pairs_accuracy",
             lambda: {name: value for name, value in shares.items() if name != "model"} | {"n_qtl": 4},

@@ -55,13 +55,13 @@ NOT_A_USER_S = {
         *("planner.answer", "planner.basis", "planner.closed_forms", "planner.command", "planner.forecast*"),
         *("planner.is_clear", "planner.mlp_closed_form", "planner.nearest", "planner.notes", "planner.place"),
         *("planner.rounded", "planner.samples_needed", "planner.surface", "planner.when"),
-        *("planner.variance_of_r", "planner.Plan.*", "planner.Forecast.*", "planner.Study.*"),
+        *("planner.variance_of_r", "planner.is_trained", "planner.Plan.*", "planner.Forecast.*", "planner.Study.*"),
     ],
     "asked of what a checked function returned": [
         *("genotypes.*.block", "genotypes.*.n_missing", "genotypes.known_and_copies", "genotypes.row_blocks"),
         *("genotypes.Genotypes.on", "kernels.Products.[ae]*", "networks.*.forward", "networks.folded_*"),
         *("networks.penalised_weights", "networks.has_batch_norm", "networks.sizes"),
-        *("selection.precision_and_recall", "params.Profile.points"),
+        *("selection.precision_and_recall", "params.Profile.points", "params.is_of"),
     ],
     "steps of the grid, of publishing and of reading and writing files, within their commands": [
         *("grid.planned_cells", "grid.c[hl]*", "grid.run", "grid.interrupt", "grid.kill", "grid.number_from"),

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from epidl import costs, figures, pages, replication
+from epidl import costs, figures, pages, replication, theory
 from epidl.params import BeyondCell, ScalingCell, make_cell
 
 MODELS = {"ridge": 0.5, "kernel": 0.7, "pairs": 0.95, "mlp": 0.6, "pair_network": 0.94, "oracle": 0.97}
@@ -89,8 +89,9 @@ def test_words_about_the_models(table):
 
 def test_the_numbers_of_the_advice():
     words = pages.advice_numbers(n_train=850, n_markers=1000, additive=0.4, epistatic=0.1)
-    z = scipy.stats.norm.isf(0.025 / (1000 * 999 / 2))
-    assert words["pair"] == f"{100 * z**2 / 850:.1f} %"
+    z = scipy.stats.norm.isf(0.025 / (1000 * 999 / 2))  # 5 % in all by Bonferroni, of which the threshold is a bound
+    assert z**2 < theory.pairs_threshold(1000) < 1.2 * z**2
+    assert words["pair"] == f"{100 * theory.pairs_threshold(1000) / 850:.1f} %"
     assert float(words["ridge"]) <= float(words["kernel"])
 
 
@@ -98,7 +99,9 @@ def test_the_ladder_lists_models_in_order_and_theory_last(table):
     ladder = pages.ladder_table(table)
     assert ladder.index[0] == "Ridge"
     assert ladder.index[-1] == "expected: ridge"
-    assert ladder.loc["Epistatic kernel", 1.0] == pytest.approx(0.7, abs=0.02)
+    assert float(ladder.loc["Epistatic kernel", 1.0]) == pytest.approx(0.7, abs=0.02)
+    lacking = table[(table["model"] != "kernel") | (table["scaling"] != 1)]
+    assert pages.ladder_table(lacking).loc["Epistatic kernel", 1.0] == "–"
 
 
 def test_the_data_behind_the_ladder(table):

@@ -70,6 +70,15 @@ def test_a_finished_cell_is_not_computed_again(project, monkeypatch, capsys):
     assert "holds this cell already" in capsys.readouterr().err
 
 
+def test_a_finished_cell_of_other_parameters_is_never_overwritten(project, capsys):
+    first, second = load_grids(project / "params" / "scaling.yml")["smoke"][:2]
+    assert cell.main(["scaling", "smoke", first.name, "--output", "mine"]) == 0
+    before = (project / "mine" / "table.csv").read_bytes()
+    assert cell.main(["scaling", "smoke", second.name, "--output", "mine"]) == 2
+    assert f"output must be a folder for {second.name} with these parameters" in capsys.readouterr().err
+    assert (project / "mine" / "table.csv").read_bytes() == before
+
+
 def test_an_unknown_cell_is_refused_and_the_known_are_listed(project, capsys):
     assert cell.main(["scaling", "smoke", "n5_scaling1"]) == 2
     assert (

@@ -81,6 +81,12 @@ def test_fits_of_other_parameters_are_not_mixed_in(tmp_path, change, capsys):
     pd.testing.assert_series_equal(result.table["pearson_r"], whole.table["pearson_r"])
 
 
+def test_fits_of_other_parameters_are_there_again_for_these(tmp_path):
+    run(tmp_path, stop_after=5)
+    run(tmp_path, seed=2, stop_after=3)
+    assert run(tmp_path)[1]["fits"] == 12 - 5
+
+
 def test_fits_of_other_code_are_not_mixed_in(tmp_path, monkeypatch):
     run(tmp_path, stop_after=5)
     monkeypatch.setattr(fingerprint, "_library", lambda: "another")

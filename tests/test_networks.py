@@ -90,6 +90,16 @@ def test_a_hidden_layer_is_pytorchs_linear_one_step_after_step(n_samples, width,
         torch.testing.assert_close(hidden.bias, plain.bias, rtol=1e-4, atol=1e-5)
 
 
+def test_a_frozen_hidden_layer_stays_as_it_is():
+    hidden = networks.column_linear(8, 8, torch.Generator().manual_seed(8), kind=networks.HiddenLinear)
+    x = torch.randn(4, 8, generator=torch.Generator().manual_seed(9), requires_grad=True)
+    hidden(x).sum().backward()
+    once = hidden.weight.grad.clone()
+    hidden.weight.requires_grad_(False)
+    hidden(x).sum().backward()
+    torch.testing.assert_close(hidden.weight.grad, once, rtol=0, atol=0)
+
+
 def test_gradients_of_two_backward_passes_add_up():
     hidden = networks.column_linear(8, 8, torch.Generator().manual_seed(8), kind=networks.HiddenLinear)
     x = torch.randn(4, 8, generator=torch.Generator().manual_seed(9))

@@ -99,6 +99,33 @@ def test_each_kind_of_answer_names_its_model():
     assert epidl.plan(**sparse).answer.startswith("Look for few interacting pairs")
 
 
+@given(studies)
+def test_ridge_is_recommended_only_where_no_model_is_clearly_ahead(study):
+    found = planner.forecast(study)
+    leads = {model: found[model].pearson_r - found["ridge"].pearson_r for model in planner.MODELS[1:]}
+    ahead = [model for model, lead in leads.items() if planner.is_clear(lead, model)]
+    sentence = planner.answer(study, found, dict.fromkeys(leads))
+    assert not (sentence.startswith("Use ridge") and ahead)
+    assert not (sentence.startswith("Start from ridge") and not ahead)
+    assert not (sentence.startswith("Use the epistatic kernel") and "kernel" not in ahead)
+
+
+def test_what_no_network_was_trained_on_does_not_support_its_forecast():
+    most = planner.surface()["trained"]["n_markers"]
+    study = {"n_samples": 10_000, "n_markers": 2500, "n_qtl": 100, "va_over_vg": 0.5, "broad_sense_heritability": 0.8}
+    plan = epidl.plan(**study)
+    assert plan.forecasts["ridge"].supported
+    assert not plan.forecasts["mlp"].supported
+    assert any(f"more than {most:,} markers" in note for note in plan.notes)
+
+
+def test_a_cell_whose_shares_no_study_has_is_forecast_without_them():
+    (cell, *_) = load_grids(ROOT / "params" / "survey.yml")["smoke"]
+    table = planner.forecast_table(cell.model_copy(update={"rel_aa": (0.0, 60.0)}))
+    assert set(table["rel_aa"]) == {0}
+    assert planner.forecast_table(cell.model_copy(update={"rel_aa": (60.0,)})).empty
+
+
 def test_where_few_markers_are_causal_a_network_is_expected_between_kernel_and_sparse_pairs():
     few = {"n_samples": 10_000, "n_markers": 160, "n_qtl": 20, "va_over_vg": 0.25, "broad_sense_heritability": 0.99}
     plan = epidl.plan(**few)

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from epidl import figures, pages, publish, replication, results
 from epidl.figures.claims import agreement
-from epidl.params import CELL_TYPES, Cell, ScalingCell, load_grids, make_cell
+from epidl.params import CELL_TYPES, Cell, ScalingCell, is_of, load_grids, make_cell
 
 DATA = ROOT / "book" / "data"
 R = {"mlp": [0.9, 0.8, 0.3, 0.2], "ridge_sgd": [0.6, 0.5, 0.25, 0.2], "ridge": [0.6, 0.6, 0.3, 0.3]}
@@ -369,8 +369,8 @@ def test_numbers_in_the_text(table):
         "ridge_high": "0.30",
         "scaling_low": "0.1",
         "scaling_high": "20",
-        "additive_best": "0.250",
-        "additive_worst": "0.050",
+        "additive_best": "+0.250",
+        "additive_worst": "-0.050",
         "n_samples": "1,000",
         "replicates": "2",
     }
@@ -441,10 +441,11 @@ def test_the_published_tables_have_their_provenance(experiment):
     cells = {cell.name: cell for cell in load_grids(ROOT / "params" / f"{experiment}.yml")[profile]}
     assert len(records) == table["cell"].nunique()
     for name, record in zip(table["cell"].unique(), records, strict=True):
-        assert publish.same_parameters(record, cells[name])
+        computed = record["parameters"]["n_replicates"]
+        assert is_of(record["parameters"] | {"n_replicates": cells[name].n_replicates}, cells[name])
         assert not record["commit"].endswith("-dirty")
         rows = table[table["cell"] == name]
-        assert rows["replicate"].nunique() == cells[name].n_replicates
+        assert rows["replicate"].nunique() == computed <= cells[name].n_replicates
         control = getattr(cells[name], "all_pairs", False) or cells[name].broad_sense_heritability < 0.99
         width = (
             512 if control or experiment in ("ragged", "survey") else 4096
@@ -459,7 +460,7 @@ def test_the_quick_grid_ships_whole(experiment):
     shipped = results.read_collected(DATA / "quick" / f"{experiment}.csv")
     assert list(shipped) == [cell.name for cell in cells]
     for cell in cells:
-        assert publish.same_parameters(shipped[cell.name].record, cell)
+        assert is_of(shipped[cell.name].record["parameters"], cell)
         assert shipped[cell.name].table["replicate"].nunique() == cell.n_replicates
         assert not shipped[cell.name].record["commit"].endswith("-dirty")
 
@@ -514,7 +515,29 @@ def test_published_cells_of_other_machines_stay(tmp_path, table, capsys):
     capsys.readouterr()
     finish(next(iter(cells.values())), 0.5)
     assert published() == {first.name: 0.5}
-    assert f"left out, since the profile has no such cell now: {second.name}" in capsys.readouterr().out
+    assert f"left out, since the profile standard has no such cell now: {second.name}" in capsys.readouterr().out
+
+
+def test_publishing_a_profile_keeps_another_s_cells_and_those_of_fewer_replicates(tmp_path, table, capsys):
+    standard = load_grids(ROOT / "params" / "scaling.yml")["standard"][:2]
+    larger = [cell for cell in load_grids(ROOT / "params" / "scaling.yml")["full"] if cell.n_samples == 100_000][:1]
+
+    def publish_one(cell: Cell, grid: list[Cell]) -> None:
+        content = table[table["cell"] == table["cell"].iloc[0]].assign(cell=cell.name)
+        results.write_cell(tmp_path / cell.name, content, cell.model_dump(mode="json"), datetime.now(UTC))
+        publish.publish({tmp_path / each.name: each for each in grid}, tmp_path / "scaling.csv")
+        shutil.rmtree(tmp_path / cell.name)
+
+    publish_one(standard[0], standard)
+    publish_one(larger[0], larger)
+    assert list(results.read_collected(tmp_path / "scaling.csv")) == [larger[0].name, standard[0].name]
+    more = [make_cell(ScalingCell, **cell.model_dump() | {"n_replicates": 20}) for cell in standard]
+    publish_one(more[1], more)
+    assert set(results.read_collected(tmp_path / "scaling.csv")) == {cell.name for cell in (*standard, *larger)}
+    assert "left out" not in capsys.readouterr().out
+    other = [make_cell(ScalingCell, **cell.model_dump() | {"broad_sense_heritability": 0.5}) for cell in standard]
+    publish_one(other[1], other)
+    assert f"left out, since it was computed with other parameters: {standard[0].name}" in capsys.readouterr().out
 
 
 def test_cells_of_several_machines_merge_and_conflicts_are_refused(tmp_path, monkeypatch, table, capsys):

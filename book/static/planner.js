@@ -115,11 +115,14 @@
         low: clip(r - NORMAL_95 * sd, -1, 1),
         high: clip(r + NORMAL_95 * sd, -1, 1),
         closed_form: closed[model],
-        supported: weights >= surface.enough && (model !== "mlp" || study.n_samples <= surface.simulated.n_samples[1]),
+        supported: weights >= surface.enough && (model !== "mlp" || isTrained(study)),
       };
     }
     return found;
   }
+
+  const isTrained = (study) =>
+    study.n_samples <= surface.trained.n_samples && study.n_markers <= surface.trained.n_markers;
 
   const isClear = (lead, model) => lead >= surface.clear[model];
 
@@ -135,7 +138,7 @@
 
   const thousands = (n) => n.toLocaleString("en-US");
   const fill = (text, words) => text.replace(/\{(\w+)\}/g, (_, name) => words[name]);
-  const decimals = (value) => value.toFixed(4).replace(/\.?0+$/, "");
+  const decimals = (value) => (Math.floor(value * 1e4 + 0.5) / 1e4).toFixed(4).replace(/\.?0+$/, "");
 
   function rounded(n) {
     const unit = 10 ** Math.max(0, String(n).length - 2);
@@ -143,23 +146,30 @@
   }
 
   function answer(study, forecasts, needed) {
-    const texts = surface.sentences, r = {}, clear = {};
+    const texts = surface.sentences, r = {}, ahead = {}, clear = {};
     for (const model of MODELS) r[model] = forecasts[model].pearson_r;
     for (const model of MODELS.slice(1)) {
-      clear[model] = isClear(r[model] - r.ridge, model) && forecasts[model].supported;
+      ahead[model] = isClear(r[model] - r.ridge, model);
+      clear[model] = ahead[model] && forecasts[model].supported;
     }
     clear.pairs = clear.pairs && study.n_markers <= surface.most_screened;
+    clear.kernel = ahead.kernel && (clear.kernel || clear.mlp); // its theory holds where the MLP was tried
     const spread = clear.kernel && r.kernel > r.ridge ? "kernel" : "ridge";
     let kind = "ridge";
     if (!MODELS.some((model) => forecasts[model].supported)) kind = "outside";
     else if (clear.mlp && r.mlp > Math.max(r.kernel, clear.pairs ? r.pairs : 0) + surface.error.mlp) kind = "mlp";
     else if (clear.pairs && isClear(r.pairs - r[spread], "pairs")) kind = "pairs";
     else if (clear.kernel) kind = "kernel";
+    const unproven = MODELS.slice(1).filter((model) => ahead[model] && !clear[model]).sort((a, b) => r[b] - r[a])[0];
+    if (kind === "ridge" && unproven) {
+      kind = unproven === "pairs" && study.n_markers > surface.most_screened ? "unscreened" : "unproven";
+    }
     const words = { n: thousands(study.n_samples), spread: texts.names[spread], r_spread: r[spread].toFixed(2) };
     for (const model of MODELS) words[model] = r[model].toFixed(2);
     for (const [model, n] of Object.entries(needed)) words[`n_${model}`] = n ? rounded(n) : "";
-    let network = clear.mlp ? "clear" : "not";
-    if (study.n_samples > surface.simulated.n_samples[1]) network = "beyond";
+    if (unproven) Object.assign(words, { unproven: texts.names[unproven], r_unproven: r[unproven].toFixed(2) });
+    let network = clear.mlp ? "clear" : ahead.mlp ? "far" : "not";
+    if (study.n_samples > surface.trained.n_samples) network = "beyond";
     else if (kind === "pairs" && clear.mlp && r.mlp > r[spread]) network = "between";
     words.network = fill(texts[`network_${network}`], words);
     const later = ["kernel", "mlp"].filter((model) => needed[model]);
@@ -173,8 +183,12 @@
       const [fewest, most] = surface.simulated[name], value = study[name];
       if (value < fewest || value > most) {
         const words = { value: thousands(value), fewest: thousands(fewest), most: thousands(most) };
-        found.push(fill(texts[`beyond_${name}`], { ...words, ...surface.publication }));
+        found.push(fill(texts[`beyond_${name}`], words));
       }
+    }
+    if (study.n_samples > surface.trained.n_samples) found.push(fill(texts.bound_n_samples, surface.publication));
+    if (study.n_markers > surface.trained.n_markers) {
+      found.push(fill(texts.not_trained, { most: thousands(surface.trained.n_markers) }));
     }
     if (study.n_markers > surface.most_screened) {
       found.push(fill(texts.not_screened, { most: thousands(surface.most_screened) }));
@@ -183,13 +197,15 @@
     return found;
   }
 
-  const basis = (model, { supported }) =>
-    surface.sentences[supported ? "simulated" : model === "mlp" ? "bound" : "theory"];
+  function basis(model, { supported }, study) {
+    if (model === "mlp" && study.n_samples > surface.trained.n_samples) return surface.sentences.bound;
+    return surface.sentences[supported ? "simulated" : "theory"];
+  }
 
   function when(model, needed, study) {
     let kind = needed === study.n_samples ? "ahead_now" : "ahead_later";
     if (needed === null) kind = "never_ahead";
-    else if (model === "mlp" && needed > surface.simulated.n_samples[1]) kind = "ahead_at_best";
+    else if (model === "mlp" && needed > surface.trained.n_samples) kind = "ahead_at_best";
     return fill(surface.sentences[kind], { n: needed ? rounded(needed) : "" });
   }
 
@@ -215,7 +231,7 @@
     for (const model of MODELS.slice(1)) needed[model] = samplesNeeded(study, model);
     return {
       study, forecasts, needed,
-      basis: Object.fromEntries(MODELS.map((model) => [model, basis(model, forecasts[model])])),
+      basis: Object.fromEntries(MODELS.map((model) => [model, basis(model, forecasts[model], study)])),
       when: Object.fromEntries(MODELS.slice(1).map((model) => [model, when(model, needed[model], study)])),
       ceiling: Math.sqrt(study.broad_sense_heritability),
       additive_ceiling: Math.sqrt(study.broad_sense_heritability * study.va_over_vg),
@@ -270,7 +286,7 @@
       const { pearson_r: r, low, high } = forecasts[model];
       const ahead = model === "ridge" ? "" : when(model, needed[model], study);
       const interval = `${low.toFixed(2)} to ${high.toFixed(2)}`;
-      return [surface.sentences.names[model], r.toFixed(2), interval, basis(model, forecasts[model]), ahead];
+      return [surface.sentences.names[model], r.toFixed(2), interval, basis(model, forecasts[model], study), ahead];
     });
     return [
       ...models,
@@ -297,10 +313,11 @@
     for (let step = -30; step <= 30; step++) {
       const n = Math.floor(study.n_samples * 10 ** (step / 20) + 0.5);
       if (n < 20 || n > MOST_SAMPLES) continue;
-      for (const [model, found] of Object.entries(forecast({ ...study, n_samples: n }))) {
+      const other = { ...study, n_samples: n };
+      for (const [model, found] of Object.entries(forecast(other))) {
         rows.push({
           n_samples: n, model: surface.sentences.names[model], pearson_r: found.pearson_r, low: found.low,
-          high: found.high, basis: basis(model, found),
+          high: found.high, basis: basis(model, found, other),
         });
       }
     }
@@ -356,7 +373,11 @@
         show();
       });
     }
-    window.addEventListener("hashchange", () => fromAddress() && fillIn(fromAddress()));
+    window.addEventListener("hashchange", () => {
+      if (!fromAddress()) return;
+      preset.value = "";
+      fillIn(fromAddress());
+    });
     element("chart").addEventListener("drawn", show);
     const chosen = fromAddress();
     if (chosen) preset.value = "";

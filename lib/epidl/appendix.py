@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from epidl import figures, pages, publish, replication, results, seeds, theory
+from epidl import figures, pages, replication, results, seeds, theory
 from epidl.figures.ledger import printed_label
-from epidl.params import CELL_TYPES, Cell, last_batch, qtl_for_scaling
+from epidl.params import CELL_TYPES, Cell, is_of, last_batch, qtl_for_scaling
 
 Records = Sequence[Mapping[str, Any]]
 TEXT_H2, TEXT_REL_AA, CAPTION_SHARE = 0.99, 0.5, 0.15  # what the publication's text and captions say
@@ -249,10 +249,8 @@ def read_records(path: Path) -> Records:
 
 def count_computed(records: Records, cells: Sequence[Cell]) -> int:
     """Return how many planned cells were computed with the same parameters, under whatever profile's name."""
-    named = [
-        {"parameters": record["parameters"] | {"profile": cell.profile}} for cell in cells[:1] for record in records
-    ]
-    return sum(any(publish.same_parameters(record, cell) for record in named) for cell in cells)
+    named = [record["parameters"] | {"profile": cell.profile} for cell in cells[:1] for record in records]
+    return sum(any(is_of(parameters, cell) for parameters in named) for cell in cells)
 
 
 def provenance_table(

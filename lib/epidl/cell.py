@@ -13,7 +13,7 @@ from pathlib import Path
 
 from epidl import checks, kept, results
 from epidl.experiments import beyond, core, correlation, dilution, scaling
-from epidl.params import CELL_TYPES, Cell, ParameterError, ProfileName, load_grids
+from epidl.params import CELL_TYPES, Cell, ParameterError, ProfileName, is_of, load_grids
 
 RUN: dict[str, Callable[..., core.CellResult]] = {
     "scaling": scaling.run,
@@ -74,22 +74,25 @@ def compute_safely(cell: Cell, folder: Path) -> int:
 def compute(cell: Cell, folder: Path) -> None:
     """Compute a cell and write its table and provenance to a folder, unless the same cell's stand there.
 
-    Raises BlockingIOError where another process works in the folder, and what computing a cell raises.
+    Raises BlockingIOError where another process works in the folder, ValueError where a finished cell of other
+    parameters stands in it, and what computing a cell raises.
     """
-    folder, parameters = Path(checks.folder("output", folder)), cell.model_dump(mode="json")
+    folder = Path(checks.folder("output", folder))
     kept.hold(folder)
     results.set_damaged_aside(folder / results.TABLE, lambda: results.read_cell(folder))
     if (folder / results.TABLE).exists():
         record = results.read_record(folder)
-        if record["parameters"] == parameters:
-            print(
-                f"{folder} holds this cell already, by commit {record['commit']}: remove it to repeat it",
-                file=sys.stderr,
+        if not is_of(record["parameters"], cell):
+            raise ValueError(
+                f"output must be a folder for {cell.name} with these parameters, but {folder} holds a finished cell of "
+                "others: remove it, or choose another folder"
             )
-            return
+        said = f"{folder} holds this cell already, by commit {record['commit']}: remove it to repeat it"
+        print(said, file=sys.stderr)
+        return
     started = datetime.now(UTC)
     result = RUN[cell.experiment](cell, folder=folder, progress=sys.stderr.isatty())
-    results.write_cell(folder, result.table, parameters, started, result.side)
+    results.write_cell(folder, result.table, cell.model_dump(mode="json"), started, result.side)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -30,7 +30,11 @@ def run_fingerprint(cell: "Cell", device: str) -> str:
     The number of replicates and the profile's name change no fit.
     """
     parameters = cell.model_dump_json(exclude={"n_replicates", "profile", "models", "protocols", "device"})
-    versions = (version(package) for package in ("numpy", "torch", "optuna"))
+    versions = [version(package) for package in ("numpy", "scipy", "torch", "optuna")]
+    if cell.backend == "alphasimr":
+        from epidl import alphasimr  # late: it needs R
+
+        versions += [f"{name} {number}" for name, number in sorted(alphasimr.versions().items())]
     return _hash(_library(), parameters, *versions, device)
 
 

@@ -68,11 +68,8 @@ class Kept:
             return cls(None)
         hold(cell_folder)
         folder = Path(cell_folder) / results.UNFINISHED / fingerprint
-        others = [path for path in folder.parent.glob("*") if path != folder]
-        if others:
+        if any(path != folder for path in folder.parent.glob("*")):
             print(f"{folder.parent}: finished fits of other code or parameters are left out", file=sys.stderr)
-            for path in others:
-                shutil.rmtree(path, ignore_errors=True)
         done = len(list(folder.glob("*.json")))
         if done:
             print(f"{cell_folder}: continues after {done} finished fits", file=sys.stderr)

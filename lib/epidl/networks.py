@@ -74,7 +74,8 @@ class HiddenLinear(nn.Linear):
     """A linear layer on activations, of which the batches are small beside its weight.
 
     On the CPU in single precision its products with the weight are oneDNN's, which lose nothing where the batch is
-    small, and its gradient is added up in memory that is there: a new array each step costs more than the sum.
+    small, and its gradient is added up in memory that is there: a new array each step costs more than the sum. For
+    `backward()` alone: `torch.autograd.grad` finds no gradient of the weight once it has one.
     """
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -98,6 +99,8 @@ class _HiddenProduct(torch.autograd.Function):
     def backward(ctx: FunctionCtx, upstream: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         inputs, weight = ctx.saved_tensors
         of_inputs, of_bias = _onednn_linear(upstream, weight.T, None), upstream.sum(dim=0)
+        if not ctx.needs_input_grad[1]:
+            return of_inputs, None, of_bias
         if weight.grad is None:
             return of_inputs, upstream.T @ inputs, of_bias
         weight.grad.addmm_(upstream.T, inputs)

@@ -448,5 +448,7 @@ def _verdict_of(found: pd.DataFrame, measure: str, names: Mapping[str, str]) -> 
     against = f"{start}, {best['difference']:+.3f} against ridge's {found.loc['ridge', 'score']:.3f}"
     if not np.isfinite(best["low"]):
         return f"{against}. One split has no interval: take more."
-    shown = "more than chance" if best["low"] > 0 else "no more than chance may do, so that ridge will do"
+    shown = "no more than chance may do, so that ridge, the simpler model, stays the choice until there are more data"
+    if best["low"] > 0:
+        shown = "more than chance"
     return f"{against}, 95 % interval [{best['low']:+.3f}, {best['high']:+.3f}]: {shown}."

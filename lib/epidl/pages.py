@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 from matplotlib.figure import Figure
 
 from epidl import costs, figures, theory
@@ -32,11 +31,11 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
     table: its results. provenance: the list that `results.collect` wrote beside them.
     """
     records = json.loads(Path(provenance).read_text())
-    replicates = table.groupby("n_samples").agg(cells=("cell", "nunique"), most=("replicate", "max"))
+    replicates = table.groupby(["n_samples", "cell"])["replicate"].max()
     points = POINTS[table["experiment"].iloc[0]]
     cells = [
-        f"{_count(row.cells, *points)} with {_count(row.most, 'replicate', 'replicates')} at {n_samples:,} individuals"
-        for n_samples, row in replicates.iterrows()
+        f"{_count(number, *points)} with {_count(most, 'replicate', 'replicates')} at {n_samples:,} individuals"
+        for (n_samples, most), number in replicates.groupby("n_samples").value_counts().sort_index().items()
     ]
     seconds = sum(record["seconds"] for record in records)
     return {
@@ -82,7 +81,7 @@ def headline(table: pd.DataFrame) -> dict[str, str]:
     """Return the numbers of the book's first page, from the smallest cohorts of a table of one protocol.
 
     Mean r of MLP and exact ridge for the most epistatic trait at the lowest and the highest scaling; for the additive
-    trait, by how much the MLP's mean r is above ridge's at best, and below it at worst, over the scalings.
+    trait, the MLP's mean r less ridge's at best and at worst over the scalings.
     """
     table = _smallest_cohorts(table)
     r = table.pivot_table(index="scaling", columns=["rel_aa", "model"], values="pearson_r")
@@ -96,8 +95,8 @@ def headline(table: pd.DataFrame) -> dict[str, str]:
         "ridge_high": f"{last['ridge']:.2f}",
         "scaling_low": f"{r.index[0]:g}",
         "scaling_high": f"{r.index[-1]:g}",
-        "additive_best": f"{max(0, difference.max()):.3f}",
-        "additive_worst": f"{max(0, -difference.min()):.3f}",
+        "additive_best": f"{difference.max():+.3f}",
+        "additive_worst": f"{difference.min():+.3f}",
         "n_samples": f"{table['n_samples'].iloc[0]:,}",
         "replicates": str(table["replicate"].max()),
     }
@@ -200,6 +199,16 @@ def correlation_steps(table: pd.DataFrame, value: str) -> pd.DataFrame:
     )
 
 
+def steps_in_brief(steps: pd.DataFrame) -> str:
+    """Return what both steps of `correlation_steps` change in the MLP's r, by number of QTL, in words."""
+    known = steps.dropna(subset=["sharing pairs", "correlation"])
+    return " ".join(
+        f"With {n_qtl} QTL sharing pairs adds {row['sharing pairs']:+.2f} to its r, and correlating the effects, too, "
+        f"then {row['correlation']:+.2f}."
+        for (_, n_qtl), row in known.iterrows()
+    )
+
+
 def correlation_steps_in_words(table: pd.DataFrame) -> str:
     """Return what the steps of `correlation_steps` change, a number of traits and QTL each, from how many cohorts."""
     steps = ["sharing pairs", "correlation"]
@@ -251,15 +260,15 @@ def diluted_models(table: pd.DataFrame) -> str:
 
 
 def advice_numbers(n_train: int, n_markers: int, additive: float, epistatic: float) -> dict[str, str]:
-    """Return what theory expects of ridge and the kernel, and the variance that a pair must make to be found.
+    """Return what theory expects of ridge and the kernel, and the variance v that a pair must make to be found.
 
-    The latter: with m(m-1)/2 tests at 5 % in all, a pair has an even chance of passing where n v = z^2.
+    The latter: n v passes `theory.pairs_threshold`.
     """
     shares = n_train, n_markers, additive, epistatic
     r = {model: theory.expected_accuracy(*shares, model=model).pearson_r for model in ("ridge", "kernel")}
-    z = scipy.stats.norm.isf(0.05 / (n_markers * (n_markers - 1)))  # two-sided
     words = {model: f"{value:.3f}" for model, value in r.items()}
-    return words | {"n": f"{n_train:,}", "m": f"{n_markers:,}", "pair": f"{100 * z**2 / n_train:.1f} %"}
+    pair = f"{100 * theory.pairs_threshold(n_markers) / n_train:.1f} %"
+    return words | {"n": f"{n_train:,}", "m": f"{n_markers:,}", "pair": pair}
 
 
 def reach(table: pd.DataFrame, least: float = 0.9) -> str:
@@ -292,23 +301,28 @@ def lead_of_networks(differences: Mapping[str, pd.DataFrame]) -> str:
 
 
 def ladder_table(table: pd.DataFrame, by: Sequence[str] = ("scaling",)) -> pd.DataFrame:
-    """Return the mean r of every model over traits, a row a model and a column a value of `by`."""
+    """Return the mean r of every model over traits, a row a model and a column a value of `by`; a dash: not fitted."""
     r = table.pivot_table(index="model", columns=list(by), values="pearson_r")
     order = [model for model in figures.MODEL_NAMES if model in r.index]
     expectations = [model for model in r.index if model.startswith("theory_")]
     expected = {model: f"expected: {model.removeprefix('theory_')}" for model in expectations}
-    return r.loc[order + expectations].rename(index=figures.MODEL_NAMES | expected).round(3)
+    shown = r.loc[order + expectations].rename(index=figures.MODEL_NAMES | expected)
+    return shown.map("{:.3f}".format, na_action="ignore").fillna("–")
 
 
 def difference_table(table: pd.DataFrame, models: Sequence[str], baseline: str, by: Sequence[str]) -> pd.DataFrame:
-    """Return models' mean differences in r to a baseline with their 95 % intervals, as words, a column a model."""
+    """Return models' mean differences in r to a baseline, as words, a column a model; two cohorts have an interval."""
     columns = {}
     for model in models:
         found = mean_difference(table, model, baseline, by)
-        columns[figures.MODEL_NAMES.get(model, model)] = found.apply(
-            lambda row: f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]", axis=1
-        )
+        columns[figures.MODEL_NAMES.get(model, model)] = found.apply(_with_interval, axis=1)
     return pd.DataFrame(columns)
+
+
+def _with_interval(row: pd.Series) -> str:
+    if np.isnan(row["low"]):
+        return f"{row['difference']:+.3f} (one cohort)"
+    return f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
 
 
 def ridge_takeaway(table: pd.DataFrame) -> str:

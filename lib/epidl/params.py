@@ -486,6 +486,14 @@ def make_cell(cell_type: type[Cell], **parameters: Any) -> Cell:
     return _validated(cell_type, parameters, cell_type.__name__)
 
 
+def is_of(parameters: Mapping[str, Any], cell: Cell) -> bool:
+    """Tell whether a provenance's parameters are a cell's; one that it lacks had its default."""
+    try:
+        return make_cell(type(cell), **parameters) == cell
+    except ParameterError:
+        return False
+
+
 def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list[Cell]:
     cells: dict[str, Cell] = {}
     for point in profile.points():

@@ -41,6 +41,7 @@ NORMAL_95 = 1.6448536269514722  # of the standard normal distribution: intervals
 STEPS_PER_DECADE = 20  # of the search for the number of individuals at which a model pays
 MOST_SAMPLES = 10**7
 LEAST_SD = 0.005
+LEAST_SHARE = 0.01  # of V_A/V_G and H2 that a study may have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +50,8 @@ class Study:
 
     n_samples: individuals, of which 85 % train. n_markers: independent ones; linked markers count as the number of
     independent segments that they stand for (`independent_segments`). n_qtl: causal loci, a guess. va_over_vg: the
-    additive share of the genetic variance, a guess; the rest is pairwise epistasis. broad_sense_heritability: V_G
-    over V_P. n_traits: learned by one network.
+    additive share of the genetic variance in the very cohort, a guess; the rest is pairwise epistasis.
+    broad_sense_heritability: V_G over V_P. n_traits: learned by one network.
 
     Raises ValueError that names the argument, its value and its bound.
     """
@@ -66,8 +67,8 @@ class Study:
         checks.integer("n_samples", self.n_samples, minimum=20, maximum=MOST_SAMPLES)
         checks.integer("n_markers", self.n_markers, minimum=2, maximum=MOST_SAMPLES)
         checks.integer("n_qtl", self.n_qtl, minimum=2, maximum=self.n_markers, why="n_markers")
-        checks.real("va_over_vg", self.va_over_vg, minimum=0.01, maximum=1)
-        checks.real("broad_sense_heritability", self.broad_sense_heritability, minimum=0.01, maximum=1)
+        checks.real("va_over_vg", self.va_over_vg, minimum=LEAST_SHARE, maximum=1)
+        checks.real("broad_sense_heritability", self.broad_sense_heritability, minimum=LEAST_SHARE, maximum=1)
         checks.integer("n_traits", self.n_traits, minimum=1, maximum=1000)
 
     @property
@@ -80,8 +81,10 @@ class Study:
 class Forecast:
     """Expected Pearson's r with the phenotype, and an interval that holds 90 % of studies, scored on 15 % of them.
 
-    closed_form: without the correction. supported: whether the like of it was simulated; for the MLP also with as many
-    individuals, since its closed form is not theory: networks trained on far more were seen to fall short of it.
+    Of studies with this V_A/V_G in their cohort: few QTL draw one that is far from what their effects' variances make
+    expected. closed_form: without the correction. supported: whether the like of it was simulated; for the MLP also
+    with as many individuals and markers (`is_trained`), since its closed form is not theory: networks trained on far
+    more individuals were seen to fall short of it.
     """
 
     pearson_r: float
@@ -96,9 +99,9 @@ class Plan:
     """The answer to a study.
 
     forecasts: of each model. ceiling: the r of a perfect prediction of genetic values, the square root of H2;
-    additive_ceiling: of their additive part. nearest: simulated conditions like it, nearest first. needed: individuals
-    from which on a model's lead over ridge is clear, None where none was found up to `MOST_SAMPLES`. answer: one
-    sentence. notes: what the answer leaves out. command: the line that simulates the study.
+    additive_ceiling: of their additive part. nearest: simulated conditions like it, nearest first. needed: the fewest
+    individuals, from the study's on, at which a model's lead over ridge is clear, None where none was found up to
+    `MOST_SAMPLES`. answer: one sentence. notes: what the answer leaves out. command: the line that simulates the study.
     """
 
     study: Study
@@ -168,9 +171,15 @@ def forecast(study: Study, known: Mapping[str, Any] | None = None) -> dict[str, 
         r = float(np.clip(closed[model] + residual, 0, top))
         sd = math.sqrt(max(excess, LEAST_SD**2) + variance_of_r(r, n))
         low, high = (float(np.clip(r + sign * NORMAL_95 * sd, -1, 1)) for sign in (-1, 1))
-        supported = weight >= known["enough"] and (model != "mlp" or n <= known["simulated"]["n_samples"][1])
+        supported = weight >= known["enough"] and (model != "mlp" or is_trained(study, known))
         found[model] = Forecast(r, low, high, float(closed[model]), bool(supported))
     return found
+
+
+def is_trained(study: Study, known: Mapping[str, Any] | None = None) -> bool:
+    """Tell whether networks were trained on as many individuals and markers as a study has; known: as in `forecast`."""
+    most = (known or surface())["trained"]
+    return study.n_samples <= most["n_samples"] and study.n_markers <= most["n_markers"]
 
 
 def variance_of_r(r: ArrayLike, n_samples: ArrayLike) -> NDArray[np.float64]:
@@ -231,22 +240,26 @@ def place(
 
 
 def forecast_table(cell: "Cell") -> pd.DataFrame:
-    """Return the forecasts for a cell's studies, a row a relAA and model: pearson_r, low, high, supported."""
+    """Return the forecasts for a cell's studies, a row a relAA and model: pearson_r, low, high, supported.
+
+    At the V_A/V_G that is expected of a cohort; the intervals do not hold how far a cohort of few QTL draws another.
+    Shares of which `Study` takes none have no forecast.
+    """
+    columns = ["rel_aa", "model", *Forecast.__annotations__]
     rows = []
     for rel_aa in dict.fromkeys(np.atleast_1d(cell.rel_aa).tolist()):
+        shares = {"va_over_vg": 1 / (1 + 2 * rel_aa), "broad_sense_heritability": cell.broad_sense_heritability}
+        if min(shares.values()) < LEAST_SHARE:
+            continue
         study = Study(
-            n_samples=cell.n_samples,
-            n_markers=getattr(cell, "n_markers", cell.n_qtl),
-            n_qtl=cell.n_qtl,
-            va_over_vg=1 / (1 + 2 * rel_aa),
-            broad_sense_heritability=cell.broad_sense_heritability,
+            n_samples=cell.n_samples, n_markers=getattr(cell, "n_markers", cell.n_qtl), n_qtl=cell.n_qtl, **shares
         )
         rows += [{"rel_aa": rel_aa, "model": model} | asdict(found) for model, found in forecast(study).items()]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=columns)
 
 
 def samples_needed(study: Study, model: str) -> int | None:
-    """Return from how many individuals on, at least the study's, a model's lead over ridge is clear; None for never.
+    """Return the first number of individuals, the study's or more, at which a lead over ridge is clear; None for never.
 
     All else stays. The search takes steps of a factor 10^(1/20).
     """
@@ -267,18 +280,26 @@ def is_clear(lead: float, model: str) -> bool:
 def answer(study: Study, forecasts: Mapping[str, Forecast], needed: Mapping[str, int | None]) -> str:
     """Return which model to use, in one sentence."""
     r = {model: each.pearson_r for model, each in forecasts.items()}
-    clear = {model: is_clear(r[model] - r["ridge"], model) and forecasts[model].supported for model in MODELS[1:]}
+    ahead = {model: is_clear(r[model] - r["ridge"], model) for model in MODELS[1:]}
+    clear = {model: ahead[model] and forecasts[model].supported for model in ahead}
     clear["pairs"] &= study.n_markers <= surface()["most_screened"]
+    clear["kernel"] = ahead["kernel"] and (clear["kernel"] or clear["mlp"])  # its theory holds where the MLP was tried
     spread = max(("ridge", "kernel"), key=lambda model: r[model]) if clear["kernel"] else "ridge"
     kind = "outside"
     if any(each.supported for each in forecasts.values()):
         kind = _best(r, clear, spread)
+    unproven = max((model for model in ahead if ahead[model] and not clear[model]), key=r.get, default="")
+    if kind == "ridge" and unproven:
+        beyond_reach = unproven == "pairs" and study.n_markers > surface()["most_screened"]
+        kind = "unscreened" if beyond_reach else "unproven"
     texts = surface()["sentences"]
     words = {model: f"{value:.2f}" for model, value in r.items()}
     words |= {f"n_{model}": rounded(n) if n else "" for model, n in needed.items()}
     words |= {"n": f"{study.n_samples:,}", "spread": texts["names"][spread], "r_spread": f"{r[spread]:.2f}"}
-    network = "clear" if clear["mlp"] else "not"
-    if study.n_samples > surface()["simulated"]["n_samples"][1]:
+    if unproven:
+        words |= {"unproven": texts["names"][unproven], "r_unproven": f"{r[unproven]:.2f}"}
+    network = "clear" if clear["mlp"] else "far" if ahead["mlp"] else "not"
+    if study.n_samples > surface()["trained"]["n_samples"]:
         network = "beyond"
     elif kind == "pairs" and clear["mlp"] and r["mlp"] > r[spread]:
         network = "between"
@@ -320,8 +341,11 @@ def notes(study: Study) -> list[str]:
         value = getattr(study, name)
         if not fewest <= value <= most:
             words = {"value": value, "fewest": fewest, "most": most}
-            words = {key: f"{number:,}" for key, number in words.items()} | surface()["publication"]
-            found.append(texts[f"beyond_{name}"].format(**words))
+            found.append(texts[f"beyond_{name}"].format(**{key: f"{number:,}" for key, number in words.items()}))
+    if study.n_samples > surface()["trained"]["n_samples"]:
+        found.append(texts["bound_n_samples"].format(**surface()["publication"]))
+    if study.n_markers > surface()["trained"]["n_markers"]:
+        found.append(texts["not_trained"].format(most=f"{surface()['trained']['n_markers']:,}"))
     if study.n_markers > surface()["most_screened"]:
         found.append(texts["not_screened"].format(most=f"{surface()['most_screened']:,}"))
     if study.n_traits > 1:
@@ -376,7 +400,7 @@ def _whole(value: float) -> int:
 
 
 def _decimals(value: float) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".")
+    return f"{_whole(value * 1e4) / 1e4:.4f}".rstrip("0").rstrip(".")
 
 
 def _shares(study: Study) -> tuple[float, float]:
@@ -395,9 +419,11 @@ def _near(at: NDArray[np.float64], model: str, known: Mapping[str, Any]) -> tupl
     return residual / total, (excess + known["prior"] * known["excess"][model]) / total, float(weights.sum())
 
 
-def basis(model: str, found: Forecast) -> str:
+def basis(model: str, found: Forecast, study: Study) -> str:
     """Return what a forecast is based on, in words."""
-    kind = "simulated" if found.supported else "bound" if model == "mlp" else "theory"
+    kind = "simulated" if found.supported else "theory"
+    if model == "mlp" and study.n_samples > surface()["trained"]["n_samples"]:
+        kind = "bound"
     return surface()["sentences"][kind]
 
 
@@ -405,7 +431,7 @@ def when(model: str, needed: int | None, study: Study) -> str:
     """Return from when on a model is ahead of ridge, in words."""
     if needed is None:
         kind = "never_ahead"
-    elif model == "mlp" and needed > surface()["simulated"]["n_samples"][1]:
+    elif model == "mlp" and needed > surface()["trained"]["n_samples"]:
         kind = "ahead_at_best"
     else:
         kind = "ahead_now" if needed == study.n_samples else "ahead_later"
@@ -417,7 +443,7 @@ def _lines(plan: Plan) -> list[str]:
     lines = [plan.answer, "", f"{'':18}    r   90 % of studies  based on"]
     for model, found in plan.forecasts.items():
         interval = f"{found.low:5.2f} to {found.high:4.2f}"
-        lines.append(f"{names[model]:18} {found.pearson_r:.2f}   {interval}   {basis(model, found)}")
+        lines.append(f"{names[model]:18} {found.pearson_r:.2f}   {interval}   {basis(model, found, plan.study)}")
     lines += [f"{'ceiling':18} {plan.ceiling:.2f}", f"{'additive ceiling':18} {plan.additive_ceiling:.2f}", ""]
     lines += [f"{names[model]}: {when(model, n, plan.study)}" for model, n in plan.needed.items()]
     return [*lines, "", *plan.notes, "Simulate it:", plan.command]

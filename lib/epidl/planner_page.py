@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
 
@@ -14,6 +15,7 @@ from epidl.figures.interactive import show_chart
 from epidl.figures.style import MODEL_COLORS
 
 CONDITION = surface.KEYS[2:]  # of whatever experiment and cell
+EXPECTED = ("kernel", "pairs", "ridge")  # what theory expects where a network leads
 PRESET = "yeast"  # what the page opens with
 FIELDS = {  # label, hint, bounds and step of each input
     "n_samples": ("Individuals", "n, of which 85 % train", 20, planner.MOST_SAMPLES, 1),
@@ -45,7 +47,7 @@ def show_planner() -> HTML:
         f'<div id="planner-chart">{show_chart(curve_chart(), CHART_NAME).data}</div>'
         '<ul id="planner-notes"></ul>'
         f"{_table('nearest', NEAREST, 'The nearest simulated conditions, with the mean r of each model there')}"
-        "<p>To simulate exactly this study, from the project's root:</p>"
+        "<p>To simulate such a study, from the project's root:</p>"
         '<pre tabindex="0"><code id="planner-command"></code></pre>'
         '<p><a id="planner-link" href="#">Permanent link to these numbers</a></p>'
         f'<script type="application/json" id="planner-surface">{data}</script>'
@@ -146,7 +148,9 @@ def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) 
     parts = zip(("additive", "epistatic"), known["efficiency"], strict=True)
     found |= {f"efficiency_{name}": f"{part:.0%}" for name, part in parts}
     mlp = rows[rows["model"] == "mlp"]
-    found["mlp_fits"] = f"{len(mlp.groupby(['cell', 'replicate'])):,}"
+    fits = mlp.groupby(["experiment", "cell", "replicate"])["hidden_width"].first()
+    found |= {"mlp_fits": f"{len(fits):,}", "narrow_fits": f"{(fits == fits.mode()[0]).sum():,}"}
+    found["narrow"] = f"{fits.mode()[0]:,.0f}"
     for name, part in compared.groupby(compared["n_samples"] <= most):
         prefix, off = "known" if name else "larger", part["found"] - part["forecast"]
         found[f"{prefix}_sizes"] = " and ".join(f"{size:,}" for size in sorted(part["n_samples"].unique()))
@@ -189,16 +193,21 @@ def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
 def leads_of_the_network(rows: pd.DataFrame, least: float = 0.05) -> pd.DataFrame:
     """Return the conditions in which the MLP's mean r is ahead of what theory expects of the epistatic kernel.
 
-    rows: of `surface.evidence`. least: of the lead. Beside it what theory expects of sparse pairs and of ridge.
+    rows: of `surface.evidence`. least: of the lead. Beside it what theory expects of sparse pairs and of ridge, and the
+    kernel's mean r where it was fitted.
     """
     mlp = _of_the_network(rows)
+    kernel = rows[rows["model"] == "kernel"].groupby(CONDITION)["pearson_r"].mean()
     means = mlp.groupby(CONDITION)[["pearson_r", "additive", "epistatic"]].mean().reset_index()
     counts = [means[name] for name in ("n_samples", "n_markers", "n_qtl", "additive", "epistatic")]
     closed = planner.closed_forms(*counts, planner.surface()["efficiency"])
     table = means[CONDITION].assign(
-        MLP=means["pearson_r"], kernel=closed["kernel"], **{"sparse pairs": closed["pairs"], "ridge": closed["ridge"]}
+        cohorts=mlp.groupby(CONDITION)["replicate"].nunique().to_numpy(),
+        MLP=means["pearson_r"],
+        **{f"{planner.surface()['sentences']['names'][model]}, theory": closed[model] for model in EXPECTED},
+        **{"Epistatic kernel, fitted": kernel.reindex(pd.MultiIndex.from_frame(means[CONDITION])).to_numpy()},
     )
-    found = table[table["MLP"] - table["kernel"] > least]
+    found = table[table["MLP"] - table["Epistatic kernel, theory"] > least]
     return found.sort_values(["n_samples", "n_markers", "broad_sense_heritability", "rel_aa"], ignore_index=True)
 
 
@@ -208,16 +217,31 @@ def _of_the_network(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
-    """Return how many conditions `leads_of_the_network` found, of how many that it looked at, and what they share."""
+    """Return how many conditions `leads_of_the_network` found, of how many that it looked at, and what they share.
+
+    alike: how many conditions have markers for each QTL, individuals and H2 within the range of those found.
+    """
     mlp = _of_the_network(rows).query("rel_aa > 0")
-    markers = found["n_markers"] / found["n_qtl"]
+    conditions = mlp[CONDITION].drop_duplicates()
+    alike = np.logical_and.reduce(
+        [
+            by(conditions).between(by(found).min(), by(found).max())
+            for by in (
+                lambda table: table["n_markers"] / table["n_qtl"],
+                lambda table: table["n_samples"],
+                lambda table: table["broad_sense_heritability"],
+            )
+        ]
+    )
+    values = {name: [f"{value:,}" for value in sorted(found[name].unique())] for name in CONDITION[:3]}
     return {
         "count": str(len(found)),
-        "of": str(mlp.groupby(CONDITION).ngroups),
-        "most": f"{(found['MLP'] - found['kernel']).max():.2f}",
-        "per_qtl": f"{markers.min():.0f} to {markers.max():.0f}",
+        "of": str(len(conditions)),
+        "alike": str(alike.sum()),
+        "most": f"{(found['MLP'] - found['Epistatic kernel, theory']).max():.2f}",
+        **{name: " or ".join(each) for name, each in values.items()},
         "least_h2": f"{found['broad_sense_heritability'].min():g}",
-        "least_n": f"{found['n_samples'].min():,}",
+        "cohorts": " to ".join(map(str, sorted({found["cohorts"].min(), found["cohorts"].max()}))),
     }
 
 

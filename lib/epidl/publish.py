@@ -19,7 +19,7 @@ import pandas as pd
 
 from epidl import claims, results
 from epidl.grid import planned_cells
-from epidl.params import CELL_TYPES, Cell, ParameterError, make_cell
+from epidl.params import CELL_TYPES, Cell, is_of
 
 DATA = Path("book/data")
 
@@ -76,19 +76,30 @@ def publish(cells: Mapping[Path, Cell], path: Path) -> None:
     finished = {cell.name: results.read_cell(folder) for folder, cell in cells.items() if _is_finished(folder)}
     if finished:
         published = results.read_collected(path) if path.exists() else {}
-        kept = {
-            cell.name: published[cell.name]
-            for cell in cells.values()
-            if cell.name in published and same_parameters(published[cell.name].record, cell)
-        }
-        merged = kept | finished
-        results.collect([merged[cell.name] for cell in cells.values() if cell.name in merged], path)
-        dropped = [name for name in published if name not in merged]
-        if dropped:
-            print(f"{path.stem}: left out, since the profile has no such cell now: {', '.join(dropped)}")
+        planned = {cell.name: cell for cell in cells.values()}
+        reasons = {name: _outdated(cell.record, planned.get(name), planned) for name, cell in published.items()}
+        merged = {name: cell for name, cell in published.items() if not reasons[name]} | finished
+        order = [name for name in planned if name in merged]
+        results.collect([merged[name] for name in [*order, *(name for name in merged if name not in order)]], path)
+        for name in published:
+            if name not in merged:
+                print(f"{path.stem}: left out, since {reasons[name]}: {name}")
     shown = set(results.read_table(path)["cell"]) if path.exists() else set()
     missing = [cell.name for cell in cells.values() if cell.name not in shown]
     print(f"{path.stem}: {len(finished)} cells published; not computed: {', '.join(missing) or 'none'}")
+
+
+def _outdated(record: Mapping, cell: Cell | None, planned: Mapping[str, Cell]) -> str:
+    """Return why a published cell does not stay beside a profile's cells, '' where it does.
+
+    Another profile's cells stay, and those with another number of replicates until they are computed again.
+    """
+    parameters = record["parameters"]
+    if cell is None:
+        profile = next(iter(planned.values())).profile
+        return f"the profile {profile} has no such cell now" if parameters["profile"] == profile else ""
+    alike = {**parameters, "profile": cell.profile, "n_replicates": cell.n_replicates}
+    return "" if is_of(alike, cell) else "it was computed with other parameters"
 
 
 def one_of(folders: Sequence[Path], cell: Cell) -> tuple[Path, Cell]:
@@ -121,18 +132,10 @@ def same_numbers(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 def check_provenance(folder: Path, cell: Cell) -> None:
     """Raise ValueError where a finished cell was computed with other parameters, or by code that was not committed."""
     record = results.read_record(folder)
-    if not same_parameters(record, cell):
+    if not is_of(record["parameters"], cell):
         raise ValueError(f"{folder} must have been computed with the parameters of its profile; run the grid again")
     if record["commit"] == "unknown" or record["commit"].endswith("-dirty"):
         raise ValueError(f"{folder} must have been computed by committed code, got commit {record['commit']}")
-
-
-def same_parameters(record: Mapping, cell: Cell) -> bool:
-    """Tell whether a provenance's parameters are a cell's; one that it lacks had its default."""
-    try:
-        return make_cell(type(cell), **record["parameters"]) == cell
-    except ParameterError:
-        return False
 
 
 def draw_readme_figure() -> None:

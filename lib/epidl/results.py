@@ -43,8 +43,8 @@ def write_cell(
 ) -> None:
     """Write a cell's provenance, side tables and table: where the table stands, all are whole and belong to it.
 
-    started: when the cell began (timezone-aware); its end is now. side: further tables by name, see `SIDE_TABLES`.
-    The finished fits go, but in a grid, which takes them away once the cell's notebook stands too.
+    started: when the cell began, or went on (timezone-aware); its end is now. side: further tables by name, see
+    `SIDE_TABLES`. The finished fits go, but in a grid, which takes them away once the cell's notebook stands too.
 
     Raises ValueError for a side table of another name, tables that are none, parameters that JSON does not hold, a
     start without time zone, and a folder that cannot be made.
@@ -195,6 +195,8 @@ def read_record(folder: Path) -> dict[str, Any]:
 def read_collected(table_path: Path) -> dict[str, Finished]:
     """Read the cells of a table that `collect` wrote, by name; raise ValueError where a file is missing or damaged."""
     table, (provenance_path, trials_path) = read_table(table_path), _beside(table_path)
+    if "cell" not in table:
+        raise ValueError(f"{table_path} must be a table of cells, but lacks the column cell")
     trials = pd.read_csv(trials_path) if trials_path.exists() else pd.DataFrame({"cell": []})
     names, records = table["cell"].unique(), read_json(provenance_path, list)
     if len(names) != len(records):

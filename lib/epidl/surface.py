@@ -44,7 +44,12 @@ SENTENCES = {
     "pairs": "Look for few interacting pairs: sparse pairs are expected at {pairs} if each QTL has one partner; where "
     "epistasis is spread over many pairs, {spread} at {r_spread} is the better guess; {network}.",
     "mlp": "Use deep learning: an r of {mlp} against {ridge} of ridge and {kernel} of the epistatic kernel.",
-    "network_clear": "deep learning beats ridge too, at {mlp}, and is not expected to beat what is named here",
+    "unproven": "Start from ridge, at {ridge}. {unproven}: {r_unproven} is expected, but from afar, since too little "
+    "like this study was simulated; simulate it with the line below.",
+    "unscreened": "Start from ridge, at {ridge}. Sparse pairs: {pairs} is expected if each QTL has one partner, but "
+    "this project's code does not search so many markers.",
+    "network_clear": "deep learning beats ridge too, at {mlp}, and is not clearly ahead of what is named here",
+    "network_far": "deep learning, at {mlp}, is forecast from afar",
     "network_between": "deep learning is expected between the two, at {mlp}",
     "network_beyond": "deep learning reaches {mlp} at best: no network was trained on so many individuals here, and "
     "the publication's fell short of such forecasts",
@@ -54,7 +59,7 @@ SENTENCES = {
     "later_kernel": "the epistatic kernel would pay from about {n_kernel} individuals on, deep learning at no number "
     "tried",
     "later_mlp": "deep learning would not pay before about {n_mlp} individuals",
-    "later_none": "more individuals do not change that",
+    "later_none": "more individuals do not change that for the epistatic kernel or deep learning",
     "ahead_now": "clearly ahead of ridge",
     "ahead_later": "clearly ahead of ridge from about {n} individuals on",
     "never_ahead": "not clearly ahead of ridge at any number of individuals tried",
@@ -62,10 +67,12 @@ SENTENCES = {
     "simulated": "simulation and theory",
     "theory": "theory alone",
     "bound": "an upper bound",
-    "beyond_n_samples": "No cohort of {value} individuals was simulated (from {fewest} to {most} were). Ridge, kernel "
-    "and sparse pairs follow theory. For the MLP the forecast is an upper bound: at {sizes} individuals the "
-    "publication's network was below such forecasts by {mean} on average, and by {worst} at worst.",
+    "beyond_n_samples": "No cohort of {value} individuals was simulated (from {fewest} to {most} were).",
+    "bound_n_samples": "Ridge, kernel and sparse pairs follow theory. For the MLP the forecast is an upper bound: at "
+    "{sizes} individuals the publication's network was below such forecasts by {mean} on average, and by {worst} at "
+    "worst.",
     "beyond_n_markers": "No cohort of {value} independent markers was simulated (from {fewest} to {most} were).",
+    "not_trained": "No network was trained with more than {most} markers: the MLP's forecast is by its formula alone.",
     "not_screened": "This project's code looks for interacting pairs among at most {most} markers: sparse pairs are "
     "not recommended here.",
     "traits": "A network learns traits together. Where they share their interacting pairs that helps: in cohorts of "
@@ -131,11 +138,16 @@ def evidence(folder: Path = DATA) -> pd.DataFrame:
     table["all_pairs"] = table["all_pairs"].fillna(False).astype(bool)
     table = table[table["model"].isin(planner.MODELS) & (table["protocol"] == "held_out") & ~table["all_pairs"]]
     table = table[(table["model"] != "mlp") | table["n_traits"].isin(FEW_TRAITS)]
-    table = table.assign(pearson_r=table["pearson_r"].mask(table["status"] == "constant", 0.0))
-    table = table[table["pearson_r"].notna()]
+    table = _with_all_r(table)
     additive = table["va_over_vg"] / (table["va_over_vg"] + table["vaa_over_vg"])
     h2 = table["broad_sense_heritability"]
     return table.assign(additive=h2 * additive, epistatic=h2 * (1 - additive)).reset_index(drop=True)
+
+
+def _with_all_r(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that have an r: 0 for a network that predicts the same for all, none for one that diverged."""
+    table = table.assign(pearson_r=table["pearson_r"].mask(table["status"] == "constant", 0.0))
+    return table[table["pearson_r"].notna()]
 
 
 def fit_efficiency(rows: pd.DataFrame, start: Sequence[float] = (0.5, 0.5)) -> tuple[float, float]:
@@ -278,7 +290,7 @@ def tried(table: pd.DataFrame) -> pd.DataFrame:
 
     At the V_A/V_G that each cohort drew, which few QTL make differ from what is expected.
     """
-    table = table[table["model"].isin(planner.MODELS)]
+    table = _with_all_r(table[table["model"].isin(planner.MODELS)])
     parts = []
     for _, own in table.groupby(["cell", "replicate", "trait"], sort=False):
         first = own.iloc[0]
@@ -286,7 +298,7 @@ def tried(table: pd.DataFrame) -> pd.DataFrame:
             n_samples=int(first["n_samples"]),
             n_markers=int(first["n_markers"]),
             n_qtl=int(first["n_qtl"]),
-            va_over_vg=first["va_over_vg"] / (first["va_over_vg"] + first["vaa_over_vg"]),
+            va_over_vg=max(planner.LEAST_SHARE, first["va_over_vg"] / (first["va_over_vg"] + first["vaa_over_vg"])),
             broad_sense_heritability=first["broad_sense_heritability"],
         )
         found = pd.DataFrame({model: vars(each) for model, each in planner.forecast(study).items()}).T
@@ -298,7 +310,7 @@ def tried(table: pd.DataFrame) -> pd.DataFrame:
 def build(folder: Path = DATA) -> dict[str, Any]:
     """Return all that the planner needs, from the tables in a folder."""
     rows = evidence(folder)
-    efficiency = fit_efficiency(rows)
+    efficiency, mlp = fit_efficiency(rows), rows[rows["model"] == "mlp"]
     known = with_closed_forms(rows, efficiency)
     length, prior = choose_smoothing(known)
     forecasts = left_out_with_fit(rows, "cell", length, prior)
@@ -312,6 +324,7 @@ def build(folder: Path = DATA) -> dict[str, Any]:
         "clear": {model: round(max(WORTH, 2 * error), 4) for model, error in leads.items()},
         "excess": {model: float(f"{value:.4g}") for model, value in excess.groupby("model").mean().items()},
         "simulated": {name: [int(rows[name].min()), int(rows[name].max())] for name in ("n_samples", "n_markers")},
+        "trained": {name: int(mlp[name].max()) for name in ("n_samples", "n_markers")},
         "most_screened": MOST_MARKERS["pairs"],
         "traits": traits_together(folder),
         "points": _as_points(points_of(known), excess),

@@ -130,6 +130,15 @@ def expected_accuracy(
     return Accuracy(np.sqrt(explained.clip(0, 1)), *reliability)
 
 
+def pairs_threshold(n_markers: ArrayLike, level: float = 0.05) -> NDArray[np.float64]:
+    """Return what the test of a pair among all C(m, 2) must pass, c = 2 log(C(m, 2) / level).
+
+    Raises ValueError for fewer than 2 markers and a level outside (0, 1].
+    """
+    m = _bounded("n_markers", n_markers, 2)
+    return 2 * np.log(m * (m - 1) / 2 / checks.real("level", level, above=0, maximum=1))
+
+
 def expected_pairs_accuracy(
     n_train: ArrayLike,
     n_markers: ArrayLike,
@@ -141,7 +150,7 @@ def expected_pairs_accuracy(
     """Return the expected accuracy of sparse regression on pairs where each of n_qtl QTL is in one interacting pair.
 
     A pair of effect e ~ N(0, 1), of the share s = epistatic / (q / 2) times e^2 of the variance, is found where its
-    statistic n s e^2 / u passes c = 2 log(C(m, 2) / level). What is found is no noise to the others any more:
+    statistic n s e^2 / u passes c of `pairs_threshold`. What is found is no noise to the others any more:
 
         u = 1 - additive r2_A - epistatic F(c u / (n s)),
         F(t) = E[e^2 1(e^2 > t)] = erfc(sqrt(t / 2)) + sqrt(2 t / pi) exp(-t / 2),
@@ -157,7 +166,7 @@ def expected_pairs_accuracy(
     shares_a, shares_aa = _bounded("additive", additive, 0), _bounded("epistatic", epistatic, 0)
     n, m, q, shares_a, shares_aa = _together(n_train=n, n_markers=m, n_qtl=q, additive=shares_a, epistatic=shares_aa)
     _bounded("additive + epistatic", shares_a + shares_aa, 0, 1 + 1e-9)
-    threshold = 2 * np.log(m * (m - 1) / 2 / checks.real("level", level, above=0, maximum=1))
+    threshold = pairs_threshold(m, level)
     left, residual = np.ones(n.shape), np.maximum(1 - shares_a - shares_aa, 1e-9)
     interacting = shares_aa > 1e-12
     for _ in range(500):  # comes down monotonically; slow only where the search all but stops
@@ -165,7 +174,7 @@ def expected_pairs_accuracy(
         t = _ratio(threshold * left * q / 2, n * shares_aa, interacting)
         found = np.where(interacting, erfc(np.sqrt(t / 2)) + np.sqrt(2 * t / np.pi) * np.exp(-t / 2), 0.0)
         before, left = left, np.maximum(1 - shares_a * r2_additive - shares_aa * found, residual)
-        if np.abs(left - before).max() < 1e-14:
+        if np.abs(left - before).max(initial=0) < 1e-14:
             break
     n_found = q / 2 * erfc(np.sqrt(t / 2))
     known = n * shares_aa * found
@@ -188,7 +197,7 @@ def _reliability(n: NDArray, shares: NDArray, n_features: NDArray) -> NDArray[np
         slope = 1 - (r2 * pull).sum(axis=0)
         before, step = left, _ratio(left - 1 + (shares * r2).sum(axis=0), slope, slope > 1e-12)
         left = (left - step).clip(0, 1)
-        if np.abs(left - before).max() < 1e-14:
+        if np.abs(left - before).max(initial=0) < 1e-14:
             break
     return _ratio(information, information + left, known)
 

@@ -253,7 +253,8 @@ def _train_epoch(
     model.train()
     if plan.drop_ragged_batch:
         order = order[: len(order) - len(order) % plan.batch_size]
-    take_step = _linear_step if isinstance(model, OneHotLinear) and plan.optimizer == "sgd" else _step
+    closed_form = isinstance(model, OneHotLinear) and plan.optimizer == "sgd" and plan.schedule == "plateau"
+    take_step = _linear_step if closed_form else _step  # any other schedule wants the optimizer's own steps
     batches = _batches(data, order, plan.batch_size)
     losses = [take_step(model, alleles, phenotypes, optimizer, plan) for alleles, phenotypes in batches]
     return torch.stack(losses).mean().item()

@@ -36,7 +36,7 @@ def forecast_and_found(forecasts: pd.DataFrame, table: pd.DataFrame) -> Figure:
         x = np.arange(len(ratios)) + 0.2 * (k - (len(models) - 1) / 2)
         ax.vlines(x, part["low"], part["high"], color=color, alpha=0.25, linewidth=7)
         ax.hlines(part["pearson_r"], x - 0.08, x + 0.08, color=color, linewidth=2)
-        found = select(table, model=model)
+        found = select(table[table["rel_aa"].isin(ratios)], model=model)
         at = x[found["rel_aa"].map(ratios.index)]
         ax.plot(at, found["pearson_r"], MODEL_MARKERS[model], color=color, markersize=4, alpha=0.8)
     ax.set_xticks(range(len(ratios)), [trait_name(ratio).replace(" (", "\n(") for ratio in ratios])
