@@ -74,7 +74,7 @@ def curve_chart() -> alt.LayerChart:
         scale=alt.Scale(
             domain=[texts[kind] for kind in ("simulated", "theory", "bound")], range=[[1, 0], [5, 4], [2, 2]]
         ),
-        legend=alt.Legend(title=None, orient="bottom"),
+        legend=alt.Legend(title=None, orient="bottom", columns=1),
     )
     lines = curve.mark_line(strokeWidth=2).encode(x=x, y=y, color=color, strokeDash=dashes, tooltip=tooltip)
     study = alt.Chart(alt.NamedData("study"))
