@@ -204,10 +204,10 @@ def leads_of_the_network(rows: pd.DataFrame, least: float = 0.05) -> pd.DataFram
     table = means[CONDITION].assign(
         cohorts=mlp.groupby(CONDITION)["replicate"].nunique().to_numpy(),
         MLP=means["pearson_r"],
-        **{f"{planner.surface()['sentences']['names'][model]}, theory": closed[model] for model in EXPECTED},
-        **{"Epistatic kernel, fitted": kernel.reindex(pd.MultiIndex.from_frame(means[CONDITION])).to_numpy()},
+        **{f"{model}, theory": closed[model] for model in EXPECTED},
+        **{"kernel, fitted": kernel.reindex(pd.MultiIndex.from_frame(means[CONDITION])).to_numpy()},
     )
-    found = table[table["MLP"] - table["Epistatic kernel, theory"] > least]
+    found = table[table["MLP"] - table["kernel, theory"] > least]
     return found.sort_values(["n_samples", "n_markers", "broad_sense_heritability", "rel_aa"], ignore_index=True)
 
 
@@ -238,7 +238,7 @@ def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
         "count": str(len(found)),
         "of": str(len(conditions)),
         "alike": str(alike.sum()),
-        "most": f"{(found['MLP'] - found['Epistatic kernel, theory']).max():.2f}",
+        "most": f"{(found['MLP'] - found['kernel, theory']).max():.2f}",
         **{name: " or ".join(each) for name, each in values.items()},
         "least_h2": f"{found['broad_sense_heritability'].min():g}",
         "cohorts": " to ".join(map(str, sorted({found["cohorts"].min(), found["cohorts"].max()}))),

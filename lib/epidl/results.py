@@ -257,9 +257,11 @@ def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, An
 def commit() -> str:
     """Return the commit of the checkout that the library stands in, marked where files differ from it; or 'unknown'."""
     try:
-        folder = Path(__file__).parent
-        command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        git, this = ["git", "-C", str(Path(__file__).parent)], Path(__file__).name
+        # an installed copy may stand in the checkout of another project
+        subprocess.run([*git, "ls-files", "--error-unmatch", this], capture_output=True, check=True)
+        describe = [*git, "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
+        return subprocess.run(describe, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
