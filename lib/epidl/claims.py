@@ -167,12 +167,7 @@ def check_s2(tables: Tables, baseline: str = "ridge", protocol: str = "published
     many = [scaling for scaling in SCALINGS if scaling > LIMIT]
     return [
         *_at(many, _leads(table, "mlp", baseline, by), EQUAL, f"MLP less {WORDS[baseline]}"),
-        *_at(
-            many,
-            _means(mlp, "r_epistatic", by),
-            EQUAL,
-            "r with the epistatic part",
-        ),
+        *_at(many, _means(mlp, "r_epistatic", by), EQUAL, "r with the epistatic part"),
     ]
 
 
