@@ -1,6 +1,7 @@
 """Tables and provenance: whole or not at all."""
 
 import json
+import subprocess
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -24,6 +25,22 @@ def test_a_table_comes_back_with_all_its_digits(tmp_path):
     pd.testing.assert_frame_equal(
         results.read_table(tmp_path / "cell" / "table.csv"), table(0.1 + 0.2), check_exact=True
     )
+
+
+def test_a_library_that_stands_in_another_project_s_checkout_has_no_commit(tmp_path, monkeypatch):
+    def git(*arguments):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True)
+
+    copy = tmp_path / "results.py"
+    copy.write_text("")
+    git("init")
+    git("commit", "--allow-empty", "-m", "another project")
+    monkeypatch.setattr(results, "__file__", str(copy))
+    assert results.commit() == "unknown"
+    git("add", "results.py")
+    git("commit", "-m", "its own")
+    assert len(results.commit()) == 12
 
 
 def test_provenance_says_what_repeats_the_result(tmp_path):
