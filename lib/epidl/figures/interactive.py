@@ -101,7 +101,8 @@ def correlation_chart(table: pd.DataFrame, published: pd.DataFrame) -> alt.Layer
 
 def show_chart(chart: alt.LayerChart, name: str) -> HTML:
     """Return a chart for a page in the folder book/, with an accessible name and words for where no script runs."""
-    content = json.dumps(specification(chart)).replace("<", "\\u003c")  # no tag may end the script
+    text = json.dumps(specification(chart), separators=(",", ":"))
+    content = text.replace("<", "\\u003c")  # no tag may end the script
     return HTML(
         f'<div class="chart" role="group" aria-label="{html.escape(name)}">'
         '<form class="chart-controls" autocomplete="off"></form>'
