@@ -163,7 +163,7 @@ def check_s1(tables: Tables, baseline: str = "ridge") -> list[Condition]:
 def check_s2(tables: Tables, baseline: str = "ridge", protocol: str = "published") -> list[Condition]:
     """Return the conditions of S2."""
     table, by = _epistatic(_scaling(tables, protocol)), ["scaling", "n_samples"]
-    mlp = _mlp(_epistatic(_scaling(tables, "held_out")))
+    mlp = _epistatic(_scaling(tables, "held_out")).query("model == 'mlp'")
     many = [scaling for scaling in SCALINGS if scaling > LIMIT]
     return [
         *_at(many, _leads(table, "mlp", baseline, by), EQUAL, f"MLP less {WORDS[baseline]}"),
@@ -658,10 +658,6 @@ def _scaling(tables: Tables, protocol: str = "published") -> pd.DataFrame:
         table = table[~table["all_pairs"] & (table["broad_sense_heritability"] == PUBLISHED_H2)]
         table = table[(table["protocol"] == protocol) & table["hidden_width"].isin([0, WIDTH])]
     return table[(table["model"] != "mlp") | (table["learning_rate"] == RATE)]
-
-
-def _mlp(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["model"] == "mlp"]
 
 
 def _dilution(tables: Tables) -> pd.DataFrame:

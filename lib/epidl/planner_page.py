@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
 
@@ -223,16 +222,11 @@ def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
     """
     mlp = _of_the_network(rows).query("rel_aa > 0")
     conditions = mlp[CONDITION].drop_duplicates()
-    alike = np.logical_and.reduce(
-        [
-            by(conditions).between(by(found).min(), by(found).max())
-            for by in (
-                lambda table: table["n_markers"] / table["n_qtl"],
-                lambda table: table["n_samples"],
-                lambda table: table["broad_sense_heritability"],
-            )
-        ]
+    ranges, all_places = (
+        table[["n_samples", "broad_sense_heritability"]].assign(markers_per_qtl=table["n_markers"] / table["n_qtl"])
+        for table in (found, conditions)
     )
+    alike = ((all_places >= ranges.min()) & (all_places <= ranges.max())).all(axis=1)
     values = {name: [f"{value:,}" for value in sorted(found[name].unique())] for name in CONDITION[:3]}
     return {
         "count": str(len(found)),

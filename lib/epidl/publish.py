@@ -79,8 +79,8 @@ def publish(cells: Mapping[Path, Cell], path: Path) -> None:
         planned = {cell.name: cell for cell in cells.values()}
         reasons = {name: _outdated(cell.record, planned.get(name), planned) for name, cell in published.items()}
         merged = {name: cell for name, cell in published.items() if not reasons[name]} | finished
-        order = [name for name in planned if name in merged]
-        results.collect([merged[name] for name in [*order, *(name for name in merged if name not in order)]], path)
+        grid_first = dict.fromkeys(name for name in (*planned, *merged) if name in merged)
+        results.collect([merged[name] for name in grid_first], path)
         for name in published:
             if name not in merged:
                 print(f"{path.stem}: left out, since {reasons[name]}: {name}")
