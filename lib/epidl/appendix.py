@@ -305,18 +305,19 @@ def repeat_commands(table: pd.DataFrame, record: Mapping[str, Any]) -> str:
     )
 
 
-# what `make trust` writes about the tests: the columns of each table
+# what `make trust` and `make audit` write about the tests: the columns of each table
 TRUST = {
     "faults": ["fault", "tried", "survived"],
     "bad_input": ["where", "kind", "example", "message", "refused"],
     "mutants": ["mutant", "module", "killed_by"],
     "repeats": ["model", "repeated", "two_threads"],
     "tests": ["tier", "tests", "skipped", "seconds", "cpu_seconds", "slowest", "slowest_seconds", "device"],
+    "audit": ["package", "version", "known"],
 }
 
 
 def read_trust(data: Path, name: str) -> pd.DataFrame:
-    """Return one of the tables that `make trust` writes about the tests; name: a key of `TRUST`.
+    """Return one of the tables that `make trust` and `make audit` write about the tests; name: a key of `TRUST`.
 
     Raises ValueError where it is missing, empty or lacks a column.
     """
@@ -324,12 +325,30 @@ def read_trust(data: Path, name: str) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} must be a table that `make trust` writes: {error}") from None
+        raise ValueError(f"{path} must be a table that `make {_made_by(name)}` writes: {error}") from None
     missing = [column for column in TRUST[name] if column not in table]
     if missing or table.empty:
         what = f"lacks the columns {', '.join(missing)}" if missing else "has no row"
-        raise ValueError(f"{path} must be a table that `make trust` writes, but {what}")
+        raise ValueError(f"{path} must be a table that `make {_made_by(name)}` writes, but {what}")
     return table
+
+
+def _made_by(name: str) -> str:
+    return "audit" if name == "audit" else "trust"
+
+
+def audit_in_words(audit: pd.DataFrame, record: Mapping[str, Any]) -> str:
+    """Return how many pinned versions were looked up where, when and with what, and which have a known vulnerability.
+
+    record: the table's provenance.
+    """
+    asked = record["parameters"]
+    known = [f"{row.package} {row.version} ({row.known})" for row in audit[audit["known"] != ""].itertuples()]
+    found = f"{len(known)} had a known vulnerability: {', '.join(known)}" if known else "none had a known vulnerability"
+    return (
+        f"{len(audit)} versions were looked up with {asked['tool']} in {asked['database']} as of {asked['as_of']}; "
+        f"{found}"
+    )
 
 
 def trust_in_words(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
