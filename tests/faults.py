@@ -311,8 +311,14 @@ def control_c(project: Project, rng: np.random.Generator, tries: int = 6) -> Tri
         yield from until_hit(lambda command=command: interrupt_once(project, rng, command))
 
 
+def terminate(project: Project, rng: np.random.Generator) -> Tried:
+    """Send the grid alone what a scheduler sends, and what a terminal sends as it closes."""
+    for number in (signal.SIGTERM, signal.SIGHUP) * 2:
+        yield from until_hit(lambda number=number: interrupt_once(project, rng, GRID, number))
+
+
 def interrupt_once(
-    project: Project, rng: np.random.Generator, command: tuple[str, ...]
+    project: Project, rng: np.random.Generator, command: tuple[str, ...], number: signal.Signals = signal.SIGINT
 ) -> tuple[str, list[str]] | None:
     project.begin("fresh")
     moment = rng.uniform(0, project.seconds[name_of(command)])
@@ -323,14 +329,15 @@ def interrupt_once(
     time.sleep(moment / 2)
     if run.poll() is not None:
         return None
-    os.killpg(run.pid, signal.SIGINT)
+    os.killpg(run.pid, number) if number == signal.SIGINT else os.kill(run.pid, number)
     status = end(run)
     if status == 0:  # it came too late to stop anything
         return None
     problems = message(project.said(), f"{AGAIN}|Stopped before anything was run")
     problems += ["it hangs"] if status is None else []
+    problems += ["its workers go on"] if workers(project, "") else []
     problems += compare(project) + rerun(project, command)
-    return f"{name_of(command)} {moment / 2:.1f} s after it began", problems
+    return f"{number.name} {name_of(command)} {moment / 2:.1f} s after it began", problems
 
 
 @contextlib.contextmanager
@@ -495,6 +502,21 @@ def fits_of(path: Path) -> Iterator[tuple]:
         yield row.cell, row.replicate, row.model, row.seconds
 
 
+def damaged_trials(project: Project, rng: np.random.Generator) -> Tried:
+    """Damage the database of Optuna's trials of an unfinished cell: the search is made again.
+
+    Not by a single byte: SQLite has no checksums that would tell.
+    """
+    for how in [how for how in DAMAGES if how != "a byte flipped"]:
+        project.begin("kept")
+        path = project.root / CELLS / NAME / "studies.sqlite"
+        damage(path, rng, how)
+        status, output = project.finish(CELL)
+        problems = message(output, "" if how == "emptied" else "studies.sqlite must hold Optuna's trials.*made again")
+        problems += [f"ended with {status}"] if status else []
+        yield f"studies.sqlite, {how}", problems + compare(project) + rerun(project, CELL)
+
+
 def damaged_collection(project: Project, rng: np.random.Generator) -> Tried:
     """Damage a table that cells were collected in, or its provenance: made again by the grid, refused by publish."""
     for number, how in enumerate(DAMAGES):
@@ -657,6 +679,8 @@ FAULTS: dict[str, Callable[[Project, np.random.Generator], Tried]] = {
     "out of memory": out_of_memory,
     "dead kernel": dead_kernel,
     "hanging worker": hanging_worker,
+    "damaged trials": damaged_trials,
+    "SIGTERM": terminate,
 }
 ROUNDS = {"SIGKILL": 3}  # of all that a fault tries, each with moments of its own; the others have one
 

@@ -202,16 +202,18 @@ def test_only_the_grid_s_own_processes_are_leftovers(project):
             process.wait()
 
 
-def test_an_interrupt_stops_in_good_order_and_the_run_continues(project):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])  # of a terminal, and of a scheduler
+def test_an_interrupt_stops_in_good_order_and_the_run_continues(project, number):
     set_grids(project, {"n_samples": 200, "scaling": [0.5, 1, 2, 4], "n_replicates": 1})
     process = start(project)
     while not list((project / FOLDER).glob("*/log.txt")):
         assert process.poll() is None, (project / "output.txt").read_text()
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)  # as a terminal does: Snakemake has a session of its own
+    process.send_signal(number)  # Snakemake has a session of its own
     assert process.wait(timeout=120) == 1
     assert "Run the same command again to continue" in (project / "output.txt").read_text()
     assert "Traceback" not in (project / "output.txt").read_text()
+    assert not grid._workers(project)
     assert finish(project)[0] == 0
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from epidl import fingerprint, results
+from epidl import fingerprint, kept, results
 from epidl.experiments import core, dilution, scaling
 from epidl.params import DilutionCell, ScalingCell, make_cell
 from test_experiments import CELL, DILUTION
@@ -113,3 +113,34 @@ def test_a_full_disk_loses_the_fit_at_work_alone(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="No space left"):
             run(tmp_path)
     assert run(tmp_path)[1]["fits"] == 9
+
+
+def write(folder, **parameters):
+    results.write_cell(folder, pd.DataFrame({"pearson_r": [0.5]}), parameters, STARTED)
+
+
+def test_a_folder_is_free_for_the_same_results_and_for_no_others(tmp_path, monkeypatch):
+    kept.claim(tmp_path, {"n_samples": 20})
+    write(tmp_path, n_samples=20)
+    kept.claim(tmp_path, {"n_samples": 20})
+    with pytest.raises(ValueError, match=r"output must be a folder for results of these parameters, but .* of others"):
+        kept.claim(tmp_path, {"n_samples": 30})
+    monkeypatch.setenv(results.GRID, "a project")  # there a cell whose parameters changed is made again
+    kept.claim(tmp_path, {"n_samples": 30})
+
+
+@pytest.mark.parametrize("name", ["table.csv", "trials.csv", "report.csv", "provenance.json"])
+def test_a_folder_with_files_of_a_user_is_not_taken(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ValueError, match=rf"output must be a folder without other files .* holds {name}: move it"):
+        run(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {name, ".lock"}
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_damaged_result_gives_its_place_to_others(tmp_path, capsys):
+    write(tmp_path, n_samples=20)
+    (tmp_path / "table.csv").write_text("pearson_r\n0.6\n")
+    kept.claim(tmp_path, {"n_samples": 30})
+    assert "It is made again" in capsys.readouterr().err
+    assert (tmp_path / "table.damaged").exists()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
+from conftest import ROOT
 from epidl import results
 
 COLUMNS = {"experiment": "scaling", "replicate": 1, "trait": 1, "model": "ridge"}
@@ -127,3 +128,66 @@ def test_a_missing_or_broken_table_is_named(tmp_path):
         with pytest.raises(ValueError, match="must be a result table"):
             results.read_table(tmp_path / "table.csv")
     assert not (tmp_path / "all.csv").exists()
+
+
+def finished(r: float, name: str) -> results.Finished:
+    record = {"parameters": {}, "commit": "c"}
+    return results.Finished(table(r).assign(cell=name), record, None)
+
+
+def test_what_others_wrote_in_a_folder_stays(tmp_path):
+    """Only what the former checksums name is replaced or goes."""
+    (tmp_path / "report.csv").write_text("the user's")
+    results.write_cell(tmp_path, table(0.1), {}, datetime.now(UTC), {"trials": table(0.2)})
+    results.write_cell(tmp_path, table(0.3), {}, datetime.now(UTC))
+    assert (tmp_path / "report.csv").read_text() == "the user's"
+    assert not (tmp_path / "trials.csv").exists()
+    with pytest.raises(ValueError, match=r"holds report.csv: move it"):
+        results.check_own(tmp_path)
+    (tmp_path / "report.csv").unlink()
+    results.check_own(tmp_path)
+
+
+def test_collecting_replaces_a_collected_table_and_nothing_else(tmp_path):
+    cells = [finished(0.1, "a"), finished(0.2, "b")]
+    results.collect(cells, tmp_path / "all.csv")
+    results.collect(cells[:1], tmp_path / "all.csv")
+    assert list(results.read_collected(tmp_path / "all.csv")) == ["a"]
+    write(tmp_path / "cell")
+    (tmp_path / "README.md").write_text("read me")
+    for path, bound in {
+        tmp_path / "README.md": "ends with .csv",
+        tmp_path / "cell" / "table.csv": "is something else",
+    }.items():
+        before = path.read_bytes()
+        with pytest.raises(ValueError, match=bound):
+            results.collect(cells, path)
+        assert path.read_bytes() == before
+    with pytest.raises(ValueError, match="got a more than once"):
+        results.collect([*cells, cells[0]], tmp_path / "all.csv")
+
+
+def test_a_collected_table_has_its_checksums(tmp_path):
+    results.collect([finished(0.1, "a")], tmp_path / "all.csv")
+    (tmp_path / "all.sha256").unlink()
+    with pytest.raises(ValueError, match=r"all.sha256 is missing"):
+        results.read_collected(tmp_path / "all.csv")
+
+
+@pytest.mark.parametrize(
+    "content", ['{"parameters": [], "commit": "c"}', '{"parameters": {}, "commit": null}', "[" * 100_000, "[]"]
+)
+def test_a_provenance_of_other_content_is_refused(tmp_path, content):
+    write(tmp_path)
+    (tmp_path / "provenance.json").write_text(content)
+    with pytest.raises(ValueError, match=r"provenance.json must be a provenance"):
+        results.read_record(tmp_path)
+
+
+def test_every_table_that_ships_is_as_it_was_written():
+    """All collected tables have checksums, which hold: a table that was changed by hand is found out."""
+    data = ROOT / "book" / "data"
+    shipped = [path for path in data.rglob("*.provenance.json") if path.read_text().startswith("[")]
+    assert len(shipped) > 15
+    for path in shipped:
+        assert results.read_collected(path.with_name(path.name.replace(".provenance.json", ".csv")))

@@ -85,3 +85,14 @@ def test_diverged_trials_are_never_the_best():
 def test_no_trials_are_refused():
     with pytest.raises(ValueError, match="n_trials must be at least 1, got 0"):
         search(n_trials=0)
+
+
+@pytest.mark.parametrize("content", [b"no database", bytes(5000), None])
+def test_a_damaged_database_is_set_aside_and_the_search_made_again(tmp_path, content, capsys):
+    file = tmp_path / "studies.sqlite"
+    _, whole = search(file=file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2] if content is None else content)
+    _, again = search(file=file)
+    pd.testing.assert_frame_equal(again, whole)
+    assert f"{file} must hold Optuna's trials" in capsys.readouterr().err
+    assert (tmp_path / "studies.damaged").exists()

@@ -75,10 +75,11 @@ def compute(cell: Cell, folder: Path) -> None:
     """Compute a cell and write its table and provenance to a folder, unless the same cell's stand there.
 
     Raises BlockingIOError where another process works in the folder, ValueError where a finished cell of other
-    parameters stands in it, and what computing a cell raises.
+    parameters or someone else's file stands in it, and what computing a cell raises.
     """
     folder = Path(checks.folder("output", folder))
     kept.hold(folder)
+    results.check_own(folder)
     results.set_damaged_aside(folder / results.TABLE, lambda: results.read_cell(folder))
     if (folder / results.TABLE).exists():
         record = results.read_record(folder)

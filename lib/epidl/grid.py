@@ -42,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options, snakemake_arguments = parser.parse_known_args(arguments)
     root = Path.cwd()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal and a scheduler stop a run as Ctrl-C does
+        signal.signal(number, signal.default_int_handler)
     try:
         cells = planned_cells(root, options.profile)
         (root / "runs").mkdir(exist_ok=True)

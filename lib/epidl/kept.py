@@ -8,16 +8,18 @@ a process works on a cell, it keeps others off the cell's folder.
 import hashlib
 import io
 import json
+import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pandas as pd
 
-from epidl import results
+from epidl import checks, results
 
 _HELD: dict[Path, filelock.FileLock] = {}  # until this process ends
 
@@ -41,6 +43,31 @@ def hold(folder: Path | str) -> None:
         ) from None
     for half in folder.glob(".new.*"):
         shutil.rmtree(half, ignore_errors=True)
+
+
+def claim(output: Path | str, parameters: Mapping[str, Any]) -> Path | str:
+    """Take a folder for the results of these parameters, before anything is computed, and return it; '' is none.
+
+    Within a grid, which makes a cell again where its parameters changed, a finished one may be of others.
+
+    Raises ValueError where a finished cell of other parameters or a file of someone else's stands in the way or the
+    folder cannot be made, and what `hold` raises.
+    """
+    folder = checks.folder("output", output)
+    if not folder:
+        return folder
+    hold(folder)
+    if results.GRID in os.environ:
+        return folder
+    results.check_own(folder)
+    table = Path(folder, results.TABLE)
+    results.set_damaged_aside(table, lambda: results.check_seal(table))
+    if table.exists() and results.read_record(folder)["parameters"] != json.loads(json.dumps(dict(parameters))):
+        raise ValueError(
+            f"output must be a folder for results of these parameters, but {folder} holds a finished table of others: "
+            "remove it, or choose another folder"
+        )
+    return folder
 
 
 @dataclass(frozen=True)

@@ -55,27 +55,28 @@ def write_cell(
         raise ValueError(f"side must hold tables named {', '.join(SIDE_TABLES)}, got {', '.join(side)}")
     record = json.dumps(provenance(parameters, started), indent=1, sort_keys=True) + "\n"
     tables = {f"{name}.csv": content for name, content in {**side, "table": table}.items()}
-    _write_together(folder, {PROVENANCE: record, **tables}, of=[TABLE, *(f"{name}.csv" for name in SIDE_TABLES)])
+    _write_together(folder, {PROVENANCE: record, **tables})
     if GRID not in os.environ:
         shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
 
 
-def _write_together(folder: Path, files: Mapping[str, str | pd.DataFrame], of: Sequence[str]) -> None:
+def _write_together(folder: Path, files: Mapping[str, str | pd.DataFrame]) -> None:
     """Write files that belong together, with their checksums; the last is a table that stands for all.
 
     All is written aside first: a full disk changes nothing. The checksums take their place before the files do, so that
-    a mixture of old and new, which a kill could leave, is found out. of: the names that such files have; those that
-    `files` lacks go.
+    a mixture of old and new, which a kill could leave, is found out. What the former checksums name, and `files` lacks,
+    goes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     seal = Path(list(files)[-1]).with_suffix(SEAL).name
+    former = _sealed(folder / seal)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new.") as aside:
         for name, content in files.items():
             write = write_text if isinstance(content, str) else write_table
             write(Path(aside, name), content)
         write_text(Path(aside, seal), "".join(f"{_sha256(Path(aside, name))}  {name}\n" for name in files))
         os.replace(Path(aside, seal), folder / seal)
-        for old in set(of) - set(files):
+        for old in set(former) - set(files):
             (folder / old).unlink(missing_ok=True)
         for new in files:
             os.replace(Path(aside, new), folder / new)
@@ -133,14 +134,31 @@ def check_seal(table_path: Path) -> None:
     seal = Path(table_path).with_suffix(SEAL)
     if not seal.exists():
         return
-    lines = [line.partition("  ") for line in seal.read_text(errors="replace").splitlines()]
-    names = [name for _, _, name in lines]
-    if Path(table_path).name not in names:
+    sealed = _sealed(seal)
+    if Path(table_path).name not in sealed:
         raise ValueError(_damaged(seal, "it lacks the table's checksum", table_path))
-    for wanted, _, name in lines:
-        path = seal.with_name(Path(name).name)
+    for name, wanted in sealed.items():
+        path = seal.with_name(name)
         if not path.exists() or _sha256(path) != wanted:
             raise ValueError(_damaged(path, "its checksum differs" if path.exists() else "it is missing", table_path))
+
+
+def _sealed(seal: Path) -> dict[str, str]:
+    """Return the checksum of each file that a seal names, in its own folder; none where there is no seal."""
+    lines = seal.read_text(errors="replace").splitlines() if seal.exists() else []
+    return {Path(name).name: wanted for wanted, _, name in (line.partition("  ") for line in lines) if Path(name).name}
+
+
+def check_own(folder: Path) -> None:
+    """Raise ValueError where a file stands in a folder that `write_cell` would replace, but did not write."""
+    own = _sealed(Path(folder, TABLE).with_suffix(SEAL))
+    names = [TABLE, PROVENANCE, *(f"{name}.csv" for name in SIDE_TABLES)]
+    others = [name for name in names if Path(folder, name).exists() and name not in own]
+    if others:
+        raise ValueError(
+            f"output must be a folder without other files of the names that are written there, but {folder} holds "
+            f"{', '.join(others)}: move {'them' if len(others) > 1 else 'it'}, or choose another folder"
+        )
 
 
 def _damaged(path: Path, why: str, table_path: Path) -> str:
@@ -185,15 +203,23 @@ def read_cell(folder: Path) -> Finished:
 def read_record(folder: Path) -> dict[str, Any]:
     """Read the provenance of a finished cell; raise ValueError where it is missing or none."""
     path = Path(folder, PROVENANCE)
-    record = read_json(path, dict)
-    missing = {"parameters", "commit"} - set(record)
-    if missing:
-        raise ValueError(f"{path} must be a provenance, but lacks {', '.join(sorted(missing))}")
+    return _checked_record(path, read_json(path, dict))
+
+
+def _checked_record(path: Path, record: Any) -> dict[str, Any]:
+    for name, kind in {"parameters": dict, "commit": str}.items():
+        if not isinstance(record, dict) or not isinstance(record.get(name), kind):
+            raise ValueError(f"{path} must be a provenance, but lacks {name}")
     return record
 
 
 def read_collected(table_path: Path) -> dict[str, Finished]:
-    """Read the cells of a table that `collect` wrote, by name; raise ValueError where a file is missing or damaged."""
+    """Read the cells of a table that `collect` wrote, by name.
+
+    Raises ValueError where a file or the checksums are missing, or a file is damaged.
+    """
+    if not table_path.with_suffix(SEAL).exists():
+        raise ValueError(f"{table_path} must have its checksums beside it, but {table_path.stem}{SEAL} is missing")
     table, (provenance_path, trials_path) = read_table(table_path), _beside(table_path)
     if "cell" not in table:
         raise ValueError(f"{table_path} must be a table of cells, but lacks the column cell")
@@ -204,6 +230,7 @@ def read_collected(table_path: Path) -> dict[str, Finished]:
     cells = {}
     for name, record in zip(names, records, strict=True):
         own = trials[trials["cell"] == name]
+        record = _checked_record(provenance_path, record)
         cells[name] = Finished(table[table["cell"] == name], record, own if len(own) else None)
     return cells
 
@@ -212,7 +239,7 @@ def read_json(path: Path, kind: type) -> Any:
     """Read a provenance, a dict or a list of them; raise ValueError where it is missing or none."""
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} must be a provenance: {error}") from None
     if not isinstance(content, kind):
         raise ValueError(f"{path} must be a provenance, a JSON {kind.__name__}, got a {type(content).__name__}")
@@ -225,19 +252,33 @@ def collect(cells: Sequence[Finished], table_path: Path) -> pd.DataFrame:
     Beside <experiment>.csv: <experiment>.provenance.json and, where any cell has some, Optuna's trials as
     <experiment>.trials.csv.
 
-    Raises ValueError where no cell is given.
+    Raises ValueError where no cell is given, or one twice, and for a path that is not a table's, or at which something
+    else stands.
     """
     if not cells:
         raise ValueError("cells must hold at least one finished cell, got none")
-    table_path = Path(table_path)
+    table_path = _checked_target(Path(table_path), cells)
     table = pd.concat([cell.table for cell in cells], ignore_index=True)
     provenance_path, trials_path = _beside(table_path)
     records = json.dumps([cell.record for cell in cells], indent=1, sort_keys=True) + "\n"
     trials = [cell.trials for cell in cells if cell.trials is not None]
     side = {trials_path.name: pd.concat(trials, ignore_index=True)} if trials else {}
     files = {provenance_path.name: records, **side, table_path.name: table}
-    _write_together(table_path.parent, files, of=[trials_path.name])
+    _write_together(table_path.parent, files)
     return table
+
+
+def _checked_target(table_path: Path, cells: Sequence[Finished]) -> Path:
+    """Return where to collect cells; raise ValueError where that would replace something else, or mix cells up."""
+    names = [str(name) for cell in cells for name in cell.table.get("cell", pd.Series(["?"])).unique()]
+    twice = sorted({name for name in names if names.count(name) > 1 and name != "?"})
+    if twice:
+        raise ValueError(f"cells must be different ones, got {', '.join(twice)} more than once")
+    if table_path.suffix != ".csv":
+        raise ValueError(f"table must be a file that ends with .csv, got {table_path}")
+    if table_path.exists() and not _beside(table_path)[0].exists():
+        raise ValueError(f"table must be a new file or a table of collected cells, but {table_path} is something else")
+    return table_path
 
 
 def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, Any]:

@@ -139,12 +139,13 @@ def run_cell(
     folder: where finished fits and Optuna's trials are kept, so that a killed cell resumes; in memory only where it is
     empty.
 
-    Raises ValueError for a folder that cannot be made, a device that is not there and a `progress` that is not True or
-    False, MemoryError where the cell does not fit the machine, and what `make_cohort` does.
+    Raises ValueError for a device that is not there and a `progress` that is not True or False, MemoryError where the
+    cell does not fit the machine, and what `make_cohort` and `kept.claim` do.
     """
     folder, progress = checks.folder("output", folder), checks.boolean("progress", progress)
     device = resolve_device(cell.device)
     costs.check_memory(cell, device)
+    kept.claim(folder, cell.model_dump(mode="json"))
     finished = kept.Kept.of(folder, run_fingerprint(cell, device))
     done: list[kept.Fitted] = []
     with costs.one_cell_threads(cell.n_threads):

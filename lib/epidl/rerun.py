@@ -1,0 +1,58 @@
+"""Rerunning a notebook: `python -m epidl.rerun NOTEBOOK OUT -p NAME VALUE ...` is papermill without its tracebacks.
+
+It takes papermill's arguments and hands them on. Where the notebook refuses a parameter it ends with the message alone;
+papermill itself prints where in its own code it met the error, too.
+"""
+
+import ast
+import sys
+from collections.abc import Sequence
+
+import IPython
+
+from epidl.params import ParameterError
+
+INJECTED = "# Parameters\n"  # how papermill begins the cell of the parameters that it was given
+
+
+def check_names() -> None:
+    """Refuse parameters that the notebook at work does not have, which papermill only warns of.
+
+    Raises ParameterError that names them, with the parameters that there are.
+    """
+    shell = IPython.get_ipython()
+    history = shell.history_manager.input_hist_raw if shell else []
+    injected = [number for number, source in enumerate(history) if source.startswith(INJECTED)]
+    if not injected:
+        return
+    known, given = (_assigned(history[number]) for number in (injected[-1] - 1, injected[-1]))
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise ParameterError(f"{', '.join(unknown)} must be among the notebook's parameters: {', '.join(known)}")
+
+
+def _assigned(source: str) -> list[str]:
+    """Return the names that a cell assigns, in its order."""
+    statements = [line for line in ast.parse(source).body if isinstance(line, ast.Assign)]
+    return list(dict.fromkeys(target.id for line in statements for target in line.targets))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run papermill and return its exit status; where the notebook ends with an error, its last words and 1."""
+    from papermill import cli, exceptions  # late: the notebooks themselves do without papermill
+
+    try:
+        cli.papermill.main(args=arguments, prog_name="python -m epidl.rerun", standalone_mode=True)
+    except exceptions.PapermillExecutionError as error:
+        print(f"{error.ename}: {error.evalue}", file=sys.stderr)
+        return 1
+    except (exceptions.PapermillException, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except SystemExit as end:  # click's
+        return end.code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
