@@ -884,7 +884,7 @@ def _theory() -> list[Place]:
             efficiency=[
                 Wrong("zero", (0, 1), "at least", says="0"),
                 Wrong("negative", (1, -0.5), "at least", says="-0.5"),
-                Wrong("one alone", (1.0,), "two numbers", says="shape"),
+                Wrong("one alone", (1.0,), "two numbers", says="1.0"),
                 Wrong("texts", ("all", "half"), "numbers only", says="all"),
             ],
         ),

@@ -100,14 +100,14 @@ def test_the_link_brings_the_numbers_back(page):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("n_samples", "5", "n_samples must be a whole number from 20 to 10000000, got 5"),
-        ("n_samples", "100.5", "n_samples must be a whole number from 20 to 10000000, got 100.5"),
-        ("n_qtl", "201", "n_qtl must be a whole number from 2 to 200, got 201"),
-        ("va_over_vg", "0", "va_over_vg must be a number from 0.01 to 1, got 0"),
-        ("broad_sense_heritability", "", "broad_sense_heritability must be a number from 0.01 to 1, got nothing"),
+        ("n_samples", "5", "Individuals must be a whole number from 20 to 10000000, got 5"),
+        ("n_samples", "100.5", "Individuals must be a whole number from 20 to 10000000, got 100.5"),
+        ("n_qtl", "201", "Causal loci (QTL) must be a whole number from 2 to 200, got 201"),
+        ("va_over_vg", "0", "V_A/V_G must be a number from 0.01 to 1, got 0"),
+        ("broad_sense_heritability", "", "Broad-sense heritability H² must be a number from 0.01 to 1, got nothing"),
     ],
 )
-def test_a_wrong_number_is_said_and_the_last_answer_stays(page, name, value, message):
+def test_a_wrong_number_is_said_and_the_last_answer_stays_dimmed(page, name, value, message):
     open_planner(page)
     enter(page, TYPED)
     answer = page.locator("#planner-answer").inner_text()
@@ -115,8 +115,10 @@ def test_a_wrong_number_is_said_and_the_last_answer_stays(page, name, value, mes
     assert page.locator("#planner-problem").inner_text() == message
     assert page.locator(f"#planner-{name}").get_attribute("aria-invalid") == "true"
     assert page.locator("#planner-answer").inner_text() == answer
+    assert page.locator(".planner-wrong").count() == 1
     page.locator(f"#planner-{name}").fill(str(TYPED[name]))
     assert page.locator("#planner-problem").inner_text() == ""
+    assert page.locator(".planner-wrong").count() == 0
 
 
 def test_a_hostile_link_is_text_and_no_more(page):
@@ -124,8 +126,26 @@ def test_a_hostile_link_is_text_and_no_more(page):
     address = f"#n_samples={image}&n_markers=2&n_qtl=2&va_over_vg=1&broad_sense_heritability=1"
     page.goto(f"{(BOOK / 'book/planner.html').as_uri()}{address}")
     page.wait_for_function("window.planner")
-    assert "n_samples must be" in page.locator("#planner-problem").inner_text()
+    assert "Individuals must be" in page.locator("#planner-problem").inner_text()
+    assert page.locator("#planner-answer").inner_text() == planner.surface()["sentences"]["wrong"]
     assert page.locator(".planner img").count() == 0
+
+
+def test_a_section_s_address_is_kept_until_a_number_is_chosen(page):
+    page.goto(f"{(BOOK / 'book/planner.html').as_uri()}#how-wrong-is-it")
+    page.wait_for_selector("#planner-forecasts tr")
+    page.wait_for_selector("#planner-chart .chart-view svg")
+    assert page.evaluate("location.hash") == "#how-wrong-is-it"
+    assert page.evaluate("window.scrollY") > 500
+
+
+def test_the_mlp_beyond_its_cohorts_is_shown_as_a_bound(page):
+    open_planner(page)
+    page.locator("#planner-preset").select_option("yeast")
+    cells = page.locator("#planner-forecasts tr").nth(planner.MODELS.index("mlp")).locator("td").all_inner_texts()
+    bound = epidl.plan(**planner.surface()["presets"]["yeast"]["study"]).forecasts["mlp"]
+    assert cells[:2] == [f"at most {bound.pearson_r:.2f}", ""]
+    assert cells[3] == "at best, clearly ahead of ridge"
 
 
 def test_the_planner_fits_a_telephone(page):

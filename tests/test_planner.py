@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -37,10 +38,59 @@ def test_forecasts_keep_their_bounds(study):
         assert -1 <= found.low <= found.pearson_r <= found.high <= 1
 
 
+@settings(max_examples=60)
+@given(studies)
+def test_above_a_ceiling_an_interval_holds_the_scatter_of_test_samples_alone(study):
+    for model, found in planner.forecast(study).items():
+        part = study.va_over_vg if model == "ridge" else 1
+        ceiling = max(found.pearson_r, math.sqrt(study.broad_sense_heritability * part))
+        scatter = math.sqrt(planner.variance_of_r(ceiling, study.n_samples))
+        assert found.high <= ceiling + planner.NORMAL_95 * scatter + 1e-9
+
+
+@settings(max_examples=60)
+@given(studies)
+def test_an_answer_is_one_sentence(study):
+    sentence = planner.plan(**vars(study)).answer
+    assert sentence.endswith(".")
+    assert ". " not in sentence
+    assert not re.search(r"[,;] [A-Z]", sentence.replace("H²", ""))
+
+
+def test_fewer_individuals_than_in_any_cohort_get_no_recommendation():
+    fewest = planner.surface()["simulated"]["n_samples"][0]
+    assert epidl.plan(**EASY | {"n_samples": fewest - 1}).answer.startswith("No recommendation")
+    assert not epidl.plan(**EASY | {"n_samples": fewest}).answer.startswith("No recommendation")
+
+
+def test_what_is_told_of_a_forecast_is_where_the_like_of_it_was_simulated():
+    most = planner.surface()["simulated"]["n_samples"][1]
+    texts = planner.surface()["sentences"]
+    for n, kinds in {most: ("simulated", "simulated"), 3 * most: ("alike", "bound")}.items():
+        plan = epidl.plan(**EASY | {"n_samples": n})
+        said = [planner.basis(model, plan.forecasts[model], plan.study) for model in ("ridge", "mlp")]
+        assert said == [texts[kind] for kind in kinds]
+
+
+def test_the_fewer_markers_are_causal_the_more_a_network_is_expected_to_gain_on_the_kernel():
+    study = {"n_samples": 4000, "n_markers": 160, "va_over_vg": 0.5, "broad_sense_heritability": 0.9}
+    few, many = (epidl.plan(**study, n_qtl=q).forecasts for q in (16, 160))
+    assert few["mlp"].pearson_r > many["mlp"].pearson_r + 0.05
+    assert few["kernel"].pearson_r == pytest.approx(many["kernel"].pearson_r, abs=0.03)
+
+
+def test_what_pays_later_is_said_the_nearest_first():
+    answer = epidl.plan(**WHEAT).answer
+    places = [
+        answer.index(name) for name in ("sparse pairs from about", "the epistatic kernel from", "deep learning not")
+    ]
+    assert places == sorted(places)
+
+
 @settings(max_examples=30)
 @given(studies)
 def test_where_nothing_is_near_a_forecast_is_the_closed_form(study):
-    known = planner.surface() | {"length": 1e-6}
+    known = planner.surface() | {"smoothing": dict.fromkeys(planner.MODELS, (1e-6, 1.0))}
     additive = study.broad_sense_heritability * study.va_over_vg
     expected = theory.expected_accuracy(
         0.85 * study.n_samples,
@@ -65,7 +115,8 @@ def test_where_something_is_known_the_forecast_goes_to_it():
     )
     base = planner.surface()
     many = base | {
-        "points": [point | {"residual": dict.fromkeys(planner.MODELS, -0.1), "excess": base["excess"]}] * 2000
+        "smoothing": dict.fromkeys(planner.MODELS, (0.15, 1.0)),
+        "points": [point | {"residual": dict.fromkeys(planner.MODELS, -0.1), "excess": base["excess"]}] * 2000,
     }
     near, alone = planner.forecast(study, many)["ridge"], planner.forecast(study)["ridge"].closed_form
     assert near.pearson_r == pytest.approx(max(0, alone - 0.1), abs=0.002)
@@ -135,7 +186,8 @@ def test_where_few_markers_are_causal_a_network_is_expected_between_kernel_and_s
 
 
 def test_the_answer_is_deep_learning_where_it_is_forecast_to_lead(monkeypatch):
-    known = planner.surface() | {"efficiency": [1.0, 20.0], "length": 1e-6, "enough": 0.0}
+    alone = dict.fromkeys(planner.MODELS, (1e-6, 1.0))
+    known = planner.surface() | {"efficiency": [1.0, 20.0, 0.0], "smoothing": alone, "enough": 0.0}
     monkeypatch.setattr(planner, "surface", lambda: known)
     study = {"n_samples": 2000, "n_markers": 200, "n_qtl": 200, "va_over_vg": 0.4, "broad_sense_heritability": 0.9}
     study = planner.Study(**study)
@@ -217,7 +269,7 @@ def test_segments_of_a_cross_and_of_a_population():
 
 
 def test_linked_markers_are_worth_the_segments_that_a_formula_gives():
-    """Ridge on the gametes of a cross, densely marked, reaches what theory expects of M_e independent markers."""
+    """Relationships of a cross's gametes, densely marked, vary as those at M_e independent markers would."""
     rng, n, lengths, per_morgan = np.random.default_rng(1), 700, [1.0, 2.0], 100
     chromosomes = []
     for length in lengths:
@@ -277,22 +329,22 @@ def small_rows(n_cells: int = 6) -> pd.DataFrame:
                         "pearson_r": 0.0,
                     }
                 )
-    rows = surface.with_closed_forms(pd.DataFrame(rows), (0.5, 0.5))
-    return surface.with_closed_forms(rows.assign(pearson_r=rows["closed_form"] + 0.05), (0.5, 0.5))
+    rows = surface.with_closed_forms(pd.DataFrame(rows), (0.5, 0.5, 0.0))
+    return surface.with_closed_forms(rows.assign(pearson_r=rows["closed_form"] + 0.05), (0.5, 0.5, 0.0))
 
 
 def test_a_cell_that_is_left_out_does_not_help_its_own_forecast():
     rows = small_rows()
-    before = surface.left_out(rows, "cell", 0.3, 4.0)
+    before = surface.left_out(rows, "cell", dict.fromkeys(planner.MODELS, (0.3, 4.0)))
     changed = rows.assign(residual=rows["residual"].where(rows["cell"] != "c2", 0.9))
-    after = surface.left_out(changed, "cell", 0.3, 4.0)
+    after = surface.left_out(changed, "cell", dict.fromkeys(planner.MODELS, (0.3, 4.0)))
     own = rows["cell"] == "c2"
     pd.testing.assert_series_equal(before.loc[own, "forecast"], after.loc[own, "forecast"])
     assert (after.loc[~own, "forecast"] > before.loc[~own, "forecast"] + 0.01).any()
 
 
 def test_a_shared_residual_is_learned_from_the_other_cells():
-    found = surface.errors(surface.left_out(small_rows(), "cell", 0.3, 1.0))
+    found = surface.errors(surface.left_out(small_rows(), "cell", dict.fromkeys(planner.MODELS, (0.3, 1.0))))
     closed = surface.errors(small_rows(), "closed_form")
     assert closed["bias"].to_numpy() == pytest.approx(0.05, abs=1e-9)
     assert (found["bias"] < 0.03).all()
@@ -328,8 +380,8 @@ def test_the_quick_studies_are_not_among_those_that_the_planner_knows():
 @pytest.mark.slow
 def test_held_out_cells_are_forecast_within_the_stated_errors():
     rows, known = surface.evidence(ROOT / "book" / "data"), planner.surface()
-    found = surface.left_out_with_fit(rows, "cell", known["length"], known["prior"])
+    found = surface.left_out_with_fit(rows, "cell", known["smoothing"])
     assert surface.errors(found)["error"].to_dict() == pytest.approx(known["error"], abs=1e-3)
-    covered = surface.coverage(found, known["length"], known["prior"])
+    covered = surface.coverage(found, known["smoothing"])
     assert covered.between(0.85, 0.97).all()
     assert (surface.errors(found)["error"] < 0.03).all()

@@ -6,6 +6,7 @@
   const STEPS_PER_DECADE = 20;
   const MOST_SAMPLES = 1e7;
   const LEAST_SD = 0.005;
+  const LEAST_R = 0.05;
   const MODELS = ["ridge", "kernel", "mlp", "pairs"];
   const FIELDS = ["n_samples", "n_markers", "n_qtl", "va_over_vg", "broad_sense_heritability", "n_traits"];
   let surface;
@@ -74,7 +75,7 @@
 
   function closedForms(study) {
     const n = SPLIT * study.n_samples, m = study.n_markers, pairs = (m * (m - 1)) / 2, shares = sharesOf(study);
-    const [a, aa] = surface.efficiency;
+    const [a, b, power] = surface.efficiency, aa = b * (m / study.n_qtl) ** power;
     return {
       ridge: linear(n, shares, [m, Infinity]),
       kernel: linear(n, shares, [m, pairs]),
@@ -97,25 +98,31 @@
   const squaredDistance = (one, other) => one.reduce((sum, value, i) => sum + (value - other[i]) ** 2, 0);
 
   function forecast(study) {
-    const at = placeOf(study), closed = closedForms(study), found = {};
+    const at = placeOf(study), closed = closedForms(study), [additive, epistatic] = sharesOf(study), found = {};
     for (const model of MODELS) {
-      let weights = 0, residual = 0, excess = surface.prior * surface.excess[model];
+      const [length, prior] = surface.smoothing[model];
+      let weights = 0, residual = 0, excess = prior * surface.excess[model];
       for (const point of surface.points) {
         if (!(model in point.residual)) continue;
-        const weight = Math.exp(-squaredDistance(at, point.place) / (2 * surface.length ** 2));
+        const weight = Math.exp(-squaredDistance(at, point.place) / (2 * length ** 2));
         weights += weight;
         residual += weight * point.residual[model];
         excess += weight * point.excess[model];
       }
-      const r = clip(closed[model] + residual / (weights + surface.prior), 0, Math.sqrt(study.broad_sense_heritability));
-      const variance = Math.max(excess / (weights + surface.prior), LEAST_SD ** 2);
-      const sd = Math.sqrt(variance + (1 - r * r) ** 2 / ((1 - SPLIT) * study.n_samples));
+      const r = clip(closed[model] + residual / (weights + prior), 0, Math.sqrt(study.broad_sense_heritability));
+      const variance = Math.max(excess / (weights + prior), LEAST_SD ** 2);
+      const scatter = (value) => (1 - value * value) ** 2 / ((1 - SPLIT) * study.n_samples);
+      const sd = Math.sqrt(variance + scatter(r));
+      // above a model's ceiling there is only the scatter of test individuals
+      const most = Math.max(r, Math.sqrt(additive + (model === "ridge" ? 0 : epistatic)));
+      const above = most + NORMAL_95 * Math.sqrt(scatter(most));
       found[model] = {
         pearson_r: r,
         low: clip(r - NORMAL_95 * sd, -1, 1),
-        high: clip(r + NORMAL_95 * sd, -1, 1),
+        high: clip(Math.min(r + NORMAL_95 * sd, above), -1, 1),
         closed_form: closed[model],
-        supported: weights >= surface.enough && (model !== "mlp" || isTrained(study)),
+        supported: weights >= surface.enough && study.n_samples >= surface.simulated.n_samples[0] &&
+          (model !== "mlp" || isTrained(study)),
       };
     }
     return found;
@@ -145,36 +152,56 @@
     return thousands(Math.floor(n / unit + 0.5) * unit);
   }
 
-  function answer(study, forecasts, needed) {
-    const texts = surface.sentences, r = {}, ahead = {}, clear = {};
+  const isSearched = (study) => study.n_markers <= surface.most_screened;
+  const isBound = (model, study) => model === "mlp" && study.n_samples > surface.trained.n_samples;
+
+  function choose(study, forecasts) {
+    const r = {}, ahead = {}, clear = {};
     for (const model of MODELS) r[model] = forecasts[model].pearson_r;
     for (const model of MODELS.slice(1)) {
       ahead[model] = isClear(r[model] - r.ridge, model);
       clear[model] = ahead[model] && forecasts[model].supported;
     }
-    clear.pairs = clear.pairs && study.n_markers <= surface.most_screened;
+    clear.pairs = clear.pairs && isSearched(study);
     clear.kernel = ahead.kernel && (clear.kernel || clear.mlp); // its theory holds where the MLP was tried
     const spread = clear.kernel && r.kernel > r.ridge ? "kernel" : "ridge";
+    const unproven = MODELS.slice(1).filter((model) => ahead[model] && !clear[model]).sort((a, b) => r[b] - r[a])[0];
     let kind = "ridge";
-    if (!MODELS.some((model) => forecasts[model].supported)) kind = "outside";
-    else if (clear.mlp && r.mlp > Math.max(r.kernel, clear.pairs ? r.pairs : 0) + surface.error.mlp) kind = "mlp";
+    if (clear.mlp && r.mlp > Math.max(r.kernel, clear.pairs ? r.pairs : 0) + surface.error.mlp) kind = "mlp";
     else if (clear.pairs && isClear(r.pairs - r[spread], "pairs")) kind = "pairs";
     else if (clear.kernel) kind = "kernel";
-    const unproven = MODELS.slice(1).filter((model) => ahead[model] && !clear[model]).sort((a, b) => r[b] - r[a])[0];
-    if (kind === "ridge" && unproven) {
-      kind = unproven === "pairs" && study.n_markers > surface.most_screened ? "unscreened" : "unproven";
+    if (!MODELS.some((model) => forecasts[model].supported)) kind = "outside";
+    else if (Math.max(...Object.values(r)) < LEAST_R) kind = "nothing";
+    else if (kind === "ridge" && unproven) {
+      kind = unproven === "pairs" && !isSearched(study) ? "unscreened" : "unproven";
     }
-    const words = { n: thousands(study.n_samples), spread: texts.names[spread], r_spread: r[spread].toFixed(2) };
-    for (const model of MODELS) words[model] = r[model].toFixed(2);
-    for (const [model, n] of Object.entries(needed)) words[`n_${model}`] = n ? rounded(n) : "";
-    if (unproven) Object.assign(words, { unproven: texts.names[unproven], r_unproven: r[unproven].toFixed(2) });
     let network = clear.mlp ? "clear" : ahead.mlp ? "far" : "not";
-    if (study.n_samples > surface.trained.n_samples) network = "beyond";
+    if (isBound("mlp", study)) network = "beyond";
     else if (kind === "pairs" && clear.mlp && r.mlp > r[spread]) network = "between";
+    return { kind, spread, network, unproven };
+  }
+
+  function answer(study, forecasts, needed) {
+    const texts = surface.sentences, { kind, spread, network, unproven } = choose(study, forecasts), words = {};
+    for (const model of MODELS) words[model] = forecasts[model].pearson_r.toFixed(2);
+    const best = Math.max(...MODELS.map((model) => forecasts[model].pearson_r)).toFixed(2);
+    Object.assign(words, { n: thousands(study.n_samples), best, later: laterWords(study, needed) });
+    Object.assign(words, { spread: texts.in_text[spread], r_spread: words[spread] });
+    if (unproven) Object.assign(words, { unproven: texts.in_text[unproven], r_unproven: words[unproven] });
     words.network = fill(texts[`network_${network}`], words);
-    const later = ["kernel", "mlp"].filter((model) => needed[model]);
-    words.later = fill(texts[later.length ? `later_${later.join("_")}` : "later_none"], words);
     return fill(texts[kind], words);
+  }
+
+  function laterWords(study, needed) {
+    const texts = surface.sentences;
+    const found = MODELS.slice(1)
+      .filter((model) => needed[model] && (model !== "pairs" || isSearched(study)))
+      .sort((one, other) => needed[one] - needed[other])
+      .map((model) => {
+        const kind = model === "mlp" && needed[model] > surface.trained.n_samples ? "later_at_best" : "later_from";
+        return fill(texts[kind], { model: texts.in_text[model], n: rounded(needed[model]) });
+      });
+    return found.length ? fill(texts.later, { models: found.join(", ") }) : texts.later_none;
   }
 
   function notes(study) {
@@ -194,29 +221,33 @@
       found.push(fill(texts.not_screened, { most: thousands(surface.most_screened) }));
     }
     if (study.n_traits > 1) found.push(fill(texts.traits, surface.traits));
+    if (study.n_qtl % 2) found.push(fill(texts.partners, { n_qtl: study.n_qtl + 1 }));
     return found;
   }
 
   function basis(model, { supported }, study) {
-    if (model === "mlp" && study.n_samples > surface.trained.n_samples) return surface.sentences.bound;
-    return surface.sentences[supported ? "simulated" : "theory"];
+    if (isBound(model, study)) return surface.sentences.bound;
+    const inside = Object.entries(surface.simulated).every(([name, [low, high]]) => low <= study[name] && study[name] <= high);
+    return surface.sentences[supported ? (inside ? "simulated" : "alike") : "theory"];
   }
 
   function when(model, needed, study) {
-    let kind = needed === study.n_samples ? "ahead_now" : "ahead_later";
+    const atBest = model === "mlp" && needed > surface.trained.n_samples;
+    let kind = (atBest ? "at_best_" : "ahead_") + (needed === study.n_samples ? "now" : "later");
     if (needed === null) kind = "never_ahead";
-    else if (model === "mlp" && needed > surface.trained.n_samples) kind = "ahead_at_best";
     return fill(surface.sentences[kind], { n: needed ? rounded(needed) : "" });
   }
 
   function command(study) {
     const nQtl = study.n_qtl + (study.n_qtl % 2); // each QTL has a partner
     const relAa = decimals((1 / study.va_over_vg - 1) / 2);
+    let lists = `rel_aa: [${Array(study.n_traits).fill(relAa).join(", ")}]`;
+    if (!isSearched(study)) lists = `{${lists}, models: [ridge, kernel, mlp]}`;
     return (
       `papermill notebooks/survey.ipynb study.ipynb -p n_samples ${study.n_samples}` +
       ` -p n_markers ${Math.max(study.n_markers, nQtl)} -p n_qtl ${nQtl}` +
       ` -p broad_sense_heritability ${decimals(study.broad_sense_heritability)}` +
-      ` -y "rel_aa: [${Array(study.n_traits).fill(relAa).join(", ")}]"`
+      ` -p hidden_width ${surface.hidden_width} -y "${lists}"`
     );
   }
 
@@ -263,8 +294,8 @@
     const wrong = FIELDS.map(element).find((field) => !field.checkValidity());
     for (const name of FIELDS) element(name).setAttribute("aria-invalid", String(!element(name).checkValidity()));
     element("problem").textContent = wrong
-      ? `${wrong.name} must be ${wrong.step === "1" ? "a whole number" : "a number"} from ${wrong.min} to ${wrong.max}, ` +
-        `got ${wrong.value || "nothing"}`
+      ? `${wrong.labels[0].textContent} must be ${wrong.step === "1" ? "a whole number" : "a number"} from ` +
+        `${wrong.min} to ${wrong.max}, got ${wrong.value || "nothing"}`
       : "";
     return wrong ? null : study;
   }
@@ -283,10 +314,11 @@
 
   function forecastRows({ study, forecasts, needed, ceiling, additive_ceiling: additive }) {
     const models = MODELS.map((model) => {
-      const { pearson_r: r, low, high } = forecasts[model];
+      const { pearson_r, low, high } = forecasts[model], bound = isBound(model, study);
       const ahead = model === "ridge" ? "" : when(model, needed[model], study);
-      const interval = `${low.toFixed(2)} to ${high.toFixed(2)}`;
-      return [surface.sentences.names[model], r.toFixed(2), interval, basis(model, forecasts[model], study), ahead];
+      const r = bound ? fill(surface.sentences.at_most, { r: pearson_r.toFixed(2) }) : pearson_r.toFixed(2);
+      const interval = bound ? "" : `${low.toFixed(2)} to ${high.toFixed(2)}`;
+      return [surface.sentences.names[model], r, interval, basis(model, forecasts[model], study), ahead];
     });
     return [
       ...models,
@@ -308,16 +340,18 @@
     ]);
   }
 
-  function curve(study) {
-    const rows = [];
-    for (let step = -30; step <= 30; step++) {
+  /** A curve that reaches beyond the study, and beyond the numbers at which other models pay. */
+  function curve(study, needed) {
+    const rows = [], far = Math.max(...Object.values(needed).map((n) => n || 0)) / study.n_samples;
+    const last = Math.max(30, Math.ceil(20 * Math.log10(2 * far)));
+    for (let step = -30; step <= last; step++) {
       const n = Math.floor(study.n_samples * 10 ** (step / 20) + 0.5);
       if (n < 20 || n > MOST_SAMPLES) continue;
       const other = { ...study, n_samples: n };
       for (const [model, found] of Object.entries(forecast(other))) {
         rows.push({
-          n_samples: n, model: surface.sentences.names[model], pearson_r: found.pearson_r, low: found.low,
-          high: found.high, basis: basis(model, found, other),
+          n_samples: n, model: surface.sentences.names[model], pearson_r: found.pearson_r, low: Math.max(0, found.low),
+          high: isBound(model, other) ? found.pearson_r : found.high, basis: basis(model, found, other),
         });
       }
     }
@@ -328,7 +362,7 @@
     const { view } = element("chart").querySelector(".chart");
     if (!view) return; // it draws once it is there
     view
-      .data("curve", curve(study))
+      .data("curve", curve(study, found.needed))
       .data("study", [{ n_samples: study.n_samples, ceiling: found.ceiling, additive: found.additive_ceiling }])
       .resize()
       .runAsync();
@@ -336,7 +370,11 @@
 
   function show() {
     const study = readStudy();
-    if (!study) return;
+    document.querySelector(".planner").classList.toggle("planner-wrong", !study);
+    if (!study) {
+      if (!element("command").textContent) element("answer").textContent = surface.sentences.wrong;
+      return;
+    }
     const found = plan(study);
     element("answer").textContent = found.answer;
     writeRows(element("forecasts"), forecastRows(found));
@@ -347,7 +385,7 @@
     element("command").textContent = found.command;
     const address = `#${new URLSearchParams(study)}`;
     element("link").href = address;
-    history.replaceState(null, "", address);
+    if (!location.hash || fromAddress()) history.replaceState(null, "", address); // a section's anchor stays
     draw(study, found);
   }
 

@@ -41,6 +41,7 @@ NORMAL_95 = 1.6448536269514722  # of the standard normal distribution: intervals
 STEPS_PER_DECADE = 20  # of the search for the number of individuals at which a model pays
 MOST_SAMPLES = 10**7
 LEAST_SD = 0.005
+LEAST_R = 0.05  # of the best model, for a recommendation
 LEAST_SHARE = 0.01  # of V_A/V_G and H2 that a study may have
 
 
@@ -162,16 +163,17 @@ def plan(
 def forecast(study: Study, known: Mapping[str, Any] | None = None) -> dict[str, Forecast]:
     """Return the forecast of each model; known: what `surface` measured, where it is not to be read from its file."""
     known = known or surface()
-    n, shares, top = study.n_samples, _shares(study), math.sqrt(study.broad_sense_heritability)
+    n, shares = study.n_samples, _shares(study)
+    top, additive_top = math.sqrt(sum(shares)), math.sqrt(shares[0])
     at = place(n, study.n_markers, study.n_qtl, *shares)
     closed = closed_forms(n, study.n_markers, study.n_qtl, *shares, known["efficiency"])
     found = {}
     for model in MODELS:
         residual, excess, weight = _near(at, model, known)
         r = float(np.clip(closed[model] + residual, 0, top))
-        sd = math.sqrt(max(excess, LEAST_SD**2) + variance_of_r(r, n))
-        low, high = (float(np.clip(r + sign * NORMAL_95 * sd, -1, 1)) for sign in (-1, 1))
-        supported = weight >= known["enough"] and (model != "mlp" or is_trained(study, known))
+        low, high = map(float, interval(r, excess, n, additive_top if model == "ridge" else top))
+        supported = weight >= known["enough"] and n >= known["simulated"]["n_samples"][0]
+        supported &= model != "mlp" or is_trained(study, known)
         found[model] = Forecast(r, low, high, float(closed[model]), bool(supported))
     return found
 
@@ -180,6 +182,20 @@ def is_trained(study: Study, known: Mapping[str, Any] | None = None) -> bool:
     """Tell whether networks were trained on as many individuals and markers as a study has; known: as in `forecast`."""
     most = (known or surface())["trained"]
     return study.n_samples <= most["n_samples"] and study.n_markers <= most["n_markers"]
+
+
+def interval(
+    r: ArrayLike, excess: ArrayLike, n_samples: ArrayLike, ceiling: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ends of the interval that holds 90 % of studies: r, more or less 1.645 standard deviations.
+
+    excess: variance of r beyond what few test samples make. Above the ceiling of a model's r there is only the scatter
+    of test samples.
+    """
+    sd = np.sqrt(np.maximum(excess, LEAST_SD**2) + variance_of_r(r, n_samples))
+    most = np.maximum(r, ceiling)
+    above = most + NORMAL_95 * np.sqrt(variance_of_r(most, n_samples))
+    return np.clip(r - NORMAL_95 * sd, -1, 1), np.clip(np.minimum(r + NORMAL_95 * sd, above), -1, 1)
 
 
 def variance_of_r(r: ArrayLike, n_samples: ArrayLike) -> NDArray[np.float64]:
@@ -197,7 +213,7 @@ def closed_forms(
 ) -> dict[str, NDArray[np.float64]]:
     """Return each model's r without correction; arguments broadcast.
 
-    additive, epistatic: shares of the phenotypic variance. efficiency: of the MLP, for each of them.
+    additive, epistatic: shares of the phenotypic variance. efficiency: of `mlp_closed_form`.
     """
     n = TRAIN_SHARE * np.asarray(n_samples, dtype=float)
     shares = additive, epistatic
@@ -212,15 +228,20 @@ def closed_forms(
 def mlp_closed_form(
     n_samples: ArrayLike,
     n_markers: ArrayLike,
-    n_qtl: ArrayLike,  # changes nothing: an MLP does not look for few causal loci
+    n_qtl: ArrayLike,
     additive: ArrayLike,
     epistatic: ArrayLike,
     efficiency: Sequence[float],
 ) -> NDArray[np.float64]:
-    """Return the MLP's r without correction: the epistatic kernel's, from a part of the samples."""
-    n = TRAIN_SHARE * np.asarray(n_samples, dtype=float)
-    shares, parts = (additive, epistatic), tuple(efficiency)
-    return theory.expected_accuracy(n, n_markers, *shares, model="kernel", efficiency=parts).pearson_r
+    """Return the MLP's r without correction: the epistatic kernel's, from another number of samples.
+
+    efficiency: (a, b, c); a times the samples for additive effects, b (m/q)^c times for epistatic ones, since a network
+    learns which of the m markers are the q causal ones, and the kernel does not.
+    """
+    n, m, q = (np.asarray(value, dtype=float) for value in (n_samples, n_markers, n_qtl))
+    parts = efficiency[0], efficiency[1] * (m / q) ** efficiency[2]
+    found = theory.expected_accuracy(TRAIN_SHARE * n, m, additive, epistatic, model="kernel", efficiency=parts)
+    return found.pearson_r
 
 
 def place(
@@ -277,36 +298,63 @@ def is_clear(lead: float, model: str) -> bool:
     return lead >= surface()["clear"][model]
 
 
-def answer(study: Study, forecasts: Mapping[str, Forecast], needed: Mapping[str, int | None]) -> str:
-    """Return which model to use, in one sentence."""
+@dataclass(frozen=True)
+class Choice:
+    """What an answer names: its kind, the better of ridge and kernel, what stands for the MLP, what is not proven."""
+
+    kind: str
+    spread: str
+    network: str
+    unproven: str
+
+
+def choose(study: Study, forecasts: Mapping[str, Forecast]) -> Choice:
+    """Return which model to use, and what else to say; the kinds are those of `surface.SENTENCES`."""
     r = {model: each.pearson_r for model, each in forecasts.items()}
     ahead = {model: is_clear(r[model] - r["ridge"], model) for model in MODELS[1:]}
     clear = {model: ahead[model] and forecasts[model].supported for model in ahead}
     clear["pairs"] &= study.n_markers <= surface()["most_screened"]
     clear["kernel"] = ahead["kernel"] and (clear["kernel"] or clear["mlp"])  # its theory holds where the MLP was tried
     spread = max(("ridge", "kernel"), key=lambda model: r[model]) if clear["kernel"] else "ridge"
-    kind = "outside"
-    if any(each.supported for each in forecasts.values()):
-        kind = _best(r, clear, spread)
     unproven = max((model for model in ahead if ahead[model] and not clear[model]), key=r.get, default="")
-    if kind == "ridge" and unproven:
+    kind = _best(r, clear, spread)
+    if not any(each.supported for each in forecasts.values()):
+        kind = "outside"
+    elif max(r.values()) < LEAST_R:
+        kind = "nothing"
+    elif kind == "ridge" and unproven:
         beyond_reach = unproven == "pairs" and study.n_markers > surface()["most_screened"]
         kind = "unscreened" if beyond_reach else "unproven"
-    texts = surface()["sentences"]
-    words = {model: f"{value:.2f}" for model, value in r.items()}
-    words |= {f"n_{model}": rounded(n) if n else "" for model, n in needed.items()}
-    words |= {"n": f"{study.n_samples:,}", "spread": texts["names"][spread], "r_spread": f"{r[spread]:.2f}"}
-    if unproven:
-        words |= {"unproven": texts["names"][unproven], "r_unproven": f"{r[unproven]:.2f}"}
     network = "clear" if clear["mlp"] else "far" if ahead["mlp"] else "not"
     if study.n_samples > surface()["trained"]["n_samples"]:
         network = "beyond"
     elif kind == "pairs" and clear["mlp"] and r["mlp"] > r[spread]:
         network = "between"
-    words["network"] = texts[f"network_{network}"].format(**words)
-    later = [model for model in ("kernel", "mlp") if needed[model]]
-    words["later"] = texts["later_" + "_".join(later) if later else "later_none"].format(**words)
-    return texts[kind].format(**words)
+    return Choice(kind, spread, network, unproven)
+
+
+def answer(study: Study, forecasts: Mapping[str, Forecast], needed: Mapping[str, int | None]) -> str:
+    """Return which model to use, in one sentence."""
+    choice, texts = choose(study, forecasts), surface()["sentences"]
+    words = {model: f"{each.pearson_r:.2f}" for model, each in forecasts.items()}
+    best = max(forecasts[model].pearson_r for model in MODELS)
+    words |= {"n": f"{study.n_samples:,}", "best": f"{best:.2f}", "later": _later(study, needed)}
+    words |= {"spread": texts["in_text"][choice.spread], "r_spread": words[choice.spread]}
+    if choice.unproven:
+        words |= {"unproven": texts["in_text"][choice.unproven], "r_unproven": words[choice.unproven]}
+    words["network"] = texts[f"network_{choice.network}"].format(**words)
+    return texts[choice.kind].format(**words)
+
+
+def _later(study: Study, needed: Mapping[str, int | None]) -> str:
+    """Return which models pay with more individuals, and from how many on, the fewest first."""
+    texts, most = surface()["sentences"], surface()["trained"]["n_samples"]
+    reach = [model for model in MODELS[1:] if model != "pairs" or study.n_markers <= surface()["most_screened"]]
+    found = []
+    for model in sorted((model for model in reach if needed[model]), key=lambda model: needed[model]):
+        kind = "later_at_best" if model == "mlp" and needed[model] > most else "later_from"
+        found.append(texts[kind].format(model=texts["in_text"][model], n=rounded(needed[model])))
+    return texts["later"].format(models=", ".join(found)) if found else texts["later_none"]
 
 
 def _best(r: Mapping[str, float], clear: Mapping[str, bool], spread: str) -> str:
@@ -350,6 +398,8 @@ def notes(study: Study) -> list[str]:
         found.append(texts["not_screened"].format(most=f"{surface()['most_screened']:,}"))
     if study.n_traits > 1:
         found.append(texts["traits"].format(**surface()["traits"]))
+    if study.n_qtl % 2:
+        found.append(texts["partners"].format(n_qtl=study.n_qtl + 1))
     return found
 
 
@@ -361,10 +411,13 @@ def command(study: Study) -> str:
         "n_markers": str(max(study.n_markers, n_qtl)),
         "n_qtl": str(n_qtl),
         "broad_sense_heritability": _decimals(study.broad_sense_heritability),
+        "hidden_width": str(surface()["hidden_width"]),
     }
     options = " ".join(f"-p {name} {value}" for name, value in values.items())
-    rel_aa = ", ".join([_decimals(study.rel_aa)] * study.n_traits)
-    return f'papermill notebooks/survey.ipynb study.ipynb {options} -y "rel_aa: [{rel_aa}]"'
+    lists = f"rel_aa: [{', '.join([_decimals(study.rel_aa)] * study.n_traits)}]"
+    if study.n_markers > surface()["most_screened"]:
+        lists = f"{{{lists}, models: [ridge, kernel, mlp]}}"
+    return f'papermill notebooks/survey.ipynb study.ipynb {options} -y "{lists}"'
 
 
 def independent_segments(effective_size: float, n_chromosomes: int, morgans: float) -> int:
@@ -412,38 +465,49 @@ def _near(at: NDArray[np.float64], model: str, known: Mapping[str, Any]) -> tupl
     """Return a model's residual and excess variance near a place, and the weight of what was simulated there."""
     points = [point for point in known["points"] if model in point["residual"]]
     distances = ((np.array([point["place"] for point in points]) - at) ** 2).sum(axis=1)
-    weights = np.exp(-distances / (2 * known["length"] ** 2))
-    total = weights.sum() + known["prior"]
+    length, prior = known["smoothing"][model]
+    weights = np.exp(-distances / (2 * length**2))
+    total = weights.sum() + prior
     residual = weights @ np.array([point["residual"][model] for point in points])
     excess = weights @ np.array([point["excess"][model] for point in points])
-    return residual / total, (excess + known["prior"] * known["excess"][model]) / total, float(weights.sum())
+    return residual / total, (excess + prior * known["excess"][model]) / total, float(weights.sum())
 
 
 def basis(model: str, found: Forecast, study: Study) -> str:
     """Return what a forecast is based on, in words."""
-    kind = "simulated" if found.supported else "theory"
-    if model == "mlp" and study.n_samples > surface()["trained"]["n_samples"]:
+    kind = "theory"
+    if is_bound(model, study):
         kind = "bound"
+    elif found.supported:
+        ranges = surface()["simulated"]
+        inside = all(low <= getattr(study, name) <= high for name, (low, high) in ranges.items())
+        kind = "simulated" if inside else "alike"
     return surface()["sentences"][kind]
+
+
+def is_bound(model: str, study: Study) -> bool:
+    """Tell whether a forecast is an upper bound: the MLP's beyond the cohorts that networks were trained on."""
+    return model == "mlp" and study.n_samples > surface()["trained"]["n_samples"]
 
 
 def when(model: str, needed: int | None, study: Study) -> str:
     """Return from when on a model is ahead of ridge, in words."""
     if needed is None:
         kind = "never_ahead"
-    elif model == "mlp" and needed > surface()["trained"]["n_samples"]:
-        kind = "ahead_at_best"
     else:
-        kind = "ahead_now" if needed == study.n_samples else "ahead_later"
+        at_best = model == "mlp" and needed > surface()["trained"]["n_samples"]
+        kind = ("at_best_" if at_best else "ahead_") + ("now" if needed == study.n_samples else "later")
     return surface()["sentences"][kind].format(n=rounded(needed) if needed else "")
 
 
 def _lines(plan: Plan) -> list[str]:
     names = surface()["sentences"]["names"]
-    lines = [plan.answer, "", f"{'':18}    r   90 % of studies  based on"]
+    lines = [plan.answer, "", f"{'':18} {'r':12} {'90 % of studies':14} based on"]
     for model, found in plan.forecasts.items():
-        interval = f"{found.low:5.2f} to {found.high:4.2f}"
-        lines.append(f"{names[model]:18} {found.pearson_r:.2f}   {interval}   {basis(model, found, plan.study)}")
+        r, interval = f"{found.pearson_r:.2f}", f"{found.low:5.2f} to {found.high:4.2f}"
+        if is_bound(model, plan.study):
+            r, interval = surface()["sentences"]["at_most"].format(r=r), ""
+        lines.append(f"{names[model]:18} {r:12} {interval:14}  {basis(model, found, plan.study)}")
     lines += [f"{'ceiling':18} {plan.ceiling:.2f}", f"{'additive ceiling':18} {plan.additive_ceiling:.2f}", ""]
     lines += [f"{names[model]}: {when(model, n, plan.study)}" for model, n in plan.needed.items()]
     return [*lines, "", *plan.notes, "Simulate it:", plan.command]

@@ -19,13 +19,19 @@ PRESET = "yeast"  # what the page opens with
 FIELDS = {  # label, hint, bounds and step of each input
     "n_samples": ("Individuals", "n, of which 85 % train", 20, planner.MOST_SAMPLES, 1),
     "n_markers": ("Independent markers", "m, or independent segments", 2, planner.MOST_SAMPLES, 1),
-    "n_qtl": ("Causal loci (QTL)", "q, a guess; at most m", 2, planner.MOST_SAMPLES, 1),
+    "n_qtl": (
+        "Causal loci (QTL)",
+        "q, a guess; at most m: loci in one segment count as one",
+        2,
+        planner.MOST_SAMPLES,
+        1,
+    ),
     "va_over_vg": ("V_A/V_G", "additive share of the genetic variance, a guess", 0.01, 1, "any"),
     "broad_sense_heritability": ("Broad-sense heritability H²", "V_G/V_P", 0.01, 1, "any"),
-    "n_traits": ("Traits", "that one network learns", 1, 1000, 1),
+    "n_traits": ("Traits", "that one network learns; they change a note, no number", 1, 1000, 1),
 }
 NEAREST = ["Condition", "n", "m", "q", "V_A/V_G", "H²", "Ridge", "Kernel", "MLP", "Pairs", "Distance"]
-FORECASTS = ["Model", "Expected r", "90 % of studies", "Based on", "Against ridge"]
+FORECASTS = ["Model", "Expected r", "90 % of studies of this V_A/V_G", "Based on", "Against ridge"]
 
 
 def show_planner() -> HTML:
@@ -40,8 +46,8 @@ def show_planner() -> HTML:
         '<div class="planner">'
         f'<form class="planner-form" autocomplete="off">{_preset_field(presets)}{"".join(map(_field, FIELDS))}</form>'
         '<p id="planner-problem" role="alert"></p>'
-        '<p id="planner-answer" class="planner-answer" aria-live="polite">This planner needs JavaScript; '
-        "<code>python -m epidl.planner</code> gives the same answer.</p>"
+        "<noscript>The planner needs JavaScript; <code>python -m epidl.planner</code> gives the same.</noscript>"
+        '<p id="planner-answer" class="planner-answer" aria-live="polite"></p>'
         f"{_table('forecasts', FORECASTS, 'What to expect of each model')}"
         f'<div id="planner-chart">{show_chart(curve_chart(), CHART_NAME).data}</div>'
         '<ul id="planner-notes"></ul>'
@@ -64,23 +70,26 @@ def curve_chart() -> alt.LayerChart:
     colors = alt.Scale(domain=list(names.values()), range=[MODEL_COLORS[model] for model in names])
     x = alt.X("n_samples:Q", title="Individuals", scale=alt.Scale(type="log", nice=False), axis=_axis())
     y = alt.Y("pearson_r:Q", title="Expected r", scale=alt.Scale(zero=False))
-    color = alt.Color("model:N", scale=colors, legend=alt.Legend(title=None, orient="bottom", columns=2))
+    color = alt.Color("model:N", scale=colors, legend=alt.Legend(title=None, orient="bottom", columns=1))
     curve = alt.Chart(alt.NamedData("curve"))
     tooltip = ["model:N", alt.Tooltip("n_samples:Q", format=","), alt.Tooltip("pearson_r:Q", format=".2f"), "basis:N"]
     bands = curve.mark_area(opacity=0.12, aria=False).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=color)
     dashes = alt.StrokeDash(
         "basis:N",
         scale=alt.Scale(
-            domain=[texts[kind] for kind in ("simulated", "theory", "bound")], range=[[1, 0], [5, 4], [2, 2]]
+            domain=[texts[kind] for kind in ("simulated", "alike", "theory", "bound")],
+            range=[[1, 0], [10, 2], [5, 4], [2, 2]],
         ),
         legend=alt.Legend(title=None, orient="bottom", columns=1),
     )
     lines = curve.mark_line(strokeWidth=2).encode(x=x, y=y, color=color, strokeDash=dashes, tooltip=tooltip)
     study = alt.Chart(alt.NamedData("study"))
     here = study.mark_rule(color="black").encode(x="n_samples:Q")
-    ceilings = [
-        study.mark_rule(color="gray", strokeDash=[4, 4]).encode(y=f"{name}:Q") for name in ("ceiling", "additive")
-    ]
+    ceilings = []
+    for name, label in (("ceiling", "ceiling"), ("additive", "additive ceiling")):
+        ceilings.append(study.mark_rule(color="gray").encode(y=f"{name}:Q"))
+        text = study.mark_text(text=label, align="left", dx=3, dy=-6, color="#555")
+        ceilings.append(text.encode(x=alt.value(0), y=f"{name}:Q"))
     return (
         alt.layer(bands.properties(name="intervals"), *ceilings, here, lines.properties(name="curves"))
         .properties(
@@ -142,10 +151,12 @@ def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) 
     """
     most = known["simulated"]["n_samples"][1]
     found = {"most": f"{most:,}", "conditions": str(len(known["points"]))}
-    found |= {name: f"{known[name]:g}" for name in ("length", "prior")}
+    found |= {"length": f"{known['smoothing']['mlp'][0]:g}", "prior": f"{known['smoothing']['mlp'][1]:g}"}
+    found["prior_ridge"] = f"{known['smoothing']['ridge'][1]:g}"
     found |= {f"clear_{model}": f"{value:.2f}" for model, value in known["clear"].items()}
-    parts = zip(("additive", "epistatic"), known["efficiency"], strict=True)
-    found |= {f"efficiency_{name}": f"{part:.0%}" for name, part in parts}
+    additive, epistatic, power = known["efficiency"]
+    found |= {"additive": f"{additive:.2f}", "epistatic": f"{epistatic:.2f}", "power": f"{power:.2f}"}
+    found |= {f"first_{kind}": str(count) for kind, count in first_choices(known).items()}
     mlp = rows[rows["model"] == "mlp"]
     fits = mlp.groupby(["experiment", "cell", "replicate"])["hidden_width"].first()
     found |= {"mlp_fits": f"{len(fits):,}", "narrow_fits": f"{(fits == fits.mode()[0]).sum():,}"}
@@ -156,6 +167,19 @@ def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) 
         found[f"{prefix}_mean"] = f"{off.mean():+.3f}" if name else f"{-off.mean():.2f}"
         found[f"{prefix}_rms"] = f"{(off**2).mean() ** 0.5:.3f}"
     return found
+
+
+def first_choices(known: Mapping[str, Any]) -> dict[str, int]:
+    """Return for how many of the simulated conditions the planner's answer names each model first, or none."""
+    kinds = dict.fromkeys(["ridge", "kernel", "mlp", "pairs", "none"], 0)
+    for point in known["points"]:
+        study = planner.Study(
+            va_over_vg=max(planner.LEAST_SHARE, point["va_over_vg"]),
+            **{name: point[name] for name in ("n_samples", "n_markers", "n_qtl", "broad_sense_heritability")},
+        )
+        kind = planner.choose(study, planner.forecast(study, known)).kind
+        kinds["ridge" if kind in ("unproven", "unscreened") else kind if kind in kinds else "none"] += 1
+    return kinds
 
 
 def preset_table(known: Mapping[str, Any]) -> Markdown:
@@ -187,6 +211,25 @@ def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
     place = (means["pearson_r"] - means["forecast"]).abs().idxmax()
     found = dict(zip(CONDITION, (f"{value:,g}" for value in place), strict=True))
     return found | {name: f"{value:.2f}" for name, value in means.loc[place].items()}
+
+
+FEW_CAUSAL = {"share": 0.15, "h2": 0.8, "n_samples": 4000}  # where networks were seen to do best
+
+
+def few_causal_in_words(left_out: pd.DataFrame) -> dict[str, str]:
+    """Return the MLP's error where few markers are causal, H2 is high and individuals are many, in words.
+
+    left_out: of `surface.left_out_with_fit`.
+    """
+    few = left_out[
+        (left_out["n_qtl"] <= FEW_CAUSAL["share"] * left_out["n_markers"])
+        & (left_out["broad_sense_heritability"] >= FEW_CAUSAL["h2"])
+        & (left_out["n_samples"] >= FEW_CAUSAL["n_samples"])
+        & (left_out["rel_aa"] > 0)
+    ]
+    mlp = surface.errors(few).loc["mlp"]
+    bounds = {name: f"{value:,g}" for name, value in FEW_CAUSAL.items()}
+    return bounds | {"conditions": f"{mlp['conditions']:.0f}", "error": f"{mlp['error']:.3f}"}
 
 
 def leads_of_the_network(rows: pd.DataFrame, least: float = 0.05) -> pd.DataFrame:

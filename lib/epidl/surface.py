@@ -1,7 +1,7 @@
 """What the planner knows: measured from the book's tables by `python -m epidl.surface`, kept in surface.json.
 
 Each simulated condition (a cell's traits of one relAA) is a point: its place, and each model's mean residual from its
-closed form. The MLP's closed form has two numbers, fitted here. How far residuals reach, and how much they are shrunk
+closed form. The MLP's closed form has three numbers, fitted here. How far residuals reach, and how much they are shrunk
 towards the closed form, is chosen by the error of leaving each cell out; so are the errors that the planner states.
 """
 
@@ -30,43 +30,54 @@ FEW_TRAITS = (2, 5)  # of the networks that count: others are compared on the pa
 LENGTHS, PRIORS = (0.05, 0.1, 0.15, 0.2, 0.3), (1.0, 2.0, 4.0, 8.0, 16.0, 64.0)
 ENOUGH = 1.0  # the weight of one simulated condition at the very place of a study
 WORTH = 0.02  # a lead in r that is worth another model
+Smoothing = Mapping[str, tuple[float, float]]  # of each model: how far residuals reach, and the weight of none
 KEYS = ["experiment", "cell", "n_samples", "n_markers", "n_qtl", "broad_sense_heritability", "rel_aa"]
 PLACE = ["p0", "p1", "p2", "p3", "p4"]
 ERROR_OF_A_COHORT = 0.03  # in r, beside that of its test samples; to weigh cohorts in the fit of the efficiencies
 
 SENTENCES = {
     "names": {"ridge": "Ridge", "kernel": "Epistatic kernel", "mlp": "MLP", "pairs": "Sparse pairs"},
-    "outside": "No recommendation: nothing like this study was simulated, and for ridge alone ({ridge}) theory is well "
-    "tested out here; simulate the study with the line below.",
+    "in_text": {
+        "ridge": "ridge",
+        "kernel": "the epistatic kernel",
+        "mlp": "deep learning",
+        "pairs": "sparse pairs",
+    },
+    "outside": "No recommendation: nothing like this study was simulated, and by theory alone ridge would reach "
+    "{ridge} and the epistatic kernel {kernel}; simulate it with the line below.",
+    "nothing": "No model predicts this trait from {n} individuals: the best of them is expected at {best}; {later}.",
     "ridge": "Use ridge: with {n} individuals its r of {ridge} is not expected to be beaten by more than this forecast "
     "can be wrong; {later}.",
     "kernel": "Use the epistatic kernel: an r of {kernel} against ridge's {ridge}; {network}.",
     "pairs": "Look for few interacting pairs: sparse pairs are expected at {pairs} if each QTL has one partner; where "
-    "epistasis is spread over many pairs, {spread} at {r_spread} is the better guess; {network}.",
+    "epistasis is spread over many pairs, {spread}, at {r_spread}, is the better guess; {network}.",
     "mlp": "Use deep learning: an r of {mlp} against {ridge} of ridge and {kernel} of the epistatic kernel.",
-    "unproven": "Start from ridge, at {ridge}. {unproven}: {r_unproven} is expected, but from afar, since too little "
-    "like this study was simulated; simulate it with the line below.",
-    "unscreened": "Start from ridge, at {ridge}. Sparse pairs: {pairs} is expected if each QTL has one partner, but "
+    "unproven": "Start from ridge, at {ridge}: {unproven} would reach {r_unproven}, but too little like this study was "
+    "simulated to rely on that; simulate it with the line below.",
+    "unscreened": "Start from ridge, at {ridge}: sparse pairs would reach {pairs} if each QTL has one partner, but "
     "this project's code does not search so many markers.",
-    "network_clear": "deep learning beats ridge too, at {mlp}, and is not clearly ahead of what is named here",
+    "network_clear": "deep learning is expected ahead of ridge too, at {mlp}, but not ahead of what is named here by "
+    "more than that forecast can be wrong",
     "network_far": "deep learning, at {mlp}, is forecast from afar",
-    "network_between": "deep learning is expected between the two, at {mlp}",
+    "network_between": "deep learning is expected between the two, at {mlp}, on such pairs",
     "network_beyond": "deep learning reaches {mlp} at best: no network was trained on so many individuals here, and "
     "the publication's fell short of such forecasts",
     "network_not": "deep learning, at {mlp}, is not clearly ahead of ridge",
-    "later_kernel_mlp": "the epistatic kernel would pay from about {n_kernel} individuals on, deep learning not "
-    "before about {n_mlp}",
-    "later_kernel": "the epistatic kernel would pay from about {n_kernel} individuals on, deep learning at no number "
-    "tried",
-    "later_mlp": "deep learning would not pay before about {n_mlp} individuals",
-    "later_none": "more individuals do not change that for the epistatic kernel or deep learning",
+    "later": "with more individuals others would pay: {models}",
+    "later_from": "{model} from about {n}",
+    "later_at_best": "{model} not before about {n}",
+    "later_none": "no other model pays with more individuals",
     "ahead_now": "clearly ahead of ridge",
     "ahead_later": "clearly ahead of ridge from about {n} individuals on",
     "never_ahead": "not clearly ahead of ridge at any number of individuals tried",
-    "ahead_at_best": "at best, clearly ahead of ridge from about {n} individuals on",
+    "at_best_now": "at best, clearly ahead of ridge",
+    "at_best_later": "at best, clearly ahead of ridge from about {n} individuals on",
     "simulated": "simulation and theory",
+    "alike": "theory, which held in like conditions",
     "theory": "theory alone",
     "bound": "an upper bound",
+    "at_most": "at most {r}",
+    "wrong": "Correct the numbers to see the answer.",
     "beyond_n_samples": "No cohort of {value} individuals was simulated (from {fewest} to {most} were).",
     "bound_n_samples": "Ridge, kernel and sparse pairs follow theory. For the MLP the forecast is an upper bound: at "
     "{sizes} individuals the publication's network was below such forecasts by {mean} on average, and by {worst} at "
@@ -74,7 +85,8 @@ SENTENCES = {
     "beyond_n_markers": "No cohort of {value} independent markers was simulated (from {fewest} to {most} were).",
     "not_trained": "No network was trained with more than {most} markers: the MLP's forecast is by its formula alone.",
     "not_screened": "This project's code looks for interacting pairs among at most {most} markers: sparse pairs are "
-    "not recommended here.",
+    "not recommended here, and the line below leaves them out.",
+    "partners": "The line below simulates {n_qtl} QTL, since each has a partner.",
     "traits": "A network learns traits together. Where they share their interacting pairs that helps: in cohorts of "
     "{n_samples} individuals with {n_qtl} QTL and {n_traits} traits the MLP's r was {shared} with shared pairs, and "
     "{apart} with pairs of their own. The forecast is for traits that share nothing.",
@@ -150,20 +162,21 @@ def _with_all_r(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["pearson_r"].notna()]
 
 
-def fit_efficiency(rows: pd.DataFrame, start: Sequence[float] = (0.5, 0.5)) -> tuple[float, float]:
-    """Return the part of its samples that the MLP makes use of for additive and for epistatic effects.
+def fit_efficiency(rows: pd.DataFrame, start: Sequence[float] = (0.5, 0.5, 0.5)) -> tuple[float, ...]:
+    """Return the numbers of `planner.mlp_closed_form`: what the MLP makes of its samples.
 
-    Those that bring the kernel's closed form nearest to the MLP's mean r in the conditions of `rows` (of `evidence`).
+    Those that bring the closed form nearest to the MLP's mean r in the conditions of `rows` (of `evidence`).
     """
     groups = rows[rows["model"] == "mlp"].groupby(KEYS)
     mlp = groups[["pearson_r", "additive", "epistatic"]].mean().reset_index()
     variance = planner.variance_of_r(mlp["pearson_r"], mlp["n_samples"]) + ERROR_OF_A_COHORT**2
     weight = np.sqrt(groups.size().to_numpy() / variance)
 
-    def misfit(logarithms: NDArray[np.float64]) -> NDArray[np.float64]:
-        return ((planner.mlp_closed_form(*_studies(mlp), np.exp(logarithms)) - mlp["pearson_r"]) * weight).to_numpy()
+    def misfit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return ((planner.mlp_closed_form(*_studies(mlp), values) - mlp["pearson_r"]) * weight).to_numpy()
 
-    return tuple(float(value) for value in np.exp(least_squares(misfit, np.log(start)).x))
+    found = least_squares(misfit, start, bounds=([0.01, 0.01, -2], [100, 100, 2]))
+    return tuple(float(value) for value in found.x)
 
 
 def with_closed_forms(rows: pd.DataFrame, efficiency: Sequence[float]) -> pd.DataFrame:
@@ -182,11 +195,11 @@ def points_of(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby([*KEYS, "model"], sort=False).agg(means).reset_index()
 
 
-def left_out(rows: pd.DataFrame, by: str, length: float, prior: float) -> pd.DataFrame:
+def left_out(rows: pd.DataFrame, by: str, smoothing: Smoothing) -> pd.DataFrame:
     """Return rows of `with_closed_forms` with each one's forecast from all that does not share its value of `by`."""
     parts = []
-    for _, own in rows.groupby("model", sort=False):
-        points = points_of(own)
+    for model, own in rows.groupby("model", sort=False):
+        points, (length, prior) = points_of(own), smoothing[model]
         weights = _weights(_place_of(own), points[PLACE].to_numpy(), length)
         weights *= own[by].to_numpy()[:, None] != points[by].to_numpy()
         residual = weights @ points["residual"].to_numpy() / (weights.sum(axis=1) + prior)
@@ -195,15 +208,15 @@ def left_out(rows: pd.DataFrame, by: str, length: float, prior: float) -> pd.Dat
     return pd.concat(parts).sort_index()
 
 
-def left_out_with_fit(rows: pd.DataFrame, by: str, length: float, prior: float) -> pd.DataFrame:
+def left_out_with_fit(rows: pd.DataFrame, by: str, smoothing: Smoothing) -> pd.DataFrame:
     """Return `left_out` with the MLP's efficiency, too, fitted without the rows that are forecast."""
     start = fit_efficiency(rows)
-    found = left_out(with_closed_forms(rows, start), by, length, prior)
+    found = left_out(with_closed_forms(rows, start), by, smoothing)
     mlp = rows[rows["model"] == "mlp"]
     parts = [found[found["model"] != "mlp"]]
     for value in mlp[by].unique():
         fitted = with_closed_forms(mlp, fit_efficiency(mlp[mlp[by] != value], start))
-        parts.append(left_out(fitted, by, length, prior)[fitted[by] == value])
+        parts.append(left_out(fitted, by, smoothing)[fitted[by] == value])
     return pd.concat(parts).sort_index()
 
 
@@ -236,20 +249,21 @@ def lead_errors(forecasts: pd.DataFrame) -> pd.DataFrame:
     return _net(_by_condition(table["error"], table).groupby("model")).reindex(planner.MODELS[1:])
 
 
-def coverage(forecasts: pd.DataFrame, length: float, prior: float) -> pd.Series:
+def coverage(forecasts: pd.DataFrame, smoothing: Smoothing) -> pd.Series:
     """Return how many single cohorts lie within the interval of the forecast that was made without their cell.
 
     Its variance, too, is taken from other cells.
     """
     inside = {}
     for model, own in forecasts.groupby("model"):
-        points = points_of(own).set_index(KEYS)
+        points, (length, prior) = points_of(own).set_index(KEYS), smoothing[model]
         excess = _excess(own).droplevel("model").loc[points.index].to_numpy()
         weights = _weights(_place_of(own), points[PLACE].to_numpy(), length)
         weights *= own["cell"].to_numpy()[:, None] != points.index.get_level_values("cell").to_numpy()
         variance = (weights @ excess + prior * excess.mean()) / (weights.sum(axis=1) + prior)
-        variance = variance.clip(planner.LEAST_SD**2) + planner.variance_of_r(own["forecast"], own["n_samples"])
-        inside[model] = ((own["pearson_r"] - own["forecast"]).abs() <= planner.NORMAL_95 * np.sqrt(variance)).mean()
+        ceiling = np.sqrt(own["additive"] + (0 if model == "ridge" else own["epistatic"]))
+        low, high = planner.interval(own["forecast"], variance, own["n_samples"], ceiling)
+        inside[model] = own["pearson_r"].between(low, high).mean()
     return pd.Series(inside).reindex(planner.MODELS)
 
 
@@ -312,13 +326,12 @@ def build(folder: Path = DATA) -> dict[str, Any]:
     rows = evidence(folder)
     efficiency, mlp = fit_efficiency(rows), rows[rows["model"] == "mlp"]
     known = with_closed_forms(rows, efficiency)
-    length, prior = choose_smoothing(known)
-    forecasts = left_out_with_fit(rows, "cell", length, prior)
+    smoothing = choose_smoothing(known)
+    forecasts = left_out_with_fit(rows, "cell", smoothing)
     excess, leads = _excess(forecasts), lead_errors(forecasts)["error"]
     found = {
         "efficiency": [float(f"{value:.4g}") for value in efficiency],
-        "length": length,
-        "prior": prior,
+        "smoothing": smoothing,
         "enough": ENOUGH,
         "error": errors(forecasts)["error"].round(4).to_dict(),
         "clear": {model: round(max(WORTH, 2 * error), 4) for model, error in leads.items()},
@@ -326,6 +339,7 @@ def build(folder: Path = DATA) -> dict[str, Any]:
         "simulated": {name: [int(rows[name].min()), int(rows[name].max())] for name in ("n_samples", "n_markers")},
         "trained": {name: int(mlp[name].max()) for name in ("n_samples", "n_markers")},
         "most_screened": MOST_MARKERS["pairs"],
+        "hidden_width": int(mlp["hidden_width"].mode()[0]),
         "traits": traits_together(folder),
         "points": _as_points(points_of(known), excess),
         "sentences": SENTENCES,
@@ -335,10 +349,14 @@ def build(folder: Path = DATA) -> dict[str, Any]:
     return found | {"publication": shortfall(compared, rows)}
 
 
-def choose_smoothing(rows: pd.DataFrame) -> tuple[float, float]:
-    """Return the length and the prior of the smallest error over cells left out, for rows of `with_closed_forms`."""
+def choose_smoothing(rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Return each model's length and prior of the smallest error over cells left out; rows: of `with_closed_forms`."""
+    return {model: _smoothing_of(model, rows[rows["model"] == model]) for model in planner.MODELS}
+
+
+def _smoothing_of(model: str, rows: pd.DataFrame) -> tuple[float, float]:
     tried = itertools.product(LENGTHS, PRIORS)
-    return min(tried, key=lambda choice: _mean_square(left_out(rows, "cell", *choice)))
+    return min(tried, key=lambda choice: _mean_square(left_out(rows, "cell", {model: choice})))
 
 
 def traits_together(folder: Path = DATA) -> dict[str, str]:
@@ -416,7 +434,7 @@ def main() -> int:
     """Write surface.json, and print what the forecasts are worth."""
     found = build()
     write_text(planner.SURFACE, json.dumps(found, separators=(",", ":")) + "\n")
-    print(f"{len(found['points'])} conditions; " + json.dumps({k: found[k] for k in ("efficiency", "length", "prior")}))
+    print(f"{len(found['points'])} conditions; " + json.dumps({k: found[k] for k in ("efficiency", "smoothing")}))
     print(json.dumps({key: found[key] for key in ("error", "clear", "excess")}, indent=1))
     return 0
 

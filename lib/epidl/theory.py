@@ -22,6 +22,7 @@ trait: it draws shares of variance that are not the expected ones. Put in the sh
 Sparse regression on pairs has no such linear limit: it finds a pair or does not. `expected_pairs_accuracy` has ours.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -100,7 +101,7 @@ def expected_accuracy(
     epistatic: ArrayLike,
     *,
     model: Model,
-    efficiency: tuple[float, float] = (1.0, 1.0),
+    efficiency: tuple[ArrayLike, ArrayLike] = (1.0, 1.0),
 ) -> Accuracy:
     """Return the expected accuracy of a model trained on `n_train` samples of `n_markers` independent markers.
 
@@ -121,8 +122,8 @@ def expected_accuracy(
     _bounded("additive + epistatic", additive + epistatic, 0, 1 + 1e-9)
     n_features = {"ridge": (m, np.inf), "kernel": (m, m * (m - 1) / 2), "oracle": (m, m / 2)}
     checks.choice("model", model, n_features)
-    _checked_efficiency(efficiency)
-    needed = (features / part for features, part in zip(n_features[model], efficiency, strict=True))
+    parts = _checked_efficiency(efficiency)
+    needed = (features / part for features, part in zip(n_features[model], parts, strict=True))
     n, shares_a, shares_aa, m_a, m_aa = np.broadcast_arrays(n, additive, epistatic, *needed)
     shares = np.stack([shares_a, shares_aa])
     reliability = _reliability(n, shares, np.stack([m_a, m_aa]))
@@ -202,10 +203,10 @@ def _reliability(n: NDArray, shares: NDArray, n_features: NDArray) -> NDArray[np
     return _ratio(information, information + left, known)
 
 
-def _checked_efficiency(value: object) -> None:
-    parts = _bounded("efficiency", value, 1e-9)
-    if parts.shape != (2,):
-        raise ValueError(f"efficiency must be two numbers, additive and epistatic, got shape {parts.shape}")
+def _checked_efficiency(value: object) -> list[NDArray[np.float64]]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
+        raise ValueError(f"efficiency must be two numbers, additive and epistatic, got {checks.shown(value)}")
+    return [_bounded("efficiency", part, 1e-9) for part in value]
 
 
 def _ratio(top: NDArray, bottom: NDArray, where: NDArray[np.bool_]) -> NDArray[np.float64]:
