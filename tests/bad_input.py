@@ -108,6 +108,10 @@ WHOLE, NUMBER = "whole number|valid integer", "a number|valid number|one number|
 LEAST, MOST = "(at least|greater than or equal to) {}", "(at most|less than or equal to|less than|within .*) {}"
 
 
+# NumPy makes no array of these
+UNEQUAL = st.integers(1, 5).map(lambda k: [[1] * k, [1] * (k + 1)])
+
+
 def _number(value: float) -> str:
     return re.escape(f"{value:g}" if abs(value) < 1e6 else f"{value}")
 
@@ -143,6 +147,7 @@ def real(least: float = -INF, most: float = INF, above: float | None = None) -> 
         Wrong("None", None, NUMBER + "|finite|must be"),
         Wrong("NaN", NAN, "finite|at least|within|" + NUMBER + "|less than"),
         Wrong("infinite", INF, "finite|at least|at most|within|less than", st.sampled_from([INF, -INF])),
+        Wrong("lists of unequal lengths", [[1], [1, 2]], NUMBER, UNEQUAL),
     ]
     if above is not None:
         negative = st.floats(above - 1000, above - 1e-3)
@@ -244,6 +249,7 @@ def rows(n_samples: int, least: int = 1, different: bool = True) -> list[Wrong]:
         Wrong("True and False", np.ones(n_samples, dtype=bool), "whole numbers", says="array"),
         Wrong("a matrix", np.zeros((2, 2), dtype=int), "whole numbers", says="array"),
         Wrong("one number", 3, "whole numbers|must", st.integers(0, 9)),
+        Wrong("lists of unequal lengths", [[1], [1, 2]], "whole numbers|must", UNEQUAL, r"\["),
         Wrong("texts", ["a", "b", "c", "d", "e"], "whole numbers"),
     ]
     if different:
@@ -360,6 +366,7 @@ REL_AA = [
     Wrong("True", [True], NUMBER, says="True"),
     Wrong("empty", [], "at least one", says="none"),
     Wrong("a list of lists", [[0, 1]], NUMBER, says=r"\["),
+    Wrong("lists of unequal lengths", [[0], [0, 1]], NUMBER, UNEQUAL, says=r"\["),
 ]
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import REL_AA, ROOT, make_cohort
+from epidl import checks
 from epidl.genotypes import MISSING, Dosages, Haplotypes
 from epidl.simulate import (
     Cohort,
@@ -263,8 +264,10 @@ def test_blocks_do_not_change_the_values(monkeypatch):
         ({"rel_aa": [1, -0.1]}, r"rel_aa\[1\] must be at least 0, got -0.1"),
         ({"rel_aa": [float("nan")]}, r"rel_aa\[0\] must be finite, got nan"),
         ({"rel_aa": []}, "rel_aa must name at least one trait, got none"),
+        ({"rel_aa": [[1], [1, 2]]}, r"rel_aa\[0\] must be a number, got \[1\]"),
         ({"rel_aa": ["high"]}, r"rel_aa\[0\] must be a number, got 'high'"),
         ({"broad_sense_heritability": 0}, "broad_sense_heritability must be greater than 0, got 0"),
+        ({"broad_sense_heritability": [[1], [1, 2]]}, r"broad_sense_heritability must be a number, got \[\[1\], \["),
         ({"broad_sense_heritability": 1.01}, "broad_sense_heritability must be at most 1, got 1.01"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"pleiotropy": "high"}, "pleiotropy must hold numbers only, got 'high'"),
@@ -288,6 +291,11 @@ def test_invalid_requests_name_argument_value_and_bound(changes, message):
     }
     with pytest.raises(ValueError, match=message):
         simulate(**arguments | changes)
+
+
+def test_lists_of_unequal_lengths_are_no_rows():
+    with pytest.raises(ValueError, match=r"rows must be whole numbers, one a sample, got \[\[1\], \[1, 2\]\]"):
+        checks.rows("rows", [[1], [1, 2]], 10)
 
 
 def test_a_sample_without_genetic_variance_is_refused():

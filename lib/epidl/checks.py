@@ -22,6 +22,14 @@ def shown(value: object) -> str:
         return f"a {type(value).__name__} too long to be shown"
 
 
+def dimensions(value: object) -> int:
+    """Return how many dimensions a value has as an array; two for lists of unequal lengths, which are no array."""
+    try:
+        return np.ndim(value)
+    except ValueError:
+        return 2
+
+
 def integer(name: str, value: object, *, minimum: int, maximum: int | None = None, why: str = "") -> int:
     """Return `value` as an int within [minimum, maximum]; `why` completes the message of the upper bound."""
     try:
@@ -41,7 +49,7 @@ def real(
     name: str, value: object, *, minimum: float = -math.inf, maximum: float = math.inf, above: float = -math.inf
 ) -> float:
     """Return `value` as a finite float within [minimum, maximum] and greater than `above`."""
-    if isinstance(value, (str, bytes, bool, np.bool_)) or np.ndim(value):  # float("1") and float(True) would accept it
+    if isinstance(value, (str, bytes, bool, np.bool_)) or dimensions(value):  # float("1") and float(True) would do
         raise ValueError(f"{name} must be a number, got {shown(value)}")
     try:
         number = float(value)
@@ -130,8 +138,9 @@ def floats(name: str, value: object) -> NDArray[np.float64]:
 
 def rows(name: str, value: ArrayLike, n_samples: int, *, minimum: int = 1, different: bool = True) -> NDArray[np.int64]:
     """Return numbers of samples, from 0; unless `different` is False, none may stand there twice."""
-    array = np.asarray(value) if np.ndim(value) == 1 else np.empty(0)
-    if np.ndim(value) != 1 or (array.size and array.dtype.kind not in "iu"):
+    is_list = dimensions(value) == 1
+    array = np.asarray(value) if is_list else np.empty(0)
+    if not is_list or (array.size and array.dtype.kind not in "iu"):
         raise ValueError(f"{name} must be whole numbers, one a sample, got {shown(value)}")
     integer(f"len({name})", len(array), minimum=minimum)
     outside = array[(array < 0) | (array >= n_samples)]

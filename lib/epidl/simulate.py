@@ -334,7 +334,7 @@ def _even(name: str, value: int) -> int:
 
 
 def _rel_aa(values: Sequence[float]) -> list[float]:
-    values = [values] if np.ndim(values) == 0 and not isinstance(values, (list, tuple)) else list(values)
+    values = [values] if checks.dimensions(values) == 0 and not isinstance(values, (list, tuple)) else list(values)
     if not values:
         raise ValueError("rel_aa must name at least one trait, got none")
     return [checks.real(f"rel_aa[{t}]", value, minimum=0) for t, value in enumerate(values)]
