@@ -1402,6 +1402,7 @@ def _whole_files() -> list[Wrong]:
         Wrong("no base", text.replace("\nbase:", "\nbases:"), "did you mean base", says="bases"),
         Wrong("a cell twice", text.replace("[0.5, 1]", "[1, 1]"), "stands in this profile twice", says="n200"),
         Wrong("no grid", re.sub(r"grids:\n      - .*", "grids: []", text, count=1), "grids", says="at least 1 item"),
+        Wrong("an axis without values", text.replace("[0.5, 1]", "[]"), "scaling must have at least one", says="smoke"),
         Wrong("a number for a name", text.replace("  seed:", "  7: 1\n  seed:"), "must be texts|string", says="7"),
     ]
 

@@ -240,6 +240,10 @@ def altered_file(folder, alter) -> object:
         (lambda c: c.update(experiment="scalling"), r"experiment: Input should be 'scaling', .*, got 'scalling'"),
         (lambda c: c.update(bases={}), "bases is not a parameter; did you mean base"),
         (lambda c: c["profiles"]["smoke"].update(grids=[]), "profiles.smoke.grids"),
+        (
+            lambda c: c["profiles"]["full"]["grids"][1].update(scaling=[]),
+            r"profile full, grid \{.*\}: scaling must have at least one value, got \[\]",
+        ),
     ],
 )
 def test_a_mistake_in_a_file_stops_with_its_place(tmp_path, alter, message):

@@ -495,6 +495,10 @@ def is_of(parameters: Mapping[str, Any], cell: Cell) -> bool:
 
 
 def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list[Cell]:
+    for grid in profile.grids:
+        for axis in (key for key, values in grid.items() if values == [] and key not in LIST_PARAMETERS):
+            place = f"{path}, profile {name}, grid {checks.shown(grid)}"
+            raise ParameterError(f"{place}: {axis} must have at least one value, got []")  # or the grid has no cells
     cells: dict[str, Cell] = {}
     for point in profile.points():
         place = f"{path}, profile {name}, grid point {checks.shown(point)}"
