@@ -1403,6 +1403,9 @@ def _whole_files() -> list[Wrong]:
         Wrong("a cell twice", text.replace("[0.5, 1]", "[1, 1]"), "stands in this profile twice", says="n200"),
         Wrong("no grid", re.sub(r"grids:\n      - .*", "grids: []", text, count=1), "grids", says="at least 1 item"),
         Wrong("an axis without values", text.replace("[0.5, 1]", "[]"), "scaling must have at least one", says="smoke"),
+        Wrong("a number to the base 8", text.replace("seed: 1", "seed: 0123"), "seed: .* valid integer", says="'0123'"),
+        Wrong("a number to the base 60", text.replace("200,", "3:20,"), "n_samples: .* valid integer", says="'3:20'"),
+        Wrong("a fraction to the base 60", text.replace("0.5", "1:30.5"), "scaling: .* valid number", says="'1:30.5'"),
         Wrong("a number for a name", text.replace("  seed:", "  7: 1\n  seed:"), "must be texts|string", says="7"),
     ]
 

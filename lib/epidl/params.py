@@ -7,6 +7,7 @@ A cell is one grid point with all its replicates: the unit that a notebook runs 
 import difflib
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -470,8 +471,18 @@ def grids_of(content: object, path: Path) -> dict[str, list[Cell]]:
     return {name: _cells(file, name, profile, path) for name, profile in file.profiles.items()}
 
 
+# YAML 1.1 reads 0123 as 83, to the base 8, and 3:20 as 200, to the base 60
+MISREAD = re.compile(r"[-+]?0[0-7_]+|.*:.*")
+
+
 class _Loader(yaml.SafeLoader):
     """Plain values alone, no tag that could make an object or run code; a key that stands twice is a mistake."""
+
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: object) -> str:
+        """Return the tag of a node; a number that would be misread is a text, which no number's parameter takes."""
+        tag = super().resolve(kind, value, implicit)
+        is_number = tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+        return self.DEFAULT_SCALAR_TAG if is_number and MISREAD.fullmatch(value) else tag
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
