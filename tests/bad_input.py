@@ -271,6 +271,13 @@ GENOTYPES = [
 ]
 DEVICE = choice("cpu", "cuda", "auto")
 SEED = integer(0)
+LEAST_H2 = LEAST.format("(1e-06|0.000001)")
+HERITABILITY = [
+    *real(most=1),
+    Wrong("negative", -1.0, LEAST_H2, st.floats(-1000, -1e-3)),
+    Wrong("zero", 0.0, LEAST_H2),
+    Wrong("next to nothing", 1e-77, LEAST_H2, st.floats(0, 9e-7)),
+]
 
 # --- A small cohort ------------------------------------------------------------------------------------------------
 
@@ -362,6 +369,7 @@ REL_AA = [
     Wrong("negative", [0, -1], "at least 0", st.floats(-1000, -1e-3).map(lambda x: [0, x]), says="-"),
     Wrong("NaN", [NAN], "must be finite", says="nan"),
     Wrong("infinite", [INF], "must be finite", says="inf"),
+    Wrong("above its bound", [0, 1e308], r"at most 1e\+12", st.floats(1.1e12, 1e308).map(lambda x: [0, x]), says="got"),
     Wrong("text", ["one"], NUMBER, TEXTS.map(lambda text: [text]), says="'"),
     Wrong("True", [True], NUMBER, says="True"),
     Wrong("empty", [], "at least one", says="none"),
@@ -374,7 +382,7 @@ def _simulation() -> list[Place]:
     plain = {"n_samples": 30, "n_qtl": 4, "rel_aa": [0, 1], "broad_sense_heritability": 0.9, "seed": 1}
     traits = {
         "rel_aa": REL_AA,
-        "broad_sense_heritability": real(above=0, most=1),
+        "broad_sense_heritability": HERITABILITY,
         "seed": SEED,
         "shared_pairs": boolean(),
         "all_pairs": boolean(),
@@ -394,6 +402,14 @@ def _simulation() -> list[Place]:
     sizes = {
         "n_samples": [*integer(2), Wrong("too large", 10**14, "must be small enough", st.integers(10**13, 10**20))],
         "n_qtl": n_qtl,
+        "several": [
+            Wrong(
+                "more pairs than memory",
+                {"n_qtl": 10**7, "n_markers": 10**7, "all_pairs": True},
+                "n_qtl must be small enough",
+                says="got 10000000",
+            )
+        ],
         "n_markers": [
             *integer(1, optional=True),
             Wrong("fewer than QTL", 2, "n_qtl must be at most 2", st.integers(1, 3), says="got 4"),
@@ -1008,8 +1024,8 @@ def _own() -> list[Place]:
             lambda: _simulated() | {"n_qtl": 4, "rel_aa": 1.0, "broad_sense_heritability": 0.5, "seed": 1},
             {
                 "n_qtl": [*integer(2), Wrong("more than markers", 10, r"at most 8 \(n_markers\)")],
-                "rel_aa": real(0),
-                "broad_sense_heritability": real(above=0, most=1),
+                "rel_aa": real(0, 1e12),
+                "broad_sense_heritability": HERITABILITY,
                 "seed": SEED,
             },
         ),
@@ -1121,7 +1137,8 @@ def _files() -> list[Place]:
     }
     file_ways = [Wrong(way, (part, text), bound, says=".") for way, (part, text, bound) in published.items()]
     cohort_of = {"stem": "nothing", "rel_aa": [0], "broad_sense_heritability": 0.9}
-    rel_aa = [w for w in REL_AA if w.way != "empty"] + [Wrong("empty", [], "at least 1", says="got 0")]
+    rel_aa = [w for w in REL_AA if w.way not in ("empty", "above its bound")]
+    rel_aa.append(Wrong("empty", [], "at least 1", says="got 0"))
     return [
         _place(genotype_files, "read_genotypes", dict, path=[*path(), *[_file(w) for w in count_ways]]),
         _place(genotype_files, "read_table", dict, path=[*path(), *[_file(w) for w in table_ways]]),
@@ -1286,7 +1303,7 @@ WHOLE_NUMBERS = {
     "seed": (0, 2**63 - 1),
 }
 NUMBERS = {
-    "broad_sense_heritability": real(above=0, most=1),
+    "broad_sense_heritability": HERITABILITY,
     "scaling": real(above=0, most=1e12),
     "mlp_learning_rate": real(above=0),
     "pleiotropy": real(0, 1),
@@ -1455,7 +1472,7 @@ def notebooks() -> list[Place]:
     }
     simulated = numbers | {
         "rel_aa": REL_AA,
-        "broad_sense_heritability": real(above=0, most=1),
+        "broad_sense_heritability": HERITABILITY,
         "shared_pairs": boolean(),
         "pleiotropy": [Wrong("text", "much", NUMBER), Wrong("above its bound", 1.5, "at most 1|must be 0")],
         "seed": SEED,
@@ -1471,7 +1488,7 @@ def notebooks() -> list[Place]:
             Wrong(
                 "no heritability",
                 {"rel_aa": 1.0, "broad_sense_heritability": 0},
-                "broad_sense_heritability must be greater than 0",
+                "broad_sense_heritability must be at least 1e-06",
                 says="got 0",
             ),
             Wrong(

@@ -108,6 +108,10 @@ def test_cell_names_are_readable_and_distinct():
         ({"rel_aa": [0, -1]}, "rel_aa.1: Input should be greater than or equal to 0, got -1"),
         ({"rel_aa": []}, "rel_aa: .*at least 1 item"),
         (
+            {"broad_sense_heritability": 1e-77},
+            "broad_sense_heritability: Input should be greater than or equal to 0.000001, got 1e-77",
+        ),
+        (
             {"broad_sense_heritability": 1.2},
             "broad_sense_heritability: Input should be less than or equal to 1, got 1.2",
         ),

@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+MOST = 10**12  # of any whole number: no machine holds as many individuals, markers or units
+LEAST_H2 = 1e-6  # noise has a thousand times the genetic values' spread; far more, and single precision lost them
+
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxlong, _SHORT.maxstring, _SHORT.maxother = 3, 60, 120, 120
 

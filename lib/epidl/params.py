@@ -16,6 +16,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from epidl import checks
+from epidl.checks import LEAST_H2, MOST
 from epidl.splits import BATCH_SIZE, Protocol, check_batches, training_size
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
@@ -27,7 +28,6 @@ ExperimentName = Literal[
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
 BATCH_NORMED = {"mlp", "mlp_pruned", "mlp_recomputed", "mlp_patient"}
 PUBLISHED_H2 = 0.999  # of the scaling experiment
-MOST = 10**12  # of any whole number: no machine holds as many individuals, markers or units
 PositiveInt = Annotated[int, Field(ge=1, le=MOST, strict=True)]
 # strict: neither "0.5" nor true is taken for a number
 NonNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False, strict=True)]
@@ -83,7 +83,7 @@ class Cell(BaseModel):
     profile: str = Field(default="notebook", description="the profile that the cell belongs to")
     n_samples: int = Field(ge=20, le=MOST, strict=True, description="individuals in the cohort")
     n_replicates: PositiveInt = Field(description="cohorts simulated and fitted, each from its own seed")
-    broad_sense_heritability: float = Field(gt=0, le=1, strict=True, description="H2 = V_G / V_P of every trait")
+    broad_sense_heritability: float = Field(ge=LEAST_H2, le=1, strict=True, description="H2 = V_G / V_P of every trait")
     models: ModelNames
     protocols: Annotated[tuple[Literal["published", "held_out"], ...], AfterValidator(_all_different)] = Field(
         min_length=1, description="how fits are validated"
