@@ -1438,8 +1438,8 @@ def code_of(notebook: str) -> list[str]:
     return [re.sub(r"^%.*$", "", source, flags=re.MULTILINE) for source in sources]
 
 
-def run_notebook(notebook: str, n_cells: int, **given: object) -> None:
-    """Run a notebook's first cells with parameters as papermill gives them: after the cell that has the defaults."""
+def run_notebook(notebook: str, n_cells: int | None, **given: object) -> None:
+    """Run a notebook's first cells, or all, with parameters as papermill gives them: after the cell of defaults."""
     first, *others = code_of(notebook)[:n_cells]
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(first, f"{notebook}.ipynb", "exec"), names)
