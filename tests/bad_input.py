@@ -49,12 +49,14 @@ from epidl import (
     seeds,
     selection,
     splits,
+    surface,
     theory,
     training,
     tuning,
 )
 from epidl import simulate as simulation
 from epidl.experiments import core, scaling
+from epidl.figures import interactive
 from epidl.genotypes import Dosages, Haplotypes
 
 ROOT = Path(__file__).parents[1]
@@ -1510,11 +1512,13 @@ def _notebook(name: str, n_cells: int, wrong: dict[str, list[Wrong]]) -> Place:
 
 
 def command(main: Callable[[list[str]], int], arguments: list[str]) -> None:
-    """Run a command in an empty project; raise `Refused` with the last line where its exit status is not 0."""
+    """Run a command in a project of an empty table; raise `Refused` with the last line if its exit status is not 0."""
     errors = io.StringIO()
     project = Path(SCRATCH.name, "project")
     if not project.exists():
         shutil.copytree(ROOT / "params", project / "params")
+        (project / "book" / "data").mkdir(parents=True)
+        (project / "book" / "data" / "empty.csv").touch()
     with contextlib.chdir(project), contextlib.redirect_stderr(errors):
         try:
             status = main(arguments)
@@ -1564,6 +1568,7 @@ def commands() -> list[Place]:
             {
                 "an unknown profile": (["huge"], unknown),
                 "an unknown device": (["smoke", "--device", "tpu"], unknown),
+                "an empty table": (["smoke"], "empty.csv must be a table"),
             },
         ),
         "publish": (
@@ -1598,6 +1603,26 @@ def commands() -> list[Place]:
             {
                 "an argument": (["standard"], "unrecognized arguments"),
                 "no tables": ([], "must be a result table|lacks|must hold"),
+            },
+        ),
+        "surface": (
+            surface.main,
+            {
+                "an argument": (["standard"], "unrecognized arguments"),
+                "an unknown option": (["--profile"], "unrecognized arguments"),
+                "no tables": ([], "beyond.csv must be a result table"),
+            },
+        ),
+        "figures.interactive": (
+            interactive.main,
+            {
+                "nothing": ([], unknown),
+                "an option for a file": (["--file"], unknown),
+                "a file too many": (["one.js", "two.js"], "unrecognized arguments"),
+                "a folder for a file": (["params"], "FILE must be no folder"),
+                "a file for a folder": (["params/scaling.yml/charts.js"], "the folder of FILE must be a folder"),
+                "an empty text": ([""], "FILE must be a path"),
+                "a file whose name is too long": (["a" * 5000], "FILE must be a path"),
             },
         ),
     }
