@@ -49,12 +49,14 @@ from epidl import (
     seeds,
     selection,
     splits,
+    surface,
     theory,
     training,
     tuning,
 )
 from epidl import simulate as simulation
 from epidl.experiments import core, scaling
+from epidl.figures import interactive
 from epidl.genotypes import Dosages, Haplotypes
 
 ROOT = Path(__file__).parents[1]
@@ -108,6 +110,10 @@ WHOLE, NUMBER = "whole number|valid integer", "a number|valid number|one number|
 LEAST, MOST = "(at least|greater than or equal to) {}", "(at most|less than or equal to|less than|within .*) {}"
 
 
+# NumPy makes no array of these
+UNEQUAL = st.integers(1, 5).map(lambda k: [[1] * k, [1] * (k + 1)])
+
+
 def _number(value: float) -> str:
     return re.escape(f"{value:g}" if abs(value) < 1e6 else f"{value}")
 
@@ -143,6 +149,7 @@ def real(least: float = -INF, most: float = INF, above: float | None = None) -> 
         Wrong("None", None, NUMBER + "|finite|must be"),
         Wrong("NaN", NAN, "finite|at least|within|" + NUMBER + "|less than"),
         Wrong("infinite", INF, "finite|at least|at most|within|less than", st.sampled_from([INF, -INF])),
+        Wrong("lists of unequal lengths", [[1], [1, 2]], NUMBER, UNEQUAL),
     ]
     if above is not None:
         negative = st.floats(above - 1000, above - 1e-3)
@@ -244,6 +251,7 @@ def rows(n_samples: int, least: int = 1, different: bool = True) -> list[Wrong]:
         Wrong("True and False", np.ones(n_samples, dtype=bool), "whole numbers", says="array"),
         Wrong("a matrix", np.zeros((2, 2), dtype=int), "whole numbers", says="array"),
         Wrong("one number", 3, "whole numbers|must", st.integers(0, 9)),
+        Wrong("lists of unequal lengths", [[1], [1, 2]], "whole numbers|must", UNEQUAL, r"\["),
         Wrong("texts", ["a", "b", "c", "d", "e"], "whole numbers"),
     ]
     if different:
@@ -265,6 +273,13 @@ GENOTYPES = [
 ]
 DEVICE = choice("cpu", "cuda", "auto")
 SEED = integer(0)
+LEAST_H2 = LEAST.format("(1e-06|0.000001)")
+HERITABILITY = [
+    *real(most=1),
+    Wrong("negative", -1.0, LEAST_H2, st.floats(-1000, -1e-3)),
+    Wrong("zero", 0.0, LEAST_H2),
+    Wrong("next to nothing", 1e-77, LEAST_H2, st.floats(0, 9e-7)),
+]
 
 # --- A small cohort ------------------------------------------------------------------------------------------------
 
@@ -356,10 +371,12 @@ REL_AA = [
     Wrong("negative", [0, -1], "at least 0", st.floats(-1000, -1e-3).map(lambda x: [0, x]), says="-"),
     Wrong("NaN", [NAN], "must be finite", says="nan"),
     Wrong("infinite", [INF], "must be finite", says="inf"),
+    Wrong("above its bound", [0, 1e308], r"at most 1e\+12", st.floats(1.1e12, 1e308).map(lambda x: [0, x]), says="got"),
     Wrong("text", ["one"], NUMBER, TEXTS.map(lambda text: [text]), says="'"),
     Wrong("True", [True], NUMBER, says="True"),
     Wrong("empty", [], "at least one", says="none"),
     Wrong("a list of lists", [[0, 1]], NUMBER, says=r"\["),
+    Wrong("lists of unequal lengths", [[0], [0, 1]], NUMBER, UNEQUAL, says=r"\["),
 ]
 
 
@@ -367,7 +384,7 @@ def _simulation() -> list[Place]:
     plain = {"n_samples": 30, "n_qtl": 4, "rel_aa": [0, 1], "broad_sense_heritability": 0.9, "seed": 1}
     traits = {
         "rel_aa": REL_AA,
-        "broad_sense_heritability": real(above=0, most=1),
+        "broad_sense_heritability": HERITABILITY,
         "seed": SEED,
         "shared_pairs": boolean(),
         "all_pairs": boolean(),
@@ -387,6 +404,14 @@ def _simulation() -> list[Place]:
     sizes = {
         "n_samples": [*integer(2), Wrong("too large", 10**14, "must be small enough", st.integers(10**13, 10**20))],
         "n_qtl": n_qtl,
+        "several": [
+            Wrong(
+                "more pairs than memory",
+                {"n_qtl": 10**7, "n_markers": 10**7, "all_pairs": True},
+                "n_qtl must be small enough",
+                says="got 10000000",
+            )
+        ],
         "n_markers": [
             *integer(1, optional=True),
             Wrong("fewer than QTL", 2, "n_qtl must be at most 2", st.integers(1, 3), says="got 4"),
@@ -1001,8 +1026,8 @@ def _own() -> list[Place]:
             lambda: _simulated() | {"n_qtl": 4, "rel_aa": 1.0, "broad_sense_heritability": 0.5, "seed": 1},
             {
                 "n_qtl": [*integer(2), Wrong("more than markers", 10, r"at most 8 \(n_markers\)")],
-                "rel_aa": real(0),
-                "broad_sense_heritability": real(above=0, most=1),
+                "rel_aa": real(0, 1e12),
+                "broad_sense_heritability": HERITABILITY,
                 "seed": SEED,
             },
         ),
@@ -1114,7 +1139,8 @@ def _files() -> list[Place]:
     }
     file_ways = [Wrong(way, (part, text), bound, says=".") for way, (part, text, bound) in published.items()]
     cohort_of = {"stem": "nothing", "rel_aa": [0], "broad_sense_heritability": 0.9}
-    rel_aa = [w for w in REL_AA if w.way != "empty"] + [Wrong("empty", [], "at least 1", says="got 0")]
+    rel_aa = [w for w in REL_AA if w.way not in ("empty", "above its bound")]
+    rel_aa.append(Wrong("empty", [], "at least 1", says="got 0"))
     return [
         _place(genotype_files, "read_genotypes", dict, path=[*path(), *[_file(w) for w in count_ways]]),
         _place(genotype_files, "read_table", dict, path=[*path(), *[_file(w) for w in table_ways]]),
@@ -1279,7 +1305,7 @@ WHOLE_NUMBERS = {
     "seed": (0, 2**63 - 1),
 }
 NUMBERS = {
-    "broad_sense_heritability": real(above=0, most=1),
+    "broad_sense_heritability": HERITABILITY,
     "scaling": real(above=0, most=1e12),
     "mlp_learning_rate": real(above=0),
     "pleiotropy": real(0, 1),
@@ -1395,6 +1421,10 @@ def _whole_files() -> list[Wrong]:
         Wrong("no base", text.replace("\nbase:", "\nbases:"), "did you mean base", says="bases"),
         Wrong("a cell twice", text.replace("[0.5, 1]", "[1, 1]"), "stands in this profile twice", says="n200"),
         Wrong("no grid", re.sub(r"grids:\n      - .*", "grids: []", text, count=1), "grids", says="at least 1 item"),
+        Wrong("an axis without values", text.replace("[0.5, 1]", "[]"), "scaling must have at least one", says="smoke"),
+        Wrong("a number to the base 8", text.replace("seed: 1", "seed: 0123"), "seed: .* valid integer", says="'0123'"),
+        Wrong("a number to the base 60", text.replace("200,", "3:20,"), "n_samples: .* valid integer", says="'3:20'"),
+        Wrong("a fraction to the base 60", text.replace("0.5", "1:30.5"), "scaling: .* valid number", says="'1:30.5'"),
         Wrong("a number for a name", text.replace("  seed:", "  7: 1\n  seed:"), "must be texts|string", says="7"),
     ]
 
@@ -1410,8 +1440,8 @@ def code_of(notebook: str) -> list[str]:
     return [re.sub(r"^%.*$", "", source, flags=re.MULTILINE) for source in sources]
 
 
-def run_notebook(notebook: str, n_cells: int, **given: object) -> None:
-    """Run a notebook's first cells with parameters as papermill gives them: after the cell that has the defaults."""
+def run_notebook(notebook: str, n_cells: int | None, **given: object) -> None:
+    """Run a notebook's first cells, or all, with parameters as papermill gives them: after the cell of defaults."""
     first, *others = code_of(notebook)[:n_cells]
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(first, f"{notebook}.ipynb", "exec"), names)
@@ -1444,7 +1474,7 @@ def notebooks() -> list[Place]:
     }
     simulated = numbers | {
         "rel_aa": REL_AA,
-        "broad_sense_heritability": real(above=0, most=1),
+        "broad_sense_heritability": HERITABILITY,
         "shared_pairs": boolean(),
         "pleiotropy": [Wrong("text", "much", NUMBER), Wrong("above its bound", 1.5, "at most 1|must be 0")],
         "seed": SEED,
@@ -1460,7 +1490,7 @@ def notebooks() -> list[Place]:
             Wrong(
                 "no heritability",
                 {"rel_aa": 1.0, "broad_sense_heritability": 0},
-                "broad_sense_heritability must be greater than 0",
+                "broad_sense_heritability must be at least 1e-06",
                 says="got 0",
             ),
             Wrong(
@@ -1482,11 +1512,13 @@ def _notebook(name: str, n_cells: int, wrong: dict[str, list[Wrong]]) -> Place:
 
 
 def command(main: Callable[[list[str]], int], arguments: list[str]) -> None:
-    """Run a command in an empty project; raise `Refused` with the last line where its exit status is not 0."""
+    """Run a command in a project of an empty table; raise `Refused` with the last line if its exit status is not 0."""
     errors = io.StringIO()
     project = Path(SCRATCH.name, "project")
     if not project.exists():
         shutil.copytree(ROOT / "params", project / "params")
+        (project / "book" / "data").mkdir(parents=True)
+        (project / "book" / "data" / "empty.csv").touch()
     with contextlib.chdir(project), contextlib.redirect_stderr(errors):
         try:
             status = main(arguments)
@@ -1536,6 +1568,7 @@ def commands() -> list[Place]:
             {
                 "an unknown profile": (["huge"], unknown),
                 "an unknown device": (["smoke", "--device", "tpu"], unknown),
+                "an empty table": (["smoke"], "empty.csv must be a table"),
             },
         ),
         "publish": (
@@ -1570,6 +1603,26 @@ def commands() -> list[Place]:
             {
                 "an argument": (["standard"], "unrecognized arguments"),
                 "no tables": ([], "must be a result table|lacks|must hold"),
+            },
+        ),
+        "surface": (
+            surface.main,
+            {
+                "an argument": (["standard"], "unrecognized arguments"),
+                "an unknown option": (["--profile"], "unrecognized arguments"),
+                "no tables": ([], "beyond.csv must be a result table"),
+            },
+        ),
+        "figures.interactive": (
+            interactive.main,
+            {
+                "nothing": ([], unknown),
+                "an option for a file": (["--file"], unknown),
+                "a file too many": (["one.js", "two.js"], "unrecognized arguments"),
+                "a folder for a file": (["params"], "FILE must be no folder"),
+                "a file for a folder": (["params/scaling.yml/charts.js"], "the folder of FILE must be a folder"),
+                "an empty text": ([""], "FILE must be a path"),
+                "a file whose name is too long": (["a" * 5000], "FILE must be a path"),
             },
         ),
     }

@@ -350,6 +350,12 @@ def test_a_cell_at_the_edge_runs_with_every_model():
     assert set(found["model"]) == set(models)
 
 
+def test_the_notebook_that_simulates_runs_where_every_marker_is_a_qtl():
+    """Without a number of markers, all of its cells take the cohort's."""
+    few = {"n_samples": 60, "n_qtl": 6, "n_markers": None, "n_cohorts": 2}
+    bad_input.run_notebook("simulate", None, **few, display=print)
+
+
 def test_paths_stand_for_themselves(written):
     """`path` objects are taken as texts are."""
     example = Path(bad_input.own_files.EXAMPLE)

@@ -1,6 +1,7 @@
 """What a cell costs before it runs: the counted work, the memory, the plan, and the refusal of what cannot fit."""
 
 import math
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,29 @@ def test_the_plan_says_which_cells_do_not_fit(monkeypatch, capsys):
     monkeypatch.setattr(costs, "measure_machine", lambda device: Machine(*list(vars(MACHINE).values())[:-1], 2**30))
     assert costs.main(["full"]) == 1
     assert "n1000000_scaling20 does not fit: this machine has 1 GiB." in capsys.readouterr().err
+
+
+def test_a_table_that_is_none_is_named_before_the_machine_is_measured(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(costs, "measure_machine", lambda device: pytest.fail("the machine was measured"))
+    monkeypatch.setattr(costs, "typical_epochs", partial(costs.typical_epochs, tmp_path))
+    header = "experiment,model,epochs\n"
+    rows = ("scaling,mlp,many\n", 'scaling,"mlp,1\n', "scaling,mlp,1\nscaling,mlp,1,2,3\n")
+    for content in ("", *(header + row for row in rows)):
+        (tmp_path / "some.csv").write_text(content)
+        assert costs.main(["smoke"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"{tmp_path}/some.csv must be a table: ")
+
+
+def test_without_tables_the_plan_counts_the_most_epochs_and_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(costs, "measure_machine", lambda device: MACHINE)
+    monkeypatch.setattr(costs, "DATA", tmp_path)
+    monkeypatch.setattr(costs, "typical_epochs", partial(costs.typical_epochs, tmp_path))
+    assert costs.main(["smoke"]) == 0
+    printed = capsys.readouterr()
+    said = "holds no table of fits: networks count with the most epochs of their plans."
+    assert printed.err.splitlines() == [f"{tmp_path} {said}"]
+    assert "all" in printed.out.splitlines()[-1]
 
 
 def test_rates_are_measured():

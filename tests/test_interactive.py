@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
+from epidl import surface
 from epidl.figures import interactive
 from epidl.figures.style import MODEL_NAMES
 
@@ -147,6 +148,35 @@ def test_the_html_is_safe_and_named():
     assert "needs JavaScript" in page
     content = re.search(r"<script type=[^>]*>(.*?)</script>", page).group(1)
     assert "</script><b>" in json.loads(content)["datasets"]["replicates"]
+
+
+def test_the_command_writes_the_script_and_makes_its_folder(tmp_path):
+    file = tmp_path / "static" / "charts.js"
+    assert interactive.main([str(file)]) == 0
+    assert file.read_text() == interactive.script()
+
+
+@pytest.mark.parametrize("command", [interactive.main, surface.main])
+def test_a_command_that_is_asked_for_help_writes_nothing(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(surface, "build", lambda: pytest.fail("the surface was measured"))
+    with pytest.raises(SystemExit) as ended:
+        command(["--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: python -m epidl.")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("absent", ["beyond", "correlation", "figure_1_digitised"])
+def test_the_surface_is_not_measured_without_all_of_its_tables(absent, tmp_path, monkeypatch, capsys):
+    for name in (*surface.TABLES, "correlation", "figure_1_digitised"):
+        if name != absent:
+            (tmp_path / f"{name}.csv").symlink_to(ROOT / "book" / "data" / f"{name}.csv")
+    monkeypatch.setattr(surface, "DATA", tmp_path)
+    monkeypatch.setattr(surface, "build", lambda: pytest.fail("the surface was measured"))
+    assert surface.main([]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{tmp_path}/{absent}.csv must be ")
 
 
 def test_a_table_of_two_protocols_is_refused():

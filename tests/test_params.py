@@ -1,5 +1,6 @@
 """Parameter files and cells: what they expand to, and how mistakes in them are reported."""
 
+import re
 import subprocess
 import sys
 
@@ -106,6 +107,10 @@ def test_cell_names_are_readable_and_distinct():
         ({"n_replicates": 0}, "n_replicates: Input should be greater than or equal to 1, got 0"),
         ({"rel_aa": [0, -1]}, "rel_aa.1: Input should be greater than or equal to 0, got -1"),
         ({"rel_aa": []}, "rel_aa: .*at least 1 item"),
+        (
+            {"broad_sense_heritability": 1e-77},
+            "broad_sense_heritability: Input should be greater than or equal to 0.000001, got 1e-77",
+        ),
         (
             {"broad_sense_heritability": 1.2},
             "broad_sense_heritability: Input should be less than or equal to 1, got 1.2",
@@ -240,6 +245,10 @@ def altered_file(folder, alter) -> object:
         (lambda c: c.update(experiment="scalling"), r"experiment: Input should be 'scaling', .*, got 'scalling'"),
         (lambda c: c.update(bases={}), "bases is not a parameter; did you mean base"),
         (lambda c: c["profiles"]["smoke"].update(grids=[]), "profiles.smoke.grids"),
+        (
+            lambda c: c["profiles"]["full"]["grids"][1].update(scaling=[]),
+            r"profile full, grid \{.*\}: scaling must have at least one value, got \[\]",
+        ),
     ],
 )
 def test_a_mistake_in_a_file_stops_with_its_place(tmp_path, alter, message):
@@ -255,6 +264,44 @@ def test_a_file_that_is_no_parameter_file_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ParameterError, match=r"scaling.yml: (cannot be read as YAML|must hold the keys)"):
         load_grids(path)
+
+
+ONE_CELL = """experiment: scaling
+base:
+  {rel_aa: [0, 1], broad_sense_heritability: 0.999, models: [ridge], protocols: [published], hidden_width: 8,
+  n_replicates: 1, seed: 1}
+profiles:
+  smoke: &one {about: one cell, grids: [{n_samples: 200, scaling: 1}]}
+  quick: *one
+  standard: *one
+  full: *one
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "was", "text", "message"),
+    [
+        ("seed", "seed: 1", "0123", "seed: Input should be a valid integer, got '0123'"),
+        ("seed", "seed: 1", "-0_17", "seed: Input should be a valid integer, got '-0_17'"),
+        ("n_samples", "n_samples: 200", "3:20", "n_samples: Input should be a valid integer, got '3:20'"),
+        ("rel_aa", "rel_aa: [0, 1]", "[0, 1:30.5]", "rel_aa.1: Input should be a valid number, got '1:30.5'"),
+        ("rel_aa", "rel_aa: [0, 1]", "[0, 010]", "rel_aa.1: Input should be a valid number, got '010'"),
+        ("scaling", "scaling: 1", "1e3", "scaling: Input should be a valid number, got '1e3'"),
+    ],
+)
+def test_a_number_that_yaml_would_misread_is_refused_as_it_stands(tmp_path, key, was, text, message):
+    path = tmp_path / "scaling.yml"
+    path.write_text(ONE_CELL.replace(was, f"{key}: {text}"))
+    with pytest.raises(ParameterError, match=re.escape(message)) as caught:
+        load_grids(path)
+    assert f"{path}, profile smoke, grid point" in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "seed"), [("0", 0), ("123", 123), ("1_000", 1000), ("+5", 5), ("0x10", 16)])
+def test_a_number_with_one_reading_is_taken(tmp_path, text, seed):
+    path = tmp_path / "scaling.yml"
+    path.write_text(ONE_CELL.replace("seed: 1", f"seed: {text}"))
+    assert load_grids(path)["full"][0].seed == seed
 
 
 def test_a_missing_file_is_refused(tmp_path):

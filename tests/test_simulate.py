@@ -1,5 +1,6 @@
 """The native simulator: its equations, AlphaSimR's golden output, and its errors."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import REL_AA, ROOT, make_cohort
+from epidl import checks
 from epidl.genotypes import MISSING, Dosages, Haplotypes
 from epidl.simulate import (
     Cohort,
@@ -262,9 +264,14 @@ def test_blocks_do_not_change_the_values(monkeypatch):
         ({"n_markers": 0}, "n_markers must be at least 1, got 0"),
         ({"rel_aa": [1, -0.1]}, r"rel_aa\[1\] must be at least 0, got -0.1"),
         ({"rel_aa": [float("nan")]}, r"rel_aa\[0\] must be finite, got nan"),
+        ({"rel_aa": [0, 1e308]}, r"rel_aa\[1\] must be at most 1e\+12, got 1e\+308"),
         ({"rel_aa": []}, "rel_aa must name at least one trait, got none"),
+        ({"rel_aa": [[1], [1, 2]]}, r"rel_aa\[0\] must be a number, got \[1\]"),
         ({"rel_aa": ["high"]}, r"rel_aa\[0\] must be a number, got 'high'"),
-        ({"broad_sense_heritability": 0}, "broad_sense_heritability must be greater than 0, got 0"),
+        ({"broad_sense_heritability": 0}, "broad_sense_heritability must be at least 1e-06, got 0"),
+        ({"broad_sense_heritability": 1e-320}, r"broad_sense_heritability must be at least 1e-06, got 9\.99989e-321"),
+        ({"broad_sense_heritability": 1e-77}, "broad_sense_heritability must be at least 1e-06, got 1e-77"),
+        ({"broad_sense_heritability": [[1], [1, 2]]}, r"broad_sense_heritability must be a number, got \[\[1\], \["),
         ({"broad_sense_heritability": 1.01}, "broad_sense_heritability must be at most 1, got 1.01"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"pleiotropy": "high"}, "pleiotropy must hold numbers only, got 'high'"),
@@ -290,6 +297,17 @@ def test_invalid_requests_name_argument_value_and_bound(changes, message):
         simulate(**arguments | changes)
 
 
+def test_more_pairs_than_fit_into_memory_are_refused():
+    arguments = {"n_samples": 20, "rel_aa": [1], "broad_sense_heritability": 0.5, "seed": 1, "all_pairs": True}
+    with pytest.raises(MemoryError, match=r"n_qtl must be small enough for the .*, got 10000000, which"):
+        simulate(n_qtl=10**7, **arguments)
+
+
+def test_lists_of_unequal_lengths_are_no_rows():
+    with pytest.raises(ValueError, match=r"rows must be whole numbers, one a sample, got \[\[1\], \[1, 2\]\]"):
+        checks.rows("rows", [[1], [1, 2]], 10)
+
+
 def test_a_sample_without_genetic_variance_is_refused():
     failing = 0
     for seed in range(40):
@@ -308,6 +326,18 @@ def test_a_cohort_with_wrong_values_is_noticed(cohort):
         check_cohort(Cohort(cohort.genotypes, cohort.phenotypes, cohort.genetic_values, tuple(shifted)))
     with pytest.raises(ValueError, match="mean 0 and variance 1"):
         check_cohort(Cohort(cohort.genotypes, cohort.phenotypes, 2 * cohort.genetic_values, cohort.traits))
+
+
+def test_phenotypes_that_are_not_finite_are_noticed(cohort):
+    phenotypes = np.where(np.arange(len(cohort.phenotypes))[:, None] == 3, np.inf, cohort.phenotypes)
+    with pytest.raises(ValueError, match="the cohort's phenotypes must be finite, got 5 values that are not"):
+        check_cohort(replace(cohort, phenotypes=phenotypes))
+
+
+@pytest.mark.parametrize("changes", [{"broad_sense_heritability": 1e-6}, {"rel_aa": [1e12]}])
+def test_the_bounds_of_the_traits_are_taken(changes):
+    arguments = {"n_samples": 200, "n_qtl": 10, "rel_aa": [0, 1], "broad_sense_heritability": 0.5, "seed": 1}
+    assert np.isfinite(simulate(**arguments | changes).phenotypes.astype(np.float32)).all()
 
 
 def test_singular_correlation_makes_identical_traits():

@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+MOST = 10**12  # of any whole number: no machine holds as many individuals, markers or units
+LEAST_H2 = 1e-6  # noise has a thousand times the genetic values' spread; far more, and single precision lost them
+
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxlong, _SHORT.maxstring, _SHORT.maxother = 3, 60, 120, 120
 
@@ -20,6 +23,14 @@ def shown(value: object) -> str:
         return " ".join(_SHORT.repr(value).split())
     except ValueError:  # Python writes no whole number of more than some thousand digits
         return f"a {type(value).__name__} too long to be shown"
+
+
+def dimensions(value: object) -> int:
+    """Return how many dimensions a value has as an array; two for lists of unequal lengths, which are no array."""
+    try:
+        return np.ndim(value)
+    except ValueError:
+        return 2
 
 
 def integer(name: str, value: object, *, minimum: int, maximum: int | None = None, why: str = "") -> int:
@@ -41,7 +52,7 @@ def real(
     name: str, value: object, *, minimum: float = -math.inf, maximum: float = math.inf, above: float = -math.inf
 ) -> float:
     """Return `value` as a finite float within [minimum, maximum] and greater than `above`."""
-    if isinstance(value, (str, bytes, bool, np.bool_)) or np.ndim(value):  # float("1") and float(True) would accept it
+    if isinstance(value, (str, bytes, bool, np.bool_)) or dimensions(value):  # float("1") and float(True) would do
         raise ValueError(f"{name} must be a number, got {shown(value)}")
     try:
         number = float(value)
@@ -130,8 +141,9 @@ def floats(name: str, value: object) -> NDArray[np.float64]:
 
 def rows(name: str, value: ArrayLike, n_samples: int, *, minimum: int = 1, different: bool = True) -> NDArray[np.int64]:
     """Return numbers of samples, from 0; unless `different` is False, none may stand there twice."""
-    array = np.asarray(value) if np.ndim(value) == 1 else np.empty(0)
-    if np.ndim(value) != 1 or (array.size and array.dtype.kind not in "iu"):
+    is_list = dimensions(value) == 1
+    array = np.asarray(value) if is_list else np.empty(0)
+    if not is_list or (array.size and array.dtype.kind not in "iu"):
         raise ValueError(f"{name} must be whole numbers, one a sample, got {shown(value)}")
     integer(f"len({name})", len(array), minimum=minimum)
     outside = array[(array < 0) | (array >= n_samples)]

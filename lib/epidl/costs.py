@@ -303,12 +303,21 @@ def estimates(cells: Iterable["Cell"], machine: Machine, epochs: Mapping[tuple[s
 
 
 def typical_epochs(folder: Path = DATA) -> dict[tuple[str, str], float]:
-    """Return the median epochs of each experiment's and model's fits in the book's tables, and of all ("", model)."""
+    """Return the median epochs of each experiment's and model's fits in the book's tables, and of all ("", model).
+
+    Empty where no table is there. Raises ValueError that names a file which is no table.
+    """
     tables = []
     for path in sorted(folder.glob("*.csv")):
-        table = pd.read_csv(path)
-        if {"experiment", "model", "epochs"} <= set(table.columns):
-            tables.append(table.loc[table["epochs"] > 0, ["experiment", "model", "epochs"]])
+        try:
+            table = pd.read_csv(path)
+            if {"experiment", "model", "epochs"} <= set(table.columns):
+                fitted = pd.to_numeric(table["epochs"]) > 0
+                tables.append(table.loc[fitted, ["experiment", "model", "epochs"]])
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path} must be a table: {str(error).strip()}") from None
+    if not tables:
+        return {}
     everything = pd.concat(tables)
     apart = everything.groupby(["experiment", "model"])["epochs"].median().to_dict()
     return apart | {("", model): epochs for model, epochs in everything.groupby("model")["epochs"].median().items()}
@@ -325,11 +334,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         device, cells = resolve_device(options.device), list(planned_cells(Path.cwd(), options.profile).values())
+        epochs = typical_epochs()
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    if not epochs:
+        print(f"{DATA} holds no table of fits: networks count with the most epochs of their plans.", file=sys.stderr)
     machine = measure_machine(device)
-    table = estimates(cells, machine, typical_epochs())
+    table = estimates(cells, machine, epochs)
     print(table.to_string(index=False, formatters={"hours": "{:.3f}".format, "memory_gib": "{:.1f}".format}))
     total = table.groupby("experiment", sort=False)["hours"].sum()
     print(f"\nHours of one job at a time on {machine.device}, a job on one thread or the GPU:")

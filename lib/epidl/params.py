@@ -7,6 +7,7 @@ A cell is one grid point with all its replicates: the unit that a notebook runs 
 import difflib
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +16,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from epidl import checks
+from epidl.checks import LEAST_H2, MOST
 from epidl.splits import BATCH_SIZE, Protocol, check_batches, training_size
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
@@ -26,7 +28,6 @@ ExperimentName = Literal[
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
 BATCH_NORMED = {"mlp", "mlp_pruned", "mlp_recomputed", "mlp_patient"}
 PUBLISHED_H2 = 0.999  # of the scaling experiment
-MOST = 10**12  # of any whole number: no machine holds as many individuals, markers or units
 PositiveInt = Annotated[int, Field(ge=1, le=MOST, strict=True)]
 # strict: neither "0.5" nor true is taken for a number
 NonNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False, strict=True)]
@@ -82,7 +83,7 @@ class Cell(BaseModel):
     profile: str = Field(default="notebook", description="the profile that the cell belongs to")
     n_samples: int = Field(ge=20, le=MOST, strict=True, description="individuals in the cohort")
     n_replicates: PositiveInt = Field(description="cohorts simulated and fitted, each from its own seed")
-    broad_sense_heritability: float = Field(gt=0, le=1, strict=True, description="H2 = V_G / V_P of every trait")
+    broad_sense_heritability: float = Field(ge=LEAST_H2, le=1, strict=True, description="H2 = V_G / V_P of every trait")
     models: ModelNames
     protocols: Annotated[tuple[Literal["published", "held_out"], ...], AfterValidator(_all_different)] = Field(
         min_length=1, description="how fits are validated"
@@ -470,8 +471,18 @@ def grids_of(content: object, path: Path) -> dict[str, list[Cell]]:
     return {name: _cells(file, name, profile, path) for name, profile in file.profiles.items()}
 
 
+# YAML 1.1 reads 0123 as 83, to the base 8, and 3:20 as 200, to the base 60
+MISREAD = re.compile(r"[-+]?0[0-7_]+|.*:.*")
+
+
 class _Loader(yaml.SafeLoader):
     """Plain values alone, no tag that could make an object or run code; a key that stands twice is a mistake."""
+
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: object) -> str:
+        """Return the tag of a node; a number that would be misread is a text, which no number's parameter takes."""
+        tag = super().resolve(kind, value, implicit)
+        is_number = tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+        return self.DEFAULT_SCALAR_TAG if is_number and MISREAD.fullmatch(value) else tag
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -495,6 +506,10 @@ def is_of(parameters: Mapping[str, Any], cell: Cell) -> bool:
 
 
 def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list[Cell]:
+    for grid in profile.grids:
+        for axis in (key for key, values in grid.items() if values == [] and key not in LIST_PARAMETERS):
+            place = f"{path}, profile {name}, grid {checks.shown(grid)}"
+            raise ParameterError(f"{place}: {axis} must have at least one value, got []")  # or the grid has no cells
     cells: dict[str, Cell] = {}
     for point in profile.points():
         place = f"{path}, profile {name}, grid point {checks.shown(point)}"

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from epidl import checks, seeds
+from epidl.checks import LEAST_H2, MOST
 from epidl.genotypes import Genotypes, Haplotypes, check_genotypes, row_blocks
 
 
@@ -80,7 +81,7 @@ def simulate(
 
     n_samples: individuals, at least 2. n_qtl: causal loci of each trait, even. n_markers: all markers; without it, as
     many as causal loci. rel_aa: the relative epistatic variance of each trait, one number a trait.
-    broad_sense_heritability: H2 = V_G / V_P in (0, 1].
+    broad_sense_heritability: H2 = V_G / V_P, from 1e-6 to 1.
     shared_pairs: False draws QTL, pairs and effects of each trait on their own (separate calls of AlphaSimR's
     addTraitAE); True shares QTL and pairs among the traits (one call), and `pleiotropy` is then the correlation of
     their effects, additive and epistatic alike: one number for all pairs of traits, or a matrix. all_pairs: True lets
@@ -166,9 +167,10 @@ class TraitPlan:
     ) -> "TraitPlan":
         """Return the plan; raises what `simulate` does."""
         rel_aa = _rel_aa(rel_aa)
-        h2 = checks.real("broad_sense_heritability", broad_sense_heritability, above=0, maximum=1)
+        h2 = checks.real("broad_sense_heritability", broad_sense_heritability, minimum=LEAST_H2, maximum=1)
         shared_pairs = checks.boolean("shared_pairs", shared_pairs)
         all_pairs = checks.boolean("all_pairs", all_pairs)
+        checks.memory("n_qtl", n_qtl, 16 * n_qtl**2 if all_pairs else 0)  # the pairs, as they are drawn
         correlation = checks.correlation_matrix("pleiotropy", pleiotropy, len(rel_aa))
         if not shared_pairs and not np.array_equal(correlation, np.eye(len(rel_aa))):
             raise ValueError(
@@ -309,9 +311,12 @@ def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:
     """Check a cohort against its own effects; raise ValueError where they do not explain its genetic values.
 
     Recomputes the genetic values of some samples locus by locus (not by `genetic_values`), and checks that each trait
-    has mean 0 and variance 1.
+    has mean 0 and variance 1, and that phenotypes are finite.
     """
     values = cohort.genetic_values
+    if not np.isfinite(cohort.phenotypes).all():
+        n_bad = int((~np.isfinite(cohort.phenotypes)).sum())
+        raise ValueError(f"the cohort's phenotypes must be finite, got {n_bad} values that are not")
     if not np.allclose(values.mean(axis=0), 0, atol=1e-8) or not np.allclose(values.var(axis=0), 1, atol=1e-8):
         raise ValueError("the cohort's genetic values must have mean 0 and variance 1 in each trait")
     rows = np.linspace(0, len(values) - 1, num=min(n_checked, len(values))).astype(int)
@@ -334,7 +339,7 @@ def _even(name: str, value: int) -> int:
 
 
 def _rel_aa(values: Sequence[float]) -> list[float]:
-    values = [values] if np.ndim(values) == 0 and not isinstance(values, (list, tuple)) else list(values)
+    values = [values] if checks.dimensions(values) == 0 and not isinstance(values, (list, tuple)) else list(values)
     if not values:
         raise ValueError("rel_aa must name at least one trait, got none")
-    return [checks.real(f"rel_aa[{t}]", value, minimum=0) for t, value in enumerate(values)]
+    return [checks.real(f"rel_aa[{t}]", value, minimum=0, maximum=MOST) for t, value in enumerate(values)]

@@ -5,6 +5,7 @@ closed form. The MLP's closed form has three numbers, fitted here. How far resid
 towards the closed form, is chosen by the error of leaving each cell out; so are the errors that the planner states.
 """
 
+import argparse
 import itertools
 import json
 import math
@@ -430,13 +431,30 @@ def _as_points(points: pd.DataFrame, excess: pd.Series) -> list[dict[str, Any]]:
     return found
 
 
-def main() -> int:
-    """Write surface.json, and print what the forecasts are worth."""
-    found = build()
-    write_text(planner.SURFACE, json.dumps(found, separators=(",", ":")) + "\n")
+def main(arguments: list[str] | None = None) -> int:
+    """Write surface.json, and print what the forecasts are worth; return 0, or 2 where a table is missing or none."""
+    argparse.ArgumentParser(prog="python -m epidl.surface", description=__doc__.splitlines()[0]).parse_args(arguments)
+    try:
+        _check_tables()
+        found = build()
+        write_text(planner.SURFACE, json.dumps(found, separators=(",", ":")) + "\n")
+    except (OSError, ValueError) as error:
+        print(str(error).strip(), file=sys.stderr)  # pandas ends some with a line break
+        return 2
     print(f"{len(found['points'])} conditions; " + json.dumps({k: found[k] for k in ("efficiency", "smoothing")}))
     print(json.dumps({key: found[key] for key in ("error", "clear", "excess")}, indent=1))
     return 0
+
+
+def _check_tables() -> None:
+    """Raise ValueError for a table that cannot be read, before anything is fitted to the others."""
+    for name in (*TABLES, "correlation"):
+        read_table(DATA / f"{name}.csv")
+    path = DATA / "figure_1_digitised.csv"
+    try:
+        pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} must be the table of the publication's figure 1: {error}") from None
 
 
 if __name__ == "__main__":

@@ -4,18 +4,19 @@ A chart needs no server and no network. `python -m epidl.figures.interactive FIL
 keeps among its static files.
 """
 
+import argparse
 import html
 import itertools
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import altair as alt
 import pandas as pd
 import vl_convert
 from IPython.display import HTML
 
+from epidl import checks
 from epidl.figures.scaling import SCALING_LABEL
 from epidl.figures.style import MODEL_COLORS, MODEL_MARKERS, MODEL_NAMES, expected_va_over_vg, models_of
 from epidl.replication import CONTROL, PUBLISHED_NAME, condition, one_protocol, paired
@@ -335,7 +336,23 @@ def _source(name: str, table: pd.DataFrame) -> alt.NamedData:
     return alt.NamedData(name, format=alt.CsvDataFormat(type="csv", parse=numbers))
 
 
+def main(arguments: list[str] | None = None) -> int:
+    """Write the script that draws the charts; return 0, or 2 where it cannot be written."""
+    description = "Write the script that draws the interactive charts of a page."
+    parser = argparse.ArgumentParser(prog="python -m epidl.figures.interactive", description=description)
+    parser.add_argument("file", metavar="FILE", help="where the script is written")
+    name = parser.parse_args(arguments).file
+    try:
+        file = checks.path("FILE", name)
+        checks.folder("the folder of FILE", file.parent)
+        if file.is_dir():
+            raise ValueError(f"FILE must be no folder, got {checks.shown(name)}")
+        write_text(file, script())
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m epidl.figures.interactive FILE")
-    write_text(Path(sys.argv[1]), script())
+    sys.exit(main())
