@@ -1,9 +1,12 @@
 """Genotype files: what is written is read back, and what a user gets wrong is refused with a reason."""
 
 import gzip
+import struct
 import subprocess
 import sys
+import zlib
 
+import cyvcf2
 import numpy as np
 import pandas as pd
 import pytest
@@ -178,6 +181,66 @@ def test_a_truncated_vcf_is_refused(tmp_path, name, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ValueError, match="must be a whole VCF file"):
         read_genotypes(path)
+
+
+def write_blocks(path, *parts):
+    """Write what bgzip writes: a gzip member a part, its size in an extra field, and an empty one as the end."""
+    path.write_bytes(b"")
+    for part in (*parts, b""):
+        packed = zlib.compressobj(wbits=-15)
+        body = packed.compress(part) + packed.flush()
+        sizes = struct.pack("<H", 18 + len(body) + 8 - 1), struct.pack("<II", zlib.crc32(part), len(part))
+        with path.open("ab") as file:
+            file.write(BGZF_START + sizes[0] + body + sizes[1])
+    return path
+
+
+BGZF_START = bytes.fromhex("1f8b08040000000000ff060042430200")
+
+
+def sound_blocks(tmp_path, suffix):
+    """Write a file of two markers in BGZF blocks; return its path."""
+    plain = write_vcf(tmp_path / "plain.vcf", *(("m1", "G", ("0/0", "0/1", "1/1")),) * 2)
+    if suffix == ".vcf.gz":
+        return write_blocks(tmp_path / "c.vcf.gz", *plain.read_bytes().splitlines(keepends=True))
+    file = cyvcf2.VCF(str(plain))
+    writer = cyvcf2.Writer(str(tmp_path / "c.bcf"), file, mode="wb")
+    for site in file:
+        writer.write_record(site)
+    writer.close()
+    return tmp_path / "c.bcf"
+
+
+def block_starts(content):
+    """Return where the blocks of a BGZF file start."""
+    starts, start = [], 0
+    while start < len(content):
+        starts.append(start)
+        start += 1 + int.from_bytes(content[start + 16 : start + 18], "little")
+    return starts
+
+
+@pytest.mark.parametrize("suffix", [".vcf.gz", ".bcf"])
+def test_a_bgzf_file_cut_between_its_blocks_is_refused(tmp_path, suffix):
+    path = sound_blocks(tmp_path, suffix)
+    content = path.read_bytes()
+    assert read_genotypes(path).counts.T.tolist() == [[0, 1, 2]] * 2
+    for end in block_starts(content)[1:]:
+        path.write_bytes(content[:end])
+        with pytest.raises(ValueError, match=rf"c\{suffix} must be a whole BGZF file, .*: it is truncated"):
+            read_genotypes(path)
+    path.write_bytes(content[:20])
+    with pytest.raises(ValueError, match="must be a whole BGZF file"):
+        read_genotypes(path)
+
+
+def test_a_bgzf_table_cut_between_its_blocks_is_refused(tmp_path):
+    path = write_blocks(tmp_path / "c.csv.gz", b"id,m1\na,0\n", b"b,1\n")
+    assert read_genotypes(path).counts.tolist() == [[0], [1]]
+    path.write_bytes(path.read_bytes()[: block_starts(path.read_bytes())[1]])
+    for read in (read_genotypes, read_table):
+        with pytest.raises(ValueError, match="it is truncated"):
+            read(path)
 
 
 @pytest.mark.parametrize("line", ["\n", "hello\n", "1\t10\tm1\tA\tG\t.\t.\t.\tGT\t0/0\n"])

@@ -29,6 +29,8 @@ MARKER_COLUMNS = ["marker", "chromosome", "position", "counted_allele", "other_a
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": r"\s+"}
 VCF_SUFFIXES = (".vcf", ".bcf")
 BED_MAGIC = b"\x6c\x1b\x01"  # PLINK 1, a marker after the other
+BGZF_MAGIC = (b"\x1f\x8b\x08\x04", b"\x06\x00BC\x02\x00")  # bytes 0 to 3 and 10 to 15, as htslib asks
+BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _BED_MISSING = -127  # what bed-reader says for missing
 _CHUNK_BYTES = 2**26
 
@@ -354,4 +356,20 @@ def _existing(path: Path) -> Path:
         raise FileNotFoundError(f"{path} must exist, and be a file")
     if os.path.getsize(path) == 0:
         raise ValueError(f"{path} must not be empty")
+    _check_bgzf(path)
     return path
+
+
+def _check_bgzf(path: Path) -> None:
+    """Check that a file of bgzip's blocks has its last one: cut between two blocks, it reads as a whole file."""
+    with path.open("rb") as file:
+        start = file.read(16)
+        if (start[:4], start[10:]) != BGZF_MAGIC:
+            return
+        file.seek(-min(len(BGZF_END), path.stat().st_size), os.SEEK_END)
+        end = file.read()
+    if end != BGZF_END:
+        raise ValueError(
+            f"{path} must be a whole BGZF file, which ends with an empty block of {len(BGZF_END)} bytes, got another "
+            "end: it is truncated; copy or write it again"
+        )
