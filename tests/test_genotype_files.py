@@ -88,6 +88,15 @@ def test_a_companion_of_the_wrong_length_is_refused(plink, companion):
         read_genotypes(path)
 
 
+@pytest.mark.parametrize("companion", [".bim", ".fam"])
+def test_a_companion_of_another_encoding_is_refused(plink, companion):
+    _, path = plink
+    file = path.with_suffix(companion)
+    file.write_bytes(file.read_bytes().replace(b"m7" if companion == ".bim" else b"s7", b"\xe97"))
+    with pytest.raises(ValueError, match=rf"cohort\{companion} must be text in UTF-8, got: .* 0xe9"):
+        read_genotypes(path)
+
+
 def test_a_companion_with_too_few_columns_is_refused(plink):
     _, path = plink
     path.with_suffix(".bim").write_text("1 m0 0 100\n" * 12)
@@ -172,6 +181,23 @@ def test_mixed_ploidy_is_refused(tmp_path, sites):
 def test_tetraploids_are_refused(tmp_path):
     with pytest.raises(ValueError, match="must be haploid or diploid, got 4 alleles an individual at m1"):
         read_genotypes(write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0/0/1", "0/0/0/1", "1/1/1/1"))))
+
+
+@pytest.mark.parametrize(
+    ("alternative", "genotypes", "got"),
+    [("G", ("0/0", "0/9", "0/1"), "from 0 to 1, got the allele 9"), (".", ("0/0", "0/1", "0/0"), "0 to 0, .*allele 1")],
+)
+def test_an_allele_that_the_site_does_not_have_is_refused(tmp_path, alternative, genotypes, got):
+    path = write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0", "0/1", "1/1")), ("m2", alternative, genotypes))
+    with pytest.raises(ValueError, match=rf"must be of alleles that their site has, .*{got} at m2 in .*c\.vcf"):
+        read_genotypes(path)
+
+
+def test_a_vcf_of_another_encoding_is_refused(tmp_path):
+    path = write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0", "0/1", "1/1")))
+    path.write_bytes(path.read_bytes().replace(b"\ts2", b"\ts\xe9"))
+    with pytest.raises(ValueError, match=r"c\.vcf must be text in UTF-8, got: .* 0xe9"):
+        read_genotypes(path)
 
 
 @pytest.mark.parametrize("keep", [100, 180, -20, -3])

@@ -5,7 +5,7 @@ Whatever the format, genotypes become counts of one allele, a byte each: 0 to th
 - PLINK: the counted allele is the first of the .bim (A1). It knows diploids only: haploids and inbred lines are written
   as homozygotes.
 - VCF, BCF: the counted allele is the alternative one. Sites of more than two alleles are left out, and counted. A
-  genotype with one allele unknown is missing.
+  genotype with one allele unknown is missing; one with an allele that its site does not have is refused.
 - Table (.csv, .tsv, .txt): a row an individual, its id first, then a marker a column; 0, 1, 2, or empty.
 """
 
@@ -167,6 +167,8 @@ def _read_companion(path: Path, columns: list[str]) -> pd.DataFrame:
     _existing(path)
     try:
         table = pd.read_csv(path, sep=r"\s+", header=None, dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} must be text in UTF-8, got: {error}") from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
         raise ValueError(f"{path} must hold {len(columns)} columns a line, got: {error}") from None
     if table.shape[1] != len(columns) or table.isna().any(axis=None):
@@ -208,6 +210,8 @@ def _read_vcf(path: Path) -> GenotypeFile:
             name = site.ID or f"{site.CHROM}:{site.POS}"
             parts.append(_counts_of_site(site, ploidies, f"{name} in {path}"))
             markers.append((name, site.CHROM, site.POS, site.ALT[0] if site.ALT else ".", site.REF))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} must be text in UTF-8, got: {error}") from None
     except ValueError:
         raise
     except Exception as error:  # cyvcf2 raises plain Exception, too
@@ -251,6 +255,12 @@ def _counts_of_site(site: object, ploidies: set[int], where: str) -> NDArray[np.
         )
     if max(ploidies) > 2:
         raise ValueError(f"genotypes must be haploid or diploid, got {max(ploidies)} alleles an individual at {where}")
+    largest, n_alternatives = alleles.max(initial=0), len(site.ALT)
+    if largest > n_alternatives:
+        raise ValueError(
+            f"genotypes must be of alleles that their site has, from 0 to {n_alternatives}, got the allele {largest} "
+            f"at {where}"
+        )
     counts = alleles.sum(axis=1).astype(np.int8)
     counts[(alleles < 0).any(axis=1)] = MISSING
     return counts
