@@ -298,6 +298,8 @@ def test_a_vcf_without_sites_is_refused(tmp_path):
         ("c.tsv", "id\tm1\tm2\n007\t0\t2\nb\tNA\t1\n"),
         ("c.txt", "id m1 m2\n007 0 2\nb NA 1\n"),
         ("c.csv.gz", "id,m1,m2\n007,0,2.0\nb,,1\n"),
+        ("c.csv", "\ufeffid,m1,m2\n007,0,2\nb,,1\n"),  # as Excel writes it
+        ("c.tsv", '\ufeff"id"\tm1\tm2\n007\t0\t2\nb\tNA\t1\n'),
     ],
 )
 def test_a_table_is_read(tmp_path, name, text):
@@ -306,6 +308,22 @@ def test_a_table_is_read(tmp_path, name, text):
     assert found.counts.tolist() == [[0, 2], [MISSING, 1]]
     assert found.sample_ids.tolist() == ["007", "b"]
     assert found.markers["marker"].tolist() == ["m1", "m2"]
+
+
+@pytest.mark.parametrize("header", ["id,m1", "\ufeffid,m1", '\ufeff"id",m1', ",m1", '"",m1'])
+def test_ids_that_are_all_numbers_stay_texts(tmp_path, header):
+    (tmp_path / "c.csv").write_text(f"{header}\n007,0\n08,2\n", encoding="utf-8")
+    assert read_genotypes(tmp_path / "c.csv").sample_ids.tolist() == ["007", "08"]
+    if "id" in header:
+        assert read_table(tmp_path / "c.csv", text=["id"])["id"].tolist() == ["007", "08"]
+
+
+@pytest.mark.parametrize("calls", ["True,False", "True,0", "TRUE,", "0,true", "0,False"])
+def test_true_and_false_are_no_counts(tmp_path, calls):
+    rows = "".join(f"i{k},{call},1\n" for k, call in enumerate(calls.split(",")))
+    (tmp_path / "c.csv").write_text(f"id,m1,m2\n{rows}")
+    with pytest.raises(ValueError, match=r"must hold 0, 1 or 2 copies .*, got '(?i:true|false)' for i[01] at m1"):
+        read_genotypes(tmp_path / "c.csv")
 
 
 @pytest.mark.parametrize(

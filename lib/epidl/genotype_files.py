@@ -287,7 +287,8 @@ def _read_table(path: Path) -> GenotypeFile:
 
 
 def _chunks(path: Path, separator: str, header: list[str]) -> Iterator[pd.DataFrame]:
-    options = {"sep": separator, "index_col": 0, "dtype": {header[0]: str}, "keep_default_na": True}
+    ids = header[0] or "Unnamed: 0"  # what pandas calls a column without a name
+    options = {"sep": separator, "index_col": 0, "dtype": {ids: str}, "keep_default_na": True}
     rows = max(1, _CHUNK_BYTES // (8 * len(header)))
     try:
         yield from pd.read_csv(path, chunksize=rows, low_memory=False, **options)
@@ -299,6 +300,9 @@ def _chunks(path: Path, separator: str, header: list[str]) -> Iterator[pd.DataFr
 
 def _counts_of_chunk(chunk: pd.DataFrame, path: Path) -> NDArray[np.int8]:
     values = chunk.to_numpy()
+    if values.dtype.kind in "bO":  # pandas keeps True and False, which would count as 1 and 0
+        maybe = chunk.loc[:, [dtype.kind in "bO" for dtype in chunk.dtypes]]
+        _refuse(maybe, maybe.map(lambda value: isinstance(value, bool)).to_numpy(bool), path)
     if values.dtype == object:
         values = chunk.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
         _refuse(chunk, np.isnan(values) & chunk.notna().to_numpy(), path)
@@ -343,7 +347,7 @@ def _fields(line: str, separator: str) -> list[str]:
 
 def _lines(path: Path) -> Iterator[str]:
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt") as file:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as file:  # Excel's mark
             yield from file
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} must be a whole table with a header, got: {error}") from None
