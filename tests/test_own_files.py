@@ -89,6 +89,15 @@ def test_covariates_groups_and_times(files):
     assert (np.diff(np.unique(days)) == [30, 335, 365]).all()
 
 
+@pytest.mark.parametrize(
+    "ending",
+    [["T00:00:00Z"] * N, ["T02:00:00+02:00"] * N, ["T00:00:00Z", "", "T23:30:00", "T01:00:00+01:00"] * (N // 4)],
+)
+def test_dates_with_a_time_zone_are_days_in_utc(files, ending):
+    zoned = files(table=files.table.assign(day=files.table["day"] + ending), time="day").observed.times
+    np.testing.assert_array_equal(zoned, files(time="day").observed.times)
+
+
 def test_a_trait_of_two_values_is_binary(files):
     found = files(trait="sick")
     assert found.observed.binary

@@ -58,9 +58,10 @@ def read_cohort(
 
     genotypes: see `genotype_files.read_genotypes`. phenotypes: a .csv, .tsv or .txt table, a row an individual;
     without it all individuals stay, for traits to be simulated on. trait, sample_id, covariates, group, time: names of
-    its columns. A covariate of texts becomes an indicator a level but the first; `time` is numbers or dates (days
-    then). max_missing: markers, then individuals, with a larger share of missing genotypes are dropped. min_maf: so are
-    markers whose rarer allele has a smaller frequency, and those that do not vary.
+    its columns. A covariate of texts becomes an indicator a level but the first; `time` is numbers or dates (days then,
+    in UTC where they name a time zone). max_missing: markers, then individuals, with a larger share of missing
+    genotypes are dropped. min_maf: so are markers whose rarer allele has a smaller frequency, and those that do not
+    vary.
 
     Raises what `read_genotypes` raises, and ValueError for a column that is not there, ids that stand twice or match no
     genotype, a trait that is not numbers or does not vary, bounds outside [0, 1) and [0, 0.5), and where fewer than 40
@@ -172,7 +173,8 @@ def _numbers_or_days(times: pd.Series) -> NDArray[np.float64]:
     if pd.api.types.is_numeric_dtype(times):
         return times.to_numpy(float)
     try:
-        return (pd.to_datetime(times, format="ISO8601") - pd.Timestamp(0)).dt.days.to_numpy(float)
+        dates = pd.to_datetime(times, format="ISO8601", utc=True)  # those without a zone are taken as they stand
+        return (dates - pd.Timestamp(0, tz="UTC")).dt.days.to_numpy(float)
     except ValueError as error:
         raise ValueError(f"time must be numbers, or dates as 2026-01-31, in the column {times.name}: {error}") from None
 
