@@ -973,7 +973,7 @@ def _own() -> list[Place]:
     comparison = {
         "models": names,
         "splits": [*texts("random"), Wrong("empty", [], "must name at least one of", says="none")],
-        "n_splits": integer(1),
+        "n_splits": integer(1, own_data.MOST_SPLITS),
         "hidden_width": [*integer(1), Wrong("too large", 10**9, "small enough", st.integers(10**8, 10**15))],
         "device": choice("cpu", "cuda", "auto"),
         "n_threads": integer(1, 1024),
@@ -1030,7 +1030,7 @@ def _own() -> list[Place]:
             "make_splits",
             lambda: {"cohort": observed(), "kind": "random", "n_splits": 2, "seed": 1},
             kind=choice("random", "family", "forward"),
-            n_splits=integer(1),
+            n_splits=integer(1, own_data.MOST_SPLITS),
             seed=SEED,
             several=[
                 Wrong("family without groups", {"cohort": nothing, "kind": "family"}, "group must name", says="none"),

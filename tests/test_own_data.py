@@ -166,6 +166,7 @@ def test_verdicts_say_what_is_shown():
         ({"models": ["kernel", "mlp"]}, "models must hold ridge and at least one other, each once, got kernel, mlp"),
         ({"hidden_width": 0}, "hidden_width must be at least 1, got 0"),
         ({"n_splits": 0}, "n_splits must be at least 1, got 0"),
+        ({"n_splits": 10**9}, "n_splits must be at most 1000, got 1000000000"),
         ({"splits": ["years"]}, "splits must be of random, family and forward, got 'years'"),
         ({"splits": []}, "splits must name at least one of random, family and forward, got none"),
     ],
@@ -173,6 +174,12 @@ def test_verdicts_say_what_is_shown():
 def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message):
     with pytest.raises(ValueError, match=message):
         compare(cohort, **changes)
+
+
+def test_more_splits_than_memory_holds_are_refused_before_the_first_is_drawn(cohort):
+    with pytest.raises(ValueError, match="n_splits must be at most 1000, got 1001"):
+        make_splits(cohort, "random", own_data.MOST_SPLITS + 1, seed=1)
+    assert len(make_splits(cohort, "random", own_data.MOST_SPLITS, seed=1)) == 1000
 
 
 def test_cohorts_that_cannot_be_split_are_refused(cohort):

@@ -35,6 +35,7 @@ SplitKind = Literal["random", "family", "forward"]
 LEAST_SAMPLES = 40  # of a cohort: a split of fewer says nothing
 LEAST_TEST = 10  # individuals: a score of fewer says nothing
 FORWARD_SHARES = (0.55, 0.70, 0.85)  # of individuals, in order of time, that train
+MOST_SPLITS = 1000  # random ones: all are drawn first, and an interval gets no narrower by more
 HIDDEN_WIDTH = 512  # of the MLP
 REML_ROWS = 2000  # individuals that estimate variance components: enough, and quick where markers are many
 MOST_MARKERS = {"pairs": 10_000, "pair_network": 2_000}  # all pairs of more take hours, or memory
@@ -97,11 +98,12 @@ def make_splits(cohort: Observed, kind: SplitKind, n_splits: int, seed: int) -> 
     split once. forward: the first 55, 70 and 85 % by time train, and those until the next cut are tested; individuals
     of the same time stay together.
 
-    Raises ValueError for an unknown kind, groups or times that the cohort lacks or that make fewer than 2 splits.
+    Raises ValueError for an unknown kind, more than `MOST_SPLITS` random ones, groups or times that the cohort lacks or
+    that make fewer than 2 splits.
     """
     rng, n = seeds.generator(seed, "splits", kind), cohort.genotypes.n_samples
     if kind == "random":
-        n_splits = checks.integer("n_splits", n_splits, minimum=1)
+        n_splits = checks.integer("n_splits", n_splits, minimum=1, maximum=MOST_SPLITS)
         tests = {f"draw {k + 1}": random_split(n, rng) for k in range(n_splits)}
     elif kind == "family":
         tests = _by_family(cohort.groups)
@@ -314,7 +316,7 @@ def check_options(
     resolve_device(device)
     checks.integer("seed", seed, minimum=0)
     checks.integer("n_threads", n_threads, minimum=1, maximum=costs.MOST_THREADS)
-    checks.integer("n_splits", n_splits, minimum=1)
+    checks.integer("n_splits", n_splits, minimum=1, maximum=MOST_SPLITS)
     if not checks.texts("splits", splits):
         raise ValueError("splits must name at least one of random, family and forward, got none")
     return {kind: make_splits(cohort, kind, n_splits, seed) for kind in splits}
