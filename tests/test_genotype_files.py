@@ -185,7 +185,10 @@ def test_tetraploids_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("alternative", "genotypes", "got"),
-    [("G", ("0/0", "0/9", "0/1"), "from 0 to 1, got the allele 9"), (".", ("0/0", "0/1", "0/0"), "0 to 0, .*allele 1")],
+    [
+        ("G", ("0/0", "0/9", "0/1"), r"from 0 to 1 \(.*alternatives\), got the allele 9"),
+        (".", ("0/0", "0/1", "0/0"), "from 0 to 0 .* allele 1"),
+    ],
 )
 def test_an_allele_that_the_site_does_not_have_is_refused(tmp_path, alternative, genotypes, got):
     path = write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0", "0/1", "1/1")), ("m2", alternative, genotypes))

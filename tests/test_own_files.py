@@ -241,6 +241,8 @@ def test_the_books_cases_are_refused_with_a_reason_or_reported():
         assert answer in found.loc[case, "answer"]
     refused = found[found["outcome"] == "refused"]["answer"]
     assert refused.str.contains(" must ").all()
+    assert "got the allele 9 at m21" in refused["an allele that the site does not have"]
+    assert "it is truncated" in refused["a truncated .vcf.gz"]
     assert malformed.in_words(found.reset_index()).count("\n- **") == len(found)
 
 

@@ -258,8 +258,8 @@ def _counts_of_site(site: object, ploidies: set[int], where: str) -> NDArray[np.
     largest, n_alternatives = alleles.max(initial=0), len(site.ALT)
     if largest > n_alternatives:
         raise ValueError(
-            f"genotypes must be of alleles that their site has, from 0 to {n_alternatives}, got the allele {largest} "
-            f"at {where}"
+            f"genotypes must be of alleles that their site has, from 0 to {n_alternatives} (its number of "
+            f"alternatives), got the allele {largest} at {where}"
         )
     counts = alleles.sum(axis=1).astype(np.int8)
     counts[(alleles < 0).any(axis=1)] = MISSING
