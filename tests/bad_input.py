@@ -1077,6 +1077,7 @@ def _files() -> list[Place]:
         "an id twice": (b"sample_id,m1\na,0\na,1\n", "must all be different"),
         "a count beyond 2": (b"sample_id,m1\na,3\n", "0, 1 or 2 copies"),
         "text for a count": (b"sample_id,m1\na,A/G\n", "0, 1 or 2 copies"),
+        "True for a count": (b"sample_id,m1\na,True\n", "0, 1 or 2 copies"),
         "a header alone": (b"sample_id,m1\n", "individuals and markers"),
         "no marker": (b"sample_id\na\n", "individuals and markers"),
         "an empty file": (b"", "must not be empty"),
