@@ -998,7 +998,7 @@ def _own() -> list[Place]:
     comparison = {
         "models": names,
         "splits": [*texts("random"), Wrong("empty", [], "must name at least one of", says="none")],
-        "n_splits": integer(1),
+        "n_splits": integer(1, own_data.MOST_SPLITS),
         "hidden_width": [*integer(1), Wrong("too large", 10**9, "small enough", st.integers(10**8, 10**15))],
         "device": choice("cpu", "cuda", "auto"),
         "n_threads": integer(1, 1024),
@@ -1055,7 +1055,7 @@ def _own() -> list[Place]:
             "make_splits",
             lambda: {"cohort": observed(), "kind": "random", "n_splits": 2, "seed": 1},
             kind=choice("random", "family", "forward"),
-            n_splits=integer(1),
+            n_splits=integer(1, own_data.MOST_SPLITS),
             seed=SEED,
             several=[
                 Wrong("family without groups", {"cohort": nothing, "kind": "family"}, "group must name", says="none"),
@@ -1102,6 +1102,7 @@ def _files() -> list[Place]:
         "an id twice": (b"sample_id,m1\na,0\na,1\n", "must all be different"),
         "a count beyond 2": (b"sample_id,m1\na,3\n", "0, 1 or 2 copies"),
         "text for a count": (b"sample_id,m1\na,A/G\n", "0, 1 or 2 copies"),
+        "True for a count": (b"sample_id,m1\na,True\n", "0, 1 or 2 copies"),
         "a header alone": (b"sample_id,m1\n", "individuals and markers"),
         "no marker": (b"sample_id\na\n", "individuals and markers"),
         "an empty file": (b"", "must not be empty"),

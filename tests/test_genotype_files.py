@@ -1,9 +1,12 @@
 """Genotype files: what is written is read back, and what a user gets wrong is refused with a reason."""
 
 import gzip
+import struct
 import subprocess
 import sys
+import zlib
 
+import cyvcf2
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,6 +85,15 @@ def test_a_companion_of_the_wrong_length_is_refused(plink, companion):
     file = path.with_suffix(companion)
     file.write_text("".join(file.read_text().splitlines(keepends=True)[: -5 if companion == ".fam" else -1]))
     with pytest.raises(ValueError, match="it is cut off, or belongs to other files"):
+        read_genotypes(path)
+
+
+@pytest.mark.parametrize("companion", [".bim", ".fam"])
+def test_a_companion_of_another_encoding_is_refused(plink, companion):
+    _, path = plink
+    file = path.with_suffix(companion)
+    file.write_bytes(file.read_bytes().replace(b"m7" if companion == ".bim" else b"s7", b"\xe97"))
+    with pytest.raises(ValueError, match=rf"cohort\{companion} must be text in UTF-8, got: .* 0xe9"):
         read_genotypes(path)
 
 
@@ -171,6 +183,26 @@ def test_tetraploids_are_refused(tmp_path):
         read_genotypes(write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0/0/1", "0/0/0/1", "1/1/1/1"))))
 
 
+@pytest.mark.parametrize(
+    ("alternative", "genotypes", "got"),
+    [
+        ("G", ("0/0", "0/9", "0/1"), r"from 0 to 1 \(.*alternatives\), got the allele 9"),
+        (".", ("0/0", "0/1", "0/0"), "from 0 to 0 .* allele 1"),
+    ],
+)
+def test_an_allele_that_the_site_does_not_have_is_refused(tmp_path, alternative, genotypes, got):
+    path = write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0", "0/1", "1/1")), ("m2", alternative, genotypes))
+    with pytest.raises(ValueError, match=rf"must be of alleles that their site has, .*{got} at m2 in .*c\.vcf"):
+        read_genotypes(path)
+
+
+def test_a_vcf_of_another_encoding_is_refused(tmp_path):
+    path = write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0", "0/1", "1/1")))
+    path.write_bytes(path.read_bytes().replace(b"\ts2", b"\ts\xe9"))
+    with pytest.raises(ValueError, match=r"c\.vcf must be text in UTF-8, got: .* 0xe9"):
+        read_genotypes(path)
+
+
 @pytest.mark.parametrize("keep", [100, 180, -20, -3])
 @pytest.mark.parametrize("name", ["c.vcf", "c.vcf.gz"])
 def test_a_truncated_vcf_is_refused(tmp_path, name, keep):
@@ -178,6 +210,66 @@ def test_a_truncated_vcf_is_refused(tmp_path, name, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ValueError, match="must be a whole VCF file"):
         read_genotypes(path)
+
+
+def write_blocks(path, *parts):
+    """Write what bgzip writes: a gzip member a part, its size in an extra field, and an empty one as the end."""
+    path.write_bytes(b"")
+    for part in (*parts, b""):
+        packed = zlib.compressobj(wbits=-15)
+        body = packed.compress(part) + packed.flush()
+        sizes = struct.pack("<H", 18 + len(body) + 8 - 1), struct.pack("<II", zlib.crc32(part), len(part))
+        with path.open("ab") as file:
+            file.write(BGZF_START + sizes[0] + body + sizes[1])
+    return path
+
+
+BGZF_START = bytes.fromhex("1f8b08040000000000ff060042430200")
+
+
+def sound_blocks(tmp_path, suffix):
+    """Write a file of two markers in BGZF blocks; return its path."""
+    plain = write_vcf(tmp_path / "plain.vcf", *(("m1", "G", ("0/0", "0/1", "1/1")),) * 2)
+    if suffix == ".vcf.gz":
+        return write_blocks(tmp_path / "c.vcf.gz", *plain.read_bytes().splitlines(keepends=True))
+    file = cyvcf2.VCF(str(plain))
+    writer = cyvcf2.Writer(str(tmp_path / "c.bcf"), file, mode="wb")
+    for site in file:
+        writer.write_record(site)
+    writer.close()
+    return tmp_path / "c.bcf"
+
+
+def block_starts(content):
+    """Return where the blocks of a BGZF file start."""
+    starts, start = [], 0
+    while start < len(content):
+        starts.append(start)
+        start += 1 + int.from_bytes(content[start + 16 : start + 18], "little")
+    return starts
+
+
+@pytest.mark.parametrize("suffix", [".vcf.gz", ".bcf"])
+def test_a_bgzf_file_cut_between_its_blocks_is_refused(tmp_path, suffix):
+    path = sound_blocks(tmp_path, suffix)
+    content = path.read_bytes()
+    assert read_genotypes(path).counts.T.tolist() == [[0, 1, 2]] * 2
+    for end in block_starts(content)[1:]:
+        path.write_bytes(content[:end])
+        with pytest.raises(ValueError, match=rf"c\{suffix} must be a whole BGZF file, .*: it is truncated"):
+            read_genotypes(path)
+    path.write_bytes(content[:20])
+    with pytest.raises(ValueError, match="must be a whole BGZF file"):
+        read_genotypes(path)
+
+
+def test_a_bgzf_table_cut_between_its_blocks_is_refused(tmp_path):
+    path = write_blocks(tmp_path / "c.csv.gz", b"id,m1\na,0\n", b"b,1\n")
+    assert read_genotypes(path).counts.tolist() == [[0], [1]]
+    path.write_bytes(path.read_bytes()[: block_starts(path.read_bytes())[1]])
+    for read in (read_genotypes, read_table):
+        with pytest.raises(ValueError, match="it is truncated"):
+            read(path)
 
 
 @pytest.mark.parametrize("line", ["\n", "hello\n", "1\t10\tm1\tA\tG\t.\t.\t.\tGT\t0/0\n"])
@@ -209,6 +301,8 @@ def test_a_vcf_without_sites_is_refused(tmp_path):
         ("c.tsv", "id\tm1\tm2\n007\t0\t2\nb\tNA\t1\n"),
         ("c.txt", "id m1 m2\n007 0 2\nb NA 1\n"),
         ("c.csv.gz", "id,m1,m2\n007,0,2.0\nb,,1\n"),
+        ("c.csv", "\ufeffid,m1,m2\n007,0,2\nb,,1\n"),  # as Excel writes it
+        ("c.tsv", '\ufeff"id"\tm1\tm2\n007\t0\t2\nb\tNA\t1\n'),
     ],
 )
 def test_a_table_is_read(tmp_path, name, text):
@@ -217,6 +311,22 @@ def test_a_table_is_read(tmp_path, name, text):
     assert found.counts.tolist() == [[0, 2], [MISSING, 1]]
     assert found.sample_ids.tolist() == ["007", "b"]
     assert found.markers["marker"].tolist() == ["m1", "m2"]
+
+
+@pytest.mark.parametrize("header", ["id,m1", "\ufeffid,m1", '\ufeff"id",m1', ",m1", '"",m1'])
+def test_ids_that_are_all_numbers_stay_texts(tmp_path, header):
+    (tmp_path / "c.csv").write_text(f"{header}\n007,0\n08,2\n", encoding="utf-8")
+    assert read_genotypes(tmp_path / "c.csv").sample_ids.tolist() == ["007", "08"]
+    if "id" in header:
+        assert read_table(tmp_path / "c.csv", text=["id"])["id"].tolist() == ["007", "08"]
+
+
+@pytest.mark.parametrize("calls", ["True,False", "True,0", "TRUE,", "0,true", "0,False"])
+def test_true_and_false_are_no_counts(tmp_path, calls):
+    rows = "".join(f"i{k},{call},1\n" for k, call in enumerate(calls.split(",")))
+    (tmp_path / "c.csv").write_text(f"id,m1,m2\n{rows}")
+    with pytest.raises(ValueError, match=r"must hold 0, 1 or 2 copies .*, got '(?i:true|false)' for i[01] at m1"):
+        read_genotypes(tmp_path / "c.csv")
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,7 @@ def test_verdicts_say_what_is_shown():
         ({"models": ["kernel", "mlp"]}, "models must hold ridge and at least one other, each once, got kernel, mlp"),
         ({"hidden_width": 0}, "hidden_width must be at least 1, got 0"),
         ({"n_splits": 0}, "n_splits must be at least 1, got 0"),
+        ({"n_splits": 1001}, "n_splits must be at most 1000, got 1001"),
         ({"splits": ["years"]}, "splits must be of random, family and forward, got 'years'"),
         ({"splits": []}, "splits must name at least one of random, family and forward, got none"),
     ],
@@ -173,6 +174,12 @@ def test_verdicts_say_what_is_shown():
 def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message):
     with pytest.raises(ValueError, match=message):
         compare(cohort, **changes)
+
+
+def test_more_splits_than_memory_holds_are_refused_before_the_first_is_drawn(cohort):
+    with pytest.raises(ValueError, match="n_splits must be at most 1000, got 1001"):
+        make_splits(cohort, "random", own_data.MOST_SPLITS + 1, seed=1)
+    assert len(make_splits(cohort, "random", own_data.MOST_SPLITS, seed=1)) == 1000
 
 
 def test_cohorts_that_cannot_be_split_are_refused(cohort):
@@ -185,6 +192,66 @@ def test_cohorts_that_cannot_be_split_are_refused(cohort):
         compare(make_observed(times=np.full(240, 2020)), splits=["forward"])
     with pytest.raises(ValueError, match="group must name a column"):
         compare(make_observed(groups=None), splits=["family"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda y: y + 1e12, r"standard deviation above 1e-09 of their largest value, 1e\+12, got .*take a constant"),
+        (lambda y: y * 1e-300, r"range from 1e-150 to 1e\+150, got -.*e-298 to .*e-298: .*in another unit"),
+        (lambda y: y * 1e300, r"range from 1e-150 to 1e\+150, got -.*e\+302 to .*e\+302: .*in another unit"),
+        (lambda y: np.arange(-120, 120) * 1.4e306, r"range from .*, got -1\.68e\+308 to 1\.666e\+308"),
+    ],
+)
+def test_a_trait_whose_scale_loses_its_variation_is_refused(change, message):
+    phenotypes = make_observed(design=None).phenotypes
+    with pytest.raises(ValueError, match=f"phenotypes must have a {message}"):
+        make_observed(phenotypes=change(phenotypes), design=None)
+
+
+def test_a_trait_of_a_small_or_large_scale_or_offset_is_taken():
+    cohort = make_observed(design=None)
+    options = {"models": ["ridge", "kernel"], "n_splits": 1}
+    expected = compare(cohort, **options)["pearson_r"]
+    for changed in (cohort.phenotypes * 1e-100, cohort.phenotypes * 1e100, cohort.phenotypes + 1e8):
+        found = compare(make_observed(phenotypes=changed, design=None), **options)["pearson_r"]
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_outliers_beside_which_others_do_not_vary_are_named(cohort):
+    (_, split), *_ = make_splits(cohort, "random", 1, seed=1)
+    phenotypes = np.random.default_rng(0).normal(size=240)
+    phenotypes[split.test[0]] = 1e11
+    with pytest.raises(ValueError, match=r"largest value, 1e\+11, got .*: .* or leave out outliers"):
+        compare(make_observed(phenotypes=phenotypes, design=None), n_splits=1)
+
+
+@pytest.mark.parametrize("quantitative", [False, True])
+def test_too_few_cases_are_refused_before_anything_is_fitted(monkeypatch, cohort, quantitative):
+    monkeypatch.setitem(own_data.MODELS, "ridge", lambda task: pytest.fail("a model was fitted"))
+    options = {"models": ["ridge", "kernel"], "n_splits": 4, "seed": 1}
+    drawn = [split for _, split in make_splits(cohort, "random", 4, seed=1)]
+    tested, never = drawn[-1].test, np.setdiff1d(np.arange(240), np.concatenate([split.test for split in drawn]))
+    for rows, message in (
+        (tested, "must vary in every training split, got 0 for all 204 of one"),
+        (never, "must vary among the test individuals of a split at least, got 0 such of 4 random splits"),
+    ):
+        phenotypes = np.zeros(240)
+        phenotypes[rows[: 1 + quantitative]] = [1, 2][: 1 + quantitative]
+        few = make_observed(phenotypes=phenotypes, design=None)
+        assert few.binary != quantitative
+        with pytest.raises(ValueError, match=f"phenotypes {message}: {1 + quantitative} of 240 individuals have"):
+            compare(few, **options)
+
+
+def test_a_split_that_tests_no_case_is_constant_beside_others_that_are_scored(cohort):
+    phenotypes = np.zeros(240)
+    phenotypes[1:240:6] = np.arange(40) % 2  # half of family 1, and one of family 2
+    phenotypes[2] = 1
+    found = compare(make_observed(phenotypes=phenotypes), models=["ridge", "kernel"], splits=["family"])
+    scored = set(found.query("status == 'scored'")["split"])
+    assert scored == {"family 1", "family 2"}
+    assert set(found["status"]) == {"scored", "constant"}
 
 
 def test_what_cannot_be_compared_is_refused(cohort, monkeypatch):

@@ -89,6 +89,35 @@ def test_covariates_groups_and_times(files):
     assert (np.diff(np.unique(days)) == [30, 335, 365]).all()
 
 
+def test_covariates_that_do_not_vary_are_dropped_and_reported(files):
+    table = files.table.assign(farm="north", plot=3, tested=True)
+    found = files(table=table, covariates=["farm", "age", "plot", "tested"])
+    (row,) = found.report[found.report["what"] == "covariates that do not vary"].itertuples()
+    assert (row.count, row.action) == (3, "dropped: farm, plot, tested")
+    assert found.observed.design[:, 0].tolist() == files.table["age"].tolist()
+    assert found.observed.design.shape == (N, 1)
+    assert count(files(covariates=["age"]), "covariates that do not vary") == 0
+
+
+def test_a_text_among_measurements_is_refused_and_a_few_numbered_levels_are_not(files):
+    age = files.table["age"].astype(str)
+    age.iloc[[5, 9]] = "unknown"
+    message = r"covariates must be numbers, .* at most 20 .*, got 'unknown' among \d+ numbers in the column age: leave"
+    with pytest.raises(ValueError, match=message):
+        files(table=files.table.assign(age=age), covariates=["sex", "age"])
+    sites = files(table=files.table.assign(age=np.tile(["1", "2", "3", "B"], N // 4)), covariates=["age"])
+    assert sites.observed.design.shape == (N, 3)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [["T00:00:00Z"] * N, ["T02:00:00+02:00"] * N, ["T00:00:00Z", "", "T23:30:00", "T01:00:00+01:00"] * (N // 4)],
+)
+def test_dates_with_a_time_zone_are_days_in_utc(files, ending):
+    zoned = files(table=files.table.assign(day=files.table["day"] + ending), time="day").observed.times
+    np.testing.assert_array_equal(zoned, files(time="day").observed.times)
+
+
 def test_a_trait_of_two_values_is_binary(files):
     found = files(trait="sick")
     assert found.observed.binary
@@ -212,6 +241,8 @@ def test_the_books_cases_are_refused_with_a_reason_or_reported():
         assert answer in found.loc[case, "answer"]
     refused = found[found["outcome"] == "refused"]["answer"]
     assert refused.str.contains(" must ").all()
+    assert "got the allele 9 at m21" in refused["an allele that the site does not have"]
+    assert "it is truncated" in refused["a truncated .vcf.gz"]
     assert malformed.in_words(found.reset_index()).count("\n- **") == len(found)
 
 

@@ -5,7 +5,7 @@ Whatever the format, genotypes become counts of one allele, a byte each: 0 to th
 - PLINK: the counted allele is the first of the .bim (A1). It knows diploids only: haploids and inbred lines are written
   as homozygotes.
 - VCF, BCF: the counted allele is the alternative one. Sites of more than two alleles are left out, and counted. A
-  genotype with one allele unknown is missing.
+  genotype with one allele unknown is missing; one with an allele that its site does not have is refused.
 - Table (.csv, .tsv, .txt): a row an individual, its id first, then a marker a column; 0, 1, 2, or empty.
 """
 
@@ -29,6 +29,8 @@ MARKER_COLUMNS = ["marker", "chromosome", "position", "counted_allele", "other_a
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": r"\s+"}
 VCF_SUFFIXES = (".vcf", ".bcf")
 BED_MAGIC = b"\x6c\x1b\x01"  # PLINK 1, a marker after the other
+BGZF_MAGIC = (b"\x1f\x8b\x08\x04", b"\x06\x00BC\x02\x00")  # bytes 0 to 3 and 10 to 15, as htslib asks
+BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _BED_MISSING = -127  # what bed-reader says for missing
 _CHUNK_BYTES = 2**26
 
@@ -165,6 +167,8 @@ def _read_companion(path: Path, columns: list[str]) -> pd.DataFrame:
     _existing(path)
     try:
         table = pd.read_csv(path, sep=r"\s+", header=None, dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} must be text in UTF-8, got: {error}") from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
         raise ValueError(f"{path} must hold {len(columns)} columns a line, got: {error}") from None
     if table.shape[1] != len(columns) or table.isna().any(axis=None):
@@ -206,6 +210,8 @@ def _read_vcf(path: Path) -> GenotypeFile:
             name = site.ID or f"{site.CHROM}:{site.POS}"
             parts.append(_counts_of_site(site, ploidies, f"{name} in {path}"))
             markers.append((name, site.CHROM, site.POS, site.ALT[0] if site.ALT else ".", site.REF))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} must be text in UTF-8, got: {error}") from None
     except ValueError:
         raise
     except Exception as error:  # cyvcf2 raises plain Exception, too
@@ -249,6 +255,12 @@ def _counts_of_site(site: object, ploidies: set[int], where: str) -> NDArray[np.
         )
     if max(ploidies) > 2:
         raise ValueError(f"genotypes must be haploid or diploid, got {max(ploidies)} alleles an individual at {where}")
+    largest, n_alternatives = alleles.max(initial=0), len(site.ALT)
+    if largest > n_alternatives:
+        raise ValueError(
+            f"genotypes must be of alleles that their site has, from 0 to {n_alternatives} (its number of "
+            f"alternatives), got the allele {largest} at {where}"
+        )
     counts = alleles.sum(axis=1).astype(np.int8)
     counts[(alleles < 0).any(axis=1)] = MISSING
     return counts
@@ -275,7 +287,8 @@ def _read_table(path: Path) -> GenotypeFile:
 
 
 def _chunks(path: Path, separator: str, header: list[str]) -> Iterator[pd.DataFrame]:
-    options = {"sep": separator, "index_col": 0, "dtype": {header[0]: str}, "keep_default_na": True}
+    ids = header[0] or "Unnamed: 0"  # what pandas calls a column without a name
+    options = {"sep": separator, "index_col": 0, "dtype": {ids: str}, "keep_default_na": True}
     rows = max(1, _CHUNK_BYTES // (8 * len(header)))
     try:
         yield from pd.read_csv(path, chunksize=rows, low_memory=False, **options)
@@ -287,6 +300,9 @@ def _chunks(path: Path, separator: str, header: list[str]) -> Iterator[pd.DataFr
 
 def _counts_of_chunk(chunk: pd.DataFrame, path: Path) -> NDArray[np.int8]:
     values = chunk.to_numpy()
+    if values.dtype.kind in "bO":  # pandas keeps True and False, which would count as 1 and 0
+        maybe = chunk.loc[:, [dtype.kind in "bO" for dtype in chunk.dtypes]]
+        _refuse(maybe, maybe.map(lambda value: isinstance(value, bool)).to_numpy(bool), path)
     if values.dtype == object:
         values = chunk.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
         _refuse(chunk, np.isnan(values) & chunk.notna().to_numpy(), path)
@@ -331,7 +347,7 @@ def _fields(line: str, separator: str) -> list[str]:
 
 def _lines(path: Path) -> Iterator[str]:
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt") as file:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as file:  # Excel's mark
             yield from file
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} must be a whole table with a header, got: {error}") from None
@@ -354,4 +370,20 @@ def _existing(path: Path) -> Path:
         raise FileNotFoundError(f"{path} must exist, and be a file")
     if os.path.getsize(path) == 0:
         raise ValueError(f"{path} must not be empty")
+    _check_bgzf(path)
     return path
+
+
+def _check_bgzf(path: Path) -> None:
+    """Check that a file of bgzip's blocks has its last one: cut between two blocks, it reads as a whole file."""
+    with path.open("rb") as file:
+        start = file.read(16)
+        if (start[:4], start[10:]) != BGZF_MAGIC:
+            return
+        file.seek(-min(len(BGZF_END), path.stat().st_size), os.SEEK_END)
+        end = file.read()
+    if end != BGZF_END:
+        raise ValueError(
+            f"{path} must be a whole BGZF file, which ends with an empty block of {len(BGZF_END)} bytes, got another "
+            "end: it is truncated; copy or write it again"
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from epidl.genotype_files import MARKER_COLUMNS, GenotypeFile, write_plink
+from epidl.genotype_files import BGZF_END, MARKER_COLUMNS, GenotypeFile, write_plink
 from epidl.genotypes import MISSING
 from epidl.own_files import read_cohort
 
@@ -121,6 +121,20 @@ def _as_vcf(*lines: tuple[str, Callable[[int], str]]) -> Callable[[Files], None]
     return damage
 
 
+def _vcf_without_last_block(files: Files) -> None:
+    """Write a .vcf.gz as bgzip does, and cut it where its last block starts, as a writer that is stopped leaves it."""
+    import cyvcf2
+
+    _as_vcf()(files)
+    plain, path = cyvcf2.VCF(str(files.genotypes)), files.genotypes.with_suffix(".vcf.gz")
+    writer = cyvcf2.Writer(str(path), plain, mode="wz")
+    for site in plain:
+        writer.write_record(site)
+    writer.close()
+    path.write_bytes(path.read_bytes().removesuffix(BGZF_END))
+    files.genotypes = path
+
+
 def _as_table(files: Files) -> None:
     files.genotypes = files.genotypes.with_suffix(".csv")
     table = pd.DataFrame(files.counts, files.table["sample_id"]).add_prefix("m").astype(object)
@@ -143,6 +157,8 @@ CASES: dict[str, Callable[[Files], None]] = {
     "monomorphic markers": _in_counts(lambda counts: _set(counts, slice(None), slice(0, 3), 2)),
     "more than two alleles": _as_vcf(("G,T", lambda k: "0/2")),
     "mixed ploidy": _as_vcf(("G", lambda k: "1" if k % 2 else "0/1")),
+    "an allele that the site does not have": _as_vcf(("G", lambda k: "0/9" if k == 3 else "0/1")),
+    "a truncated .vcf.gz": _vcf_without_last_block,
     "a truncated .bed": _without_end(".bed", 7),
     "a .bim of the wrong length": _without_last_marker,
     "a .fam that is missing": lambda files: files.genotypes.with_suffix(".fam").unlink(),

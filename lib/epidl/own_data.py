@@ -35,7 +35,10 @@ SplitKind = Literal["random", "family", "forward"]
 LEAST_SAMPLES = 40  # of a cohort: a split of fewer says nothing
 LEAST_TEST = 10  # individuals: a score of fewer says nothing
 FORWARD_SHARES = (0.55, 0.70, 0.85)  # of individuals, in order of time, that train
+MOST_SPLITS = 1000  # random ones: all are drawn first, and an interval gets no narrower by more
 HIDDEN_WIDTH = 512  # of the MLP
+LEAST_SPREAD = 1e-9  # of a trait, a share of its size: what varies less is lost in rounding
+SQUARED = 1e-150, 1e150  # a trait's range: squares of less are 0 in double precision, and of more infinite
 REML_ROWS = 2000  # individuals that estimate variance components: enough, and quick where markers are many
 MOST_MARKERS = {"pairs": 10_000, "pair_network": 2_000}  # all pairs of more take hours, or memory
 
@@ -66,7 +69,7 @@ def observe(
     """Check what belongs to a cohort and return it; a trait of two values is binary, 0 for the lower.
 
     Raises ValueError for fewer than 40 individuals, phenotypes or covariates that are not finite or of another length,
-    a trait that does not vary.
+    a trait that does not vary, or so little beside its size, or on such a scale, that rounding takes it.
     """
     checks.instance("genotypes", genotypes, Dosages, "Dosages")
     n = checks.integer("genotypes.n_samples", genotypes.n_samples, minimum=LEAST_SAMPLES)
@@ -76,6 +79,7 @@ def observe(
         raise ValueError(f"phenotypes must vary, all {n} are {values[0]:g}")
     if len(values) == 2:
         phenotypes = (phenotypes == values[1]).astype(float)
+    _check_scale(phenotypes)
     design = np.empty((n, 0)) if design is None or np.size(design) == 0 else checks.matrix("design", design, rows=n)
     for name, labels in (("groups", groups), ("times", times)):
         if labels is not None and np.shape(labels) != (n,):
@@ -85,6 +89,26 @@ def observe(
     )
     groups = None if groups is None else np.asarray(groups)
     return Observed(genotypes, phenotypes, len(values) == 2, design, groups, times)
+
+
+def _check_scale(phenotypes: NDArray[np.float64]) -> None:
+    """Raise ValueError where double precision loses the differences between individuals, or their squares."""
+    low, high = float(phenotypes.min()), float(phenotypes.max())
+    if not SQUARED[0] <= high - low <= SQUARED[1]:
+        raise ValueError(
+            f"phenotypes must have a range from {SQUARED[0]:g} to {SQUARED[1]:g}, got {low:g} to {high:g}: squares are "
+            "lost on this scale; give the trait in another unit"
+        )
+    _check_spread(phenotypes.std(), max(abs(low), abs(high)))
+
+
+def _check_spread(spread: float, size: float) -> None:
+    if not spread > LEAST_SPREAD * size:
+        raise ValueError(
+            f"phenotypes must have a standard deviation above {LEAST_SPREAD:g} of their largest value, {size:g}, got "
+            f"{spread:g}: what varies is lost in rounding; take a constant from the trait, such as its mean, or leave "
+            "out outliers"
+        )
 
 
 # --- Splits --------------------------------------------------------------------------------------------------------
@@ -97,11 +121,12 @@ def make_splits(cohort: Observed, kind: SplitKind, n_splits: int, seed: int) -> 
     split once. forward: the first 55, 70 and 85 % by time train, and those until the next cut are tested; individuals
     of the same time stay together.
 
-    Raises ValueError for an unknown kind, groups or times that the cohort lacks or that make fewer than 2 splits.
+    Raises ValueError for an unknown kind, more than `MOST_SPLITS` random ones, groups or times that the cohort lacks or
+    that make fewer than 2 splits.
     """
     rng, n = seeds.generator(seed, "splits", kind), cohort.genotypes.n_samples
     if kind == "random":
-        n_splits = checks.integer("n_splits", n_splits, minimum=1)
+        n_splits = checks.integer("n_splits", n_splits, minimum=1, maximum=MOST_SPLITS)
         tests = {f"draw {k + 1}": random_split(n, rng) for k in range(n_splits)}
     elif kind == "family":
         tests = _by_family(cohort.groups)
@@ -279,7 +304,8 @@ def compare(
     compared with.
 
     Raises ValueError for unknown models, ridge missing, more markers than `MOST_MARKERS` of a model, a hidden_width,
-    n_threads or n_splits below 1, and what `make_splits` refuses; all before anything is fitted.
+    n_threads or n_splits below 1, what `make_splits` refuses, and a trait that does not vary, beyond the covariates, in
+    every training split and, of a kind of splits, in a test split; all before anything is fitted.
     """
     options = {"hidden_width": hidden_width, "device": device, "n_threads": n_threads, "seed": seed}
     plans = check_options(cohort, models=models, splits=splits, n_splits=n_splits, **options)
@@ -314,10 +340,27 @@ def check_options(
     resolve_device(device)
     checks.integer("seed", seed, minimum=0)
     checks.integer("n_threads", n_threads, minimum=1, maximum=costs.MOST_THREADS)
-    checks.integer("n_splits", n_splits, minimum=1)
+    checks.integer("n_splits", n_splits, minimum=1, maximum=MOST_SPLITS)
     if not checks.texts("splits", splits):
         raise ValueError("splits must name at least one of random, family and forward, got none")
-    return {kind: make_splits(cohort, kind, n_splits, seed) for kind in splits}
+    plans = {kind: make_splits(cohort, kind, n_splits, seed) for kind in splits}
+    for kind, named in plans.items():
+        _check_scores(cohort, kind, [split for _, split in named])
+    return plans
+
+
+def _check_scores(cohort: Observed, kind: SplitKind, splits: Sequence[Split]) -> None:
+    """Raise ValueError where a split of one kind cannot be trained on, or none of them can be scored."""
+    varying = 0
+    for split in splits:
+        fixed, _ = _fixed_effects(cohort, np.concatenate([split.train, split.validation]))
+        scored = cohort.phenotypes if cohort.binary else cohort.phenotypes - fixed
+        varying += np.ptp(scored[split.test]) > 0
+    if not varying:
+        raise ValueError(
+            f"phenotypes must vary among the test individuals of a split at least, got 0 such of {len(splits)} {kind} "
+            f"splits: {_rarer(cohort.phenotypes)}"
+        )
 
 
 def _check_models(models: Sequence[str], n_markers: int) -> None:
@@ -339,15 +382,33 @@ def make_task(
 ) -> tuple[Task, NDArray[np.float64], float]:
     """Return the task of one split, the fixed part of all individuals, and the scale of the residuals."""
     train = np.concatenate([split.train, split.validation])
-    design = np.column_stack([np.ones(len(cohort.phenotypes)), cohort.design])
-    effects, *_ = np.linalg.lstsq(design[train], cohort.phenotypes[train], rcond=None)
-    fixed = design @ effects
+    fixed, scale = _fixed_effects(cohort, train)
     residuals = cohort.phenotypes - fixed
-    scale = residuals[train].std()
-    if not scale > 1e-9 * np.abs(cohort.phenotypes).max():
-        raise ValueError("phenotypes must vary beyond the covariates in every training split: they explain all of it")
     genotypes = cohort.genotypes.trained_on(train)
-    return Task(genotypes, (residuals / scale)[:, None], split, hidden_width, device, seed), fixed, float(scale)
+    return Task(genotypes, (residuals / scale)[:, None], split, hidden_width, device, seed), fixed, scale
+
+
+def _fixed_effects(cohort: Observed, train: NDArray[np.integer]) -> tuple[NDArray[np.float64], float]:
+    """Return the fixed part of all individuals, and the standard deviation of what it leaves of those that train."""
+    phenotypes = cohort.phenotypes
+    if np.ptp(phenotypes[train]) == 0:
+        raise ValueError(
+            f"phenotypes must vary in every training split, got {phenotypes[train[0]]:g} for all {len(train)} of one: "
+            f"{_rarer(phenotypes)}"
+        )
+    design = np.column_stack([np.ones(len(phenotypes)), cohort.design])
+    effects, *_ = np.linalg.lstsq(design[train], phenotypes[train], rcond=None)
+    fixed = design @ effects
+    scale, size = (phenotypes - fixed)[train].std(), np.abs(phenotypes).max()
+    if not scale > LEAST_SPREAD * size:
+        _check_spread(phenotypes[train].std(), size)
+        raise ValueError("phenotypes must vary beyond the covariates in every training split: they explain all of it")
+    return fixed, float(scale)
+
+
+def _rarer(phenotypes: NDArray[np.float64]) -> str:
+    commonest = np.unique(phenotypes, return_counts=True)[1].max()
+    return f"{len(phenotypes) - commonest} of {len(phenotypes)} individuals have another value than the most common one"
 
 
 def _fit_and_score(

@@ -21,6 +21,7 @@ from epidl.simulate import Cohort, simulate_on
 
 EXAMPLE = Path(__file__).parents[2] / "book" / "data" / "example"  # of the checkout: it is no part of the package
 LEAST_MARKERS = 2
+MOST_NUMBERED_LEVELS = 20  # of a covariate of texts, say sites 1, 2 and B: more different numbers are measurements
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,14 @@ def read_cohort(
 
     genotypes: see `genotype_files.read_genotypes`. phenotypes: a .csv, .tsv or .txt table, a row an individual;
     without it all individuals stay, for traits to be simulated on. trait, sample_id, covariates, group, time: names of
-    its columns. A covariate of texts becomes an indicator a level but the first; `time` is numbers or dates (days
-    then). max_missing: markers, then individuals, with a larger share of missing genotypes are dropped. min_maf: so are
-    markers whose rarer allele has a smaller frequency, and those that do not vary.
+    its columns. A covariate of texts becomes an indicator a level but the first; `time` is numbers or dates (days then,
+    in UTC where they name a time zone). max_missing: markers, then individuals, with a larger share of missing
+    genotypes are dropped. min_maf: so are markers whose rarer allele has a smaller frequency, and those that do not
+    vary.
 
     Raises what `read_genotypes` raises, and ValueError for a column that is not there, ids that stand twice or match no
-    genotype, a trait that is not numbers or does not vary, bounds outside [0, 1) and [0, 0.5), and where fewer than 40
-    individuals or 2 markers are left.
+    genotype, a trait that is not numbers or does not vary, a text among more than 20 different numbers of a covariate,
+    bounds outside [0, 1) and [0, 0.5), and where fewer than 40 individuals or 2 markers are left.
     """
     covariates = checks.texts("covariates", covariates)
     for name, value in {"trait": trait, "sample_id": sample_id, "group": group, "time": time}.items():
@@ -83,7 +85,12 @@ def read_cohort(
     found, kept = _filter(found, max_missing, min_maf, report)
     observed = None
     if table is not None:
-        observed = _observe(found, table[kept], trait, covariates, group, time)
+        table = table[kept]
+        if covariates:
+            constant = [name for name in covariates if table[name].nunique() < 2]
+            named = f"dropped: {some(constant)}" if constant else "dropped"
+            report.add("filter", "covariates that do not vary", len(constant), named)
+        observed = _observe(found, table, trait, covariates, group, time)
         kind = "binary: scored by AUC" if observed.binary else "quantitative: scored by Pearson's r"
         report.add("ready", f"individuals with {trait}", len(found.sample_ids), kind)
     return OwnCohort(observed, found, trait if phenotypes else "", report.table())
@@ -164,15 +171,30 @@ def _design(covariates: pd.DataFrame) -> NDArray[np.float64]:
     """Return numbers as they are and an indicator for each level of texts but the first; (n, 0) without covariates."""
     if covariates.shape[1] == 0:
         return np.empty((len(covariates), 0))
+    for name in covariates:
+        _check_levels(covariates[name])
     design = pd.get_dummies(covariates, drop_first=True, dtype=float).to_numpy(float)
     return design[:, np.ptp(design, axis=0) > 0]
+
+
+def _check_levels(values: pd.Series) -> None:
+    """Refuse a text among measurements, which would make a level of each; a few numbers among texts may be labels."""
+    numbers = pd.to_numeric(values, errors="coerce")
+    texts = values[numbers.isna()]
+    if len(texts) and numbers.nunique() > MOST_NUMBERED_LEVELS:
+        raise ValueError(
+            f"covariates must be numbers, or texts with at most {MOST_NUMBERED_LEVELS} different numbers among them, "
+            f"got {texts.iloc[0]!r} among {numbers.nunique()} numbers in the column {values.name}: leave it empty, or "
+            "write the numbers as texts such as plot_1"
+        )
 
 
 def _numbers_or_days(times: pd.Series) -> NDArray[np.float64]:
     if pd.api.types.is_numeric_dtype(times):
         return times.to_numpy(float)
     try:
-        return (pd.to_datetime(times, format="ISO8601") - pd.Timestamp(0)).dt.days.to_numpy(float)
+        dates = pd.to_datetime(times, format="ISO8601", utc=True)  # those without a zone are taken as they stand
+        return (dates - pd.Timestamp(0, tz="UTC")).dt.days.to_numpy(float)
     except ValueError as error:
         raise ValueError(f"time must be numbers, or dates as 2026-01-31, in the column {times.name}: {error}") from None
 
