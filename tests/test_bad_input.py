@@ -40,7 +40,7 @@ NOT_A_USER_S = {
         *("planner_page.*", "surface.*"),
         *("own_data.against_ridge", "own_data.measure_of", "own_data.verdict"),
     ],
-    "the checks themselves": ["checks.*", "genotypes.check*", "ridge.checked_rows", "training.check_inputs"],
+    "the checks themselves": ["checks.*", "genotypes.check*", "ridge.checked_rows", "training.check_inputs", "rerun.*"],
     "called by a cell's run with what it has made, or estimates a checked cell": [
         *("experiments.*", "kept.*", "fingerprint.*", "own_data.make_task", "own_data.Task.*"),
         *("costs.Work.*", "costs.*_fits", "costs.network_epoch", "costs.nothing", "costs.cell_*", "costs.requests"),
@@ -55,6 +55,7 @@ NOT_A_USER_S = {
         *("planner.answer", "planner.basis", "planner.closed_forms", "planner.command", "planner.forecast*"),
         *("planner.is_clear", "planner.mlp_closed_form", "planner.nearest", "planner.notes", "planner.place"),
         *("planner.rounded", "planner.samples_needed", "planner.surface", "planner.when"),
+        *("planner.choose", "planner.interval", "planner.is_bound"),
         *("planner.variance_of_r", "planner.is_trained", "planner.Plan.*", "planner.Forecast.*", "planner.Study.*"),
     ],
     "asked of what a checked function returned": [
@@ -71,6 +72,7 @@ NOT_A_USER_S = {
             "results.is_full",
             "results.read_json",
             "results.check_seal",
+            "results.check_own",
             "results.set_*",
             "results.write_t*",
             "results.read_record",
@@ -175,7 +177,7 @@ def test_every_parameter_is_in_the_catalogue():
 # --- The notebooks and the commands as their users start them ------------------------------------------------------
 
 WRONG_PARAMETERS = {
-    "scaling": {"n_sampels": 10, "models": ["lasso"]},
+    "scaling": {"models": ["lasso"]},
     "dilution": {"n_qtl": 41},
     "correlation": {"pleiotropy": 1.5},
     "ridge_vs_sgd": {"rel_aa": [0, float("nan")]},
