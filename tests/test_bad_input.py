@@ -10,6 +10,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import papermill
@@ -356,6 +357,7 @@ def test_the_notebook_that_simulates_runs_where_every_marker_is_a_qtl():
     """Without a number of markers, all of its cells take the cohort's."""
     few = {"n_samples": 60, "n_qtl": 6, "n_markers": None, "n_cohorts": 2}
     bad_input.run_notebook("simulate", None, **few, display=print)
+    plt.close("all")
 
 
 def test_paths_stand_for_themselves(written):

@@ -15,7 +15,7 @@ KNOWN = "n_samples = 100\nmodels = ['ridge']\nmodels += ['mlp']  # two lines\n"
 
 
 def history(monkeypatch, *sources: str) -> None:
-    manager = SimpleNamespace(input_hist_raw=["", *sources])
+    manager = SimpleNamespace(input_hist_parsed=["", *sources])
     monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(history_manager=manager))
 
 
@@ -28,6 +28,10 @@ def test_a_parameter_that_a_notebook_does_not_have_is_refused(monkeypatch):
 @pytest.mark.parametrize("injected", [[], ["# Parameters\nmodels = ['ridge']\n"]])
 def test_known_parameters_or_none_are_taken(monkeypatch, injected):
     history(monkeypatch, KNOWN, *injected, "rerun.check_names()")
+    rerun.check_names()
+    history(
+        monkeypatch, KNOWN, *injected, "a, b.c = cell()", *injected, "rerun.check_names()"
+    )  # cells run again by hand
     rerun.check_names()
 
 

@@ -152,6 +152,7 @@ def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) 
     most = known["simulated"]["n_samples"][1]
     found = {"most": f"{most:,}", "conditions": str(len(known["points"]))}
     found |= {"length": f"{known['smoothing']['mlp'][0]:g}", "prior": f"{known['smoothing']['mlp'][1]:g}"}
+    found["worth"] = f"{surface.WORTH:g}"
     found["prior_ridge"] = f"{known['smoothing']['ridge'][1]:g}"
     found |= {f"clear_{model}": f"{value:.2f}" for model, value in known["clear"].items()}
     additive, epistatic, power = known["efficiency"]

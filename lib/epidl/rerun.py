@@ -21,20 +21,21 @@ def check_names() -> None:
     Raises ParameterError that names them, with the parameters that there are.
     """
     shell = IPython.get_ipython()
-    history = shell.history_manager.input_hist_raw if shell else []
+    history = shell.history_manager.input_hist_parsed if shell else []
     injected = [number for number, source in enumerate(history) if source.startswith(INJECTED)]
     if not injected:
         return
-    known, given = (_assigned(history[number]) for number in (injected[-1] - 1, injected[-1]))
-    unknown = [name for name in given if name not in known]
+    earlier = [source for source in history[: injected[-1]] if not source.startswith(INJECTED)]
+    known = list(dict.fromkeys(name for source in earlier for name in _assigned(source)))
+    unknown = [name for name in _assigned(history[injected[-1]]) if name not in known]
     if unknown:
         raise ParameterError(f"{', '.join(unknown)} must be among the notebook's parameters: {', '.join(known)}")
 
 
 def _assigned(source: str) -> list[str]:
     """Return the names that a cell assigns, in its order."""
-    statements = [line for line in ast.parse(source).body if isinstance(line, ast.Assign)]
-    return list(dict.fromkeys(target.id for line in statements for target in line.targets))
+    targets = [target for line in ast.parse(source).body if isinstance(line, ast.Assign) for target in line.targets]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
