@@ -958,7 +958,8 @@ def _planner() -> list[Place]:
             lambda: {"chromosomes": [1.0, 2.0]},
             chromosomes=[
                 Wrong("empty", [], "at least 1", says="0"),
-                Wrong("zero", [1.0, 0.0], "greater than 0", says="0"),
+                Wrong("zero", [1.0, 0.0], "at least 1e-06", says="0"),
+                Wrong("longer than any", [1e308, 1e308], "at most 10000", st.floats(1e5, 1e9).map(lambda x: [x])),
                 Wrong("text", ["long"], "a number", says="long"),
                 Wrong("one number", 2.0, "a list", says="2"),
             ],

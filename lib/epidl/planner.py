@@ -437,11 +437,11 @@ def cross_segments(chromosomes: Sequence[float]) -> int:
 
     chromosomes: their lengths l in Morgans. The codes of loci at a distance d correlate as exp(-2 d) (Haldane), so
     that a chromosome's mean squared correlation is (4 l - 1 + exp(-4 l)) / (8 l^2), and M_e the inverse of the whole
-    genome's. Raises ValueError for no chromosome, and a length that is not positive.
+    genome's. Raises ValueError for no chromosome, and a length outside 1e-6 to 1e4.
     """
     if isinstance(chromosomes, str) or not isinstance(chromosomes, Sequence):
         raise ValueError(f"chromosomes must be a list of lengths, got {checks.shown(chromosomes)}")
-    lengths = np.array([checks.real("chromosomes", length, above=0) for length in chromosomes])
+    lengths = np.array([checks.real("chromosomes", length, minimum=1e-6, maximum=1e4) for length in chromosomes])
     checks.integer("len(chromosomes)", len(lengths), minimum=1)
     squared = (4 * lengths - 1 + np.exp(-4 * lengths)) / (8 * lengths**2)
     return _whole(1 / float(((lengths / lengths.sum()) ** 2 * squared).sum()))
