@@ -20,6 +20,10 @@ GRID += [  # what supports the MLP supports the kernel; a tie in the fourth digi
     {"n_samples": 898, "n_markers": 17, "n_qtl": 2, "va_over_vg": 0.18, "broad_sense_heritability": 0.84},
     {"n_samples": 175, "n_markers": 10, "n_qtl": 7, "va_over_vg": 0.64, "broad_sense_heritability": 0.87},
     {"n_samples": 400_000, "n_markers": 50_000, "n_qtl": 100, "va_over_vg": 0.3, "broad_sense_heritability": 0.9},
+    # nothing predicts; fewer individuals than in any cohort; all models pay later
+    {"n_samples": 1000, "n_markers": 10_000_000, "n_qtl": 5000, "va_over_vg": 0.7, "broad_sense_heritability": 0.4},
+    {"n_samples": 299, "n_markers": 100, "n_qtl": 21, "va_over_vg": 0.7, "broad_sense_heritability": 0.6},
+    {"n_samples": 600, "n_markers": 457, "n_qtl": 60, "va_over_vg": 0.8, "broad_sense_heritability": 0.6},
 ]
 TYPED = {"n_samples": 4000, "n_markers": 200, "n_qtl": 40, "va_over_vg": 0.5, "broad_sense_heritability": 0.7}
 
