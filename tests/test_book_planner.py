@@ -152,6 +152,15 @@ def test_the_mlp_beyond_its_cohorts_is_shown_as_a_bound(page):
     assert cells[3] == "at best, clearly ahead of ridge"
 
 
+def test_the_curve_follows_the_width_of_the_window(page):
+    open_planner(page)
+    for width in (700, 1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_timeout(500)
+        chart, drawn = (page.locator(f"#planner-chart {what}").bounding_box()["width"] for what in (".chart", "svg"))
+        assert drawn == pytest.approx(chart, abs=2), width
+
+
 def test_the_planner_fits_a_telephone(page):
     page.set_viewport_size({"width": 390, "height": 800})
     open_planner(page)

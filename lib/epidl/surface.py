@@ -74,7 +74,7 @@ SENTENCES = {
     "at_best_now": "at best, clearly ahead of ridge",
     "at_best_later": "at best, clearly ahead of ridge from about {n} individuals on",
     "simulated": "simulation and theory",
-    "alike": "theory, which held in like conditions",
+    "alike": "theory, tried nearby",
     "theory": "theory alone",
     "bound": "an upper bound",
     "at_most": "at most {r}",

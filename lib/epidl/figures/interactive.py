@@ -50,6 +50,8 @@ for (const spec of document.querySelectorAll("script[type='{SPEC_TYPE}']")) {{
   }}).then(({{ view }}) => {{ // for a page's own script that changes the data
     chart.view = view;
     chart.dispatchEvent(new Event("drawn", {{ bubbles: true }}));
+    // the theme moves its columns after the window's size has changed, which is when a chart takes its width
+    new ResizeObserver(() => window.dispatchEvent(new Event("resize"))).observe(chart);
   }});
 }}
 """
