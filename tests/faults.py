@@ -33,6 +33,7 @@ import yaml
 from epidl import grid, results
 
 ROOT = Path(__file__).parents[1]
+TABLE = ROOT / "book" / "data" / "faults.csv"
 NAME = "n200_q10_t2_rho0"  # the cell
 CELLS = Path("runs/quick/correlation")
 COLLECTED = Path("runs/quick/correlation.csv")
@@ -503,13 +504,16 @@ def fits_of(path: Path) -> Iterator[tuple]:
 
 
 def damaged_trials(project: Project, rng: np.random.Generator) -> Tried:
-    """Damage the database of Optuna's trials of an unfinished cell: the search is made again.
+    """Damage the database of Optuna's trials of a cell that has no fit yet: the search is made again.
 
     Not by a single byte: SQLite has no checksums that would tell.
     """
     for how in [how for how in DAMAGES if how != "a byte flipped"]:
-        project.begin("kept")
+        project.begin("finished")
         path = project.root / CELLS / NAME / "studies.sqlite"
+        for other in path.parent.glob("*.*"):
+            if other != path:
+                other.unlink()
         damage(path, rng, how)
         status, output = project.finish(CELL)
         problems = message(output, "" if how == "emptied" else "studies.sqlite must hold Optuna's trials.*made again")
@@ -689,7 +693,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Try faults and return the exit status: 0 where all were survived."""
     parser = argparse.ArgumentParser(prog="python tests/faults.py", description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1, help="moments and places are drawn from it (1)")
-    parser.add_argument("--only", choices=FAULTS, nargs="+", default=list(FAULTS), help="writes no table")
+    parser.add_argument("--only", choices=FAULTS, nargs="+", default=list(FAULTS), help="the rows that are made anew")
     parser.add_argument("--jobs", type=int, default=1, help="faults tried at a time (1)")
     options = parser.parse_args(arguments)
     started = datetime.now(UTC)
@@ -699,19 +703,27 @@ def main(arguments: list[str] | None = None) -> int:
         spans = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in project.seconds.items())
         print(f"undisturbed: {spans}", flush=True)
         with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
-            tasks = [
-                (project, fault, options.seed, number)
-                for fault in options.only
-                for number in range(ROUNDS.get(fault, 1))
-            ]
-            rows = pd.DataFrame(pool.starmap(try_fault, tasks, chunksize=1))
-    table = rows.groupby("fault", sort=False, as_index=False).sum()
-    print(table.to_string(index=False))
-    if options.only == list(FAULTS):
-        record = results.provenance({"seed": options.seed}, started)
-        results.write_text(ROOT / "book/data/faults.provenance.json", json.dumps(record, indent=1) + "\n")
-        results.write_table(ROOT / "book/data/faults.csv", table)
-    return int((table["tried"] != table["survived"]).any())
+            rounds = {fault: range(ROUNDS.get(fault, 1)) for fault in options.only}
+            tasks = {
+                fault: [pool.apply_async(try_fault, (project, fault, options.seed, number)) for number in numbers]
+                for fault, numbers in rounds.items()
+            }
+            for fault, parts in tasks.items():  # a row is written once it is whole: hours are not lost by the last
+                write_row(fault, pd.DataFrame([part.get() for part in parts]))
+    record = results.provenance({"seed": options.seed}, started)
+    results.write_text(TABLE.with_suffix(".provenance.json"), json.dumps(record, indent=1) + "\n")
+    table = pd.read_csv(TABLE).set_index("fault")
+    print(table.to_string())
+    return int((table.loc[options.only, "tried"] != table.loc[options.only, "survived"]).any())
+
+
+def write_row(fault: str, rounds: pd.DataFrame) -> None:
+    """Write a fault's row of the table in place of its former one, with the commit that was tried."""
+    row = {"fault": fault} | rounds[["tried", "survived"]].sum().to_dict() | {"commit": results.commit()}
+    known = pd.read_csv(TABLE).set_index("fault") if TABLE.exists() else pd.DataFrame()
+    table = pd.concat([known.drop(index=fault, errors="ignore"), pd.DataFrame([row]).set_index("fault")])
+    order = [name for name in FAULTS if name in table.index]
+    results.write_table(TABLE, table.loc[order].reset_index())
 
 
 def try_fault(whole: Project, fault: str, seed: int, number: int) -> dict[str, int]:
@@ -727,6 +739,9 @@ def try_fault(whole: Project, fault: str, seed: int, number: int) -> dict[str, i
                 row["tried"] += 1
                 row["survived"] += not problems
                 print(f"{datetime.now():%H:%M:%S} {fault}: {what}: {'; '.join(problems) or 'survived'}", flush=True)
+        except Exception as error:  # what stops a try was not survived
+            row["tried"] += 1
+            print(f"{datetime.now():%H:%M:%S} {fault}: {error!r}", flush=True)
         finally:
             grid.kill(project.root)
     return row

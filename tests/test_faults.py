@@ -277,5 +277,4 @@ def test_the_table_of_faults_holds_all_and_all_were_survived():
     assert table.loc["SIGKILL", "tried"] >= 30
     record = results.read_json(ROOT / "book/data/faults.provenance.json", dict)
     assert record["parameters"] == {"seed": 1}
-    assert record["commit"] != "unknown"
-    assert not record["commit"].endswith("-dirty")
+    assert not table["commit"].str.contains("unknown|-dirty").any()
