@@ -696,7 +696,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=FAULTS, nargs="+", default=list(FAULTS), help="the rows that are made anew")
     parser.add_argument("--jobs", type=int, default=1, help="faults tried at a time (1)")
     options = parser.parse_args(arguments)
-    started = datetime.now(UTC)
+    started, commit = datetime.now(UTC), results.commit()  # before a row is written
     with tempfile.TemporaryDirectory() as folder:
         project = make_project(Path(folder, "whole"))
         prepare(project)
@@ -709,17 +709,17 @@ def main(arguments: list[str] | None = None) -> int:
                 for fault, numbers in rounds.items()
             }
             for fault, parts in tasks.items():  # a row is written once it is whole: hours are not lost by the last
-                write_row(fault, pd.DataFrame([part.get() for part in parts]))
-    record = results.provenance({"seed": options.seed}, started)
+                write_row(fault, pd.DataFrame([part.get() for part in parts]), commit)
+    record = results.provenance({"seed": options.seed}, started) | {"commit": commit}
     results.write_text(TABLE.with_suffix(".provenance.json"), json.dumps(record, indent=1) + "\n")
     table = pd.read_csv(TABLE).set_index("fault")
     print(table.to_string())
     return int((table.loc[options.only, "tried"] != table.loc[options.only, "survived"]).any())
 
 
-def write_row(fault: str, rounds: pd.DataFrame) -> None:
+def write_row(fault: str, rounds: pd.DataFrame, commit: str) -> None:
     """Write a fault's row of the table in place of its former one, with the commit that was tried."""
-    row = {"fault": fault} | rounds[["tried", "survived"]].sum().to_dict() | {"commit": results.commit()}
+    row = {"fault": fault} | rounds[["tried", "survived"]].sum().to_dict() | {"commit": commit}
     known = pd.read_csv(TABLE).set_index("fault") if TABLE.exists() else pd.DataFrame()
     table = pd.concat([known.drop(index=fault, errors="ignore"), pd.DataFrame([row]).set_index("fault")])
     order = [name for name in FAULTS if name in table.index]
