@@ -264,7 +264,7 @@ def test_segments_of_a_cross_and_of_a_population():
         planner.independent_segments(0, 30, 1.0)
     with pytest.raises(ValueError, match=r"effective_size \* morgans must be at least 2, got 1"):
         planner.independent_segments(1, 30, 1.0)
-    with pytest.raises(ValueError, match="chromosomes must be greater than 0"):
+    with pytest.raises(ValueError, match="chromosomes must be at least 1e-06"):
         planner.cross_segments([1.0, 0.0])
 
 
