@@ -330,7 +330,8 @@ def interrupt_once(
     time.sleep(moment / 2)
     if run.poll() is not None:
         return None
-    os.killpg(run.pid, number) if number == signal.SIGINT else os.kill(run.pid, number)
+    send = os.killpg if number == signal.SIGINT else os.kill  # a terminal's reaches its whole group
+    send(run.pid, number)
     status = end(run)
     if status == 0:  # it came too late to stop anything
         return None

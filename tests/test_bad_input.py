@@ -56,7 +56,7 @@ NOT_A_USER_S = {
         *("planner.answer", "planner.basis", "planner.closed_forms", "planner.command", "planner.forecast*"),
         *("planner.is_clear", "planner.mlp_closed_form", "planner.nearest", "planner.notes", "planner.place"),
         *("planner.rounded", "planner.samples_needed", "planner.surface", "planner.when"),
-        *("planner.choose", "planner.interval", "planner.is_bound"),
+        *("planner.choose", "planner.interval", "planner.is_bound", "planner.is_searched"),
         *("planner.variance_of_r", "planner.is_trained", "planner.Plan.*", "planner.Forecast.*", "planner.Study.*"),
     ],
     "asked of what a checked function returned": [

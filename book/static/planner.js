@@ -153,7 +153,7 @@
   }
 
   const isSearched = (study) => study.n_markers <= surface.most_screened;
-  const isBound = (model, study) => model === "mlp" && study.n_samples > surface.trained.n_samples;
+  const isBound = (model, n) => model === "mlp" && n > surface.trained.n_samples;
 
   function choose(study, forecasts) {
     const r = {}, ahead = {}, clear = {};
@@ -176,7 +176,7 @@
       kind = unproven === "pairs" && !isSearched(study) ? "unscreened" : "unproven";
     }
     let network = clear.mlp ? "clear" : ahead.mlp ? "far" : "not";
-    if (isBound("mlp", study)) network = "beyond";
+    if (isBound("mlp", study.n_samples)) network = "beyond";
     else if (kind === "pairs" && clear.mlp && r.mlp > r[spread]) network = "between";
     return { kind, spread, network, unproven };
   }
@@ -198,7 +198,7 @@
       .filter((model) => needed[model] && (model !== "pairs" || isSearched(study)))
       .sort((one, other) => needed[one] - needed[other])
       .map((model) => {
-        const kind = model === "mlp" && needed[model] > surface.trained.n_samples ? "later_at_best" : "later_from";
+        const kind = isBound(model, needed[model]) ? "later_at_best" : "later_from";
         return fill(texts[kind], { model: texts.in_text[model], n: rounded(needed[model]) });
       });
     return found.length ? fill(texts.later, { models: found.join(", ") }) : texts.later_none;
@@ -213,11 +213,11 @@
         found.push(fill(texts[`beyond_${name}`], words));
       }
     }
-    if (study.n_samples > surface.trained.n_samples) found.push(fill(texts.bound_n_samples, surface.publication));
+    if (isBound("mlp", study.n_samples)) found.push(fill(texts.bound_n_samples, surface.publication));
     if (study.n_markers > surface.trained.n_markers) {
       found.push(fill(texts.not_trained, { most: thousands(surface.trained.n_markers) }));
     }
-    if (study.n_markers > surface.most_screened) {
+    if (!isSearched(study)) {
       found.push(fill(texts.not_screened, { most: thousands(surface.most_screened) }));
     }
     if (study.n_traits > 1) found.push(fill(texts.traits, surface.traits));
@@ -226,14 +226,13 @@
   }
 
   function basis(model, { supported }, study) {
-    if (isBound(model, study)) return surface.sentences.bound;
+    if (isBound(model, study.n_samples)) return surface.sentences.bound;
     const inside = Object.entries(surface.simulated).every(([name, [low, high]]) => low <= study[name] && study[name] <= high);
     return surface.sentences[supported ? (inside ? "simulated" : "alike") : "theory"];
   }
 
   function when(model, needed, study) {
-    const atBest = model === "mlp" && needed > surface.trained.n_samples;
-    let kind = (atBest ? "at_best_" : "ahead_") + (needed === study.n_samples ? "now" : "later");
+    let kind = (isBound(model, needed) ? "at_best_" : "ahead_") + (needed === study.n_samples ? "now" : "later");
     if (needed === null) kind = "never_ahead";
     return fill(surface.sentences[kind], { n: needed ? rounded(needed) : "" });
   }
@@ -314,7 +313,7 @@
 
   function forecastRows({ study, forecasts, needed, ceiling, additive_ceiling: additive }) {
     const models = MODELS.map((model) => {
-      const { pearson_r, low, high } = forecasts[model], bound = isBound(model, study);
+      const { pearson_r, low, high } = forecasts[model], bound = isBound(model, study.n_samples);
       const ahead = model === "ridge" ? "" : when(model, needed[model], study);
       const r = bound ? fill(surface.sentences.at_most, { r: pearson_r.toFixed(2) }) : pearson_r.toFixed(2);
       const interval = bound ? "" : `${low.toFixed(2)} to ${high.toFixed(2)}`;
@@ -351,7 +350,7 @@
       for (const [model, found] of Object.entries(forecast(other))) {
         rows.push({
           n_samples: n, model: surface.sentences.names[model], pearson_r: found.pearson_r, low: Math.max(0, found.low),
-          high: isBound(model, other) ? found.pearson_r : found.high, basis: basis(model, found, other),
+          high: isBound(model, n) ? found.pearson_r : found.high, basis: basis(model, found, other),
         });
       }
     }

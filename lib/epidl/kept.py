@@ -45,8 +45,8 @@ def hold(folder: Path | str) -> None:
         shutil.rmtree(half, ignore_errors=True)
 
 
-def claim(output: Path | str, parameters: Mapping[str, Any]) -> Path | str:
-    """Take a folder for the results of these parameters, before anything is computed, and return it; '' is none.
+def claim(output: Path | str, parameters: Mapping[str, Any]) -> None:
+    """Take a folder for the results of these parameters, before anything is computed; '' is none.
 
     Within a grid, which makes a cell again where its parameters changed, a finished one may be of others.
 
@@ -55,10 +55,10 @@ def claim(output: Path | str, parameters: Mapping[str, Any]) -> Path | str:
     """
     folder = checks.folder("output", output)
     if not folder:
-        return folder
+        return
     hold(folder)
     if results.GRID in os.environ:
-        return folder
+        return
     results.check_own(folder)
     table = Path(folder, results.TABLE)
     results.set_damaged_aside(table, lambda: results.check_seal(table))
@@ -67,7 +67,6 @@ def claim(output: Path | str, parameters: Mapping[str, Any]) -> Path | str:
             f"output must be a folder for results of these parameters, but {folder} holds a finished table of others: "
             "remove it, or choose another folder"
         )
-    return folder
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,16 @@ def is_trained(study: Study, known: Mapping[str, Any] | None = None) -> bool:
     return study.n_samples <= most["n_samples"] and study.n_markers <= most["n_markers"]
 
 
+def is_bound(model: str, n_samples: int) -> bool:
+    """Tell whether a forecast is an upper bound: the MLP's beyond the cohorts that networks were trained on."""
+    return model == "mlp" and n_samples > surface()["trained"]["n_samples"]
+
+
+def is_searched(study: Study) -> bool:
+    """Tell whether this project's code looks for interacting pairs among as many markers as a study has."""
+    return study.n_markers <= surface()["most_screened"]
+
+
 def interval(
     r: ArrayLike, excess: ArrayLike, n_samples: ArrayLike, ceiling: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -313,7 +323,7 @@ def choose(study: Study, forecasts: Mapping[str, Forecast]) -> Choice:
     r = {model: each.pearson_r for model, each in forecasts.items()}
     ahead = {model: is_clear(r[model] - r["ridge"], model) for model in MODELS[1:]}
     clear = {model: ahead[model] and forecasts[model].supported for model in ahead}
-    clear["pairs"] &= study.n_markers <= surface()["most_screened"]
+    clear["pairs"] &= is_searched(study)
     clear["kernel"] = ahead["kernel"] and (clear["kernel"] or clear["mlp"])  # its theory holds where the MLP was tried
     spread = max(("ridge", "kernel"), key=lambda model: r[model]) if clear["kernel"] else "ridge"
     unproven = max((model for model in ahead if ahead[model] and not clear[model]), key=r.get, default="")
@@ -323,10 +333,9 @@ def choose(study: Study, forecasts: Mapping[str, Forecast]) -> Choice:
     elif max(r.values()) < LEAST_R:
         kind = "nothing"
     elif kind == "ridge" and unproven:
-        beyond_reach = unproven == "pairs" and study.n_markers > surface()["most_screened"]
-        kind = "unscreened" if beyond_reach else "unproven"
+        kind = "unscreened" if unproven == "pairs" and not is_searched(study) else "unproven"
     network = "clear" if clear["mlp"] else "far" if ahead["mlp"] else "not"
-    if study.n_samples > surface()["trained"]["n_samples"]:
+    if is_bound("mlp", study.n_samples):
         network = "beyond"
     elif kind == "pairs" and clear["mlp"] and r["mlp"] > r[spread]:
         network = "between"
@@ -348,11 +357,10 @@ def answer(study: Study, forecasts: Mapping[str, Forecast], needed: Mapping[str,
 
 def _later(study: Study, needed: Mapping[str, int | None]) -> str:
     """Return which models pay with more individuals, and from how many on, the fewest first."""
-    texts, most = surface()["sentences"], surface()["trained"]["n_samples"]
-    reach = [model for model in MODELS[1:] if model != "pairs" or study.n_markers <= surface()["most_screened"]]
-    found = []
+    texts, found = surface()["sentences"], []
+    reach = [model for model in MODELS[1:] if model != "pairs" or is_searched(study)]
     for model in sorted((model for model in reach if needed[model]), key=lambda model: needed[model]):
-        kind = "later_at_best" if model == "mlp" and needed[model] > most else "later_from"
+        kind = "later_at_best" if is_bound(model, needed[model]) else "later_from"
         found.append(texts[kind].format(model=texts["in_text"][model], n=rounded(needed[model])))
     return texts["later"].format(models=", ".join(found)) if found else texts["later_none"]
 
@@ -390,11 +398,11 @@ def notes(study: Study) -> list[str]:
         if not fewest <= value <= most:
             words = {"value": value, "fewest": fewest, "most": most}
             found.append(texts[f"beyond_{name}"].format(**{key: f"{number:,}" for key, number in words.items()}))
-    if study.n_samples > surface()["trained"]["n_samples"]:
+    if is_bound("mlp", study.n_samples):
         found.append(texts["bound_n_samples"].format(**surface()["publication"]))
     if study.n_markers > surface()["trained"]["n_markers"]:
         found.append(texts["not_trained"].format(most=f"{surface()['trained']['n_markers']:,}"))
-    if study.n_markers > surface()["most_screened"]:
+    if not is_searched(study):
         found.append(texts["not_screened"].format(most=f"{surface()['most_screened']:,}"))
     if study.n_traits > 1:
         found.append(texts["traits"].format(**surface()["traits"]))
@@ -415,7 +423,7 @@ def command(study: Study) -> str:
     }
     options = " ".join(f"-p {name} {value}" for name, value in values.items())
     lists = f"rel_aa: [{', '.join([_decimals(study.rel_aa)] * study.n_traits)}]"
-    if study.n_markers > surface()["most_screened"]:
+    if not is_searched(study):
         lists = f"{{{lists}, models: [ridge, kernel, mlp]}}"
     return f'papermill notebooks/survey.ipynb study.ipynb {options} -y "{lists}"'
 
@@ -476,7 +484,7 @@ def _near(at: NDArray[np.float64], model: str, known: Mapping[str, Any]) -> tupl
 def basis(model: str, found: Forecast, study: Study) -> str:
     """Return what a forecast is based on, in words."""
     kind = "theory"
-    if is_bound(model, study):
+    if is_bound(model, study.n_samples):
         kind = "bound"
     elif found.supported:
         ranges = surface()["simulated"]
@@ -485,18 +493,12 @@ def basis(model: str, found: Forecast, study: Study) -> str:
     return surface()["sentences"][kind]
 
 
-def is_bound(model: str, study: Study) -> bool:
-    """Tell whether a forecast is an upper bound: the MLP's beyond the cohorts that networks were trained on."""
-    return model == "mlp" and study.n_samples > surface()["trained"]["n_samples"]
-
-
 def when(model: str, needed: int | None, study: Study) -> str:
     """Return from when on a model is ahead of ridge, in words."""
     if needed is None:
         kind = "never_ahead"
     else:
-        at_best = model == "mlp" and needed > surface()["trained"]["n_samples"]
-        kind = ("at_best_" if at_best else "ahead_") + ("now" if needed == study.n_samples else "later")
+        kind = ("at_best_" if is_bound(model, needed) else "ahead_") + ("now" if needed == study.n_samples else "later")
     return surface()["sentences"][kind].format(n=rounded(needed) if needed else "")
 
 
@@ -505,7 +507,7 @@ def _lines(plan: Plan) -> list[str]:
     lines = [plan.answer, "", f"{'':18} {'r':12} {'90 % of studies':14} based on"]
     for model, found in plan.forecasts.items():
         r, interval = f"{found.pearson_r:.2f}", f"{found.low:5.2f} to {found.high:4.2f}"
-        if is_bound(model, plan.study):
+        if is_bound(model, plan.study.n_samples):
             r, interval = surface()["sentences"]["at_most"].format(r=r), ""
         lines.append(f"{names[model]:18} {r:12} {interval:14}  {basis(model, found, plan.study)}")
     lines += [f"{'ceiling':18} {plan.ceiling:.2f}", f"{'additive ceiling':18} {plan.additive_ceiling:.2f}", ""]

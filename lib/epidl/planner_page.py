@@ -179,7 +179,8 @@ def first_choices(known: Mapping[str, Any]) -> dict[str, int]:
             **{name: point[name] for name in ("n_samples", "n_markers", "n_qtl", "broad_sense_heritability")},
         )
         kind = planner.choose(study, planner.forecast(study, known)).kind
-        kinds["ridge" if kind in ("unproven", "unscreened") else kind if kind in kinds else "none"] += 1
+        named = {"unproven": "ridge", "unscreened": "ridge", "outside": "none", "nothing": "none"}.get(kind, kind)
+        kinds[named] += 1
     return kinds
 
 

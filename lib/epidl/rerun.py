@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from papermill import cli, exceptions  # late: the notebooks themselves do without papermill
 
     try:
-        cli.papermill.main(args=arguments, prog_name="python -m epidl.rerun", standalone_mode=True)
+        cli.papermill.main(args=arguments, prog_name="python -m epidl.rerun")
     except exceptions.PapermillExecutionError as error:
         print(f"{error.ename}: {error.evalue}", file=sys.stderr)
         return 1

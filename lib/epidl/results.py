@@ -168,7 +168,7 @@ def _damaged(path: Path, why: str, table_path: Path) -> str:
 
 
 def set_damaged_aside(table_path: Path, read: Callable[[], Any]) -> bool:
-    """Rename a table that `read` cannot read, so that it is made again; say so on standard error; return whether."""
+    """Rename a file, mostly a table, that `read` cannot read, so that it is made again; say so; return whether."""
     if not table_path.exists():
         return False
     try:
@@ -270,8 +270,8 @@ def collect(cells: Sequence[Finished], table_path: Path) -> pd.DataFrame:
 
 def _checked_target(table_path: Path, cells: Sequence[Finished]) -> Path:
     """Return where to collect cells; raise ValueError where that would replace something else, or mix cells up."""
-    names = [str(name) for cell in cells for name in cell.table.get("cell", pd.Series(["?"])).unique()]
-    twice = sorted({name for name in names if names.count(name) > 1 and name != "?"})
+    names = [name for cell in cells if "cell" in cell.table for name in cell.table["cell"].unique()]
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"cells must be different ones, got {', '.join(twice)} more than once")
     if table_path.suffix != ".csv":

@@ -6,9 +6,7 @@ sampler of each trial has a seed of its own, derived from the search's seed and 
 
 import contextlib
 import functools
-import os
 import sqlite3
-import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from epidl import checks, seeds
+from epidl import checks, results, seeds
 
 if TYPE_CHECKING:  # Optuna is imported where a search begins: fixed settings do without it
     import optuna
@@ -97,25 +95,21 @@ def _storage(file: Path | None) -> "optuna.storages.RDBStorage | None":
         return None
     optuna = _import_optuna()
     file.parent.mkdir(parents=True, exist_ok=True)
-    _set_damaged_aside(file)
+    results.set_damaged_aside(file, functools.partial(_check_database, file))
     connect = functools.partial(sqlite3.connect, file, check_same_thread=False)
     # the address names the kind of database alone: within it, a ? or # of the path would be read as the path's end
     return optuna.storages.RDBStorage("sqlite:///studies.sqlite", engine_kwargs={"creator": connect})
 
 
-def _set_damaged_aside(file: Path) -> None:
-    """Rename a database that cannot be read, so that the search begins anew; say so on standard error."""
-    if not file.exists():
-        return
+def _check_database(file: Path) -> None:
+    """Raise ValueError where a database cannot be read."""
     try:
         with contextlib.closing(sqlite3.connect(file)) as database:
             found = database.execute("PRAGMA quick_check").fetchone()[0]
     except sqlite3.DatabaseError as error:
         found = str(error)
     if found != "ok" and "locked" not in found:
-        aside = file.with_suffix(".damaged")
-        os.replace(file, aside)
-        print(f"{file} must hold Optuna's trials: {found}. They are made again; it is now {aside}", file=sys.stderr)
+        raise ValueError(f"{file} must hold Optuna's trials: {found}")
 
 
 def _distribution(values: tuple[float, ...] | range) -> "optuna.distributions.BaseDistribution":
