@@ -91,7 +91,7 @@ def test_downloads_and_links_lead_somewhere(page):
 
 def test_the_search_finds_a_word(page):
     page.goto((BOOK / "search.html").as_uri() + "?q=heritability")
-    page.wait_for_selector("#search-results li", timeout=10_000)
+    page.locator("#search-results li", has_text="Approach").first.wait_for(timeout=10_000)  # they come one by one
     assert "Approach" in page.locator("#search-results").inner_text()
     assert page.problems == []
 

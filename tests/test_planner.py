@@ -49,9 +49,9 @@ def test_above_a_ceiling_an_interval_holds_the_scatter_of_test_samples_alone(stu
 
 
 @settings(max_examples=60)
-@given(studies)
-def test_an_answer_is_one_sentence(study):
-    sentence = planner.plan(**vars(study)).answer
+@given(studies, st.fixed_dictionaries(dict.fromkeys(planner.MODELS[1:], st.none() | st.integers(20, 10**7))))
+def test_an_answer_is_one_sentence(study, needed):
+    sentence = planner.answer(study, planner.forecast(study), needed)
     assert sentence.endswith(".")
     assert ". " not in sentence
     assert not re.search(r"[,;] [A-Z]", sentence.replace("H²", ""))
