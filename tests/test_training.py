@@ -81,7 +81,7 @@ def test_a_linear_layers_steps_in_closed_form_are_those_of_autograd(cohort, loss
     for step in (training._step, training._linear_step):
         layer = networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1)).double()
         optimizer = training._optimizer(layer, plan)
-        losses = [step(layer, alleles, phenotypes, optimizer, plan) for _ in range(20)]
+        losses = [step(layer, optimizer, plan, alleles, phenotypes) for _ in range(20)]
         layers.append((layer.weight, layer.bias, torch.stack(losses)))
     for expected, found in zip(*layers, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)

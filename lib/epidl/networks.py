@@ -125,9 +125,13 @@ def column_linear(
     return layer
 
 
+class Mlp(nn.Sequential):
+    """The layers that `mlp` makes: three times a linear one, batch norm and, but after the last, leaky ReLU."""
+
+
 def mlp(
     n_inputs: int, n_traits: int, hidden_width: int, generator: torch.Generator, first: LayerMaker = OneHotLinear
-) -> nn.Sequential:
+) -> Mlp:
     """Return the publication's MLP: the layer `first` on the genotypes, a hidden one of the same width, all traits.
 
     n_inputs: markers for an `OneHotLinear`, columns for a `column_linear`. Batch norm and leaky ReLU follow each of the
@@ -139,7 +143,7 @@ def mlp(
     entry = first(n_inputs, hidden_width, generator)
     hidden = column_linear(hidden_width, hidden_width, generator, kind=HiddenLinear)
     output = column_linear(hidden_width, n_traits, generator)
-    return nn.Sequential(
+    return Mlp(
         entry,
         nn.BatchNorm1d(hidden_width, momentum=BATCH_NORM_MOMENTUM),
         nn.LeakyReLU(LEAKY_SLOPE),

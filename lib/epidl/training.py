@@ -6,7 +6,9 @@ device.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -18,12 +20,14 @@ from tqdm import tqdm
 
 from epidl import checks
 from epidl.genotypes import DeviceGenotypes, Genotypes, check_genotypes, checked_device
-from epidl.networks import OneHotLinear, folded_gradients, folded_product, has_batch_norm, penalised_weights, sizes
+from epidl.networks import Mlp, OneHotLinear, folded_gradients, folded_product, has_batch_norm, penalised_weights, sizes
 from epidl.splits import BATCH_SIZE, Split, check_batches
 
 Status = Literal["converged", "max_epochs", "diverged"]
+TakeStep = Callable[[Tensor, Tensor], Tensor]  # of a batch's alleles and phenotypes: the loss before the step
 
 DECODED_ROWS = 4096  # samples whose genotypes are decoded at a time
+PRECISION = "tf32"  # of a GPU's products in training, as PyTorch names it; "ieee" is single precision
 LOSSES = {"absolute": functional.l1_loss, "squared": functional.mse_loss}
 
 
@@ -149,10 +153,12 @@ def train(
     optimizer = _optimizer(model, plan)
     lower_rate = _schedule(optimizer, plan)
     record, best = TrainingRecord(), {name: value.clone() for name, value in model.state_dict().items()}
-    with tqdm(total=plan.max_epochs, unit="epoch", disable=not progress, leave=False) as bar:
+    bar = tqdm(total=plan.max_epochs, unit="epoch", disable=not progress, leave=False)
+    with bar, fast_products(device):
+        take_step = _stepper(model, optimizer, plan, len(train_rows), device)
         for epoch in range(1, plan.max_epochs + 1):
             order = _shuffled(train_rows, generator).to(device)
-            train_loss = _train_epoch(model, data, order, optimizer, plan)
+            train_loss = _train_epoch(model, data, order, take_step, plan)
             if split.redraw_validation:
                 validation_rows = _shuffled(validation_rows, generator)
             loss = _validation_loss(model, data, validation_rows.to(device), plan)
@@ -214,6 +220,20 @@ def predict(model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], d
     return torch.cat([model(data.block(chunk)) for chunk in chunks]).cpu().numpy().astype(float)
 
 
+@contextmanager
+def fast_products(device: torch.device | str) -> Iterator[None]:
+    """Let a GPU multiply in TF32: factors keep 10 bits of their 23, sums all. A CPU multiplies in single precision."""
+    if torch.device(device).type == "cpu":
+        yield
+        return
+    matmul = torch.backends.cuda.matmul
+    before, matmul.fp32_precision = matmul.fp32_precision, PRECISION
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before
+
+
 def check_inputs(model: nn.Module, genotypes: Genotypes) -> None:
     """Raise ValueError where a model is none, or has other inputs than these genotypes."""
     check_genotypes(genotypes)
@@ -246,22 +266,40 @@ class _DeviceData:
     phenotypes: Tensor
 
 
-def _train_epoch(
-    model: nn.Module, data: _DeviceData, order: Tensor, optimizer: torch.optim.Optimizer, plan: TrainingPlan
-) -> float:
+def _train_epoch(model: nn.Module, data: _DeviceData, order: Tensor, take_step: TakeStep, plan: TrainingPlan) -> float:
     """Take one step a batch; return the mean of the batches' losses, an L1 penalty included."""
     model.train()
-    if plan.drop_ragged_batch:
-        order = order[: len(order) - len(order) % plan.batch_size]
-    closed_form = isinstance(model, OneHotLinear) and plan.optimizer == "sgd" and plan.schedule == "plateau"
-    take_step = _linear_step if closed_form else _step  # any other schedule wants the optimizer's own steps
-    batches = _batches(data, order, plan.batch_size)
-    losses = [take_step(model, alleles, phenotypes, optimizer, plan) for alleles, phenotypes in batches]
+    batches = _batches(data, order[: _n_used(len(order), plan)], plan.batch_size)
+    losses = [take_step(alleles, phenotypes) for alleles, phenotypes in batches]
     return torch.stack(losses).mean().item()
 
 
+def _n_used(n_train: int, plan: TrainingPlan) -> int:
+    """Return how many training samples an epoch uses."""
+    return n_train - n_train % plan.batch_size if plan.drop_ragged_batch else n_train
+
+
+def _stepper(
+    model: nn.Module, optimizer: torch.optim.Optimizer, plan: TrainingPlan, n_train: int, device: torch.device | str
+) -> TakeStep:
+    """Return what takes a step on a batch and returns its loss: on a GPU, as a graph."""
+    closed_form = isinstance(model, OneHotLinear) and plan.optimizer == "sgd" and plan.schedule == "plateau"
+    step = _linear_step if closed_form else _step  # any other schedule wants the optimizer's own steps
+    take_step = partial(step, model, optimizer, plan)
+    if torch.device(device).type == "cpu":
+        return take_step
+    from epidl import gpu  # late: it needs Triton, which comes with CUDA
+
+    if isinstance(model, Mlp) and plan.optimizer == "adamw" and not plan.l1_penalty:
+        take_step = gpu.MlpStep(model, optimizer, plan.loss)
+    n_used = _n_used(n_train, plan)
+    sizes = {min(plan.batch_size, n_used), n_used % plan.batch_size} - {0}
+    model.train()
+    return gpu.CapturedStep(take_step, model, optimizer, sizes, device)
+
+
 def _step(
-    model: nn.Module, alleles: Tensor, phenotypes: Tensor, optimizer: torch.optim.Optimizer, plan: TrainingPlan
+    model: nn.Module, optimizer: torch.optim.Optimizer, plan: TrainingPlan, alleles: Tensor, phenotypes: Tensor
 ) -> Tensor:
     """Take a step on a batch; return its loss."""
     optimizer.zero_grad(set_to_none=False)  # see networks.HiddenLinear
@@ -275,7 +313,7 @@ def _step(
 
 @torch.no_grad()
 def _linear_step(
-    model: OneHotLinear, alleles: Tensor, phenotypes: Tensor, optimizer: torch.optim.Optimizer, plan: TrainingPlan
+    model: OneHotLinear, optimizer: torch.optim.Optimizer, plan: TrainingPlan, alleles: Tensor, phenotypes: Tensor
 ) -> Tensor:
     """Take the same step by plain SGD on a linear layer alone, where autograd would cost more than the arithmetic."""
     rate = optimizer.param_groups[0]["lr"]
@@ -289,7 +327,7 @@ def _linear_step(
         loss += plan.l1_penalty * model.weight.abs().sum()
         of_weight.add_(model.weight.sign(), alpha=plan.l1_penalty)
     for parameter, gradient in ((model.weight, of_weight), (model.bias, of_bias)):
-        parameter.mul_(1 - rate * plan.weight_decay).sub_(gradient, alpha=rate)
+        parameter.mul_(1 - rate * plan.weight_decay).sub_(gradient.mul_(rate))
     return loss
 
 
@@ -316,8 +354,13 @@ def _validation_loss(model: nn.Module, data: _DeviceData, rows: Tensor, plan: Tr
 
 
 def _optimizer(model: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
+    device = next(model.parameters()).device
     kind = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[plan.optimizer]
-    return kind(model.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
+    options = {"lr": plan.learning_rate, "weight_decay": plan.weight_decay, "fused": True}
+    if device.type == "cuda":  # a graph reads the rate from memory
+        options["lr"] = torch.tensor(plan.learning_rate, device=device)
+        options |= {"capturable": True} if plan.optimizer == "adamw" else {}
+    return kind(model.parameters(), **options)
 
 
 def _schedule(optimizer: torch.optim.Optimizer, plan: TrainingPlan) -> Callable[[float], None]:

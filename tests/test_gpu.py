@@ -1,0 +1,117 @@
+"""The GPU's steps against PyTorch's own; without a GPU, Triton's interpreter runs the kernels, where Triton is there."""
+
+import copy
+import os
+from contextlib import nullcontext
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+
+from epidl import networks, training
+from epidl.splits import split_samples
+
+ON_GPU = torch.cuda.is_available()
+if not ON_GPU:
+    os.environ["TRITON_INTERPRET"] = "1"
+pytest.importorskip("triton", reason="Triton comes with PyTorch's CUDA builds")
+from epidl import gpu  # noqa: E402  (it imports Triton)
+
+DEVICE = "cuda" if ON_GPU else "cpu"
+needs_gpu = pytest.mark.skipif(not ON_GPU, reason="there is no GPU")
+
+
+@pytest.fixture(autouse=True)
+def single_precision(monkeypatch):
+    monkeypatch.setattr(training, "PRECISION", "ieee")
+    if not ON_GPU:
+        monkeypatch.setattr(torch.cuda, "Stream", mock.Mock)
+        monkeypatch.setattr(torch.cuda, "current_stream", mock.Mock)
+        monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
+
+
+@pytest.mark.parametrize("loss", ["absolute", "squared"])
+@pytest.mark.parametrize(("n_samples", "n_markers", "width"), [(128, 70, 65), (37, 16, 130)])
+@pytest.mark.parametrize("first", [networks.OneHotLinear, networks.column_linear])
+def test_the_mlps_step_is_pytorchs_step_after_step(loss, n_samples, n_markers, width, first):
+    """But for biases: batch norm takes them away, so that their gradients are rounding."""
+    generator = torch.Generator().manual_seed(1)
+    plain = networks.mlp(n_markers, 3, width, generator, first).to(DEVICE)
+    ours = copy.deepcopy(plain)
+    plan = training.TrainingPlan("adamw", 0.01, 5, 5, 0.0, weight_decay=0.1, loss=loss)
+    optimizers = {model: training._optimizer(model, plan) for model in (plain, ours)}
+    optimizers[ours].param_groups[0]["lr"] = torch.tensor(0.01, device=DEVICE)  # as it is on a GPU
+    take_step = gpu.MlpStep(ours, optimizers[ours], loss)
+    for _ in range(5):
+        alleles = torch.randint(0, 2, (n_samples, n_markers), generator=generator).float().to(DEVICE)
+        phenotypes = torch.randn(n_samples, 3, generator=generator).to(DEVICE)
+        expected = training._step(plain, optimizers[plain], plan, alleles, phenotypes)
+        torch.testing.assert_close(take_step(alleles, phenotypes), expected, rtol=1e-5, atol=1e-6)
+    found = ours.state_dict()
+    for name, value in plain.state_dict().items():
+        if name not in ("0.bias", "3.bias", "6.bias") and "running_mean" not in name:
+            torch.testing.assert_close(found[name], value, rtol=1e-3, atol=2e-4, msg=lambda text, name=name: name + text)
+    torch.testing.assert_close(ours(alleles), plain(alleles), rtol=1e-3, atol=1e-3)
+
+
+PLANS = {
+    "mlp": training.mlp_plan(max_epochs=8),
+    "mlp, SGD": training.TrainingPlan("sgd", 0.1, 8, 8, 0.0),
+    "patient mlp": training.patient_plan(max_epochs=8),
+    "ridge": training.TrainingPlan("sgd", 0.1, 8, 8, 0.0, weight_decay=0.1),
+    "lasso": training.TrainingPlan("sgd", 0.1, 8, 8, 0.0, l1_penalty=0.001),
+    "pairs": training.patient_plan(l1_penalty=0.001, max_epochs=8),
+    "skip_mlp": training.patient_plan(l1_penalty=0.001, max_epochs=8, drop_ragged_batch=True),
+}
+
+
+def make_model(name, cohort):
+    n_markers, n_traits, generator = cohort.genotypes.n_markers, len(cohort.traits), torch.Generator().manual_seed(1)
+    if name in ("ridge", "lasso"):
+        return networks.OneHotLinear(n_markers, n_traits, generator)
+    if name == "pairs":
+        return networks.PairNetwork(n_markers, n_traits)
+    if name == "skip_mlp":
+        return networks.SkipMlp(n_markers, n_traits, 8, generator)
+    return networks.mlp(n_markers, n_traits, 64, generator)
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", PLANS)
+def test_training_on_a_gpu_is_training_on_the_cpu(cohort, name):
+    records, predictions = [], []
+    split = split_samples(cohort.genotypes.n_samples, "held_out")
+    for device in ("cpu", "cuda"):
+        model, generator = make_model(name, cohort), torch.Generator().manual_seed(1)
+        data = cohort.genotypes, cohort.phenotypes
+        records.append(training.train(model, *data, split, PLANS[name], generator=generator, device=device))
+        predictions.append(training.predict(model, cohort.genotypes, split.test, device))
+    one, other = records
+    assert other.epochs == one.epochs
+    np.testing.assert_allclose(other.train_losses[:2], one.train_losses[:2], rtol=2e-3)
+    np.testing.assert_allclose(other.validation_losses, one.validation_losses, rtol=0.1)
+    if "mlp" not in name:  # rounding grows from step to step in a network
+        np.testing.assert_allclose(predictions[1], predictions[0], rtol=1e-3, atol=1e-3)
+
+
+@needs_gpu
+def test_a_seed_is_one_fit_on_a_gpu(cohort):
+    losses = []
+    for _ in range(2):
+        model, generator = make_model("mlp", cohort), torch.Generator().manual_seed(1)
+        split = split_samples(cohort.genotypes.n_samples, "published")
+        data = cohort.genotypes, cohort.phenotypes, split, PLANS["mlp"]
+        losses.append(training.train(model, *data, generator=generator, device="cuda").validation_losses)
+    assert losses[0] == losses[1]
+
+
+@needs_gpu
+def test_a_gpu_multiplies_in_tf32_in_training_alone(monkeypatch):
+    monkeypatch.setattr(training, "PRECISION", "tf32")
+    x = torch.full((64, 64), 1 + 2**-12, device="cuda")
+    assert not torch.equal(x, x.round(decimals=3))
+    before = x @ x
+    with training.fast_products("cuda"):
+        assert not torch.equal(x @ x, before)
+    assert torch.equal(x @ x, before)
