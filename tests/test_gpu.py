@@ -32,7 +32,7 @@ def single_precision(monkeypatch):
 
 
 @pytest.mark.parametrize("loss", ["absolute", "squared"])
-@pytest.mark.parametrize(("n_samples", "n_markers", "width"), [(128, 70, 65), (37, 16, 130)])
+@pytest.mark.parametrize(("n_samples", "n_markers", "width"), [(128, 70, 65), (37, 16, 130), (130, 40, 128)])
 @pytest.mark.parametrize("first", [networks.OneHotLinear, networks.column_linear])
 def test_the_mlps_step_is_pytorchs_step_after_step(loss, n_samples, n_markers, width, first):
     """But for biases: batch norm takes them away, so that their gradients are rounding."""
@@ -51,7 +51,10 @@ def test_the_mlps_step_is_pytorchs_step_after_step(loss, n_samples, n_markers, w
     found = ours.state_dict()
     for name, value in plain.state_dict().items():
         if name not in ("0.bias", "3.bias", "6.bias") and "running_mean" not in name:
-            torch.testing.assert_close(found[name], value, rtol=1e-3, atol=2e-4, msg=lambda text, name=name: name + text)
+            off = (found[name] - value).abs().double()
+            # AdamW divides a gradient that is next to 0 by its own size, rounding included
+            assert off.quantile(0.999) < 1e-4, name
+            assert off.max() < 2e-3, name
     torch.testing.assert_close(ours(alleles), plain(alleles), rtol=1e-3, atol=1e-3)
 
 

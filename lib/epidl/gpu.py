@@ -3,13 +3,16 @@
 A step of a wide network on a small batch waits for memory: AdamW reads and writes more than the products do. The MLP's
 step is therefore written out, in Triton. A weight's gradient, d' x over the samples of a batch, is a product that its
 update computes tile by tile, and it never reaches memory; batch norm and what stands around it are a kernel forward and
-one back. `training.train` imports this module where it trains on a GPU: Triton comes with PyTorch's CUDA builds alone.
+one back; and the hidden weight is updated in chunks, each while the gradient goes back through the next, so that it is
+read once for both. `training.train` imports this module where it trains on a GPU: Triton comes with PyTorch's CUDA
+builds alone.
 """
 
 import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import torch
 import triton
@@ -20,11 +23,17 @@ from epidl import networks
 
 BETAS = 0.9, 0.999  # of AdamW, as is the next: PyTorch's defaults
 EPSILON = 1e-8
-TILE_OUT, TILE_IN, TILE_ROWS, WARPS = 64, 64, 64, 4  # of a weight and of a batch, that one program updates at a time
-COLUMN_VALUES = 4096  # that one program of batch norm holds
+SLOPES = networks.LEAKY_SLOPE, networks.LEAKY_SLOPE, 1.0  # behind the batch norm of each layer
+TILE_OUT, TILE_IN, WARPS = 32, 64, 4  # of a weight, that one program updates
+COLUMN_VALUES = 2048  # that one program of batch norm holds
+# a product is cut along its inputs into parts, so that all processors work: how many outputs they have in all, and how
+# many inputs each at least
+PART_OUTPUTS, PART_INPUTS = 8192, 64
+CHUNKS = 4  # of the hidden weight
 
 _BETA1, _BETA2, _EPSILON = (tl.constexpr(value) for value in (*BETAS, EPSILON))
 _LOG2_BETA1, _LOG2_BETA2 = (tl.constexpr(math.log2(beta)) for beta in BETAS)
+Kind = Literal["absolute", "squared", "product", "sum"]
 
 
 class CapturedStep:
@@ -80,127 +89,161 @@ class MlpStep:
     """A step of `networks.mlp` by AdamW, its moments kept in the optimiser's state.
 
     loss: 'absolute' or 'squared'. The rate is the optimiser's, a tensor. Weights are updated on a stream beside the one
-    of the backward pass.
+    of the forward and backward pass.
     """
 
-    def __init__(self, model: networks.Mlp, optimizer: torch.optim.Optimizer, loss: str) -> None:
+    def __init__(
+        self, model: networks.Mlp, optimizer: torch.optim.Optimizer, loss: Literal["absolute", "squared"]
+    ) -> None:
         (group,) = optimizer.param_groups
-        self._layers = list(
-            zip(model[::3], model[1::3], (networks.LEAKY_SLOPE, networks.LEAKY_SLOPE, 1.0), strict=True)
-        )
-        self._loss = loss
+        self._layers, self._norms, self._loss = model[::3], model[1::3], loss
         for parameter in model.parameters():
-            moments = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
-            optimizer.state[parameter] = moments
-        self._step = torch.zeros((), dtype=torch.float64, device=parameter.device)
-        optimizer.state[parameter]["step"] = self._step
-        self._state, self._rate, self._decay = optimizer.state, group["lr"], group["weight_decay"]
+            optimizer.state[parameter] = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+        self._count = torch.zeros((), dtype=torch.float64, device=parameter.device)
+        optimizer.state[parameter]["step"] = self._count
+        self._state, self._decay = optimizer.state, group["weight_decay"]
+        # what a step multiplies by: the rate over the first correction, the root of the second
+        self._rate, self._corrections = group["lr"], torch.ones(2, device=parameter.device)
 
     @torch.no_grad()
     def __call__(self, alleles: Tensor, phenotypes: Tensor) -> Tensor:
         """Take the step on a batch; return its loss."""
-        self._step.add_(1)
-        inputs, sums, statistics = [alleles], [], []
-        for layer, norm, slope in self._layers:
-            sums.append(_outputs(layer, inputs[-1]))
-            normalised, found = _normalise(sums[-1], norm, slope)
-            inputs.append(normalised)
-            statistics.append(found)
-        loss = nn.functional.l1_loss if self._loss == "absolute" else nn.functional.mse_loss
-        value = loss(inputs.pop(), phenotypes)
-        upstream, kind = phenotypes, self._loss
         here, beside = torch.cuda.current_stream(), torch.cuda.Stream()
-        for k in reversed(range(len(self._layers))):
-            layer, norm, slope = self._layers[k]
-            errors = self._normalise_back(sums[k], statistics[k], layer, norm, slope, upstream, kind)
-            upstream, kind = errors @ layer.weight if k else None, "none"
-            beside.wait_stream(here)  # the weight as it was is read above
+        beside.wait_stream(here)
+        with torch.cuda.stream(beside):
+            _correct[1,](self._count, self._corrections)
+            offsets = [_offset(layer) for layer in self._layers]
+        inputs, normals, inverses = [alleles], [], []
+        for layer, norm, offset, slope in zip(self._layers, self._norms, offsets, SLOPES, strict=True):
+            parts = _product_parts(layer, inputs[-1])
+            here.wait_stream(beside)
+            normal, inverse, outputs = _normalise(parts, norm, offset, slope)
+            inputs.append(outputs)
+            normals.append(normal)
+            inverses.append(inverse)
+        hidden, output = self._layers[1].weight, self._layers[2].weight
+
+        of_output, losses = self._back(2, normals[2], inverses[2], phenotypes, self._loss)
+        of_hidden, _ = self._back(1, normals[1], inverses[1], of_output, "product", output)
+        beside.wait_stream(here)
+        with torch.cuda.stream(beside):
+            loss = losses.sum()
+            self._update(output, of_output, inputs[2])
+        chunks = slice_into(len(hidden), CHUNKS)
+        parts = hidden.new_empty(len(chunks), len(alleles), hidden.shape[1])
+        for part, rows in zip(parts, chunks, strict=True):
+            torch.mm(of_hidden[:, rows], hidden[rows], out=part)
+            beside.wait_stream(here)
             with torch.cuda.stream(beside):
-                self._update_weight(layer.weight, errors, inputs[k])
+                self._update(hidden, of_hidden, inputs[1], rows)
+        of_entry, _ = self._back(0, normals[0], inverses[0], parts, "sum")
+        beside.wait_stream(here)
+        with torch.cuda.stream(beside):
+            self._update(self._layers[0].weight, of_entry, alleles)
         here.wait_stream(beside)
-        return value
+        return loss
 
-    def _normalise_back(
-        self,
-        sums: Tensor,
-        statistics: Tensor,
-        layer: nn.Module,
-        norm: nn.BatchNorm1d,
-        slope: float,
-        upstream: Tensor,
-        kind: str,
-    ) -> Tensor:
-        """Return the gradient of a layer's outputs, and update its bias and batch norm.
+    def _back(
+        self, layer: int, normal: Tensor, inverse: Tensor, upstream: Tensor, kind: Kind, weight: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradient of a layer's products and parts of the loss; update the bias and batch norm.
 
-        kind: 'none' where `upstream` is the gradient of what follows; else the loss, and `upstream` the phenotypes.
+        upstream, by kind: phenotypes of a loss, gradients that are to be multiplied by a weight, or parts of a sum.
         """
-        n_rows, n_columns = sums.shape
-        errors = torch.empty_like(sums)
-        updated = [
-            tensor for parameter in (norm.weight, norm.bias, layer.bias) for tensor in self._with_moments(parameter)
-        ]
+        n_rows, n_columns = normal.shape
         block, grid = _column_blocks(n_rows, n_columns)
+        errors, losses = torch.empty_like(normal), normal.new_empty(grid)
+        norm, bias = self._norms[layer], self._layers[layer].bias
+        updated = [tensor for parameter in (norm.weight, norm.bias, bias) for tensor in self._moved(parameter)]
+        n_parts = {"sum": len(upstream), "product": upstream.shape[1]}.get(kind, 0)
         _back[grid](
-            sums,
-            statistics,
+            normal,
+            inverse,
             upstream,
+            upstream if weight is None else weight,
             errors,
+            losses,
             *updated,
             self._rate,
-            self._step,
+            self._corrections,
             self._decay,
-            slope,
+            SLOPES[layer],
             n_rows,
             n_columns,
-            LOSS=kind,
+            KIND=kind,
+            N_PARTS=n_parts,
             ROWS=triton.next_power_of_2(n_rows),
             COLUMNS=block,
         )
-        return errors
+        return errors, losses
 
-    def _update_weight(self, weight: Tensor, errors: Tensor, inputs: Tensor) -> None:
-        n_rows, n_out = errors.shape
+    def _update(self, weight: Tensor, errors: Tensor, inputs: Tensor, rows: slice = slice(None)) -> None:
+        """Update some rows of a weight by the gradients of its products (n_samples, n_out), and what it multiplied."""
+        n_samples, n_out = errors.shape
         n_in = inputs.shape[1]
+        one_hot = weight.ndim == 3
+        moved = self._moved(weight)
+        if not one_hot:
+            moved, errors = [tensor[rows] for tensor in moved], errors[:, rows]
         tf32 = torch.backends.cuda.matmul.fp32_precision == "tf32"
-        _update[triton.cdiv(n_in, TILE_IN), triton.cdiv(n_out, TILE_OUT)](
-            *self._with_moments(weight),
+        samples = max(16, triton.next_power_of_2(n_samples))
+        _update[triton.cdiv(n_in, TILE_IN), triton.cdiv(errors.shape[1], TILE_OUT)](
+            *moved,
             errors,
             inputs,
             self._rate,
-            self._step,
+            self._corrections,
             self._decay,
-            n_rows,
+            n_samples,
+            errors.shape[1],
             n_out,
             n_in,
-            ONE_HOT=weight.ndim == 3,
-            N_BLOCKS=triton.cdiv(n_rows, TILE_ROWS),
-            ROWS=TILE_ROWS,
+            ONE_HOT=one_hot,
+            ROWS=min(samples, 128),
+            N_BLOCKS=triton.cdiv(samples, 128),
             OUT=TILE_OUT,
             IN=TILE_IN,
             PRECISION="tf32" if tf32 else "ieee",
             num_warps=WARPS,
         )
 
-    def _with_moments(self, parameter: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        state = self._state[parameter]
-        return parameter, state["exp_avg"], state["exp_avg_sq"]
+    def _moved(self, parameter: Tensor) -> list[Tensor]:
+        return [parameter, *(self._state[parameter][name] for name in ("exp_avg", "exp_avg_sq"))]
 
 
-def _outputs(layer: nn.Module, inputs: Tensor) -> Tensor:
-    if isinstance(layer, networks.OneHotLinear):
-        return networks.folded_product(inputs, layer.weight, layer.bias)
-    return nn.functional.linear(inputs, layer.weight, layer.bias)
+def slice_into(n: int, n_chunks: int) -> list[slice]:
+    """Return slices that cut n rows into about so many chunks, fewer where there are fewer rows."""
+    step = -(-n // n_chunks)
+    return [slice(start, min(n, start + step)) for start in range(0, n, step)]
 
 
-def _normalise(sums: Tensor, norm: nn.BatchNorm1d, slope: float) -> tuple[Tensor, Tensor]:
-    """Return a batch through batch norm and leaky ReLU, and its means and inverse deviations (2, n_columns)."""
-    n_rows, n_columns = sums.shape
-    normalised, statistics = torch.empty_like(sums), sums.new_empty(2, n_columns)
+def _offset(layer: nn.Module) -> Tensor:
+    """Return what a layer adds to its products: nothing that batch norm would leave, but its mean."""
+    return layer.weight[0].sum(dim=1) + layer.bias if isinstance(layer, networks.OneHotLinear) else layer.bias
+
+
+def _product_parts(layer: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the products of a layer's weight and a batch (n_parts, n_samples, n_out), whose sum is one product."""
+    weight = layer.weight[1] - layer.weight[0] if isinstance(layer, networks.OneHotLinear) else layer.weight
+    n_out, n_in = weight.shape
+    n_parts = 1
+    while n_in % (2 * n_parts) == 0 and 2 * n_parts <= min(PART_OUTPUTS / n_out, n_in / PART_INPUTS):
+        n_parts *= 2
+    return inputs.unflatten(1, (n_parts, -1)).movedim(1, 0) @ weight.unflatten(1, (n_parts, -1)).permute(1, 2, 0)
+
+
+def _normalise(parts: Tensor, norm: nn.BatchNorm1d, offset: Tensor, slope: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a batch of products normalised, its inverse standard deviations, and the batch behind leaky ReLU."""
+    n_parts, n_rows, n_columns = parts.shape
+    normal, outputs = (parts.new_empty(n_rows, n_columns) for _ in range(2))
+    inverse = parts.new_empty(n_columns)
     block, grid = _column_blocks(n_rows, n_columns)
     _forward[grid](
-        sums,
-        normalised,
-        statistics,
+        parts,
+        offset,
+        normal,
+        inverse,
+        outputs,
         norm.weight,
         norm.bias,
         norm.running_mean,
@@ -211,10 +254,11 @@ def _normalise(sums: Tensor, norm: nn.BatchNorm1d, slope: float) -> tuple[Tensor
         slope,
         n_rows,
         n_columns,
+        N_PARTS=n_parts,
         ROWS=triton.next_power_of_2(n_rows),
         COLUMNS=block,
     )
-    return normalised, statistics
+    return normal, inverse, outputs
 
 
 def _column_blocks(n_rows: int, n_columns: int) -> tuple[int, tuple[int]]:
@@ -224,10 +268,21 @@ def _column_blocks(n_rows: int, n_columns: int) -> tuple[int, tuple[int]]:
 
 
 @triton.jit
+def _correct(count, corrections):
+    """Count a step, and correct AdamW's moments for their start at 0."""
+    step = tl.load(count) + 1
+    tl.store(count, step)
+    tl.store(corrections, (1.0 / (1.0 - tl.exp2(step * _LOG2_BETA1))).to(tl.float32))
+    tl.store(corrections + 1, (1.0 / tl.sqrt(1.0 - tl.exp2(step * _LOG2_BETA2))).to(tl.float32))
+
+
+@triton.jit
 def _forward(
-    sums,
-    normalised,
-    statistics,
+    parts,
+    offset,
+    normal,
+    inverse,
+    outputs,
     gain,
     shift,
     running_mean,
@@ -238,6 +293,7 @@ def _forward(
     slope,
     n_rows,
     n_columns,
+    N_PARTS: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
@@ -247,29 +303,35 @@ def _forward(
     here = column < n_columns
     inside = (row[:, None] < n_rows) & here[None, :]
     place = row[:, None] * n_columns + column[None, :]
-    values = tl.load(sums + place, inside, 0.0)
+    values = tl.load(parts + place, inside, 0.0)
+    for part in range(1, N_PARTS):
+        values += tl.load(parts + part * n_rows * n_columns + place, inside, 0.0)
     mean = tl.sum(values, 0) / n_rows
     centred = tl.where(inside, values - mean[None, :], 0.0)
     variance = tl.sum(centred * centred, 0) / n_rows
-    inverse = 1.0 / tl.sqrt(variance + epsilon)
-    tl.store(statistics + column, mean, here)
-    tl.store(statistics + n_columns + column, inverse, here)
-    scaled = centred * inverse[None, :] * tl.load(gain + column, here)[None, :] + tl.load(shift + column, here)[None, :]
-    tl.store(normalised + place, tl.where(scaled > 0, scaled, scaled * slope), inside)
+    scale = 1.0 / tl.sqrt(variance + epsilon)
+    scaled = centred * scale[None, :]
+    tl.store(normal + place, scaled, inside)
+    tl.store(inverse + column, scale, here)
+    scaled = scaled * tl.load(gain + column, here)[None, :] + tl.load(shift + column, here)[None, :]
+    tl.store(outputs + place, tl.where(scaled > 0, scaled, scaled * slope), inside)
+    mean += tl.load(offset + column, here)
+    variance = variance * n_rows / (n_rows - 1)
     old_mean, old_variance = tl.load(running_mean + column, here), tl.load(running_variance + column, here)
-    unbiased = variance * n_rows / (n_rows - 1)
     tl.store(running_mean + column, old_mean + momentum * (mean - old_mean), here)
-    tl.store(running_variance + column, old_variance + momentum * (unbiased - old_variance), here)
+    tl.store(running_variance + column, old_variance + momentum * (variance - old_variance), here)
     if tl.program_id(0) == 0:
         tl.store(n_batches, tl.load(n_batches) + 1)
 
 
 @triton.jit
 def _back(
-    sums,
-    statistics,
+    normal,
+    inverse,
     upstream,
+    weight,
     errors,
+    losses,
     gain,
     gain_1,
     gain_2,
@@ -280,12 +342,13 @@ def _back(
     bias_1,
     bias_2,
     rate,
-    step,
+    corrections,
     decay,
     slope,
     n_rows,
     n_columns,
-    LOSS: tl.constexpr,
+    KIND: tl.constexpr,
+    N_PARTS: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
@@ -295,23 +358,36 @@ def _back(
     here = column < n_columns
     inside = (row[:, None] < n_rows) & here[None, :]
     place = row[:, None] * n_columns + column[None, :]
-    mean, inverse = tl.load(statistics + column, here, 0.0), tl.load(statistics + n_columns + column, here, 0.0)
-    gains = tl.load(gain + column, here, 0.0)
-    normal = tl.where(inside, (tl.load(sums + place, inside, 0.0) - mean[None, :]) * inverse[None, :], 0.0)
-    scaled = normal * gains[None, :] + tl.load(shift + column, here, 0.0)[None, :]
-    above = tl.load(upstream + place, inside, 0.0)
-    if LOSS == "absolute":
-        above = ((scaled > above).to(tl.float32) - (scaled < above).to(tl.float32)) / (n_rows * n_columns)
-    elif LOSS == "squared":
-        above = 2.0 * (scaled - above) / (n_rows * n_columns)
-    above = tl.where(inside, tl.where(scaled > 0, above, above * slope), 0.0)
-    of_shift, of_gain = tl.sum(above, 0), tl.sum(above * normal, 0)
-    below = (above - (of_shift[None, :] + normal * of_gain[None, :]) / n_rows) * (gains * inverse)[None, :]
+    scale, gains = tl.load(inverse + column, here, 0.0), tl.load(gain + column, here, 0.0)
+    normals = tl.load(normal + place, inside, 0.0)
+    scaled = normals * gains[None, :] + tl.load(shift + column, here, 0.0)[None, :]
+    above = tl.zeros((ROWS, COLUMNS), tl.float32)
+    if KIND == "sum":
+        for part in range(N_PARTS):
+            above += tl.load(upstream + part * n_rows * n_columns + place, inside, 0.0)
+    elif KIND == "product":
+        for part in range(N_PARTS):
+            one = tl.load(upstream + row * N_PARTS + part, row < n_rows, 0.0)
+            above += one[:, None] * tl.load(weight + part * n_columns + column, here, 0.0)[None, :]
+    else:
+        n_values = n_rows * n_columns
+        error = tl.where(inside, scaled - tl.load(upstream + place, inside, 0.0), 0.0)
+        if KIND == "absolute":
+            above = ((error > 0).to(tl.float32) - (error < 0).to(tl.float32)) / n_values
+            loss = tl.abs(error) / n_values
+        else:
+            above = 2.0 * error / n_values
+            loss = error * error / n_values
+        tl.store(losses + tl.program_id(0), tl.sum(loss))
+    above = tl.where(scaled > 0, above, above * slope)
+    of_shift, of_gain = tl.sum(above, 0), tl.sum(above * normals, 0)
+    below = (above - (of_shift[None, :] + normals * of_gain[None, :]) / n_rows) * (gains * scale)[None, :]
     below = tl.where(inside, below, 0.0)
     tl.store(errors + place, below, inside)
-    _adamw(gain + column, gain_1 + column, gain_2 + column, of_gain, rate, step, decay, here)
-    _adamw(shift + column, shift_1 + column, shift_2 + column, of_shift, rate, step, decay, here)
-    _adamw(bias + column, bias_1 + column, bias_2 + column, tl.sum(below, 0), rate, step, decay, here)
+    rates, of_mean, of_square = tl.load(rate), tl.load(corrections), tl.load(corrections + 1)
+    _adamw(gain + column, gain_1 + column, gain_2 + column, of_gain, rates, of_mean, of_square, decay, here)
+    _adamw(shift + column, shift_1 + column, shift_2 + column, of_shift, rates, of_mean, of_square, decay, here)
+    _adamw(bias + column, bias_1 + column, bias_2 + column, tl.sum(below, 0), rates, of_mean, of_square, decay, here)
 
 
 @triton.jit
@@ -322,14 +398,15 @@ def _update(
     errors,
     inputs,
     rate,
-    step,
+    corrections,
     decay,
+    n_samples,
     n_rows,
     n_out,
     n_in,
     ONE_HOT: tl.constexpr,
-    N_BLOCKS: tl.constexpr,
     ROWS: tl.constexpr,
+    N_BLOCKS: tl.constexpr,
     OUT: tl.constexpr,
     IN: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -341,34 +418,34 @@ def _update(
     total = tl.zeros((OUT,), tl.float32)
     for block in range(N_BLOCKS):
         row = block * ROWS + tl.arange(0, ROWS)
-        known = row < n_rows
+        known = row < n_samples
         above = tl.load(
-            errors + row[None, :] * n_out + output[:, None], known[None, :] & (output < n_out)[:, None], 0.0
+            errors + row[None, :] * n_out + output[:, None], known[None, :] & (output < n_rows)[:, None], 0.0
         )
         below = tl.load(inputs + row[:, None] * n_in + column[None, :], known[:, None] & (column < n_in)[None, :], 0.0)
         gradient = tl.dot(above, below, gradient, input_precision=PRECISION)
-        total += tl.sum(above, 1)
+        if ONE_HOT:
+            total += tl.sum(above, 1)
     place = output[:, None] * n_in + column[None, :]
-    inside = (output < n_out)[:, None] & (column < n_in)[None, :]
+    inside = (output < n_rows)[:, None] & (column < n_in)[None, :]
+    rates, of_mean, of_square = tl.load(rate), tl.load(corrections), tl.load(corrections + 1)
     if ONE_HOT:  # the columns of allele 0 stand before those of allele 1
-        _adamw(weight + place, first + place, second + place, total[:, None] - gradient, rate, step, decay, inside)
+        of_zero = total[:, None] - gradient
+        _adamw(weight + place, first + place, second + place, of_zero, rates, of_mean, of_square, decay, inside)
         place += n_out * n_in
-    _adamw(weight + place, first + place, second + place, gradient, rate, step, decay, inside)
+    _adamw(weight + place, first + place, second + place, gradient, rates, of_mean, of_square, decay, inside)
 
 
 @triton.jit
-def _adamw(value, first, second, gradient, rate, step, decay, inside):
+def _adamw(value, first, second, gradient, rate, of_mean, of_square, decay, inside):
     """Update values and their two moments in place, as torch.optim.AdamW does."""
     values = tl.load(value, inside, 0.0)
-    mean = tl.load(first, inside, 0.0)
-    square = tl.load(second, inside, 0.0)
-    rate, step = tl.load(rate), tl.load(step)
-    of_mean = (1.0 - tl.exp2(step * _LOG2_BETA1)).to(tl.float32)
-    of_square = (1.0 - tl.exp2(step * _LOG2_BETA2)).to(tl.float32)
+    mean = tl.load(first, inside, 0.0, eviction_policy="evict_first")
+    square = tl.load(second, inside, 0.0, eviction_policy="evict_first")
     mean += (1.0 - _BETA1) * (gradient - mean)
     square = _BETA2 * square + (1.0 - _BETA2) * gradient * gradient
     values -= rate * decay * values
-    values -= rate / of_mean * mean / (tl.sqrt(square) / tl.sqrt(of_square) + _EPSILON)
+    values -= rate * of_mean * mean / (tl.sqrt(square) * of_square + _EPSILON)
     tl.store(value, values, inside)
-    tl.store(first, mean, inside)
-    tl.store(second, square, inside)
+    tl.store(first, mean, inside, eviction_policy="evict_first")
+    tl.store(second, square, inside, eviction_policy="evict_first")
