@@ -1,8 +1,9 @@
-"""The GPU's steps against PyTorch's own; without a GPU, Triton's interpreter runs the kernels, where Triton is there."""
+"""The GPU's steps against PyTorch's own; without a GPU, Triton's interpreter runs the kernels, where it is there."""
 
 import copy
 import os
 from contextlib import nullcontext
+from functools import partial
 from unittest import mock
 
 import numpy as np
@@ -26,15 +27,17 @@ needs_gpu = pytest.mark.skipif(not ON_GPU, reason="there is no GPU")
 def single_precision(monkeypatch):
     monkeypatch.setattr(training, "PRECISION", "ieee")
     if not ON_GPU:
-        monkeypatch.setattr(torch.cuda, "Stream", mock.Mock)
+        monkeypatch.setattr(torch.cuda, "Stream", mock.MagicMock)
         monkeypatch.setattr(torch.cuda, "current_stream", mock.Mock)
         monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
 
 
 @pytest.mark.parametrize("loss", ["absolute", "squared"])
-@pytest.mark.parametrize(("n_samples", "n_markers", "width"), [(128, 70, 65), (37, 16, 130), (130, 40, 128)])
+@pytest.mark.parametrize(
+    ("n_samples", "batch_size", "n_markers", "width"), [(128, 128, 70, 65), (37, 37, 16, 130), (130, 50, 40, 128)]
+)
 @pytest.mark.parametrize("first", [networks.OneHotLinear, networks.column_linear])
-def test_the_mlps_step_is_pytorchs_step_after_step(loss, n_samples, n_markers, width, first):
+def test_the_mlps_step_is_pytorchs_step_after_step(loss, n_samples, batch_size, n_markers, width, first):
     """But for biases: batch norm takes them away, so that their gradients are rounding."""
     generator = torch.Generator().manual_seed(1)
     plain = networks.mlp(n_markers, 3, width, generator, first).to(DEVICE)
@@ -42,12 +45,13 @@ def test_the_mlps_step_is_pytorchs_step_after_step(loss, n_samples, n_markers, w
     plan = training.TrainingPlan("adamw", 0.01, 5, 5, 0.0, weight_decay=0.1, loss=loss)
     optimizers = {model: training._optimizer(model, plan) for model in (plain, ours)}
     optimizers[ours].param_groups[0]["lr"] = torch.tensor(0.01, device=DEVICE)  # as it is on a GPU
-    take_step = gpu.MlpStep(ours, optimizers[ours], loss)
-    for _ in range(5):
+    take_steps = gpu.MlpSteps(ours, optimizers[ours], loss, batch_size)
+    for _ in range(3):
         alleles = torch.randint(0, 2, (n_samples, n_markers), generator=generator).float().to(DEVICE)
         phenotypes = torch.randn(n_samples, 3, generator=generator).to(DEVICE)
-        expected = training._step(plain, optimizers[plain], plan, alleles, phenotypes)
-        torch.testing.assert_close(take_step(alleles, phenotypes), expected, rtol=1e-5, atol=1e-6)
+        take_step = partial(training._step, plain, optimizers[plain], plan)
+        expected = training._steps(take_step, batch_size, alleles, phenotypes)
+        torch.testing.assert_close(take_steps(alleles, phenotypes), expected, rtol=1e-4, atol=1e-6)
     found = ours.state_dict()
     for name, value in plain.state_dict().items():
         if name not in ("0.bias", "3.bias", "6.bias") and "running_mean" not in name:

@@ -12,6 +12,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -29,143 +30,193 @@ COLUMN_VALUES = 2048  # that one program of batch norm holds
 # a product is cut along its inputs into parts, so that all processors work: how many outputs they have in all, and how
 # many inputs each at least
 PART_OUTPUTS, PART_INPUTS = 8192, 64
-CHUNKS = 4  # of the hidden weight
+CHUNKS = 1  # of the hidden weight
+FIRST = -1  # the priority of a stream whose work goes before others'
 
 _BETA1, _BETA2, _EPSILON = (tl.constexpr(value) for value in (*BETAS, EPSILON))
 _LOG2_BETA1, _LOG2_BETA2 = (tl.constexpr(math.log2(beta)) for beta in BETAS)
 Kind = Literal["absolute", "squared", "product", "sum"]
 
 
-class CapturedStep:
-    """A training step as CUDA graphs, one for each size of a batch; the model and the optimiser stay as they were.
+class CapturedSteps:
+    """Training steps as CUDA graphs, one for each number of samples; the model and the optimiser stay as they were.
 
-    take_step: what is captured. sizes: of the batches that will come. Called as `take_step` is.
+    take_steps: takes a step on each batch of some samples. n_samples: how many will come at a time. Called as
+    `take_steps` is.
     """
 
     def __init__(
         self,
-        take_step: Callable[[Tensor, Tensor], Tensor],
+        take_steps: Callable[[Tensor, Tensor], Tensor],
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
-        sizes: Iterable[int],
+        n_samples: Iterable[int],
         device: torch.device | str,
     ) -> None:
         before = {name: value.clone() for name, value in model.state_dict().items()}
         n_inputs, n_traits = networks.sizes(model)
         self._graphs = {}
-        for size in sizes:
+        for size in n_samples:
             inputs = torch.zeros(size, n_inputs, device=device), torch.zeros(size, n_traits, device=device)
-            _warm_up(take_step, inputs)
+            _warm_up(take_steps, inputs)
             optimizer.zero_grad()  # so that the graph makes gradients of its own
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                loss = take_step(*inputs)
-            self._graphs[size] = graph, inputs, loss
+            with torch.cuda.graph(graph, stream=torch.cuda.Stream(priority=FIRST)):
+                losses = take_steps(*inputs)
+            self._graphs[size] = graph, inputs, losses
         model.load_state_dict(before)
         for value in itertools.chain.from_iterable(state.values() for state in optimizer.state.values()):
             value.zero_()
 
     def __call__(self, alleles: Tensor, phenotypes: Tensor) -> Tensor:
-        """Take the step on a batch; return its loss."""
-        graph, inputs, loss = self._graphs[len(alleles)]
+        """Take a step on each batch of some samples; return the losses."""
+        graph, inputs, losses = self._graphs[len(alleles)]
         for place, values in zip(inputs, (alleles, phenotypes), strict=True):
             place.copy_(values)
         graph.replay()
-        return loss.clone()
+        return losses.clone()
 
 
-def _warm_up(take_step: Callable[[Tensor, Tensor], Tensor], inputs: tuple[Tensor, Tensor]) -> None:
-    """Take some steps on a stream of their own, as capturing asks for: libraries make their workspaces here."""
+def _warm_up(take_steps: Callable[[Tensor, Tensor], Tensor], inputs: tuple[Tensor, Tensor]) -> None:
+    """Take steps on a stream of their own, as capturing asks for: libraries make their workspaces here."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
-        for _ in range(2):
-            take_step(*inputs)
+        take_steps(*inputs)
     torch.cuda.current_stream().wait_stream(stream)
 
 
-class MlpStep:
-    """A step of `networks.mlp` by AdamW, its moments kept in the optimiser's state.
+class MlpSteps:
+    """Steps of `networks.mlp` by AdamW, its moments kept in the optimiser's state.
 
-    loss: 'absolute' or 'squared'. The rate is the optimiser's, a tensor. Weights are updated on a stream beside the one
-    of the forward and backward pass.
+    loss: 'absolute' or 'squared'. The rate is the optimiser's, a tensor. Weights are updated on streams beside the one
+    of the forward and backward pass: the hidden one, by far the largest, while the next batch goes through the first
+    layer.
     """
 
     def __init__(
-        self, model: networks.Mlp, optimizer: torch.optim.Optimizer, loss: Literal["absolute", "squared"]
+        self,
+        model: networks.Mlp,
+        optimizer: torch.optim.Optimizer,
+        loss: Literal["absolute", "squared"],
+        batch_size: int,
     ) -> None:
         (group,) = optimizer.param_groups
-        self._layers, self._norms, self._loss = model[::3], model[1::3], loss
+        self._layers, self._norms, self._loss, self._batch_size = model[::3], model[1::3], loss, batch_size
         for parameter in model.parameters():
             optimizer.state[parameter] = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
         self._count = torch.zeros((), dtype=torch.float64, device=parameter.device)
         optimizer.state[parameter]["step"] = self._count
-        self._state, self._decay = optimizer.state, group["weight_decay"]
-        # what a step multiplies by: the rate over the first correction, the root of the second
-        self._rate, self._corrections = group["lr"], torch.ones(2, device=parameter.device)
+        self._state, self._rate, self._decay = optimizer.state, group["lr"], group["weight_decay"]
 
     @torch.no_grad()
     def __call__(self, alleles: Tensor, phenotypes: Tensor) -> Tensor:
-        """Take the step on a batch; return its loss."""
-        here, beside = torch.cuda.current_stream(), torch.cuda.Stream()
-        beside.wait_stream(here)
-        with torch.cuda.stream(beside):
-            _correct[1,](self._count, self._corrections)
-            offsets = [_offset(layer) for layer in self._layers]
-        inputs, normals, inverses = [alleles], [], []
-        for layer, norm, offset, slope in zip(self._layers, self._norms, offsets, SLOPES, strict=True):
-            parts = _product_parts(layer, inputs[-1])
+        """Take a step on each batch of some samples; return the losses."""
+        here = torch.cuda.current_stream()
+        beside, behind = torch.cuda.Stream(priority=FIRST), torch.cuda.Stream()
+        first, hidden, output = (layer.weight for layer in self._layers)
+        losses, used = [], ()
+        for batch, observed in zip(alleles.split(self._batch_size), phenotypes.split(self._batch_size), strict=True):
+            beside.wait_stream(here)
+            here.wait_stream(beside)  # the first weight is the last step's
+            with torch.cuda.stream(beside):
+                factors = self._factors()
+                offset = _offset(self._layers[0])
+                batch_low = batch.to(_low())
+            sums = _product_parts(self._layers[0], batch)
             here.wait_stream(beside)
-            normal, inverse, outputs = _normalise(parts, norm, offset, slope)
-            inputs.append(outputs)
-            normals.append(normal)
-            inverses.append(inverse)
-        hidden, output = self._layers[1].weight, self._layers[2].weight
+            of_first = self._normalise(0, sums, offset)
+            here.wait_stream(behind)  # the hidden weight is the last step's
+            of_hidden = self._normalise(1, _product_parts(self._layers[1], of_first.outputs), self._layers[1].bias)
+            of_output = self._normalise(2, _product_parts(self._layers[2], of_hidden.outputs), self._layers[2].bias)
 
-        of_output, losses = self._back(2, normals[2], inverses[2], phenotypes, self._loss)
-        of_hidden, _ = self._back(1, normals[1], inverses[1], of_output, "product", output)
-        beside.wait_stream(here)
-        with torch.cuda.stream(beside):
-            loss = losses.sum()
-            self._update(output, of_output, inputs[2])
-        chunks = slice_into(len(hidden), CHUNKS)
-        parts = hidden.new_empty(len(chunks), len(alleles), hidden.shape[1])
-        for part, rows in zip(parts, chunks, strict=True):
-            torch.mm(of_hidden[:, rows], hidden[rows], out=part)
+            back_output = self._back(2, of_output, observed, self._loss, factors)
+            back_hidden = self._back(1, of_hidden, back_output.errors, "product", factors, output)
             beside.wait_stream(here)
             with torch.cuda.stream(beside):
-                self._update(hidden, of_hidden, inputs[1], rows)
-        of_entry, _ = self._back(0, normals[0], inverses[0], parts, "sum")
-        beside.wait_stream(here)
-        with torch.cuda.stream(beside):
-            self._update(self._layers[0].weight, of_entry, alleles)
+                losses.append(back_output.losses.sum())
+                self._update(output, back_output, of_hidden.low, factors)
+            chunks = _slices(len(hidden), CHUNKS)
+            parts = hidden.new_empty(len(chunks), len(batch), hidden.shape[1])
+            for part, rows in zip(parts, chunks, strict=True):
+                torch.mm(back_hidden.errors[:, rows], hidden[rows], out=part)
+                behind.wait_stream(here)
+                with torch.cuda.stream(behind):
+                    self._update(hidden, back_hidden, of_first.low, factors, rows)
+            back_first = self._back(0, of_first, parts, "sum", factors)
+            beside.wait_stream(here)
+            with torch.cuda.stream(beside):
+                self._update(first, back_first, batch_low, factors)
+            used = back_hidden, of_first, factors, back_first, batch_low  # until the next step has waited for `behind`
         here.wait_stream(beside)
-        return loss
+        here.wait_stream(behind)
+        del used
+        return torch.stack(losses)
+
+    def _factors(self) -> Tensor:
+        """Count a step; return the factors of AdamW's moments that correct for their start at 0."""
+        factors = torch.empty(2, device=self._count.device)
+        _correct[1,](self._count, factors)
+        return factors
+
+    def _normalise(self, layer: int, parts: Tensor, offset: Tensor) -> "_Forward":
+        """Take a layer's products (n_parts, n_samples, n_out), whose sum is one, through batch norm and leaky ReLU."""
+        n_parts, n_rows, n_columns = parts.shape
+        normal, outputs = (parts.new_empty(n_rows, n_columns) for _ in range(2))
+        found = _Forward(normal, parts.new_empty(n_columns), outputs, torch.empty_like(outputs, dtype=_low()))
+        norm = self._norms[layer]
+        block, grid = _column_blocks(n_rows, n_columns)
+        _forward[grid](
+            parts,
+            offset,
+            *vars(found).values(),
+            norm.weight,
+            norm.bias,
+            norm.running_mean,
+            norm.running_var,
+            norm.num_batches_tracked,
+            norm.eps,
+            norm.momentum,
+            SLOPES[layer],
+            n_rows,
+            n_columns,
+            N_PARTS=n_parts,
+            ROWS=triton.next_power_of_2(n_rows),
+            COLUMNS=block,
+        )
+        return found
 
     def _back(
-        self, layer: int, normal: Tensor, inverse: Tensor, upstream: Tensor, kind: Kind, weight: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return the gradient of a layer's products and parts of the loss; update the bias and batch norm.
+        self,
+        layer: int,
+        forward: "_Forward",
+        upstream: Tensor,
+        kind: Kind,
+        factors: Tensor,
+        weight: Tensor | None = None,
+    ) -> "_Backward":
+        """Take a gradient back to a layer's products; update the layer's bias and batch norm.
 
-        upstream, by kind: phenotypes of a loss, gradients that are to be multiplied by a weight, or parts of a sum.
+        upstream, by kind: the phenotypes of a loss, gradients that are to be multiplied by a weight, or parts of a sum.
         """
+        normal = forward.normal
         n_rows, n_columns = normal.shape
         block, grid = _column_blocks(n_rows, n_columns)
-        errors, losses = torch.empty_like(normal), normal.new_empty(grid)
+        errors, vectors = torch.empty_like(normal), normal.new_empty(2, n_columns)
+        found = _Backward(errors, torch.empty_like(errors, dtype=_low()), *vectors, normal.new_empty(grid))
         norm, bias = self._norms[layer], self._layers[layer].bias
-        updated = [tensor for parameter in (norm.weight, norm.bias, bias) for tensor in self._moved(parameter)]
+        moved = [tensor for parameter in (norm.weight, norm.bias, bias) for tensor in self._moved(parameter)]
         n_parts = {"sum": len(upstream), "product": upstream.shape[1]}.get(kind, 0)
         _back[grid](
             normal,
-            inverse,
+            forward.inverse,
             upstream,
             upstream if weight is None else weight,
-            errors,
-            losses,
-            *updated,
+            *vars(found).values(),
+            *moved,
             self._rate,
-            self._corrections,
+            factors,
             self._decay,
             SLOPES[layer],
             n_rows,
@@ -175,27 +226,29 @@ class MlpStep:
             ROWS=triton.next_power_of_2(n_rows),
             COLUMNS=block,
         )
-        return errors, losses
+        return found
 
-    def _update(self, weight: Tensor, errors: Tensor, inputs: Tensor, rows: slice = slice(None)) -> None:
-        """Update some rows of a weight by the gradients of its products (n_samples, n_out), and what it multiplied."""
-        n_samples, n_out = errors.shape
+    def _update(
+        self, weight: Tensor, back: "_Backward", inputs: Tensor, factors: Tensor, rows: slice = slice(None)
+    ) -> None:
+        """Update some rows of a weight by the gradients of its products, and what it multiplied."""
+        n_samples, n_out = back.low.shape
         n_in = inputs.shape[1]
         one_hot = weight.ndim == 3
-        moved = self._moved(weight)
-        if not one_hot:
-            moved, errors = [tensor[rows] for tensor in moved], errors[:, rows]
-        tf32 = torch.backends.cuda.matmul.fp32_precision == "tf32"
+        moved = self._moved(weight) if one_hot else [tensor[rows] for tensor in self._moved(weight)]
+        low, scale, total = back.low[:, rows], back.scale[rows], back.total[rows]
         samples = max(16, triton.next_power_of_2(n_samples))
-        _update[triton.cdiv(n_in, TILE_IN), triton.cdiv(errors.shape[1], TILE_OUT)](
+        _update[triton.cdiv(n_in, TILE_IN), triton.cdiv(len(total), TILE_OUT)](
             *moved,
-            errors,
+            low,
+            scale,
+            total,
             inputs,
             self._rate,
-            self._corrections,
+            factors,
             self._decay,
             n_samples,
-            errors.shape[1],
+            len(total),
             n_out,
             n_in,
             ONE_HOT=one_hot,
@@ -203,7 +256,6 @@ class MlpStep:
             N_BLOCKS=triton.cdiv(samples, 128),
             OUT=TILE_OUT,
             IN=TILE_IN,
-            PRECISION="tf32" if tf32 else "ieee",
             num_warps=WARPS,
         )
 
@@ -211,7 +263,36 @@ class MlpStep:
         return [parameter, *(self._state[parameter][name] for name in ("exp_avg", "exp_avg_sq"))]
 
 
-def slice_into(n: int, n_chunks: int) -> list[slice]:
+@dataclass(frozen=True)
+class _Forward:
+    """What a batch leaves behind a layer (n_samples, n_out), low: the outputs for `_update`; inverse: (n_out,)."""
+
+    normal: Tensor
+    inverse: Tensor
+    outputs: Tensor
+    low: Tensor
+
+
+@dataclass(frozen=True)
+class _Backward:
+    """The gradient of a layer's products (n_samples, n_out); low: times scale (n_out,), for `_update`; total: its sums.
+
+    losses: parts of the loss, where the gradient is that of one.
+    """
+
+    errors: Tensor
+    low: Tensor
+    scale: Tensor
+    total: Tensor
+    losses: Tensor
+
+
+def _low() -> torch.dtype:
+    """Return the type of what `_update` multiplies: half precision, scaled to its range, has the 10 bits of TF32."""
+    return torch.float16 if torch.backends.cuda.matmul.fp32_precision == "tf32" else torch.float32
+
+
+def _slices(n: int, n_chunks: int) -> list[slice]:
     """Return slices that cut n rows into about so many chunks, fewer where there are fewer rows."""
     step = -(-n // n_chunks)
     return [slice(start, min(n, start + step)) for start in range(0, n, step)]
@@ -232,35 +313,6 @@ def _product_parts(layer: nn.Module, inputs: Tensor) -> Tensor:
     return inputs.unflatten(1, (n_parts, -1)).movedim(1, 0) @ weight.unflatten(1, (n_parts, -1)).permute(1, 2, 0)
 
 
-def _normalise(parts: Tensor, norm: nn.BatchNorm1d, offset: Tensor, slope: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a batch of products normalised, its inverse standard deviations, and the batch behind leaky ReLU."""
-    n_parts, n_rows, n_columns = parts.shape
-    normal, outputs = (parts.new_empty(n_rows, n_columns) for _ in range(2))
-    inverse = parts.new_empty(n_columns)
-    block, grid = _column_blocks(n_rows, n_columns)
-    _forward[grid](
-        parts,
-        offset,
-        normal,
-        inverse,
-        outputs,
-        norm.weight,
-        norm.bias,
-        norm.running_mean,
-        norm.running_var,
-        norm.num_batches_tracked,
-        norm.eps,
-        norm.momentum,
-        slope,
-        n_rows,
-        n_columns,
-        N_PARTS=n_parts,
-        ROWS=triton.next_power_of_2(n_rows),
-        COLUMNS=block,
-    )
-    return normal, inverse, outputs
-
-
 def _column_blocks(n_rows: int, n_columns: int) -> tuple[int, tuple[int]]:
     """Return how many columns a program takes, and the grid of programs."""
     block = max(1, COLUMN_VALUES // triton.next_power_of_2(n_rows))
@@ -268,12 +320,12 @@ def _column_blocks(n_rows: int, n_columns: int) -> tuple[int, tuple[int]]:
 
 
 @triton.jit
-def _correct(count, corrections):
-    """Count a step, and correct AdamW's moments for their start at 0."""
+def _correct(count, factors):
+    """Count a step; find the factors that correct AdamW's moments for their start at 0."""
     step = tl.load(count) + 1
     tl.store(count, step)
-    tl.store(corrections, (1.0 / (1.0 - tl.exp2(step * _LOG2_BETA1))).to(tl.float32))
-    tl.store(corrections + 1, (1.0 / tl.sqrt(1.0 - tl.exp2(step * _LOG2_BETA2))).to(tl.float32))
+    tl.store(factors, (1.0 / (1.0 - tl.exp2(step * _LOG2_BETA1))).to(tl.float32))
+    tl.store(factors + 1, (1.0 / tl.sqrt(1.0 - tl.exp2(step * _LOG2_BETA2))).to(tl.float32))
 
 
 @triton.jit
@@ -283,6 +335,7 @@ def _forward(
     normal,
     inverse,
     outputs,
+    low,
     gain,
     shift,
     running_mean,
@@ -304,7 +357,7 @@ def _forward(
     inside = (row[:, None] < n_rows) & here[None, :]
     place = row[:, None] * n_columns + column[None, :]
     values = tl.load(parts + place, inside, 0.0)
-    for part in range(1, N_PARTS):
+    for part in tl.static_range(1, N_PARTS):
         values += tl.load(parts + part * n_rows * n_columns + place, inside, 0.0)
     mean = tl.sum(values, 0) / n_rows
     centred = tl.where(inside, values - mean[None, :], 0.0)
@@ -314,7 +367,9 @@ def _forward(
     tl.store(normal + place, scaled, inside)
     tl.store(inverse + column, scale, here)
     scaled = scaled * tl.load(gain + column, here)[None, :] + tl.load(shift + column, here)[None, :]
-    tl.store(outputs + place, tl.where(scaled > 0, scaled, scaled * slope), inside)
+    scaled = tl.where(scaled > 0, scaled, scaled * slope)
+    tl.store(outputs + place, scaled, inside)
+    tl.store(low + place, scaled.to(low.dtype.element_ty), inside)
     mean += tl.load(offset + column, here)
     variance = variance * n_rows / (n_rows - 1)
     old_mean, old_variance = tl.load(running_mean + column, here), tl.load(running_variance + column, here)
@@ -331,6 +386,9 @@ def _back(
     upstream,
     weight,
     errors,
+    low,
+    low_scale,
+    total,
     losses,
     gain,
     gain_1,
@@ -342,7 +400,7 @@ def _back(
     bias_1,
     bias_2,
     rate,
-    corrections,
+    factors,
     decay,
     slope,
     n_rows,
@@ -363,7 +421,7 @@ def _back(
     scaled = normals * gains[None, :] + tl.load(shift + column, here, 0.0)[None, :]
     above = tl.zeros((ROWS, COLUMNS), tl.float32)
     if KIND == "sum":
-        for part in range(N_PARTS):
+        for part in tl.static_range(N_PARTS):
             above += tl.load(upstream + part * n_rows * n_columns + place, inside, 0.0)
     elif KIND == "product":
         for part in range(N_PARTS):
@@ -384,10 +442,16 @@ def _back(
     below = (above - (of_shift[None, :] + normals * of_gain[None, :]) / n_rows) * (gains * scale)[None, :]
     below = tl.where(inside, below, 0.0)
     tl.store(errors + place, below, inside)
-    rates, of_mean, of_square = tl.load(rate), tl.load(corrections), tl.load(corrections + 1)
+    largest = tl.max(tl.abs(below), 0)  # scaled by a power of 2 to just below the largest number of half precision
+    power = tl.exp2(tl.floor(15.0 - tl.log2(tl.where(largest > 0, largest, 1.0))))
+    tl.store(low + place, (below * power[None, :]).to(low.dtype.element_ty), inside)
+    tl.store(low_scale + column, power, here)
+    of_bias = tl.sum(below, 0)
+    tl.store(total + column, of_bias, here)
+    rates, of_mean, of_square = tl.load(rate), tl.load(factors), tl.load(factors + 1)
     _adamw(gain + column, gain_1 + column, gain_2 + column, of_gain, rates, of_mean, of_square, decay, here)
     _adamw(shift + column, shift_1 + column, shift_2 + column, of_shift, rates, of_mean, of_square, decay, here)
-    _adamw(bias + column, bias_1 + column, bias_2 + column, tl.sum(below, 0), rates, of_mean, of_square, decay, here)
+    _adamw(bias + column, bias_1 + column, bias_2 + column, of_bias, rates, of_mean, of_square, decay, here)
 
 
 @triton.jit
@@ -396,9 +460,11 @@ def _update(
     first,
     second,
     errors,
+    scale,
+    total,
     inputs,
     rate,
-    corrections,
+    factors,
     decay,
     n_samples,
     n_rows,
@@ -409,28 +475,23 @@ def _update(
     N_BLOCKS: tl.constexpr,
     OUT: tl.constexpr,
     IN: tl.constexpr,
-    PRECISION: tl.constexpr,
 ):
     """AdamW of a tile of a weight, whose gradient is a product over the batch."""
     column = tl.program_id(0) * IN + tl.arange(0, IN)
     output = tl.program_id(1) * OUT + tl.arange(0, OUT)
     gradient = tl.zeros((OUT, IN), tl.float32)
-    total = tl.zeros((OUT,), tl.float32)
-    for block in range(N_BLOCKS):
+    for block in tl.static_range(N_BLOCKS):
         row = block * ROWS + tl.arange(0, ROWS)
-        known = row < n_samples
-        above = tl.load(
-            errors + row[None, :] * n_out + output[:, None], known[None, :] & (output < n_rows)[:, None], 0.0
-        )
-        below = tl.load(inputs + row[:, None] * n_in + column[None, :], known[:, None] & (column < n_in)[None, :], 0.0)
-        gradient = tl.dot(above, below, gradient, input_precision=PRECISION)
-        if ONE_HOT:
-            total += tl.sum(above, 1)
+        known = (row < n_samples)[:, None]
+        above = tl.load(errors + row[:, None] * n_out + output[None, :], known & (output < n_rows)[None, :], 0.0)
+        below = tl.load(inputs + row[:, None] * n_in + column[None, :], known & (column < n_in)[None, :], 0.0)
+        gradient = tl.dot(tl.trans(above), below, gradient, input_precision="ieee")
+    gradient *= 1.0 / tl.load(scale + output, output < n_rows, 1.0)[:, None]
     place = output[:, None] * n_in + column[None, :]
     inside = (output < n_rows)[:, None] & (column < n_in)[None, :]
-    rates, of_mean, of_square = tl.load(rate), tl.load(corrections), tl.load(corrections + 1)
+    rates, of_mean, of_square = tl.load(rate), tl.load(factors), tl.load(factors + 1)
     if ONE_HOT:  # the columns of allele 0 stand before those of allele 1
-        of_zero = total[:, None] - gradient
+        of_zero = tl.load(total + output, output < n_rows, 0.0)[:, None] - gradient
         _adamw(weight + place, first + place, second + place, of_zero, rates, of_mean, of_square, decay, inside)
         place += n_out * n_in
     _adamw(weight + place, first + place, second + place, gradient, rates, of_mean, of_square, decay, inside)

@@ -24,7 +24,7 @@ from epidl.networks import Mlp, OneHotLinear, folded_gradients, folded_product, 
 from epidl.splits import BATCH_SIZE, Split, check_batches
 
 Status = Literal["converged", "max_epochs", "diverged"]
-TakeStep = Callable[[Tensor, Tensor], Tensor]  # of a batch's alleles and phenotypes: the loss before the step
+TakeSteps = Callable[[Tensor, Tensor], Tensor]  # on each batch of some alleles and phenotypes; returns the losses
 
 DECODED_ROWS = 4096  # samples whose genotypes are decoded at a time
 PRECISION = "tf32"  # of a GPU's products in training, as PyTorch names it; "ieee" is single precision
@@ -155,10 +155,10 @@ def train(
     record, best = TrainingRecord(), {name: value.clone() for name, value in model.state_dict().items()}
     bar = tqdm(total=plan.max_epochs, unit="epoch", disable=not progress, leave=False)
     with bar, fast_products(device):
-        take_step = _stepper(model, optimizer, plan, len(train_rows), device)
+        take_steps = _stepper(model, optimizer, plan, len(train_rows), device)
         for epoch in range(1, plan.max_epochs + 1):
             order = _shuffled(train_rows, generator).to(device)
-            train_loss = _train_epoch(model, data, order, take_step, plan)
+            train_loss = _train_epoch(model, data, order, take_steps, plan)
             if split.redraw_validation:
                 validation_rows = _shuffled(validation_rows, generator)
             loss = _validation_loss(model, data, validation_rows.to(device), plan)
@@ -266,12 +266,16 @@ class _DeviceData:
     phenotypes: Tensor
 
 
-def _train_epoch(model: nn.Module, data: _DeviceData, order: Tensor, take_step: TakeStep, plan: TrainingPlan) -> float:
+def _train_epoch(
+    model: nn.Module, data: _DeviceData, order: Tensor, take_steps: TakeSteps, plan: TrainingPlan
+) -> float:
     """Take one step a batch; return the mean of the batches' losses, an L1 penalty included."""
     model.train()
-    batches = _batches(data, order[: _n_used(len(order), plan)], plan.batch_size)
-    losses = [take_step(alleles, phenotypes) for alleles, phenotypes in batches]
-    return torch.stack(losses).mean().item()
+    losses = [
+        take_steps(data.genotypes.block(rows), data.phenotypes[rows])
+        for rows in order[: _n_used(len(order), plan)].split(_n_decoded(plan))
+    ]
+    return torch.cat(losses).mean().item()
 
 
 def _n_used(n_train: int, plan: TrainingPlan) -> int:
@@ -279,23 +283,32 @@ def _n_used(n_train: int, plan: TrainingPlan) -> int:
     return n_train - n_train % plan.batch_size if plan.drop_ragged_batch else n_train
 
 
+def _n_decoded(plan: TrainingPlan) -> int:
+    """Return how many training samples are decoded at a time: whole batches."""
+    return max(1, DECODED_ROWS // plan.batch_size) * plan.batch_size
+
+
 def _stepper(
     model: nn.Module, optimizer: torch.optim.Optimizer, plan: TrainingPlan, n_train: int, device: torch.device | str
-) -> TakeStep:
-    """Return what takes a step on a batch and returns its loss: on a GPU, as a graph."""
+) -> TakeSteps:
+    """Return what takes a step on each batch of some samples and returns the losses: on a GPU, as a graph."""
     closed_form = isinstance(model, OneHotLinear) and plan.optimizer == "sgd" and plan.schedule == "plateau"
     step = _linear_step if closed_form else _step  # any other schedule wants the optimizer's own steps
-    take_step = partial(step, model, optimizer, plan)
+    take_steps = partial(_steps, partial(step, model, optimizer, plan), plan.batch_size)
     if torch.device(device).type == "cpu":
-        return take_step
+        return take_steps
     from epidl import gpu  # late: it needs Triton, which comes with CUDA
 
     if isinstance(model, Mlp) and plan.optimizer == "adamw" and not plan.l1_penalty:
-        take_step = gpu.MlpStep(model, optimizer, plan.loss)
-    n_used = _n_used(n_train, plan)
-    sizes = {min(plan.batch_size, n_used), n_used % plan.batch_size} - {0}
+        take_steps = gpu.MlpSteps(model, optimizer, plan.loss, plan.batch_size)
+    n_used, n_decoded = _n_used(n_train, plan), _n_decoded(plan)
     model.train()
-    return gpu.CapturedStep(take_step, model, optimizer, sizes, device)
+    return gpu.CapturedSteps(take_steps, model, optimizer, {min(n_used, n_decoded), n_used % n_decoded} - {0}, device)
+
+
+def _steps(take_step: TakeSteps, batch_size: int, alleles: Tensor, phenotypes: Tensor) -> Tensor:
+    batches = zip(alleles.split(batch_size), phenotypes.split(batch_size), strict=True)
+    return torch.stack([take_step(*batch) for batch in batches])
 
 
 def _step(
@@ -329,13 +342,6 @@ def _linear_step(
     for parameter, gradient in ((model.weight, of_weight), (model.bias, of_bias)):
         parameter.mul_(1 - rate * plan.weight_decay).sub_(gradient.mul_(rate))
     return loss
-
-
-def _batches(data: _DeviceData, order: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield genotypes and phenotypes of each batch, decoded many batches at a time."""
-    for rows in order.split(max(1, DECODED_ROWS // batch_size) * batch_size):
-        alleles, phenotypes = data.genotypes.block(rows), data.phenotypes[rows]
-        yield from zip(alleles.split(batch_size), phenotypes.split(batch_size), strict=True)
 
 
 def _shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
