@@ -51,7 +51,7 @@ def test_the_mlps_step_is_pytorchs_step_after_step(loss, n_samples, batch_size, 
         phenotypes = torch.randn(n_samples, 3, generator=generator).to(DEVICE)
         take_step = partial(training._step, plain, optimizers[plain], plan)
         expected = training._steps(take_step, batch_size, alleles, phenotypes)
-        torch.testing.assert_close(take_steps(alleles, phenotypes), expected, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(take_steps(alleles, phenotypes), expected, rtol=1e-3, atol=1e-6)
     found = ours.state_dict()
     for name, value in plain.state_dict().items():
         if name not in ("0.bias", "3.bias", "6.bias") and "running_mean" not in name:

@@ -115,11 +115,13 @@ class MlpSteps:
         """Take a step on each batch of some samples; return the losses."""
         here = torch.cuda.current_stream()
         beside, behind = torch.cuda.Stream(priority=FIRST), torch.cuda.Stream()
+        beside.wait_stream(here)
+        behind.wait_stream(here)
         first, hidden, output = (layer.weight for layer in self._layers)
         losses, used = [], ()
         for batch, observed in zip(alleles.split(self._batch_size), phenotypes.split(self._batch_size), strict=True):
-            beside.wait_stream(here)
             here.wait_stream(beside)  # the first weight is the last step's
+            beside.wait_stream(here)
             with torch.cuda.stream(beside):
                 factors = self._factors()
                 offset = _offset(self._layers[0])
