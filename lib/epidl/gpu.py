@@ -26,15 +26,17 @@ BETAS = 0.9, 0.999  # of AdamW, as is the next: PyTorch's defaults
 EPSILON = 1e-8
 SLOPES = networks.LEAKY_SLOPE, networks.LEAKY_SLOPE, 1.0  # behind the batch norm of each layer
 TILE_OUT, TILE_IN, WARPS = 32, 64, 4  # of a weight, that one program updates
-COLUMN_VALUES = 2048  # that one program of batch norm holds
+COLUMN_VALUES = 1024  # that one program of batch norm holds
 # a product is cut along its inputs into parts, so that all processors work: how many outputs they have in all, and how
 # many inputs each at least
-PART_OUTPUTS, PART_INPUTS = 8192, 64
-CHUNKS = 1  # of the hidden weight
+PART_OUTPUTS, PART_INPUTS = 8192, 512
 FIRST = -1  # the priority of a stream whose work goes before others'
 
 _BETA1, _BETA2, _EPSILON = (tl.constexpr(value) for value in (*BETAS, EPSILON))
 _LOG2_BETA1, _LOG2_BETA2 = (tl.constexpr(math.log2(beta)) for beta in BETAS)
+import os
+
+_EVICT = tl.constexpr(os.environ.get("EVICT", "evict_first"))
 Kind = Literal["absolute", "squared", "product", "sum"]
 
 
@@ -126,12 +128,12 @@ class MlpSteps:
                 factors = self._factors()
                 offset = _offset(self._layers[0])
                 batch_low = batch.to(_low())
-            sums = _product_parts(self._layers[0], batch)
+            parts = _product_parts(batch, _folded(self._layers[0]))
             here.wait_stream(beside)
-            of_first = self._normalise(0, sums, offset)
+            of_first = self._normalise(0, parts, offset)
             here.wait_stream(behind)  # the hidden weight is the last step's
-            of_hidden = self._normalise(1, _product_parts(self._layers[1], of_first.outputs), self._layers[1].bias)
-            of_output = self._normalise(2, _product_parts(self._layers[2], of_hidden.outputs), self._layers[2].bias)
+            of_hidden = self._normalise(1, _product_parts(of_first.outputs, hidden), self._layers[1].bias)
+            of_output = self._normalise(2, _product_parts(of_hidden.outputs, output), self._layers[2].bias)
 
             back_output = self._back(2, of_output, observed, self._loss, factors)
             back_hidden = self._back(1, of_hidden, back_output.errors, "product", factors, output)
@@ -139,13 +141,10 @@ class MlpSteps:
             with torch.cuda.stream(beside):
                 losses.append(back_output.losses.sum())
                 self._update(output, back_output, of_hidden.low, factors)
-            chunks = _slices(len(hidden), CHUNKS)
-            parts = hidden.new_empty(len(chunks), len(batch), hidden.shape[1])
-            for part, rows in zip(parts, chunks, strict=True):
-                torch.mm(back_hidden.errors[:, rows], hidden[rows], out=part)
-                behind.wait_stream(here)
-                with torch.cuda.stream(behind):
-                    self._update(hidden, back_hidden, of_first.low, factors, rows)
+            parts = _product_parts(back_hidden.errors, hidden.T)
+            behind.wait_stream(here)
+            with torch.cuda.stream(behind):
+                self._update(hidden, back_hidden, of_first.low, factors)
             back_first = self._back(0, of_first, parts, "sum", factors)
             beside.wait_stream(here)
             with torch.cuda.stream(beside):
@@ -230,30 +229,24 @@ class MlpSteps:
         )
         return found
 
-    def _update(
-        self, weight: Tensor, back: "_Backward", inputs: Tensor, factors: Tensor, rows: slice = slice(None)
-    ) -> None:
-        """Update some rows of a weight by the gradients of its products, and what it multiplied."""
+    def _update(self, weight: Tensor, back: "_Backward", inputs: Tensor, factors: Tensor) -> None:
+        """Update a weight by the gradients of its products, and what it multiplied."""
         n_samples, n_out = back.low.shape
         n_in = inputs.shape[1]
-        one_hot = weight.ndim == 3
-        moved = self._moved(weight) if one_hot else [tensor[rows] for tensor in self._moved(weight)]
-        low, scale, total = back.low[:, rows], back.scale[rows], back.total[rows]
         samples = max(16, triton.next_power_of_2(n_samples))
-        _update[triton.cdiv(n_in, TILE_IN), triton.cdiv(len(total), TILE_OUT)](
-            *moved,
-            low,
-            scale,
-            total,
+        _update[triton.cdiv(n_in, TILE_IN), triton.cdiv(n_out, TILE_OUT)](
+            *self._moved(weight),
+            back.low,
+            back.scale,
+            back.total,
             inputs,
             self._rate,
             factors,
             self._decay,
             n_samples,
-            len(total),
             n_out,
             n_in,
-            ONE_HOT=one_hot,
+            ONE_HOT=weight.ndim == 3,
             ROWS=min(samples, 128),
             N_BLOCKS=triton.cdiv(samples, 128),
             OUT=TILE_OUT,
@@ -294,20 +287,18 @@ def _low() -> torch.dtype:
     return torch.float16 if torch.backends.cuda.matmul.fp32_precision == "tf32" else torch.float32
 
 
-def _slices(n: int, n_chunks: int) -> list[slice]:
-    """Return slices that cut n rows into about so many chunks, fewer where there are fewer rows."""
-    step = -(-n // n_chunks)
-    return [slice(start, min(n, start + step)) for start in range(0, n, step)]
-
-
 def _offset(layer: nn.Module) -> Tensor:
     """Return what a layer adds to its products: nothing that batch norm would leave, but its mean."""
     return layer.weight[0].sum(dim=1) + layer.bias if isinstance(layer, networks.OneHotLinear) else layer.bias
 
 
-def _product_parts(layer: nn.Module, inputs: Tensor) -> Tensor:
-    """Return the products of a layer's weight and a batch (n_parts, n_samples, n_out), whose sum is one product."""
-    weight = layer.weight[1] - layer.weight[0] if isinstance(layer, networks.OneHotLinear) else layer.weight
+def _folded(layer: nn.Module) -> Tensor:
+    """Return the weight (n_out, n_in) that multiplies a batch, see `networks`."""
+    return layer.weight[1] - layer.weight[0] if isinstance(layer, networks.OneHotLinear) else layer.weight
+
+
+def _product_parts(inputs: Tensor, weight: Tensor) -> Tensor:
+    """Return parts (n_parts, n_samples, n_out) whose sum is the product of a batch and a weight (n_out, n_in)."""
     n_out, n_in = weight.shape
     n_parts = 1
     while n_in % (2 * n_parts) == 0 and 2 * n_parts <= min(PART_OUTPUTS / n_out, n_in / PART_INPUTS):
@@ -317,7 +308,7 @@ def _product_parts(layer: nn.Module, inputs: Tensor) -> Tensor:
 
 def _column_blocks(n_rows: int, n_columns: int) -> tuple[int, tuple[int]]:
     """Return how many columns a program takes, and the grid of programs."""
-    block = max(1, COLUMN_VALUES // triton.next_power_of_2(n_rows))
+    block = min(max(1, COLUMN_VALUES // triton.next_power_of_2(n_rows)), triton.next_power_of_2(n_columns))
     return block, (triton.cdiv(n_columns, block),)
 
 
@@ -450,10 +441,9 @@ def _back(
     tl.store(low_scale + column, power, here)
     of_bias = tl.sum(below, 0)
     tl.store(total + column, of_bias, here)
-    rates, of_mean, of_square = tl.load(rate), tl.load(factors), tl.load(factors + 1)
-    _adamw(gain + column, gain_1 + column, gain_2 + column, of_gain, rates, of_mean, of_square, decay, here)
-    _adamw(shift + column, shift_1 + column, shift_2 + column, of_shift, rates, of_mean, of_square, decay, here)
-    _adamw(bias + column, bias_1 + column, bias_2 + column, of_bias, rates, of_mean, of_square, decay, here)
+    _adamw_in_place(gain + column, gain_1 + column, gain_2 + column, of_gain, rate, factors, decay, here)
+    _adamw_in_place(shift + column, shift_1 + column, shift_2 + column, of_shift, rate, factors, decay, here)
+    _adamw_in_place(bias + column, bias_1 + column, bias_2 + column, of_bias, rate, factors, decay, here)
 
 
 @triton.jit
@@ -469,7 +459,6 @@ def _update(
     factors,
     decay,
     n_samples,
-    n_rows,
     n_out,
     n_in,
     ONE_HOT: tl.constexpr,
@@ -481,34 +470,55 @@ def _update(
     """AdamW of a tile of a weight, whose gradient is a product over the batch."""
     column = tl.program_id(0) * IN + tl.arange(0, IN)
     output = tl.program_id(1) * OUT + tl.arange(0, OUT)
+    place = output[:, None] * n_in + column[None, :]
+    inside = (output < n_out)[:, None] & (column < n_in)[None, :]
+    of_one = ONE_HOT * n_out * n_in  # the columns of allele 0 stand before those of allele 1
+    values, mean, square = _read(weight + of_one + place, first + of_one + place, second + of_one + place, inside)
     gradient = tl.zeros((OUT, IN), tl.float32)
     for block in tl.static_range(N_BLOCKS):
         row = block * ROWS + tl.arange(0, ROWS)
         known = (row < n_samples)[:, None]
-        above = tl.load(errors + row[:, None] * n_out + output[None, :], known & (output < n_rows)[None, :], 0.0)
+        above = tl.load(errors + row[:, None] * n_out + output[None, :], known & (output < n_out)[None, :], 0.0)
         below = tl.load(inputs + row[:, None] * n_in + column[None, :], known & (column < n_in)[None, :], 0.0)
         gradient = tl.dot(tl.trans(above), below, gradient, input_precision="ieee")
-    gradient *= 1.0 / tl.load(scale + output, output < n_rows, 1.0)[:, None]
-    place = output[:, None] * n_in + column[None, :]
-    inside = (output < n_rows)[:, None] & (column < n_in)[None, :]
+    gradient *= 1.0 / tl.load(scale + output, output < n_out, 1.0)[:, None]
     rates, of_mean, of_square = tl.load(rate), tl.load(factors), tl.load(factors + 1)
-    if ONE_HOT:  # the columns of allele 0 stand before those of allele 1
-        of_zero = tl.load(total + output, output < n_rows, 0.0)[:, None] - gradient
-        _adamw(weight + place, first + place, second + place, of_zero, rates, of_mean, of_square, decay, inside)
-        place += n_out * n_in
-    _adamw(weight + place, first + place, second + place, gradient, rates, of_mean, of_square, decay, inside)
+    values, mean, square = _adamw(values, mean, square, gradient, rates, of_mean, of_square, decay)
+    _write(weight + of_one + place, first + of_one + place, second + of_one + place, values, mean, square, inside)
+    if ONE_HOT:
+        values, mean, square = _read(weight + place, first + place, second + place, inside)
+        gradient = tl.load(total + output, output < n_out, 0.0)[:, None] - gradient
+        values, mean, square = _adamw(values, mean, square, gradient, rates, of_mean, of_square, decay)
+        _write(weight + place, first + place, second + place, values, mean, square, inside)
 
 
 @triton.jit
-def _adamw(value, first, second, gradient, rate, of_mean, of_square, decay, inside):
-    """Update values and their two moments in place, as torch.optim.AdamW does."""
-    values = tl.load(value, inside, 0.0)
-    mean = tl.load(first, inside, 0.0, eviction_policy="evict_first")
-    square = tl.load(second, inside, 0.0, eviction_policy="evict_first")
+def _adamw(values, mean, square, gradient, rate, of_mean, of_square, decay):
+    """Return values and their moments after a step, as torch.optim.AdamW does."""
     mean += (1.0 - _BETA1) * (gradient - mean)
     square = _BETA2 * square + (1.0 - _BETA2) * gradient * gradient
     values -= rate * decay * values
     values -= rate * of_mean * mean / (tl.sqrt(square) * of_square + _EPSILON)
+    return values, mean, square
+
+
+@triton.jit
+def _read(value, first, second, inside):
+    mean = tl.load(first, inside, 0.0, eviction_policy=_EVICT)
+    square = tl.load(second, inside, 0.0, eviction_policy=_EVICT)
+    return tl.load(value, inside, 0.0), mean, square
+
+
+@triton.jit
+def _write(value, first, second, values, mean, square, inside):
     tl.store(value, values, inside)
-    tl.store(first, mean, inside, eviction_policy="evict_first")
-    tl.store(second, square, inside, eviction_policy="evict_first")
+    tl.store(first, mean, inside, eviction_policy=_EVICT)
+    tl.store(second, square, inside, eviction_policy=_EVICT)
+
+
+@triton.jit
+def _adamw_in_place(value, first, second, gradient, rate, factors, decay, inside):
+    values, mean, square = _read(value, first, second, inside)
+    of_mean, of_square = tl.load(factors), tl.load(factors + 1)
+    values, mean, square = _adamw(values, mean, square, gradient, tl.load(rate), of_mean, of_square, decay)
+    _write(value, first, second, values, mean, square, inside)
