@@ -48,18 +48,18 @@ def test_the_mlps_step_is_pytorchs_step_after_step(loss, n_samples, batch_size, 
     optimizers[ours].param_groups[0]["lr"] = torch.tensor(0.01, device=DEVICE)  # as it is on a GPU
     take_steps = gpu.MlpSteps(ours, optimizers[ours], loss, batch_size)
     alleles = torch.randint(0, 2, (n_samples, n_markers), generator=generator).float().to(DEVICE)
-    phenotypes = torch.randn(n_samples, 3, generator=generator).to(DEVICE)
+    phenotypes = 10 * torch.randn(n_samples, 3, generator=generator).sign().to(DEVICE)  # no error is next to 0
     take_step = partial(training._step, plain, optimizers[plain], plan)
     for _ in range(2):
         expected = training._steps(take_step, batch_size, alleles, phenotypes)
-        torch.testing.assert_close(take_steps(alleles, phenotypes), expected, rtol=1e-3, atol=1e-6)
+        torch.testing.assert_close(take_steps(alleles, phenotypes), expected, rtol=1e-4, atol=1e-6)
     found = ours.state_dict()
     biases = {"0.bias", "3.bias", "6.bias", "1.running_mean", "4.running_mean", "7.running_mean"}
     off = [(found[name] - value).abs().flatten() for name, value in plain.state_dict().items() if name not in biases]
     off = torch.cat(off).sort().values
     # AdamW divides a gradient that is next to 0 by its own size, rounding included
     assert off[int(0.99 * len(off))] < 1e-3
-    assert off[-1] < 1e-2
+    assert off[-1] < 0.03
     torch.testing.assert_close(ours(alleles), plain(alleles), rtol=1e-3, atol=1e-3)
 
 

@@ -11,7 +11,7 @@ builds alone.
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,8 @@ BETAS = 0.9, 0.999  # of AdamW, as is the next: PyTorch's defaults
 EPSILON = 1e-8
 SLOPES = networks.LEAKY_SLOPE, networks.LEAKY_SLOPE, 1.0  # behind the batch norm of each layer
 TILE_OUT, TILE_IN, WARPS = 32, 64, 4  # of a weight, that one program updates
+REGISTERS = None  # of a thread there, at most
+ALIGNED = 16  # numbers
 COLUMN_VALUES = 1024  # that one program of batch norm holds
 # a product is cut along its inputs into parts, so that all processors work: how many outputs they have in all, and how
 # many inputs each at least
@@ -34,9 +36,6 @@ FIRST = -1  # the priority of a stream whose work goes before others'
 
 _BETA1, _BETA2, _EPSILON = (tl.constexpr(value) for value in (*BETAS, EPSILON))
 _LOG2_BETA1, _LOG2_BETA2 = (tl.constexpr(math.log2(beta)) for beta in BETAS)
-import os
-
-_EVICT = tl.constexpr(os.environ.get("EVICT", "evict_first"))
 Kind = Literal["absolute", "squared", "product", "sum"]
 
 
@@ -107,7 +106,8 @@ class MlpSteps:
         (group,) = optimizer.param_groups
         self._layers, self._norms, self._loss, self._batch_size = model[::3], model[1::3], loss, batch_size
         for parameter in model.parameters():
-            optimizer.state[parameter] = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+            like = _padded(parameter) if parameter is model[0].weight else parameter
+            optimizer.state[parameter] = {name: torch.zeros_like(like) for name in ("exp_avg", "exp_avg_sq")}
         self._count = torch.zeros((), dtype=torch.float64, device=parameter.device)
         optimizer.state[parameter]["step"] = self._count
         self._state, self._rate, self._decay = optimizer.state, group["lr"], group["weight_decay"]
@@ -117,18 +117,22 @@ class MlpSteps:
         """Take a step on each batch of some samples; return the losses."""
         here = torch.cuda.current_stream()
         beside, behind = torch.cuda.Stream(priority=FIRST), torch.cuda.Stream()
+        first, hidden, output = (layer.weight for layer in self._layers)
+        entry = _Entry.of(self._layers[0])
+        alleles = _padded(alleles)
+        low = alleles.to(_low())
         beside.wait_stream(here)
         behind.wait_stream(here)
-        first, hidden, output = (layer.weight for layer in self._layers)
         losses, used = [], ()
-        for batch, observed in zip(alleles.split(self._batch_size), phenotypes.split(self._batch_size), strict=True):
+        for batch, batch_low, observed in zip(
+            *(x.split(self._batch_size) for x in (alleles, low, phenotypes)), strict=True
+        ):
             here.wait_stream(beside)  # the first weight is the last step's
             beside.wait_stream(here)
             with torch.cuda.stream(beside):
                 factors = self._factors()
-                offset = _offset(self._layers[0])
-                batch_low = batch.to(_low())
-            parts = _product_parts(batch, _folded(self._layers[0]))
+                offset = entry.offset()
+            parts = _product_parts(batch, entry.folded)
             here.wait_stream(beside)
             of_first = self._normalise(0, parts, offset)
             here.wait_stream(behind)  # the hidden weight is the last step's
@@ -140,19 +144,20 @@ class MlpSteps:
             beside.wait_stream(here)
             with torch.cuda.stream(beside):
                 losses.append(back_output.losses.sum())
-                self._update(output, back_output, of_hidden.low, factors)
+                self._update(output, self._state[output], back_output, of_hidden.low, factors)
             parts = _product_parts(back_hidden.errors, hidden.T)
             behind.wait_stream(here)
             with torch.cuda.stream(behind):
-                self._update(hidden, back_hidden, of_first.low, factors)
+                self._update(hidden, self._state[hidden], back_hidden, of_first.low, factors)
             back_first = self._back(0, of_first, parts, "sum", factors)
             beside.wait_stream(here)
             with torch.cuda.stream(beside):
-                self._update(first, back_first, batch_low, factors)
-            used = back_hidden, of_first, factors, back_first, batch_low  # until the next step has waited for `behind`
+                self._update(entry.weight, self._state[first], back_first, batch_low, factors, entry)
+            used = back_hidden, of_first, factors, back_first  # until the next step has waited for `behind`
         here.wait_stream(beside)
         here.wait_stream(behind)
         del used
+        first.copy_(entry.weight[..., : first.shape[-1]])
         return torch.stack(losses)
 
     def _factors(self) -> Tensor:
@@ -229,29 +234,46 @@ class MlpSteps:
         )
         return found
 
-    def _update(self, weight: Tensor, back: "_Backward", inputs: Tensor, factors: Tensor) -> None:
-        """Update a weight by the gradients of its products, and what it multiplied."""
+    def _update(
+        self,
+        weight: Tensor,
+        moments: Mapping[str, Tensor],
+        back: "_Backward",
+        inputs: Tensor,
+        factors: Tensor,
+        entry: "_Entry | None" = None,
+    ) -> None:
+        """Update a weight by the gradients of its products, and what it multiplied; with it what else an entry is."""
         n_samples, n_out = back.low.shape
         n_in = inputs.shape[1]
         samples = max(16, triton.next_power_of_2(n_samples))
-        _update[triton.cdiv(n_in, TILE_IN), triton.cdiv(n_out, TILE_OUT)](
-            *self._moved(weight),
+        one_hot = weight.ndim == 3
+        folded, sums, n_markers = (entry.folded, entry.sums, entry.n_markers) if one_hot else (weight, weight, n_in)
+        grid = triton.cdiv(n_in, TILE_IN), triton.cdiv(n_out, TILE_OUT)
+        _update[grid](
+            weight,
+            moments["exp_avg"],
+            moments["exp_avg_sq"],
             back.low,
             back.scale,
             back.total,
             inputs,
+            folded,
+            sums,
             self._rate,
             factors,
             self._decay,
             n_samples,
             n_out,
             n_in,
-            ONE_HOT=weight.ndim == 3,
+            n_markers,
+            ONE_HOT=one_hot,
             ROWS=min(samples, 128),
             N_BLOCKS=triton.cdiv(samples, 128),
             OUT=TILE_OUT,
             IN=TILE_IN,
             num_warps=WARPS,
+            maxnreg=REGISTERS,
         )
 
     def _moved(self, parameter: Tensor) -> list[Tensor]:
@@ -287,14 +309,40 @@ def _low() -> torch.dtype:
     return torch.float16 if torch.backends.cuda.matmul.fp32_precision == "tf32" else torch.float32
 
 
-def _offset(layer: nn.Module) -> Tensor:
-    """Return what a layer adds to its products: nothing that batch norm would leave, but its mean."""
-    return layer.weight[0].sum(dim=1) + layer.bias if isinstance(layer, networks.OneHotLinear) else layer.bias
+@dataclass(frozen=True)
+class _Entry:
+    """The first layer, with markers padded to `ALIGNED`: what multiplies a batch changes with the weight.
+
+    weight: as the layer's; folded: (n_out, n_columns), see `networks`; sums: (n_tiles, n_out), those of the columns of
+    allele 0, tile by tile.
+    """
+
+    weight: Tensor
+    folded: Tensor
+    sums: Tensor
+    bias: Tensor
+    n_markers: int
+
+    @classmethod
+    def of(cls, layer: nn.Module) -> "_Entry":
+        weight, n_markers = _padded(layer.weight), layer.weight.shape[-1]
+        if weight.ndim == 2:  # no one-hot columns
+            return cls(weight, weight, weight.new_empty(0, len(weight)), layer.bias, n_markers)
+        sums = weight.new_zeros(triton.cdiv(weight.shape[2], TILE_IN), weight.shape[1])
+        sums[0] = weight[0].sum(dim=1)
+        return cls(weight, weight[1] - weight[0], sums, layer.bias, n_markers)
+
+    def offset(self) -> Tensor:
+        """Return what the layer adds to its products: nothing that batch norm would leave, but its mean."""
+        return self.sums.sum(dim=0) + self.bias
 
 
-def _folded(layer: nn.Module) -> Tensor:
-    """Return the weight (n_out, n_in) that multiplies a batch, see `networks`."""
-    return layer.weight[1] - layer.weight[0] if isinstance(layer, networks.OneHotLinear) else layer.weight
+def _padded(values: Tensor) -> Tensor:
+    """Return a copy with columns of 0 up to a multiple of `ALIGNED`, so that each row begins where one can be read."""
+    n_columns = values.shape[-1]
+    padded = values.new_zeros(*values.shape[:-1], triton.cdiv(n_columns, ALIGNED) * ALIGNED)
+    padded[..., :n_columns] = values
+    return padded
 
 
 def _product_parts(inputs: Tensor, weight: Tensor) -> Tensor:
@@ -441,9 +489,9 @@ def _back(
     tl.store(low_scale + column, power, here)
     of_bias = tl.sum(below, 0)
     tl.store(total + column, of_bias, here)
-    _adamw_in_place(gain + column, gain_1 + column, gain_2 + column, of_gain, rate, factors, decay, here)
-    _adamw_in_place(shift + column, shift_1 + column, shift_2 + column, of_shift, rate, factors, decay, here)
-    _adamw_in_place(bias + column, bias_1 + column, bias_2 + column, of_bias, rate, factors, decay, here)
+    _adamw(gain + column, gain_1 + column, gain_2 + column, of_gain, rate, factors, decay, here)
+    _adamw(shift + column, shift_1 + column, shift_2 + column, of_shift, rate, factors, decay, here)
+    _adamw(bias + column, bias_1 + column, bias_2 + column, of_bias, rate, factors, decay, here)
 
 
 @triton.jit
@@ -455,25 +503,24 @@ def _update(
     scale,
     total,
     inputs,
+    folded,
+    sums,
     rate,
     factors,
     decay,
     n_samples,
     n_out,
     n_in,
+    n_markers,
     ONE_HOT: tl.constexpr,
     ROWS: tl.constexpr,
     N_BLOCKS: tl.constexpr,
     OUT: tl.constexpr,
     IN: tl.constexpr,
 ):
-    """AdamW of a tile of a weight, whose gradient is a product over the batch."""
+    """AdamW of a tile of a weight, whose gradient is a product over the batch; of a folded weight with it."""
     column = tl.program_id(0) * IN + tl.arange(0, IN)
     output = tl.program_id(1) * OUT + tl.arange(0, OUT)
-    place = output[:, None] * n_in + column[None, :]
-    inside = (output < n_out)[:, None] & (column < n_in)[None, :]
-    of_one = ONE_HOT * n_out * n_in  # the columns of allele 0 stand before those of allele 1
-    values, mean, square = _read(weight + of_one + place, first + of_one + place, second + of_one + place, inside)
     gradient = tl.zeros((OUT, IN), tl.float32)
     for block in tl.static_range(N_BLOCKS):
         row = block * ROWS + tl.arange(0, ROWS)
@@ -482,43 +529,32 @@ def _update(
         below = tl.load(inputs + row[:, None] * n_in + column[None, :], known & (column < n_in)[None, :], 0.0)
         gradient = tl.dot(tl.trans(above), below, gradient, input_precision="ieee")
     gradient *= 1.0 / tl.load(scale + output, output < n_out, 1.0)[:, None]
-    rates, of_mean, of_square = tl.load(rate), tl.load(factors), tl.load(factors + 1)
-    values, mean, square = _adamw(values, mean, square, gradient, rates, of_mean, of_square, decay)
-    _write(weight + of_one + place, first + of_one + place, second + of_one + place, values, mean, square, inside)
-    if ONE_HOT:
-        values, mean, square = _read(weight + place, first + place, second + place, inside)
-        gradient = tl.load(total + output, output < n_out, 0.0)[:, None] - gradient
-        values, mean, square = _adamw(values, mean, square, gradient, rates, of_mean, of_square, decay)
-        _write(weight + place, first + place, second + place, values, mean, square, inside)
+    place = output[:, None] * n_in + column[None, :]
+    inside = (output < n_out)[:, None] & (column < n_in)[None, :]
+    if ONE_HOT:  # the columns of allele 0 stand before those of allele 1
+        of_zero = tl.load(total + output, output < n_out, 0.0)[:, None] - gradient
+        zero = _adamw(weight + place, first + place, second + place, of_zero, rate, factors, decay, inside)
+        one_place = place + n_out * n_in
+        one = _adamw(weight + one_place, first + one_place, second + one_place, gradient, rate, factors, decay, inside)
+        tl.store(folded + place, one - zero, inside)
+        of_tile = tl.sum(tl.where((column < n_markers)[None, :], zero, 0.0), 1)
+        tl.store(sums + tl.program_id(0) * n_out + output, of_tile, output < n_out)
+    else:
+        _adamw(weight + place, first + place, second + place, gradient, rate, factors, decay, inside)
 
 
 @triton.jit
-def _adamw(values, mean, square, gradient, rate, of_mean, of_square, decay):
-    """Return values and their moments after a step, as torch.optim.AdamW does."""
+def _adamw(value, first, second, gradient, rate, factors, decay, inside):
+    """Update values and their two moments in place, as torch.optim.AdamW does; return the values."""
+    values = tl.load(value, inside, 0.0)
+    mean = tl.load(first, inside, 0.0, eviction_policy="evict_first")
+    square = tl.load(second, inside, 0.0, eviction_policy="evict_first")
+    rate, of_mean, of_square = tl.load(rate), tl.load(factors), tl.load(factors + 1)
     mean += (1.0 - _BETA1) * (gradient - mean)
     square = _BETA2 * square + (1.0 - _BETA2) * gradient * gradient
     values -= rate * decay * values
     values -= rate * of_mean * mean / (tl.sqrt(square) * of_square + _EPSILON)
-    return values, mean, square
-
-
-@triton.jit
-def _read(value, first, second, inside):
-    mean = tl.load(first, inside, 0.0, eviction_policy=_EVICT)
-    square = tl.load(second, inside, 0.0, eviction_policy=_EVICT)
-    return tl.load(value, inside, 0.0), mean, square
-
-
-@triton.jit
-def _write(value, first, second, values, mean, square, inside):
     tl.store(value, values, inside)
-    tl.store(first, mean, inside, eviction_policy=_EVICT)
-    tl.store(second, square, inside, eviction_policy=_EVICT)
-
-
-@triton.jit
-def _adamw_in_place(value, first, second, gradient, rate, factors, decay, inside):
-    values, mean, square = _read(value, first, second, inside)
-    of_mean, of_square = tl.load(factors), tl.load(factors + 1)
-    values, mean, square = _adamw(values, mean, square, gradient, tl.load(rate), of_mean, of_square, decay)
-    _write(value, first, second, values, mean, square, inside)
+    tl.store(first, mean, inside, eviction_policy="evict_first")
+    tl.store(second, square, inside, eviction_policy="evict_first")
+    return values
