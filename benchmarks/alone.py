@@ -26,9 +26,9 @@ WIDTH = 4096
 Work = Callable[[], object]
 
 
-def make_cohort(n_samples: int, n_qtl: int) -> Cohort:
+def make_cohort(n_samples: int, n_qtl: int, seed: int = 1) -> Cohort:
     """Simulate the scaling experiment's five traits; its packed haplotypes are what our loop trains on."""
-    return simulate(n_samples=n_samples, n_qtl=n_qtl, rel_aa=TRAITS, broad_sense_heritability=0.999, seed=1)
+    return simulate(n_samples=n_samples, n_qtl=n_qtl, rel_aa=TRAITS, broad_sense_heritability=0.999, seed=seed)
 
 
 def plain_simulation(n_samples: int, n_qtl: int) -> object:
@@ -43,11 +43,11 @@ def published_simulation(n_samples: int, n_qtl: int) -> None:
         published_way.make_files(make_cohort(n_samples, n_qtl), Path(folder))
 
 
-def fit_ours(cohort: Cohort, model: torch.nn.Module, plan: training.TrainingPlan) -> None:
+def fit_ours(cohort: Cohort, model: torch.nn.Module, plan: training.TrainingPlan, device: str = "cpu") -> None:
     """Train in our loop for all epochs of a plan."""
     split = split_samples(cohort.genotypes.n_samples, "published")
     generator = torch.Generator().manual_seed(1)
-    training.train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator)
+    training.train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator, device=device)
 
 
 def endless(plan: training.TrainingPlan, n_epochs: int) -> training.TrainingPlan:

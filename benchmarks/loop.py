@@ -38,8 +38,22 @@ def mlp(n_markers: int, n_traits: int, width: int) -> nn.Sequential:
     )
 
 
-def train(model: nn.Module, batches: DataLoader, validation: DataLoader, plan: Plan, n_epochs: int) -> None:
+def take_step(
+    model: nn.Module, genotypes: torch.Tensor, phenotypes: torch.Tensor, optimizer: torch.optim.Optimizer, plan: Plan
+) -> float:
+    """Take a step on a batch; return its loss."""
+    optimizer.zero_grad()
+    loss = functional.l1_loss(model(genotypes), phenotypes) + plan.penalty(model)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def train(
+    model: nn.Module, batches: DataLoader, validation: DataLoader, plan: Plan, n_epochs: int, device: str = "cpu"
+) -> None:
     """Train for some epochs, with validation, schedule and a copy of the best weights."""
+    model.to(device)
     optimizer = plan.optimizer(model)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=3)
     best, kept = float("inf"), {}
@@ -47,14 +61,10 @@ def train(model: nn.Module, batches: DataLoader, validation: DataLoader, plan: P
         model.train()
         total = 0.0
         for genotypes, phenotypes in batches:
-            optimizer.zero_grad()
-            loss = functional.l1_loss(model(genotypes), phenotypes) + plan.penalty(model)
-            loss.backward()
-            optimizer.step()
-            total += loss.item()
+            total += take_step(model, genotypes.to(device), phenotypes.to(device), optimizer, plan)
         model.eval()
         with torch.no_grad():
-            losses = [functional.l1_loss(model(genotypes), phenotypes).item() for genotypes, phenotypes in validation]
+            losses = [functional.l1_loss(model(x.to(device)), y.to(device)).item() for x, y in validation]
         schedule.step(sum(losses) / len(losses))
         if sum(losses) / len(losses) < best:
             best = sum(losses) / len(losses)

@@ -30,7 +30,7 @@ def one_hot(alleles: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.stack([1 - alleles, alleles], axis=2).reshape(len(alleles), -1).astype(np.float32))
 
 
-def fit(model: torch.nn.Module, cohort: Cohort, plan: Plan, n_epochs: int) -> None:
+def fit(model: torch.nn.Module, cohort: Cohort, plan: Plan, n_epochs: int, device: str = "cpu") -> None:
     """Train a model for some epochs, one-hot matrix included."""
     inputs = one_hot(cohort.genotypes.block(slice(None)))
     outputs = torch.from_numpy(cohort.phenotypes.astype(np.float32))
@@ -39,7 +39,7 @@ def fit(model: torch.nn.Module, cohort: Cohort, plan: Plan, n_epochs: int) -> No
         DataLoader(TensorDataset(inputs[part], outputs[part]), batch_size=128, shuffle=True)
         for part in (slice(None, n_train), slice(n_train, None))
     ]
-    train(model, *loaders, plan, n_epochs)
+    train(model, *loaders, plan, n_epochs, device)
 
 
 def ridge(cohort: Cohort, splits: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

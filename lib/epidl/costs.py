@@ -222,8 +222,10 @@ def measure_machine(device: str, n_threads: int = 1) -> Machine:
         exact, symmetric = (torch.rand(size, size, device=device, dtype=torch.float64) for size in (1024, 512))
         source = torch.rand(2**25, device=device)
         target, symmetric = torch.empty_like(source), symmetric + symmetric.T
+        with training.fast_products(device):
+            product = _median_seconds(lambda: batch @ square, device)
         seconds = {
-            "product": _median_seconds(lambda: batch @ square, device),
+            "product": product,
             "exact": _median_seconds(lambda: exact @ exact, device),
             "copy": _median_seconds(lambda: target.copy_(source), device),
             "decomposition": _median_seconds(lambda: torch.linalg.eigh(symmetric), device, times=3),
@@ -425,16 +427,19 @@ def _median_seconds(work: Callable[[], object], device: str, times: int = 5) -> 
 
 
 def _step_overhead(device: str) -> float:
-    """Return the seconds of a step of a tiny linear layer, from a short training."""
-    n_samples, n_epochs = 20 * BATCH_SIZE, 10
+    """Return the seconds of a step of a tiny linear layer, from what more epochs take."""
+    n_samples, few, many = 20 * BATCH_SIZE, 5, 25
     genotypes = Haplotypes.from_alleles(np.random.default_rng(1).integers(0, 2, size=(n_samples, 8)))
     split = split_samples(n_samples, "published")
-    plan = training.TrainingPlan("sgd", learning_rate=0.1, max_epochs=n_epochs, patience=n_epochs, min_gain=0)
-    generator = torch.Generator().manual_seed(1)
+    phenotypes, generator = np.zeros((n_samples, 1)), torch.Generator().manual_seed(1)
     model = networks.OneHotLinear(8, 1, generator)
-    phenotypes, options = np.zeros((n_samples, 1)), {"generator": generator, "device": device}
-    fit = lambda: training.train(model, genotypes, phenotypes, split, plan, **options)  # noqa: E731
-    return _median_seconds(fit, device) / (n_epochs * len(split.train) / BATCH_SIZE)
+
+    def fit(n_epochs: int) -> None:
+        plan = training.TrainingPlan("sgd", learning_rate=0.1, max_epochs=n_epochs, patience=n_epochs, min_gain=0)
+        training.train(model, genotypes, phenotypes, split, plan, generator=generator, device=device)
+
+    seconds = [_median_seconds(partial(fit, n_epochs), device) for n_epochs in (few, many)]
+    return max(seconds[1] - seconds[0], 0.0) / ((many - few) * len(split.train) / BATCH_SIZE)
 
 
 def _simulation_rate() -> float:

@@ -2,10 +2,14 @@
 
 A step of a wide network on a small batch waits for memory: AdamW reads and writes more than the products do. The MLP's
 step is therefore written out, in Triton. A weight's gradient, d' x over the samples of a batch, is a product that its
-update computes tile by tile, and it never reaches memory; batch norm and what stands around it are a kernel forward and
-one back; and the hidden weight is updated in chunks, each while the gradient goes back through the next, so that it is
-read once for both. `training.train` imports this module where it trains on a GPU: Triton comes with PyTorch's CUDA
-builds alone.
+update computes tile by tile, so that it never reaches memory; batch norm and what stands around it are a kernel forward
+and one back; and the hidden weight, by far the largest, is updated while the next batch goes through the first layer.
+
+Products are in TF32, whose factors keep 10 bits of their 23 and whose sums keep all: PyTorch's, where
+`training.fast_products` asks for it, and an update's in half precision, which has the same 10 bits, with each output's
+gradients scaled into its range by a power of 2.
+
+`training.train` imports this module where it trains on a GPU: Triton comes with PyTorch's CUDA builds alone.
 """
 
 import itertools
@@ -25,13 +29,13 @@ from epidl import networks
 BETAS = 0.9, 0.999  # of AdamW, as is the next: PyTorch's defaults
 EPSILON = 1e-8
 SLOPES = networks.LEAKY_SLOPE, networks.LEAKY_SLOPE, 1.0  # behind the batch norm of each layer
+# sizes that were fastest on an H200
 TILE_OUT, TILE_IN, WARPS = 32, 64, 4  # of a weight, that one program updates
-REGISTERS = None  # of a thread there, at most
-ALIGNED = 16  # numbers
-COLUMN_VALUES = 1024  # that one program of batch norm holds
+COLUMN_VALUES = 2048  # that one program of batch norm holds
 # a product is cut along its inputs into parts, so that all processors work: how many outputs they have in all, and how
 # many inputs each at least
 PART_OUTPUTS, PART_INPUTS = 8192, 512
+ALIGNED = 16  # columns of a matrix are a multiple of this, so that its rows are read in the widest steps
 FIRST = -1  # the priority of a stream whose work goes before others'
 
 _BETA1, _BETA2, _EPSILON = (tl.constexpr(value) for value in (*BETAS, EPSILON))
@@ -91,9 +95,8 @@ def _warm_up(take_steps: Callable[[Tensor, Tensor], Tensor], inputs: tuple[Tenso
 class MlpSteps:
     """Steps of `networks.mlp` by AdamW, its moments kept in the optimiser's state.
 
-    loss: 'absolute' or 'squared'. The rate is the optimiser's, a tensor. Weights are updated on streams beside the one
-    of the forward and backward pass: the hidden one, by far the largest, while the next batch goes through the first
-    layer.
+    loss: 'absolute' or 'squared'. The rate is the optimiser's, a tensor. Three streams: the forward and backward pass;
+    `beside` it what is small, and the first weight, which the next batch needs first; `behind` it the hidden weight.
     """
 
     def __init__(
@@ -243,7 +246,7 @@ class MlpSteps:
         factors: Tensor,
         entry: "_Entry | None" = None,
     ) -> None:
-        """Update a weight by the gradients of its products, and what it multiplied; with it what else an entry is."""
+        """Update a weight by the gradients of its products and what it multiplied, and what else an entry holds."""
         n_samples, n_out = back.low.shape
         n_in = inputs.shape[1]
         samples = max(16, triton.next_power_of_2(n_samples))
@@ -273,7 +276,6 @@ class MlpSteps:
             OUT=TILE_OUT,
             IN=TILE_IN,
             num_warps=WARPS,
-            maxnreg=REGISTERS,
         )
 
     def _moved(self, parameter: Tensor) -> list[Tensor]:
@@ -338,7 +340,7 @@ class _Entry:
 
 
 def _padded(values: Tensor) -> Tensor:
-    """Return a copy with columns of 0 up to a multiple of `ALIGNED`, so that each row begins where one can be read."""
+    """Return a copy with columns of 0 up to a multiple of `ALIGNED`."""
     n_columns = values.shape[-1]
     padded = values.new_zeros(*values.shape[:-1], triton.cdiv(n_columns, ALIGNED) * ALIGNED)
     padded[..., :n_columns] = values
