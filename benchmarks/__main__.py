@@ -77,11 +77,18 @@ def measure_growth(sizes: dict[str, list[tuple[int, int]]]) -> pd.DataFrame:
 
 
 def with_this_machine(path: Path, commit: str) -> pd.DataFrame:
-    """Return the table of machines' rates with this machine's measured anew."""
+    """Return the table of machines' rates with this machine's measured anew, in its place."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     row = pd.DataFrame([vars(costs.measure_machine(device)) | {"commit": commit}])
     known = pd.read_csv(path) if path.exists() else row.head(0)
-    return pd.concat([known[known["device"] != row.loc[0, "device"]], row], ignore_index=True)
+    order = dict.fromkeys([*known["device"], *row["device"]])
+    return (
+        pd.concat([known, row])
+        .drop_duplicates("device", keep="last")
+        .set_index("device")
+        .loc[list(order)]
+        .reset_index()
+    )
 
 
 def compare(n_samples: int, n_qtl: int, ways: dict[str, Callable[[], object]], rounds: int) -> list[dict]:

@@ -45,7 +45,7 @@ NOT_A_USER_S = {
     "called by a cell's run with what it has made, or estimates a checked cell": [
         *("experiments.*", "kept.*", "fingerprint.*", "own_data.make_task", "own_data.Task.*"),
         *("costs.Work.*", "costs.*_fits", "costs.network_epoch", "costs.nothing", "costs.cell_*", "costs.requests"),
-        *("costs.estimates", "costs.typical_epochs", "costs.machine_memory"),
+        *("costs.estimates", "costs.typical_epochs", "costs.machine_memory", "training.fast_products"),
     ],
     "steps of simulate, which checks all before": [
         *("simulate.checked_arguments", "simulate.TraitPlan.*", "simulate.draw_*", "simulate.pair_effect_sd"),
@@ -142,6 +142,8 @@ def public_functions() -> set[str]:
     """Return module.function and module.class.method of all that is public in the library."""
     found = set()
     for module in pkgutil.walk_packages(epidl.__path__, "epidl."):
+        if module.name == "epidl.gpu":  # for `training` alone; it needs Triton
+            continue
         loaded, short = import_module(module.name), module.name.removeprefix("epidl.")
         for name, value in vars(loaded).items():
             if name.startswith("_") or getattr(value, "__module__", None) != module.name:

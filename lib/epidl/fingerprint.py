@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LIBRARY = Path(__file__).parent
 COMPUTE = (
     *("checks", "seeds", "params", "genotypes", "simulate", "alphasimr", "published_files", "splits"),
-    *("ridge", "networks", "training", "tuning", "selection", "kernels", "pairs", "theory"),
+    *("ridge", "networks", "training", "gpu", "tuning", "selection", "kernels", "pairs", "theory"),
 )
 
 

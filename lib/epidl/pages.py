@@ -422,6 +422,43 @@ def side_by_side(benchmarks: pd.DataFrame) -> pd.DataFrame:
     return shown.apply(lambda column: column.map("{:.3g}".format))
 
 
+def gpu_words(gpu: pd.DataFrame, precision: pd.DataFrame) -> dict[str, str]:
+    """Return what the performance page says of a GPU: a step over its floor, and what TF32 does to r."""
+    floor = 1 / gpu.loc[gpu["reference"] == "floor of a step", "ratio"]
+    difference = _tf32_difference(precision)
+    return {
+        "floor": f"{floor.min():.1f} to {floor.max():.1f}",
+        "tf32_mean": f"{difference.mean():+.4f}",
+        "tf32_error": f"{difference.sem():.4f}",
+        "tf32_pairs": str(len(difference)),
+    }
+
+
+def tf32_against_replicates(precision: pd.DataFrame) -> pd.DataFrame:
+    """Return of each size and trait the difference in r, TF32 less single precision, beside the spread of replicates.
+
+    precision: as `benchmarks.on_gpu` measures it.
+    """
+    by = ["n_samples", "n_qtl", "rel_aa"]
+    difference = _tf32_difference(precision).groupby(by)
+    exact = precision[precision["products"] == "ieee"].groupby(by)["pearson_r"]
+    return pd.DataFrame(
+        {
+            "r": exact.mean(),
+            "mean difference": difference.mean(),
+            "SD of differences": difference.std(),
+            "SD of replicates": exact.std(),
+            "replicates": exact.count(),
+        }
+    ).round(4)
+
+
+def _tf32_difference(precision: pd.DataFrame) -> pd.Series:
+    index = ["n_samples", "n_qtl", "rel_aa", "replicate"]
+    r = precision.pivot(index=index, columns="products", values="pearson_r")
+    return r["tf32"] - r["ieee"]
+
+
 def growth_exponents(growth: pd.DataFrame) -> pd.DataFrame:
     """Return how seconds and memory of each work grow: b of cost ~ size^b, from the points in which one size grows.
 

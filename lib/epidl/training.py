@@ -297,8 +297,10 @@ def _stepper(
     take_steps = partial(_steps, partial(step, model, optimizer, plan), plan.batch_size)
     if torch.device(device).type == "cpu":
         return take_steps
-    from epidl import gpu  # late: it needs Triton, which comes with CUDA
-
+    try:
+        from epidl import gpu  # late: it needs Triton, which comes with CUDA
+    except ImportError:
+        raise ImportError("device must be 'cpu' here: training on a GPU needs the package triton") from None
     if isinstance(model, Mlp) and plan.optimizer == "adamw" and not plan.l1_penalty:
         take_steps = gpu.MlpSteps(model, optimizer, plan.loss, plan.batch_size)
     n_used, n_decoded = _n_used(n_train, plan), _n_decoded(plan)
