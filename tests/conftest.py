@@ -17,6 +17,8 @@ REL_AA = (0, 0.1, 0.5, 1, 3)
 
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"  # before anything imports Triton: it runs the GPU's kernels on the CPU then
 torch.set_num_threads(1)
 threadpool_limits(1)  # NumPy's and SciPy's too: two workers that share two cores wait for each other's threads
 

@@ -33,6 +33,7 @@ TESTS = {
     "pairs": ["test_pairs.py"],
     "networks": ["test_networks.py"],
     "training": ["test_training.py"],
+    "gpu": ["test_gpu.py"],
     "selection": ["test_selection.py"],
     "theory": ["test_theory.py"],
     "tuning": ["test_tuning.py"],
@@ -377,7 +378,7 @@ MUTANTS = [
             "the hidden layer's gradient replaces what is there",
         ),
         # --- training
-        ("training", "weight_decay=plan.weight_decay, fused=True", "fused=True", "ridge by SGD has no penalty"),
+        ("training", '"weight_decay": plan.weight_decay, ', "", "ridge by SGD has no penalty"),
         (
             "training",
             "if loss < record.best_loss - plan.min_gain:",
@@ -412,10 +413,48 @@ MUTANTS = [
         ("training", "    loss.backward()\n", "    (-loss).backward()\n", "training climbs the loss"),
         (
             "training",
-            "sub_(gradient, alpha=rate)",
-            "sub_(gradient, alpha=2 * rate)",
+            "sub_(gradient.mul_(rate))",
+            "sub_(gradient.mul_(2 * rate))",
             "a linear layer takes steps of twice the rate",
         ),
+        # --- gpu
+        (
+            "gpu",
+            "of_zero = tl.load(total + output, output < n_out, 0.0)[:, None] - gradient",
+            "of_zero = tl.load(total + output, output < n_out, 0.0)[:, None] + gradient",
+            "on a GPU, the sign in the gradient of the weights of allele 0",
+        ),
+        (
+            "gpu",
+            "tl.store(folded + place, one - zero, inside)",
+            "tl.store(folded + place, one, inside)",
+            "on a GPU, the folded weight lacks allele 0 after a step",
+        ),
+        (
+            "gpu",
+            "(above - (of_shift[None, :] + normals * of_gain[None, :]) / n_rows)",
+            "(above - of_shift[None, :] / n_rows)",
+            "on a GPU, batch norm's variance has no gradient",
+        ),
+        (
+            "gpu",
+            "tl.where(scaled > 0, above, above * slope)",
+            "tl.where(scaled > 0, above, 0.0)",
+            "on a GPU, leaky ReLU lets nothing back below 0",
+        ),
+        (
+            "gpu",
+            "mean += (1.0 - _BETA1) * (gradient - mean)",
+            "mean += (1.0 - _BETA2) * (gradient - mean)",
+            "on a GPU, AdamW's mean follows the gradient as slowly as its square",
+        ),
+        (
+            "gpu",
+            "step = tl.load(count) + 1",
+            "step = tl.load(count) + 2",
+            "on a GPU, AdamW's first step counts as its second",
+        ),
+        ("gpu", "values -= rate * decay * values", "values -= 0.0", "on a GPU, weights do not decay"),
         # --- selection
         (
             "selection",
@@ -510,6 +549,7 @@ def kill(mutant: Mutant, tests: list[str]) -> str:
 
     In a process of its own. Raises RuntimeError where the tests cannot be collected: that is no death.
     """
+    os.environ["TRITON_INTERPRET"] = "1"  # see conftest.py: what is preloaded imports Triton
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, context, max_tasks_per_child=1) as process:

@@ -1,7 +1,6 @@
 """The GPU's steps against PyTorch's own; without a GPU, Triton's interpreter runs the kernels, where it is there."""
 
 import copy
-import os
 from contextlib import nullcontext
 from functools import partial
 from unittest import mock
@@ -14,8 +13,6 @@ from epidl import networks, training
 from epidl.splits import split_samples
 
 ON_GPU = torch.cuda.is_available()
-if not ON_GPU:
-    os.environ["TRITON_INTERPRET"] = "1"
 pytest.importorskip("triton", reason="Triton comes with PyTorch's CUDA builds")
 from epidl import gpu  # noqa: E402  (it imports Triton)
 

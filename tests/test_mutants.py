@@ -1,5 +1,6 @@
 """The list of mutants and its table: each still applies, each died, and two of them die once more."""
 
+import importlib.util
 import random
 
 import pandas as pd
@@ -49,7 +50,8 @@ def test_the_table_lists_every_mutant_and_the_test_that_killed_it():
 @pytest.mark.slow
 def test_two_mutants_die_once_more():
     """Others at every commit, the same at the same one."""
-    for mutant in random.Random(results.commit()).sample(MUTANTS, 2):
+    there = [mutant for mutant in MUTANTS if mutant.module != "gpu" or importlib.util.find_spec("triton")]
+    for mutant in random.Random(results.commit()).sample(there, 2):
         assert find_killer(mutant, killers()[mutant.breaks]), mutant
 
 
