@@ -29,9 +29,9 @@ test: setup ## ruff, unit and property tests, grid, notebooks, the strict book a
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -rs -n 2 --dist loadscope -m "not book" tests
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
+	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
 	$(BIN)/python -m epidl.grid smoke book
-	$(BIN)/python -m pytest -rs -n 2 -m book tests
+	$(BIN)/python -m pytest -rs -n 2 --dist loadscope -m book tests
 
 # the plugin tally writes a tier's row of book/data/tests.csv
 TALLY := PYTHONPATH=tests $(BIN)/python -m pytest -p tally --tally
@@ -42,9 +42,9 @@ trust: setup ## try faults, bad input and mutants, count the tests: the tables o
 	$(BIN)/python tests/repeats.py
 	$(TALLY) fast -n 2 --dist loadscope -m "not slow and not book" tests
 	$(TALLY) slow -n 2 --dist loadscope -m "slow and not book" tests
-	$(TALLY) notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
+	$(TALLY) notebooks -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
 	$(BIN)/python -m epidl.grid smoke book
-	$(TALLY) browser -n 2 -m book tests
+	$(TALLY) browser -n 2 --dist loadscope -m book tests
 
 notebooks: setup ## run the notebooks with their defaults and keep the outputs that nbval compares
 	$(BIN)/python tests/refresh_notebooks.py notebooks/*.ipynb

@@ -1,6 +1,7 @@
 """The built book and its pages, for the tests that read it: `make test` builds it from the smoke profile first."""
 
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 
 from conftest import ROOT
 
@@ -18,3 +19,14 @@ def visit(page, name: str) -> None:
     page.goto((BOOK / f"{name}.html").as_uri())
     page.evaluate("() => Promise.all([document.fonts.ready, window.MathJax?.startup?.promise])")
     page.wait_for_timeout(500)
+
+
+def check_accessibility(page, theme: str) -> None:
+    """Check that a page that is drawn in a theme breaks no accessibility rule."""
+    assert page.locator("html").get_attribute("data-theme") == theme
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def pixels_too_wide(page) -> int:
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

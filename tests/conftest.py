@@ -1,5 +1,6 @@
 """What several test modules share."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -48,10 +49,10 @@ def browser():
         browser.close()
 
 
-@pytest.fixture
-def page(browser):
+@contextlib.contextmanager
+def watched_page(browser, width: int = 1200, height: int = 900):
     """A page that notes errors and requests to anywhere but the book, and does not let the latter out."""
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page = browser.new_page(viewport={"width": width, "height": height})
     page.problems = []
     page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
     page.on("pageerror", lambda error: page.problems.append(str(error)))
@@ -67,3 +68,9 @@ def page(browser):
     page.route("**/*", keep_inside)
     yield page
     page.close()
+
+
+@pytest.fixture
+def page(browser):
+    with watched_page(browser) as page:
+        yield page

@@ -4,22 +4,52 @@ from pathlib import Path
 
 import pytest
 
-from book_pages import BOOK, PAGES, visit
-from conftest import ROOT
+from book_pages import BOOK, PAGES, check_accessibility, pixels_too_wide, visit
+from conftest import ROOT, watched_page
 
 pytestmark = pytest.mark.book
+LARGEST_PAGE = 3_000_000  # bytes, with all that the page loads
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_opens_offline_without_an_error(page, name):
-    visit(page, name)
-    assert page.problems == []
-    assert page.locator("article h1").count() == 1
-    for image in page.locator("article img").all():
+@pytest.fixture(scope="module", params=PAGES)
+def opened(browser, request):
+    """A page of the book on a first visit, opened once for all the tests that only look at it."""
+    with watched_page(browser) as page:
+        page.sizes = {}
+        page.on("response", lambda response: page.sizes.setdefault(response.url, len(response.body())))
+        visit(page, request.param)
+        yield page
+
+
+def test_a_page_opens_offline_without_an_error(opened):
+    assert opened.problems == []
+    assert opened.locator("article h1").count() == 1
+    for image in opened.locator("article img").all():
         assert image.evaluate("image => image.complete && image.naturalWidth > 100"), image.get_attribute("src")
         alt = image.get_attribute("alt") or ""
-        assert len(alt) > 40, f"an image of {name} needs a real alternative text, has {alt!r}"
+        assert len(alt) > 40, f"an image needs a real alternative text, has {alt!r}"
         assert not alt.startswith(("_images", ".."))
+
+
+def test_a_page_with_all_that_it_loads_is_small(opened):
+    assert len(opened.sizes) > 5
+    heaviest = sorted(opened.sizes, key=opened.sizes.get)[-5:]
+    assert sum(opened.sizes.values()) < LARGEST_PAGE, {address: opened.sizes[address] for address in heaviest}
+
+
+def test_downloads_and_links_lead_somewhere(opened):
+    addresses = opened.locator("a[href]").evaluate_all("links => links.map(link => link.href.split('#')[0])")
+    files = [Path(address.removeprefix("file://")) for address in set(addresses) if address.startswith("file:")]
+    assert len(files) > 5
+    assert [str(file) for file in files if not file.exists()] == []
+
+
+def test_a_page_does_not_scroll_sideways(opened):
+    assert pixels_too_wide(opened) <= 0
+
+
+def test_a_page_breaks_no_accessibility_rule(opened):
+    check_accessibility(opened, theme="light")
 
 
 def test_the_figures_are_shown_with_number_caption_and_profile(page):
@@ -78,17 +108,6 @@ def test_computed_numbers_stand_in_the_text(page):
     assert "::" not in page.locator("article").inner_text()
 
 
-def test_downloads_and_links_lead_somewhere(page):
-    dead = []
-    for name in PAGES:
-        visit(page, name)
-        for link in page.locator("a[href]").all():
-            address = link.evaluate("a => a.href").split("#")[0]
-            if address.startswith("file:") and not Path(address.removeprefix("file://")).exists():
-                dead.append((name, address))
-    assert dead == []
-
-
 def test_the_search_finds_a_word(page):
     page.goto((BOOK / "search.html").as_uri() + "?q=heritability")
     page.locator("#search-results li", has_text="Approach").first.wait_for(timeout=10_000)  # they come one by one
@@ -96,13 +115,9 @@ def test_the_search_finds_a_word(page):
     assert page.problems == []
 
 
-@pytest.mark.parametrize("width", [1200, 390])
-def test_pages_do_not_scroll_sideways(page, width):
-    page.set_viewport_size({"width": width, "height": 800})
-    for name in PAGES:
-        visit(page, name)
-        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert overflow <= 0, f"{name} is {overflow} pixels too wide"
+def test_the_search_breaks_no_accessibility_rule(page):
+    visit(page, "search")
+    check_accessibility(page, theme="light")
 
 
 def test_no_local_path_is_in_the_book():

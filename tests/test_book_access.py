@@ -1,22 +1,20 @@
-"""The built book is open to all: no accessibility rule is broken, and no page is heavy."""
+"""The built book is open to all: in dark mode, on a telephone, by keyboard; tests/test_book.py has the light pages."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
-from book_pages import PAGES, visit
+from book_pages import PAGES, check_accessibility, pixels_too_wide, visit
+from conftest import watched_page
 
 pytestmark = pytest.mark.book
-LARGEST_PAGE = 3_000_000  # bytes, with all that the page loads
 
 
-@pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("name", [*PAGES, "search"])
-def test_a_page_breaks_no_accessibility_rule(page, name, mode):
-    page.add_init_script(f"localStorage.setItem('mode', '{mode}'); localStorage.setItem('theme', '{mode}')")
-    visit(page, name)
-    assert page.locator("html").get_attribute("data-theme") == mode
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+@pytest.fixture(scope="module", params=[*PAGES, "search"])
+def dark(browser, request):
+    """A page in dark mode, opened once for all the tests that only look at it."""
+    with watched_page(browser) as page:
+        page.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
+        visit(page, request.param)
+        yield page
 
 
 SAME_AS_BEHIND = """() => [...document.querySelectorAll('.cell_output td, .cell_output th')].filter(cell => {
@@ -29,22 +27,20 @@ SAME_AS_BEHIND = """() => [...document.querySelectorAll('.cell_output td, .cell_
 }).map(cell => cell.innerText)"""
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_result_tables_can_be_read_in_dark_mode(page, name):
+def test_result_tables_can_be_read_in_dark_mode(dark):
     """Beside axe, which does not judge the contrast of what lies in a box that scrolls."""
-    page.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
-    visit(page, name)
-    assert page.evaluate(SAME_AS_BEHIND) == []
+    assert dark.evaluate(SAME_AS_BEHIND) == []
+
+
+def test_a_dark_page_breaks_no_accessibility_rule(dark):
+    check_accessibility(dark, theme="dark")
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_with_all_that_it_loads_is_small(page, name):
-    sizes = {}
-    page.on("response", lambda response: sizes.setdefault(response.url, len(response.body())))
+def test_a_page_does_not_scroll_sideways_on_a_telephone(page, name):
+    page.set_viewport_size({"width": 390, "height": 800})
     visit(page, name)
-    assert len(sizes) > 5
-    heaviest = sorted(sizes, key=sizes.get)[-5:]
-    assert sum(sizes.values()) < LARGEST_PAGE, {address: sizes[address] for address in heaviest}
+    assert pixels_too_wide(page) <= 0
 
 
 def test_icons_are_drawn(page):

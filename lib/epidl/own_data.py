@@ -21,7 +21,6 @@ import pandas as pd
 import scipy.stats
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from epidl import checks, costs, kernels, networks, pairs, ridge, seeds, training
@@ -421,6 +420,8 @@ def _fit_and_score(
     usable = np.isfinite(predicted).all()
     r = auc = fixed_auc = np.nan
     if cohort.binary and usable and np.ptp(cohort.phenotypes[test]) > 0:
+        from sklearn.metrics import roc_auc_score  # late: whatever draws a figure imports this module
+
         auc = roc_auc_score(cohort.phenotypes[test], fixed[test] + scale * predicted)
         fixed_auc = roc_auc_score(cohort.phenotypes[test], fixed[test])
     elif not cohort.binary:

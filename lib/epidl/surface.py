@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
 from epidl import planner
@@ -183,8 +183,11 @@ def fit_efficiency(rows: pd.DataFrame, start: Sequence[float] = (0.5, 0.5, 0.5))
 def with_closed_forms(rows: pd.DataFrame, efficiency: Sequence[float]) -> pd.DataFrame:
     """Return rows with the closed form of each one's model, at its own cohort's shares, and its residual."""
     closed = planner.closed_forms(*_studies(rows), efficiency)
-    own = np.select([rows["model"] == model for model in closed], list(closed.values()))
-    return rows.assign(closed_form=own, residual=rows["pearson_r"] - own)
+    return _with_residual(rows, np.select([rows["model"] == model for model in closed], list(closed.values())))
+
+
+def _with_residual(rows: pd.DataFrame, closed_form: ArrayLike) -> pd.DataFrame:
+    return rows.assign(closed_form=closed_form, residual=rows["pearson_r"] - closed_form)
 
 
 def points_of(rows: pd.DataFrame) -> pd.DataFrame:
@@ -196,11 +199,15 @@ def points_of(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby([*KEYS, "model"], sort=False).agg(means).reset_index()
 
 
-def left_out(rows: pd.DataFrame, by: str, smoothing: Smoothing) -> pd.DataFrame:
-    """Return rows of `with_closed_forms` with each one's forecast from all that does not share its value of `by`."""
+def left_out(rows: pd.DataFrame, by: str, smoothing: Smoothing, value: object = None) -> pd.DataFrame:
+    """Return rows of `with_closed_forms` with each one's forecast from all that does not share its value of `by`.
+
+    value: forecast the rows of this one alone.
+    """
     parts = []
     for model, own in rows.groupby("model", sort=False):
         points, (length, prior) = points_of(own), smoothing[model]
+        own = own if value is None else own[own[by] == value]
         weights = _weights(_place_of(own), points[PLACE].to_numpy(), length)
         weights *= own[by].to_numpy()[:, None] != points[by].to_numpy()
         residual = weights @ points["residual"].to_numpy() / (weights.sum(axis=1) + prior)
@@ -216,8 +223,9 @@ def left_out_with_fit(rows: pd.DataFrame, by: str, smoothing: Smoothing) -> pd.D
     mlp = rows[rows["model"] == "mlp"]
     parts = [found[found["model"] != "mlp"]]
     for value in mlp[by].unique():
-        fitted = with_closed_forms(mlp, fit_efficiency(mlp[mlp[by] != value], start))
-        parts.append(left_out(fitted, by, smoothing)[fitted[by] == value])
+        efficiency = fit_efficiency(mlp[mlp[by] != value], start)
+        fitted = _with_residual(mlp, planner.mlp_closed_form(*_studies(mlp), efficiency))
+        parts.append(left_out(fitted, by, smoothing, value))
     return pd.concat(parts).sort_index()
 
 

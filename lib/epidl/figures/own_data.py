@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
-from sklearn.decomposition import PCA
 
 from epidl.figures.style import (
     MODEL_COLORS,
@@ -110,6 +109,8 @@ def relatedness(genotypes: GenotypeFile, groups: ArrayLike | None = None) -> Fig
 
 
 def _components(ax: plt.Axes, shares: NDArray, labels: NDArray, shown: list[str]) -> None:
+    from sklearn.decomposition import PCA  # late: another figure need not wait for it
+
     pca = PCA(n_components=2, random_state=0)
     scores = pca.fit_transform(shares)
     share = 100 * pca.explained_variance_ratio_

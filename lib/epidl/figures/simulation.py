@@ -7,7 +7,6 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from epidl.figures.style import TRAIT_COLORS, expected_va_over_vg, handle, legend_below
@@ -62,6 +61,8 @@ def variance_ratios(components: pd.DataFrame) -> Figure:
 
 def phenotype_distributions(cohort: Cohort) -> Figure:
     """Draw the density of each trait's phenotype."""
+    import seaborn as sns  # late: another figure need not wait for it
+
     figure, ax = plt.subplots(figsize=(5, 3.4))
     for t, trait in enumerate(cohort.traits):
         color = TRAIT_COLORS[t % len(TRAIT_COLORS)]
