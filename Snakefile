@@ -30,11 +30,11 @@ def trains_networks(wildcards):
     return bool({"mlp", "ridge_sgd", "lasso"} & set(CELLS[wildcards.experiment][wildcards.cell].models))
 
 
-# Two kernels that start in the same moment can pick the same port, and one dies before it has run anything: start again.
+# Two kernels that start in the same moment can pick the same port, and one of them dies or is never heard: start again.
 def papermill(arguments):
     """Return the shell command that executes a notebook, its output in the rule's log."""
     run = "run() {{ papermill " + arguments + " --no-progress-bar --kernel python3 > {log:q} 2>&1; }};"
-    return run + "run || {{ grep -q 'Kernel died before replying' {log:q} && run; }}"
+    return run + "run || {{ grep -q -e 'Kernel died before replying' -e \"Kernel didn't respond in\" {log:q} && run; }}"
 
 
 localrules:  # a scheduler gets the cells alone
