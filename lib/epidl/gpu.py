@@ -63,7 +63,7 @@ class CapturedSteps:
         self._graphs = {}
         for size in n_samples:
             inputs = torch.zeros(size, n_inputs, device=device), torch.zeros(size, n_traits, device=device)
-            _warm_up(take_steps, inputs)
+            _warm_up(take_steps, optimizer, inputs)
             optimizer.zero_grad()  # so that the graph makes gradients of its own
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, stream=torch.cuda.Stream(priority=FIRST)):
@@ -82,12 +82,16 @@ class CapturedSteps:
         return losses.clone()
 
 
-def _warm_up(take_steps: Callable[[Tensor, Tensor], Tensor], inputs: tuple[Tensor, Tensor]) -> None:
+def _warm_up(
+    take_steps: Callable[[Tensor, Tensor], Tensor], optimizer: torch.optim.Optimizer, inputs: tuple[Tensor, Tensor]
+) -> None:
     """Take steps on a stream of their own, as capturing asks for: libraries make their workspaces here."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
+        optimizer.zero_grad()
+        optimizer.step()  # without gradients, of nothing: a schedule of the rate waits for one that it has seen
         take_steps(*inputs)
     torch.cuda.current_stream().wait_stream(stream)
 
