@@ -45,11 +45,10 @@ LARGEST = {"exact ridge, one split": [(1_000_000, 6326)]}  # the publication's l
 def main() -> None:
     """Run the works, print a row as it is measured, and write the table of a whole run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small sizes, to see that all works run; writes nothing")
-    parser.add_argument(
-        "--only", choices=WORKS, nargs="*", default=list(WORKS), help="works to measure; writes nothing"
-    )
-    parser.add_argument(
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--quick", action="store_true", help="small sizes, to see that all works run; writes nothing")
+    part.add_argument("--only", choices=WORKS, nargs="*", default=list(WORKS), help="works to measure; writes nothing")
+    part.add_argument(
         "--largest", action="store_true", help="exact ridge on the largest cohort alone, some half an hour"
     )
     options = parser.parse_args()

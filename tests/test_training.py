@@ -146,6 +146,17 @@ def test_training_stops_after_patience_epochs_without_the_least_gain():
     assert all(loss >= best - 0.01 for loss in record.validation_losses[record.best_epoch :])
 
 
+def test_a_rate_that_a_graph_reads_from_memory_is_lowered_there():
+    rate = torch.tensor(0.1)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=rate)
+    plan = TrainingPlan("sgd", learning_rate=0.1, max_epochs=9, patience=9, min_gain=0, schedule_patience=0)
+    lower_rate = training._schedule(optimizer, plan)
+    for _ in range(2):
+        lower_rate(1.0)
+    assert optimizer.param_groups[0]["lr"] is rate
+    assert rate.item() == pytest.approx(0.05)
+
+
 def test_a_gain_below_the_least_one_is_none(cohort, monkeypatch):
     losses = iter([1.0, 0.995, 0.98, 0.975, 0.971, 0.5])
     monkeypatch.setattr(training, "_validation_loss", lambda *_: next(losses))

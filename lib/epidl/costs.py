@@ -42,10 +42,11 @@ MOST_THREADS = 1024  # more than any machine has; at some number the system make
 class Machine:
     """A machine's measured rates, on one of its threads or on its GPU.
 
-    products, exact_products: floating-point operations a second of matrix products in single precision, of the shape of
-    a training step, and in double precision. bandwidth: bytes a second, read and written, of a large copy.
-    step_overhead: seconds of a training step that computes next to nothing. decomposition: seconds of an
-    eigendecomposition, divided by the cube of its size. simulation: seconds a sample, marker and trait. memory: bytes.
+    products, exact_products: floating-point operations a second of matrix products as training takes them, of the shape
+    of a step (in single precision; in TF32 on a GPU), and in double precision. bandwidth: bytes a second, read and
+    written, of a large copy. step_overhead: seconds of a training step that computes next to nothing. decomposition:
+    seconds of an eigendecomposition, divided by the cube of its size. simulation: seconds a sample, marker and trait.
+    memory: bytes.
     """
 
     device: str

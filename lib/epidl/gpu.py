@@ -9,12 +9,11 @@ Products are in TF32, whose factors keep 10 bits of their 23 and whose sums keep
 `training.fast_products` asks for it, and an update's in half precision, which has the same 10 bits, with each output's
 gradients scaled into its range by a power of 2.
 
-`training.train` imports this module where it trains on a GPU: Triton comes with PyTorch's CUDA builds alone.
+`training.train` imports this module where it trains on a GPU: Triton comes with PyTorch's CUDA builds for Linux.
 """
 
 import itertools
 import math
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -32,6 +31,7 @@ SLOPES = networks.LEAKY_SLOPE, networks.LEAKY_SLOPE, 1.0  # behind the batch nor
 # sizes that were fastest on an H200
 TILE_OUT, TILE_IN, WARPS = 32, 64, 4  # of a weight, that one program updates
 COLUMN_VALUES = 2048  # that one program of batch norm holds
+MOST_ROWS = 1024  # of a batch
 # a product is cut along its inputs into parts, so that all processors work: how many outputs they have in all, and how
 # many inputs each at least
 PART_OUTPUTS, PART_INPUTS = 8192, 512
@@ -46,8 +46,9 @@ Kind = Literal["absolute", "squared", "product", "sum"]
 class CapturedSteps:
     """Training steps as CUDA graphs, one for each number of samples; the model and the optimiser stay as they were.
 
-    take_steps: takes a step on each batch of some samples. n_samples: how many will come at a time. Called as
-    `take_steps` is.
+    take_steps: takes a step on each batch of some samples, given alleles (n_samples, n_inputs) and phenotypes
+    (n_samples, n_traits), and returns the losses (n_batches,). n_samples: the numbers that calls will bring; any other
+    raises KeyError.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class CapturedSteps:
             value.zero_()
 
     def __call__(self, alleles: Tensor, phenotypes: Tensor) -> Tensor:
-        """Take a step on each batch of some samples; return the losses."""
+        """Return the losses (n_batches,) of a step on each batch of alleles (n_samples, n_inputs), before it."""
         graph, inputs, losses = self._graphs[len(alleles)]
         for place, values in zip(inputs, (alleles, phenotypes), strict=True):
             place.copy_(values)
@@ -88,19 +89,24 @@ def _warm_up(
     """Take steps on a stream of their own, as capturing asks for: libraries make their workspaces here."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
+    with torch.cuda.stream(stream):
         optimizer.zero_grad()
         optimizer.step()  # without gradients, of nothing: a schedule of the rate waits for one that it has seen
         take_steps(*inputs)
     torch.cuda.current_stream().wait_stream(stream)
 
 
+def takes(model: nn.Module, batch_size: int) -> bool:
+    """Tell whether `MlpSteps` takes a model: its kernels count in 32 bits, and hold some columns of a batch at once."""
+    return isinstance(model, networks.Mlp) and model[0].weight.numel() < 2**30 and batch_size <= MOST_ROWS
+
+
 class MlpSteps:
     """Steps of `networks.mlp` by AdamW, its moments kept in the optimiser's state.
 
-    loss: 'absolute' or 'squared'. The rate is the optimiser's, a tensor. Three streams: the forward and backward pass;
-    `beside` it what is small, and the first weight, which the next batch needs first; `behind` it the hidden weight.
+    loss: 'absolute' or 'squared'. batch_size: samples a step. The rate is the optimiser's, a tensor. Three streams: the
+    forward and backward pass; `beside` it what is small, and the first weight, which the next batch needs first;
+    `behind` it the hidden weight.
     """
 
     def __init__(
@@ -121,7 +127,7 @@ class MlpSteps:
 
     @torch.no_grad()
     def __call__(self, alleles: Tensor, phenotypes: Tensor) -> Tensor:
-        """Take a step on each batch of some samples; return the losses."""
+        """Return the losses (n_batches,) of a step on each batch of alleles (n_samples, n_inputs), before it."""
         here = torch.cuda.current_stream()
         beside, behind = torch.cuda.Stream(priority=FIRST), torch.cuda.Stream()
         first, hidden, output = (layer.weight for layer in self._layers)

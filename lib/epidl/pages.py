@@ -425,12 +425,12 @@ def side_by_side(benchmarks: pd.DataFrame) -> pd.DataFrame:
 def gpu_words(gpu: pd.DataFrame, precision: pd.DataFrame) -> dict[str, str]:
     """Return what the performance page says of a GPU: a step over its floor, and what TF32 does to r."""
     floor = 1 / gpu.loc[gpu["reference"] == "floor of a step", "ratio"]
-    difference = _tf32_difference(precision)
+    difference = _tf32_difference(precision).groupby(["n_samples", "n_qtl", "replicate"]).mean()
     return {
         "floor": f"{floor.min():.1f} to {floor.max():.1f}",
         "tf32_mean": f"{difference.mean():+.4f}",
         "tf32_error": f"{difference.sem():.4f}",
-        "tf32_pairs": str(len(difference)),
+        "tf32_fits": str(len(difference)),
     }
 
 

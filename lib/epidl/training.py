@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from epidl import checks
 from epidl.genotypes import DeviceGenotypes, Genotypes, check_genotypes, checked_device
-from epidl.networks import Mlp, OneHotLinear, folded_gradients, folded_product, has_batch_norm, penalised_weights, sizes
+from epidl.networks import OneHotLinear, folded_gradients, folded_product, has_batch_norm, penalised_weights, sizes
 from epidl.splits import BATCH_SIZE, Split, check_batches
 
 Status = Literal["converged", "max_epochs", "diverged"]
@@ -222,14 +222,18 @@ def predict(model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], d
 
 @contextmanager
 def fast_products(device: torch.device | str) -> Iterator[None]:
-    """Let a GPU multiply in TF32: factors keep 10 bits of their 23, sums all. A CPU multiplies in single precision."""
+    """Let a GPU, the current one within, multiply in TF32: factors keep 10 bits of their 23, sums all.
+
+    A CPU multiplies in single precision.
+    """
     if torch.device(device).type == "cpu":
         yield
         return
     matmul = torch.backends.cuda.matmul
     before, matmul.fp32_precision = matmul.fp32_precision, PRECISION
     try:
-        yield
+        with torch.cuda.device(device):
+            yield
     finally:
         matmul.fp32_precision = before
 
@@ -299,9 +303,9 @@ def _stepper(
         return take_steps
     try:
         from epidl import gpu  # late: it needs Triton, which comes with CUDA
-    except ImportError:
-        raise ImportError("device must be 'cpu' here: training on a GPU needs the package triton") from None
-    if isinstance(model, Mlp) and plan.optimizer == "adamw" and not plan.l1_penalty:
+    except ModuleNotFoundError as error:
+        raise ImportError(f"device must be 'cpu' here: training on a GPU needs the package {error.name}") from None
+    if plan.optimizer == "adamw" and not plan.l1_penalty and gpu.takes(model, plan.batch_size):
         take_steps = gpu.MlpSteps(model, optimizer, plan.loss, plan.batch_size)
     n_used, n_decoded = _n_used(n_train, plan), _n_decoded(plan)
     model.train()
@@ -342,7 +346,11 @@ def _linear_step(
         loss += plan.l1_penalty * model.weight.abs().sum()
         of_weight.add_(model.weight.sign(), alpha=plan.l1_penalty)
     for parameter, gradient in ((model.weight, of_weight), (model.bias, of_bias)):
-        parameter.mul_(1 - rate * plan.weight_decay).sub_(gradient.mul_(rate))
+        parameter.mul_(1 - rate * plan.weight_decay)
+        if isinstance(rate, Tensor):  # a graph reads it from memory
+            parameter.sub_(gradient.mul_(rate))
+        else:
+            parameter.sub_(gradient, alpha=rate)
     return loss
 
 
@@ -366,7 +374,7 @@ def _optimizer(model: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
     kind = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[plan.optimizer]
     options = {"lr": plan.learning_rate, "weight_decay": plan.weight_decay, "fused": True}
     if device.type == "cuda":  # a graph reads the rate from memory
-        options["lr"] = torch.tensor(plan.learning_rate, device=device)
+        options["lr"] = torch.tensor(plan.learning_rate, dtype=torch.float32, device=device)
         options |= {"capturable": True} if plan.optimizer == "adamw" else {}
     return kind(model.parameters(), **options)
 

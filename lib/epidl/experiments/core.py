@@ -1,5 +1,6 @@
 """The path that the cells of all experiments take: simulate a replicate, fit its models, score them, make tidy rows."""
 
+import importlib.util
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -196,11 +197,16 @@ def make_cohort(cell: "Cell", architecture: Architecture, seed: int, replicate: 
 
 
 def resolve_device(device: str) -> str:
-    """Return 'cuda' or 'cpu'; 'auto' takes the GPU where there is one. Raises ValueError where CUDA is missing."""
+    """Return 'cuda' or 'cpu'; 'auto' takes the GPU where there is one, and Triton to train on it.
+
+    Raises ValueError for 'cuda' where either is missing.
+    """
     checks.choice("device", device, ("auto", "cpu", "cuda"))
-    available = torch.cuda.is_available()
-    if device == "cuda" and not available:
-        raise ValueError("device must be 'cpu' or 'auto' on this machine: torch finds no CUDA device, got 'cuda'")
+    missing = [] if torch.cuda.is_available() else ["torch finds no CUDA device"]
+    missing += [] if importlib.util.find_spec("triton") else ["there is no package triton"]
+    available = not missing
+    if device == "cuda" and missing:
+        raise ValueError(f"device must be 'cpu' or 'auto' on this machine: {missing[0]}, got 'cuda'")
     return "cuda" if available and device != "cpu" else "cpu"
 
 
