@@ -25,7 +25,7 @@ from benchmarks.alone import TRAITS, WIDTH, endless, fit_ours, make_cohort
 from epidl import costs, networks, results, ridge, seeds, training
 from epidl.experiments import core
 from epidl.simulate import Cohort
-from epidl.splits import random_split
+from epidl.splits import BATCH_SIZE, random_split
 
 DATA = Path("book/data")
 # n_samples and n_qtl at which our works are measured alone: one grows while the other stays
@@ -37,8 +37,6 @@ GROWTH: dict[str, list[tuple[int, int]]] = {
     "SGD ridge epoch": [*_BY_N, *_BY_Q],
     "MLP epoch": [(1000, 142), (3000, 142), (10_000, 142), (3000, 448), (3000, 1002), (3000, 2002)],
 }
-
-
 LARGEST = {"exact ridge, one split": [(1_000_000, 6326)]}  # the publication's largest cohort
 
 
@@ -102,14 +100,22 @@ def with_this_machine(path: Path, commit: str) -> pd.DataFrame:
 
 def compare(n_samples: int, n_qtl: int, ways: dict[str, Callable[[], object]], rounds: int) -> list[dict]:
     """Time each way in turn, `rounds` times, and return a row a reference: the way named 'ours' against it."""
-    seconds = {way: [] for way in ways}
-    for _ in range(rounds):
-        for way, work in ways.items():
+    medians = in_turn(ways, rounds)
+    return [make_row(n_samples, n_qtl, medians["ours"], way, medians[way], rounds) for way in ways if way != "ours"]
+
+
+def in_turn(works: dict[str, Callable[[], object]], rounds: int, warm_up: int = 0) -> dict[str, float]:
+    """Return the median seconds of each work, measured in turn; warm_up: rounds before those that count."""
+    wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+    seconds = {name: [] for name in works}
+    for _ in range(warm_up + rounds):
+        for name, work in works.items():
+            wait()
             start = time.perf_counter()
             work()
-            seconds[way].append(time.perf_counter() - start)
-    medians = {way: statistics.median(values) for way, values in seconds.items()}
-    return [make_row(n_samples, n_qtl, medians["ours"], way, medians[way], rounds) for way in ways if way != "ours"]
+            wait()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values[warm_up:]) for name, values in seconds.items()}
 
 
 def make_row(n_samples: int, n_qtl: int, ours: float, reference: str, seconds: float, rounds: int) -> dict:
@@ -237,11 +243,9 @@ def whole_cell(quick: bool) -> list[dict]:
 def step_floor(n_qtl: int, quick: bool) -> dict:
     """Return the time of one training step beside its floor, medians of steps and of limits measured in turn.
 
-    The floor: the step's matrix products (forward, and twice backward but for the input) at the rate of a large
-    product, plus AdamW's traffic (three arrays and the gradient read, three written, four bytes a parameter) at copy
-    bandwidth.
+    The floor: what `step_work` counts, at the rate of a large product and at copy bandwidth, one after the other.
     """
-    batch, n_traits, rounds = 128, len(TRAITS), 3 if quick else 25
+    batch, n_traits, rounds = BATCH_SIZE, len(TRAITS), 3 if quick else 25
     model = networks.mlp(n_qtl, n_traits, WIDTH, torch.Generator().manual_seed(1))
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=1e-5, fused=True)
     alleles, y = torch.randint(0, 2, (batch, n_qtl)).float(), torch.randn(batch, n_traits)
@@ -254,19 +258,22 @@ def step_floor(n_qtl: int, quick: bool) -> dict:
         optimizer.step()
 
     works = {"step": step, "product": lambda: large @ square, "copy": lambda: target.copy_(source)}
-    seconds = {name: [] for name in works}
-    for _ in range(rounds + 1):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            seconds[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(values[1:]) for name, values in seconds.items()}  # the first warms up
+    medians = in_turn(works, rounds, warm_up=1)
     rate = 2 * len(large) * WIDTH**2 / medians["product"]
     bandwidth = 2 * source.nbytes / medians["copy"]
-    products = 2 * batch * (2 * n_qtl * WIDTH + 3 * WIDTH**2 + 3 * WIDTH * n_traits)
-    n_parameters = sum(parameter.numel() for parameter in model.parameters())
-    floor = products / rate + 7 * 4 * n_parameters / bandwidth
+    products, moved = step_work(model, n_qtl)
+    floor = products / rate + moved / bandwidth
     return make_row(batch, n_qtl, medians["step"], "floor of a step", floor, rounds)
+
+
+def step_work(model: torch.nn.Module, n_qtl: int) -> tuple[float, float]:
+    """Return the least that a step of an MLP takes: operations of its products, and bytes that AdamW moves.
+
+    Products: forward, and twice backward but for the input. AdamW: three arrays and the gradient read, three written,
+    four bytes a parameter.
+    """
+    products = 2 * BATCH_SIZE * (2 * n_qtl * WIDTH + 3 * WIDTH**2 + 3 * WIDTH * len(TRAITS))
+    return products, 7 * 4 * sum(parameter.numel() for parameter in model.parameters())
 
 
 WORKS: dict[str, Callable[[bool], list[dict]]] = {

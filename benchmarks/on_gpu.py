@@ -7,10 +7,8 @@ precision; and this machine's row of machines.csv.
 
 import argparse
 import json
-import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
@@ -20,7 +18,7 @@ import pandas as pd
 import torch
 
 from benchmarks import loop, plain_way
-from benchmarks.__main__ import DATA, make_row, with_this_machine
+from benchmarks.__main__ import DATA, in_turn, make_row, step_work, with_this_machine
 from benchmarks.alone import TRAITS, WIDTH, endless, fit_ours, make_cohort
 from epidl import networks, results, ridge, training
 from epidl.experiments.core import pearson_r
@@ -65,8 +63,8 @@ def side_by_side() -> Iterator[dict]:
 def step(n_qtl: int, rounds: int = 15) -> list[dict]:
     """Return the time of a training step beside its floor, measured in turn, and beside the plain way's, after them.
 
-    The floor: the larger of the products at the rate of a large one, in TF32 as ours are, and the traffic of PyTorch's
-    AdamW (three arrays and the gradient, which ours does not read; three written) at copy bandwidth.
+    The floor: the larger of what `step_work` counts, products at the rate of a large one, in TF32 as ours are, and the
+    traffic of PyTorch's AdamW (its gradient included, which ours does not read) at copy bandwidth.
     """
     alleles = torch.randint(0, 2, (CHUNK, n_qtl), device="cuda").float()
     phenotypes = torch.randn(CHUNK, len(TRAITS), device="cuda")
@@ -87,13 +85,10 @@ def step(n_qtl: int, rounds: int = 15) -> list[dict]:
             "product": lambda: large @ large,
             "copy": lambda: target.copy_(source),
         }
-        medians = in_turn(works, rounds)
-    medians |= in_turn({"plain": plain_steps}, 3)
-    n_parameters = sum(parameter.numel() for parameter in plain.parameters())
-    products = 2 * BATCH_SIZE * (2 * n_qtl * WIDTH + 3 * WIDTH**2 + 3 * WIDTH * len(TRAITS))
-    floor = max(
-        products * medians["product"] / (2 * 8192**3), 7 * 4 * n_parameters * medians["copy"] / (2 * source.nbytes)
-    )
+        medians = in_turn(works, rounds, warm_up=1)
+    medians |= in_turn({"plain": plain_steps}, 3, warm_up=1)
+    products, moved = step_work(plain, n_qtl)
+    floor = max(products * medians["product"] / (2 * 8192**3), moved * medians["copy"] / (2 * source.nbytes))
     ours = medians["steps"] / STEPS
     return [
         make_row(BATCH_SIZE, n_qtl, ours, "floor of a step", floor, rounds) | {"work": "MLP step"},
@@ -106,19 +101,6 @@ def our_steps(n_qtl: int, width: int, n_samples: int) -> Callable[[torch.Tensor,
     model = networks.mlp(n_qtl, len(TRAITS), width, torch.Generator().manual_seed(1)).cuda()
     plan = training.mlp_plan()
     return training._stepper(model, training._optimizer(model, plan), plan, n_samples, "cuda")
-
-
-def in_turn(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each work, the first round left out."""
-    seconds = {name: [] for name in works}
-    for _ in range(rounds + 1):
-        for name, work in works.items():
-            torch.cuda.synchronize()
-            start = time.perf_counter()
-            work()
-            torch.cuda.synchronize()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values[1:]) for name, values in seconds.items()}
 
 
 def several_models() -> Iterator[dict]:
@@ -136,7 +118,7 @@ def several_models() -> Iterator[dict]:
                 with torch.cuda.stream(stream):
                     model(alleles, phenotypes)
 
-        medians = in_turn({"once": at_once, "turn": lambda m=models: [x(alleles, phenotypes) for x in m]}, 15)
+        medians = in_turn({"once": at_once, "turn": lambda m=models: [x(alleles, phenotypes) for x in m]}, 15, 1)
         row = make_row(n_samples, n_qtl, medians["once"], "one after another", medians["turn"], 15)
         yield row | {"work": f"epoch of {n_models} MLPs at once, {width} wide"}
 
@@ -147,7 +129,7 @@ def epochs(n_samples: int, n_qtl: int, n_epochs: int) -> dict:
     generator = torch.Generator().manual_seed(1)
     ours = lambda: fit_ours(cohort, networks.mlp(n_qtl, len(TRAITS), WIDTH, generator), plan, "cuda")  # noqa: E731
     plain = lambda: plain_way.fit(loop.mlp(n_qtl, len(TRAITS), WIDTH), cohort, loop.MLP, n_epochs, "cuda")  # noqa: E731
-    medians = in_turn({"ours": ours}, 3) | in_turn({"plain": plain}, 1)
+    medians = in_turn({"ours": ours}, 3, warm_up=1) | in_turn({"plain": plain}, 1, warm_up=1)
     row = make_row(n_samples, n_qtl, medians["ours"], "plain way", medians["plain"], 1)
     return row | {"work": f"MLP, {n_epochs} epochs"}
 
@@ -158,7 +140,7 @@ def precision() -> Iterator[dict]:
         for replicate in range(1, REPLICATES + 1):
             cohort = make_cohort(n_samples, n_qtl, seed=replicate)
             for name in ("tf32", "ieee"):
-                with products_in(name):
+                with mock.patch.object(training, "PRECISION", name):
                     record, r = fit(cohort, replicate)
                 for trait, (rel_aa, value) in enumerate(zip(TRAITS, r, strict=True), start=1):
                     yield {
@@ -171,13 +153,6 @@ def precision() -> Iterator[dict]:
                         "pearson_r": value,
                         "epochs": record.epochs,
                     }
-
-
-@contextmanager
-def products_in(name: str) -> Iterator[None]:
-    """Let training multiply in 'tf32' or in single precision, 'ieee'."""
-    with mock.patch.object(training, "PRECISION", name):
-        yield
 
 
 def fits() -> Iterator[dict]:

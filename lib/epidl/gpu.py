@@ -382,6 +382,16 @@ def _correct(count, factors):
 
 
 @triton.jit
+def _columns(n_rows, n_columns, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    """Return what a program holds of a batch: rows, columns, which columns there are; places, and which there are."""
+    column = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
+    row = tl.arange(0, ROWS)
+    here = column < n_columns
+    inside = (row[:, None] < n_rows) & here[None, :]
+    return row, column, here, row[:, None] * n_columns + column[None, :], inside
+
+
+@triton.jit
 def _forward(
     parts,
     offset,
@@ -404,11 +414,7 @@ def _forward(
     COLUMNS: tl.constexpr,
 ):
     """Batch norm of some columns, then leaky ReLU."""
-    column = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
-    row = tl.arange(0, ROWS)
-    here = column < n_columns
-    inside = (row[:, None] < n_rows) & here[None, :]
-    place = row[:, None] * n_columns + column[None, :]
+    _, column, here, place, inside = _columns(n_rows, n_columns, ROWS, COLUMNS)
     values = tl.load(parts + place, inside, 0.0)
     for part in tl.static_range(1, N_PARTS):
         values += tl.load(parts + part * n_rows * n_columns + place, inside, 0.0)
@@ -464,11 +470,7 @@ def _back(
     COLUMNS: tl.constexpr,
 ):
     """The gradient through leaky ReLU and batch norm of some columns; AdamW of their gain, shift and bias."""
-    column = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
-    row = tl.arange(0, ROWS)
-    here = column < n_columns
-    inside = (row[:, None] < n_rows) & here[None, :]
-    place = row[:, None] * n_columns + column[None, :]
+    row, column, here, place, inside = _columns(n_rows, n_columns, ROWS, COLUMNS)
     scale, gains = tl.load(inverse + column, here, 0.0), tl.load(gain + column, here, 0.0)
     normals = tl.load(normal + place, inside, 0.0)
     scaled = normals * gains[None, :] + tl.load(shift + column, here, 0.0)[None, :]

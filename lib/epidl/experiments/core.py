@@ -204,10 +204,9 @@ def resolve_device(device: str) -> str:
     checks.choice("device", device, ("auto", "cpu", "cuda"))
     missing = [] if torch.cuda.is_available() else ["torch finds no CUDA device"]
     missing += [] if importlib.util.find_spec("triton") else ["there is no package triton"]
-    available = not missing
     if device == "cuda" and missing:
         raise ValueError(f"device must be 'cpu' or 'auto' on this machine: {missing[0]}, got 'cuda'")
-    return "cuda" if available and device != "cpu" else "cpu"
+    return "cpu" if missing or device == "cpu" else "cuda"
 
 
 def fit_ridge(run: Run) -> Score:
