@@ -106,12 +106,17 @@ class Place:
 # --- Ways of being wrong -------------------------------------------------------------------------------------------
 
 TEXTS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=6)
-WHOLE, NUMBER = "whole number|valid integer", "a number|valid number|one number|numbers only|finite number"
+WHOLE, NUMBER = "whole number|valid integer", "a number|valid number|one number|numbers only|finite number|rows of one"
 LEAST, MOST = "(at least|greater than or equal to) {}", "(at most|less than or equal to|less than|within .*) {}"
 
 
 # NumPy makes no array of these
 UNEQUAL = st.integers(1, 5).map(lambda k: [[1] * k, [1] * (k + 1)])
+
+
+def ragged() -> Wrong:
+    """Return lists of unequal lengths in the place of a matrix or a list."""
+    return Wrong("lists of unequal lengths", [[1], [1, 0]], "rows of one length", UNEQUAL, says=r"\[")
 
 
 def _number(value: float) -> str:
@@ -235,6 +240,7 @@ def matrix(n_rows: int, n_columns: int) -> list[Wrong]:
         Wrong("three dimensions", np.ones((n_rows, n_columns, 1)), "must be a matrix", says="shape"),
         Wrong("empty", np.ones((n_rows, 0)), "at least one row and one column", says="shape"),
         Wrong("None", None, "must be a matrix", says="shape"),
+        ragged(),
     ]
 
 
@@ -502,6 +508,7 @@ def _genotypes() -> list[Place]:
         Wrong("one dimension", np.zeros(4, dtype=int), shape, says="shape"),
         Wrong("empty", np.zeros((0, 4), dtype=int), shape, says="shape"),
         Wrong("None", None, shape, says="shape"),
+        ragged(),
     ]
     values = st.integers(3, 100) | st.integers(-100, -2)
     packed = "must be a matrix of bytes with 1 columns for n_markers"
@@ -853,6 +860,7 @@ def _networks() -> list[Place]:
                 Wrong("fractions", [0.5], "one of the 16"),
                 Wrong("texts", ["m1"], "one of the 16"),
                 Wrong("a number", 3, "one of the 16", st.integers()),
+                ragged(),
             ],
         ),
     ]
@@ -986,7 +994,7 @@ def _own() -> list[Place]:
         Wrong("NaN", np.where(one == 0, NAN, one), "must be finite", says="got 1 values"),
         Wrong("infinite", np.where(one == 0, INF, one), "must be finite", says="got 1 values"),
     ]
-    labels = [Wrong("another length", np.ones(3), "must have 40 values", length, says="shape")]
+    labels = [Wrong("another length", np.ones(3), "must have 40 values", length, says="shape"), ragged()]
     options = {"models": ["ridge", "kernel"], "splits": ["random"], "n_splits": 2, "hidden_width": 4}
     options |= {"device": "cpu", "n_threads": 1, "seed": 1}
     names = [

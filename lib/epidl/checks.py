@@ -127,14 +127,22 @@ def instance(name: str, value: object, kind: type, what: str) -> None:
         raise ValueError(f"{name} must be {what}, got {shown(value)}")
 
 
+def array(name: str, value: ArrayLike) -> NDArray:
+    """Return `value` as an array of any type and shape; lists of unequal lengths are none."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must have rows of one length, got {shown(value)}") from None
+
+
 def floats(name: str, value: object) -> NDArray[np.float64]:
     """Return `value` as a float array of any shape; neither texts, though they read as numbers, nor complex ones."""
+    found = array(name, value)
     try:
-        array = np.asarray(value)
-        texts_within = array.dtype == object and any(isinstance(v, (str, bytes)) for v in array.flat)
-        if array.dtype.kind not in "biufO" or texts_within:
+        texts_within = found.dtype == object and any(isinstance(v, (str, bytes)) for v in found.flat)
+        if found.dtype.kind not in "biufO" or texts_within:
             raise TypeError
-        return array.astype(float, copy=False)
+        return found.astype(float, copy=False)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} must hold numbers only, got {shown(value)}") from None
 

@@ -108,7 +108,7 @@ class Haplotypes:
 
         Raises ValueError where `alleles` is no matrix or holds anything but 0 and 1.
         """
-        alleles = np.asarray(alleles)
+        alleles = checks.array("alleles", alleles)
         if alleles.ndim != 2 or 0 in alleles.shape:
             raise ValueError(f"alleles must be a matrix of samples by markers, got shape {alleles.shape}")
         wrong = ~np.isin(alleles, (0, 1))
@@ -189,7 +189,7 @@ class Dosages:
         other than 1 and 2.
         """
         ploidy = checks.integer("ploidy", ploidy, minimum=1, maximum=2)
-        counts = np.asarray(counts)
+        counts = checks.array("counts", counts)
         if counts.ndim != 2 or 0 in counts.shape:
             raise ValueError(f"counts must be a matrix of samples by markers, got shape {counts.shape}")
         if counts.dtype != np.int8:

@@ -79,9 +79,10 @@ def observe(
     if len(values) == 2:
         phenotypes = (phenotypes == values[1]).astype(float)
     _check_scale(phenotypes)
-    design = np.empty((n, 0)) if design is None or np.size(design) == 0 else checks.matrix("design", design, rows=n)
+    design = checks.array("design", [] if design is None else design)
+    design = checks.matrix("design", design, rows=n) if design.size else np.empty((n, 0))
     for name, labels in (("groups", groups), ("times", times)):
-        if labels is not None and np.shape(labels) != (n,):
+        if labels is not None and checks.array(name, labels).shape != (n,):
             raise ValueError(f"{name} must have {n} values, one an individual, got shape {np.shape(labels)}")
     times = (
         None if times is None else checks.matrix("times", checks.floats("times", times).reshape(-1, 1), rows=n)[:, 0]

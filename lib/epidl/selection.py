@@ -44,7 +44,7 @@ def take_columns(genotypes: Genotypes, columns: NDArray[np.integer]) -> Haplotyp
     two values a marker.
     """
     check_genotypes(genotypes)
-    columns, n_columns = np.asarray(columns), 2 * genotypes.n_markers
+    columns, n_columns = checks.array("columns", columns), 2 * genotypes.n_markers
     whole = columns.ndim == 1 and columns.dtype.kind in "iu"
     if not whole or not columns.size or columns.min() < 0 or columns.max() >= n_columns:
         raise ValueError(
