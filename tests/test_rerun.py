@@ -5,11 +5,13 @@ import sys
 from types import SimpleNamespace
 
 import IPython
+import matplotlib.pyplot as plt
 import pytest
 
+import bad_input
 from conftest import ROOT
 from epidl import rerun
-from epidl.params import ParameterError
+from epidl.params import CELL_TYPES, ParameterError
 
 KNOWN = "n_samples = 100\nmodels = ['ridge']\nmodels += ['mlp']  # two lines\n"
 
@@ -38,6 +40,34 @@ def test_known_parameters_or_none_are_taken(monkeypatch, injected):
 def test_every_notebook_checks_the_names_of_its_parameters():
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         assert notebook.read_text().count("rerun.check_names()") == 1, notebook
+
+
+SMALL = {
+    "n_samples": 200,
+    "n_qtl": 10,
+    "n_markers": 20,
+    "scaling": 1,
+    "n_replicates": 1,
+    "hidden_width": 8,
+    "mlp_max_epochs": 2,
+    "n_trials": 1,
+    "protocols": ["published"],
+}
+
+
+@pytest.mark.parametrize(
+    ("notebook", "model"),
+    [
+        (notebook, model)
+        for notebook in CELL_TYPES
+        for model in bad_input.parameters_of(notebook)["models"]
+        if model in ("ridge", "ridge_sgd", "mlp")
+    ],
+)
+def test_a_notebook_runs_to_its_end_with_one_model_under_one_protocol(notebook, model):
+    smaller = {name: value for name, value in SMALL.items() if name in bad_input.parameters_of(notebook)}
+    bad_input.run_notebook(notebook, None, **smaller, models=[model], display=print)
+    plt.close("all")
 
 
 @pytest.mark.slow

@@ -18,12 +18,26 @@ from epidl.experiments import core
 if TYPE_CHECKING:
     from epidl.params import DilutionCell
 
+# of the table: what was selected
+SELECTION = (
+    "n_features",
+    "n_markers_kept",
+    "selection_precision",
+    "selection_recall",
+    "pair_recall",
+    "max_features",
+)
 PRUNED_PATIENCE = 25  # of the MLP; the publication gives it 10 elsewhere
 
 
 def run(cell: "DilutionCell", **options: Any) -> core.CellResult:
-    """Run one cell; options and result are those of `core.run_cell`."""
-    return core.run_cell(cell, architecture, FITS, **options)
+    """Run one cell; options and result are those of `core.run_cell`.
+
+    The columns on selected features are there, empty, where none of the cell's models selects.
+    """
+    result = core.run_cell(cell, architecture, FITS, **options)
+    columns = dict.fromkeys([*result.table, *SELECTION])
+    return replace(result, table=result.table.reindex(columns=list(columns)))
 
 
 def architecture(cell: "DilutionCell") -> dict[str, Any]:
