@@ -77,7 +77,13 @@ def test_comparison_with_the_digitised_figure(table):
     assert row["bound"] == pytest.approx(2 * np.hypot(0.05, 0.2 / 3.078 / np.sqrt(10)) + 0.02)
     assert row["agrees"]
     assert pages.comparison_table(result, ["scaling"], "rel_aa", "difference").to_numpy().tolist() == [["+0.050"]]
-    assert pages.agreement(result) == {"agree": "1", "compared": "1", "values": "1", "mean_difference": "+0.050"}
+    assert pages.agreement(result) == {
+        "agree": "1",
+        "compared": "1",
+        "values": "1",
+        "unbounded": "0",
+        "mean_difference": "+0.050",
+    }
     far = replication.compare_with_figure_1(table, published.assign(r_mid=0.6))
     assert not far["agrees"].any()
     assert pages.comparison_table(far, ["scaling"], "rel_aa", "difference").to_numpy().tolist() == [["+0.250 *"]]

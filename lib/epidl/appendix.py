@@ -186,7 +186,7 @@ def ragged_effect(variants: pd.DataFrame) -> str:
 
 
 def where_the_last_batch_matters(variants: pd.DataFrame) -> str:
-    """Return with which sizes of the last batch the intervals of the variants' gains lie beside 0, in sentences."""
+    """Return with which sizes of the last batch the intervals of the variants' gains exclude 0, in sentences."""
     sentences = []
     for model, name in (("mlp_dropped", "Last batch left out"), ("mlp_recomputed", "Statistics recomputed")):
         found = replication.mean_difference(variants[variants["rel_aa"] > 0], model, "mlp", ["n_qtl", "last_batch"])
@@ -236,7 +236,8 @@ def untuned_baseline(table: pd.DataFrame) -> str:
     """Return by how much exact ridge is ahead of ridge by SGD, at the lowest and the highest scaling."""
     gap = pages.baseline_gap(table)
     return (
-        f"r of exact ridge less that of ridge by SGD, mean of traits: {gap['low']} at a scaling of "
+        f"with {gap['n_samples']} individuals, r of exact ridge less that of ridge by SGD, mean of traits: "
+        f"{gap['low']} at a scaling of "
         f"{gap['scaling_low']}, {gap['high']} at {gap['scaling_high']}; there the MLP's r less that of ridge by "
         f"SGD is {gap['mlp_sgd']}, less that of exact ridge {gap['mlp_exact']}"
     )

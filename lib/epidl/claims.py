@@ -8,6 +8,7 @@ as from a single cohort, it is not tested. `verdict` says what follows for the c
 
 import argparse
 import itertools
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -611,7 +612,7 @@ def _complete(tables: Tables) -> Tables:
 def _summary(conditions: Sequence[Condition], most: int = 3) -> str:
     """Return how many conditions are shown, and where they are not, in words; at most `most` places of a kind."""
     of = {name: [c for c in conditions if c.outcome == name] for name in ("shown", "contradicted", "open", "untested")}
-    sentences = [f"Shown: {len(of['shown'])} of {len(conditions)} conditions."]
+    sentences = [f"Shown: {len(of['shown'])} of {len(conditions)} conditions{_sizes(of['shown'])}."]
     if len(of["shown"]) == len(conditions):
         return f"{sentences[0]} Nearest to its bound: {deciding(conditions).where}."
     if len(of["untested"]) == len(conditions):
@@ -625,6 +626,12 @@ def _summary(conditions: Sequence[Condition], most: int = 3) -> str:
     missing = [c.where for c in of["untested"] if not np.isfinite(c.estimate)]
     sentences += _places("Too few cohorts for an interval", alone, most)
     return " ".join(sentences + _places("Not in the table", missing, most))
+
+
+def _sizes(conditions: Sequence[Condition]) -> str:
+    """Return the numbers of individuals that the places of conditions name, in words."""
+    sizes = dict.fromkeys(re.findall(r"([\d,]+) individuals", " ".join(found.where for found in conditions)))
+    return f", at {' and '.join(sizes)} individuals" if sizes else ""
 
 
 def _places(name: str, places: Sequence[str], most: int) -> list[str]:

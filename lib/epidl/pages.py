@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 
 from epidl import costs, figures, theory
 from epidl.params import CELL_TYPES, PUBLISHED_H2, Cell
-from epidl.replication import CONTROL, agreement_of_models, condition, mean_difference, one_protocol, paired
+from epidl.replication import (
+    CONTROL,
+    DIGITISING_ERROR,
+    agreement_of_models,
+    condition,
+    mean_difference,
+    one_protocol,
+    paired,
+)
 
 POINTS = {  # what the cells of an experiment differ in, beside the number of individuals
     "scaling": ("scaling", "scalings"),
@@ -31,21 +39,24 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
     table: its results. provenance: the list that `results.collect` wrote beside them.
     """
     records = json.loads(Path(provenance).read_text())
-    replicates = table.groupby(["n_samples", "cell"])["replicate"].max()
-    points = POINTS[table["experiment"].iloc[0]]
-    cells = [
-        f"{_count(number, *points)} with {_count(most, 'replicate', 'replicates')} at {n_samples:,} individuals"
-        for (n_samples, most), number in replicates.groupby("n_samples").value_counts().sort_index().items()
-    ]
     seconds = sum(record["seconds"] for record in records)
     return {
         "profile": _join(table["profile"]),
         "width": _join(table.loc[table["hidden_width"] > 0, "hidden_width"]),
-        "cells": " and ".join(cells),
+        "cells": cells_in_words(table, *POINTS[table["experiment"].iloc[0]]),
         "device": _join(pd.Series([record["device"] for record in records])),
         "time": _duration(seconds),
         "commit": _join(pd.Series([record["commit"] for record in records])),
     }
+
+
+def cells_in_words(table: pd.DataFrame, one: str, many: str) -> str:
+    """Return how many cells a table has and how many replicates they have, by sample size; one, many: their name."""
+    replicates = table.groupby(["n_samples", "cell"])["replicate"].max()
+    return " and ".join(
+        f"{_count(number, one, many)} with {_count(most, 'replicate', 'replicates')} at {n_samples:,} individuals"
+        for (n_samples, most), number in replicates.groupby("n_samples").value_counts().sort_index().items()
+    )
 
 
 def origin(profile: str) -> str:
@@ -70,11 +81,12 @@ def search_settings(provenance: Path | str) -> dict[str, str]:
 
 
 def not_computed(table: pd.DataFrame, cells: Sequence[Cell]) -> str:
-    """Return how many of a profile's cells a table lacks, in words."""
-    missing = [cell.name for cell in cells if cell.name not in set(table["cell"])]
-    return (
-        f"{len(missing)} of {len(cells)} cells of this profile are not computed yet" if missing else "All is computed"
-    )
+    """Return how many of a profile's cells a table lacks, or has with fewer replicates than it asks for, in words."""
+    found = table.groupby("cell")["replicate"].nunique()
+    missing = sum(cell.name not in found for cell in cells)
+    fewer = sum(found.get(cell.name, cell.n_replicates) < cell.n_replicates for cell in cells)
+    words = [f"{missing} are not computed yet"] * (missing > 0) + [f"{fewer} have fewer replicates"] * (fewer > 0)
+    return f"Of the {len(cells)} cells of this profile {' and '.join(words)}" if words else "All is computed"
 
 
 def headline(table: pd.DataFrame) -> dict[str, str]:
@@ -102,15 +114,18 @@ def headline(table: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def baseline_gap(table: pd.DataFrame) -> dict[str, str]:
+def baseline_gap(table: pd.DataFrame, n_samples: int | None = None) -> dict[str, str]:
     """Return by how much models differ in r, averaged over traits and replicates, at the lowest and highest scaling.
 
-    Of the smallest cohorts of a table of one protocol.
+    Of the cohorts of `n_samples` (None: the smallest) in a table of one protocol.
     low, high: exact ridge less ridge by SGD; mlp_sgd, mlp_exact: the MLP less either, at the highest scaling.
     """
-    r = _smallest_cohorts(table).pivot_table(index="scaling", columns="model", values="pearson_r")
+    table = one_protocol(table)
+    part = table[table["n_samples"] == (n_samples or table["n_samples"].min())]
+    r = part.pivot_table(index="scaling", columns="model", values="pearson_r")
     first, last = r.iloc[0], r.iloc[-1]
     return {
+        "n_samples": f"{part['n_samples'].iloc[0]:,}",
         "scaling_low": f"{r.index[0]:g}",
         "scaling_high": f"{r.index[-1]:g}",
         "low": f"{first['ridge'] - first['ridge_sgd']:.3f}",
@@ -118,6 +133,42 @@ def baseline_gap(table: pd.DataFrame) -> dict[str, str]:
         "mlp_sgd": f"{last['mlp'] - last['ridge_sgd']:+.3f}",
         "mlp_exact": f"{last['mlp'] - last['ridge']:+.3f}",
     }
+
+
+def leads_by_scaling(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the MLP's lead over exact ridge for the epistatic traits, a row a number of individuals and scaling.
+
+    table: of one protocol. Beside the lead, with its 95 % interval over cohorts, stand both models' mean r, QTL and
+    individuals per QTL.
+    """
+    part = one_protocol(table)[table["rel_aa"] > 0]
+    keys = ["n_samples", "scaling"]
+    r = part.pivot_table(index=keys, columns="model", values="pearson_r")
+    found = mean_difference(part, "mlp", "ridge", keys)
+    n_qtl = part.groupby(keys)["n_qtl"].first()
+    return pd.DataFrame(
+        {
+            "QTL": n_qtl,
+            "individuals per QTL": (n_qtl.index.get_level_values("n_samples") / n_qtl).round(1),
+            "r, exact ridge": r["ridge"].round(3),
+            "r, MLP": r["mlp"].round(3),
+            "MLP less ridge": found.apply(_with_interval, axis=1),
+            "cohorts": found["cohorts"].astype(int),
+        }
+    )
+
+
+def at_highest_scaling(table: pd.DataFrame) -> dict[str, str]:
+    """Return what `leads_by_scaling` has at the highest scaling, in words: of the smallest and the largest cohorts."""
+    leads = leads_by_scaling(table).reset_index()
+    found = leads[leads["scaling"] == leads["scaling"].max()].sort_values("n_samples")
+    words = {"scaling": f"{found['scaling'].iloc[0]:g}"}
+    for name, row in (("small", found.iloc[0]), ("large", found.iloc[-1])):
+        words[f"{name}_n"] = f"{row['n_samples']:,}"
+        words[f"{name}_per_qtl"] = f"{row['individuals per QTL']:g}"
+        words[f"{name}_ridge"] = f"{row['r, exact ridge']:.2f}"
+        words[f"{name}_mlp"] = f"{row['r, MLP']:.2f}"
+    return words
 
 
 def values_by_model(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
@@ -203,9 +254,21 @@ def steps_in_brief(steps: pd.DataFrame) -> str:
     """Return what both steps of `correlation_steps` change in the MLP's r, by number of QTL, in words."""
     known = steps.dropna(subset=["sharing pairs", "correlation"])
     return " ".join(
-        f"With {n_qtl} QTL sharing pairs adds {row['sharing pairs']:+.2f} to its r, and correlating the effects, too, "
-        f"then {row['correlation']:+.2f}."
+        f"With {n_qtl} QTL sharing pairs changes its r by {row['sharing pairs']:+.2f}, and correlating the effects as "
+        f"well by {row['correlation']:+.2f}."
         for (_, n_qtl), row in known.iterrows()
+    )
+
+
+def sharing_in_narrow_networks(table: pd.DataFrame) -> str:
+    """Return what sharing pairs changes in the MLP's r where it then leads ridge, and where it does not, in words."""
+    lead, r = (correlation_steps(table, value)[[CONTROL, "sharing pairs"]] for value in ("difference", "pearson_r"))
+    known = r["sharing pairs"].notna()
+    ahead, steps = lead.loc[known, CONTROL] > 0, r.loc[known, "sharing pairs"]
+    return (
+        f"with a network of {_join(table.loc[table['hidden_width'] > 0, 'hidden_width'])} units sharing pairs changes "
+        f"r by {span(steps[ahead])} in the {ahead.sum()} of {len(steps)} comparisons in which the network then leads "
+        f"ridge, and by {span(steps[~ahead])} in the others"
     )
 
 
@@ -346,16 +409,16 @@ def comparison_table(comparison: pd.DataFrame, rows: Sequence[str], columns: str
     """Return differences from the publication: a row a combination of `rows`, a column a value of `columns`.
 
     comparison: from a function of `replication`; value: its column with the differences. A star marks one beyond its
-    bound, where it has one; a dash a value that could not be read off the publication's figure.
+    bound, a ring one without a bound; a dash a value that could not be read off the publication's figure.
     """
-    star = (comparison["bound"].notna() & ~comparison["agrees"]).map({True: " *", False: ""})
-    shown = comparison.assign(shown=comparison[value].map("{:+.3f}".format) + star)
+    mark = (~comparison["agrees"]).map({True: " *", False: ""}).mask(comparison["bound"].isna(), " °")
+    shown = comparison.assign(shown=comparison[value].map("{:+.3f}".format) + mark)
     table = shown.pivot_table(index=list(rows), columns=columns, values="shown", aggfunc="first", sort=False)
     return table.fillna("–")
 
 
 def disagreements(comparison: pd.DataFrame, ours: str, theirs: str, place: Sequence[str]) -> str:
-    """Return the compared values that do not keep their bound, in words: where, ours, and the publication's."""
+    """Return the compared values beyond their bound, in words: where, ours, and the publication's."""
     beyond = comparison[comparison["bound"].notna() & ~comparison["agrees"]]
     if beyond.empty:
         return "None lies beyond its bound."
@@ -367,22 +430,23 @@ def disagreements(comparison: pd.DataFrame, ours: str, theirs: str, place: Seque
 
 
 def agreement(comparison: pd.DataFrame, value: str = "difference") -> dict[str, str]:
-    """Return how many compared values keep their bound, of how many that have one, and the mean signed difference."""
+    """Return how many compared values lie within their bound, of how many that have one, and the mean difference."""
     bounded = comparison[comparison["bound"].notna()]
     return {
         "agree": str(int(bounded["agrees"].sum())),
         "compared": str(len(bounded)),
         "values": str(len(comparison)),
+        "unbounded": str(len(comparison) - len(bounded)),
         "mean_difference": f"{comparison[value].mean():+.3f}",
     }
 
 
 def agreement_in_words(compared: pd.DataFrame) -> str:
-    """Return in a sentence how many of the publication's values are computed, and how many keep their bound."""
+    """Return in a sentence how many of the publication's values are computed, and how many lie within their bound."""
     found = agreement(compared)
     return (
         f"Of {found['values']} values {compared['ours'].count()} are computed; of the {found['compared']} that have a "
-        f"bound {found['agree']} keep it."
+        f"bound {found['agree']} lie within it."
     )
 
 
@@ -400,8 +464,30 @@ def agreement_table(compared: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns=lambda name: name.replace("_", " ")).round(3)
 
 
+def single_fits_in_words(single: pd.DataFrame) -> dict[str, str]:
+    """Return how near the publication's replicates single fits lie, and what both make of more individuals, in words.
+
+    single: from `replication.single_fits`. The latter at the scaling that most sample sizes have, as the mean r over
+    the epistatic traits.
+    """
+    error = DIGITISING_ERROR
+    near = (single["r"] >= single["r_low"] - error) & (single["r"] <= single["r_high"] + error)
+    epistatic = single[single.index.get_level_values("rel_aa") > 0]
+    means = epistatic.groupby(["scaling", "n_samples"])[["r", "r_mid"]].mean()
+    scaling = means.groupby("scaling").size().idxmax()
+    steps = [
+        f"{row['r']:.3f} at {n:,} (the publication: {row['r_mid']:.3f})" for n, row in means.loc[scaling].iterrows()
+    ]
+    return {
+        "in_words": f"{near.sum()} of {len(single)} values lie in the range of the publication's replicates or within "
+        f"{error:g} of it, what reading its figure can be off by; the mean difference to their middle is "
+        f"{single['difference'].mean():+.3f}. At a scaling of {scaling:g} the mean r over the epistatic traits is "
+        f"{', '.join(steps)}."
+    }
+
+
 def beyond_bounds(compared: pd.DataFrame) -> str:
-    """Return the values that do not keep their bound as a Markdown list."""
+    """Return the values beyond their bound as a Markdown list."""
     beyond = compared[compared["agrees"].eq(False).fillna(False)]
     rows = [
         f"- {row.comparison}: `{row.place}`: {row.ours:+.3f}, in the publication {row.published:+.3f}; "

@@ -239,10 +239,10 @@ def leads_of_the_network(rows: pd.DataFrame, least: float = LEAST_LEAD) -> pd.Da
     """Return the conditions in which the MLP's mean r is ahead of what theory expects of the epistatic kernel.
 
     rows: of `surface.evidence`. least: of the lead. Beside it what theory expects of sparse pairs and of ridge, and the
-    kernel's mean r where it was fitted.
+    mean r of kernel and pairs where they were fitted.
     """
     mlp = _of_the_network(rows)
-    kernel = rows[rows["model"] == "kernel"].groupby(CONDITION)["pearson_r"].mean()
+    fitted = rows.pivot_table(index=CONDITION, columns="model", values="pearson_r")
     means = mlp.groupby(CONDITION)[["pearson_r", "additive", "epistatic"]].mean().reset_index()
     counts = [means[name] for name in ("n_samples", "n_markers", "n_qtl", "additive", "epistatic")]
     closed = planner.closed_forms(*counts, planner.surface()["efficiency"])
@@ -250,8 +250,9 @@ def leads_of_the_network(rows: pd.DataFrame, least: float = LEAST_LEAD) -> pd.Da
         cohorts=mlp.groupby(CONDITION)["replicate"].nunique().to_numpy(),
         MLP=means["pearson_r"],
         **{f"{model}, theory": closed[model] for model in EXPECTED},
-        **{"kernel, fitted": kernel.reindex(pd.MultiIndex.from_frame(means[CONDITION])).to_numpy()},
     )
+    for model in ("kernel", "pairs"):
+        table[f"{model}, fitted"] = fitted[model].reindex(pd.MultiIndex.from_frame(means[CONDITION])).to_numpy()
     found = table[table["MLP"] - table["kernel, theory"] > least]
     return found.sort_values(["n_samples", "n_markers", "broad_sense_heritability", "rel_aa"], ignore_index=True)
 
@@ -282,8 +283,16 @@ def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
         "most": f"{(found['MLP'] - found['kernel, theory']).max():.2f}",
         **{name: " or ".join(each) for name, each in values.items()},
         "least_h2": f"{found['broad_sense_heritability'].min():g}",
+        **_where_pairs_were_fitted(found),
         "cohorts": " to ".join(map(str, sorted({found["cohorts"].min(), found["cohorts"].max()}))),
     }
+
+
+def _where_pairs_were_fitted(found: pd.DataFrame) -> dict[str, str]:
+    fitted = found.dropna(subset="pairs, fitted")
+    r = fitted["pairs, fitted"]
+    lowest = f"at least {r.min():.3f}" if len(fitted) else "not known"
+    return {"pairs_fitted": str(len(fitted)), "pairs_r": lowest, "pairs_mlp": f"{fitted['MLP'].max():.3f}"}
 
 
 def tried_table(tried: pd.DataFrame) -> pd.DataFrame:

@@ -107,8 +107,8 @@ def compare_with_figure_1(table: pd.DataFrame, published: pd.DataFrame, model: s
     """Return our mean r beside the middle of the digitised replicates, a row a sample size, scaling and relAA.
 
     Columns: r and its standard error, r_published and its standard error (from the range of the digitised replicates),
-    difference, and the bound that it should keep: two combined standard errors plus the error of digitising, 0.02.
-    Only rows that both hold. Raises ValueError where the table mixes protocols.
+    difference, and the bound that it should lie within: two combined standard errors plus the error of digitising,
+    0.02. Only rows that both hold. Raises ValueError where the table mixes protocols.
     """
     keys = ["n_samples", "scaling", "rel_aa"]
     table = one_protocol(table)
@@ -134,9 +134,9 @@ def compare_with_figure_2(table: pd.DataFrame, published: pd.DataFrame, baseline
     """Return our mean difference in r from ridge beside figure 2's median, a row a number of markers, relAA and model.
 
     Columns: r, r_baseline and their difference; difference_published with low and high, its lowest and highest of five
-    replicates; excess (ours less theirs) and the bound that it should keep: two standard errors, from the range of the
-    digitised replicates for their five and for ours, plus the error of digitising. Where no range could be read off,
-    the bound is that error alone. Only rows that both hold. Raises ValueError where the table mixes protocols.
+    replicates; excess (ours less theirs) and the bound that it should lie within: two standard errors, from the range
+    of the digitised replicates for their five and for ours, plus the error of digitising. Where no range could be read
+    off, the bound is that error alone. Only rows that both hold. Raises ValueError where the table mixes protocols.
     """
     keys = ["n_samples", "n_qtl", "n_markers", "rel_aa", "model"]
     table = one_protocol(table)
@@ -160,9 +160,9 @@ def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.Da
     """Return our median relative gain of the MLP over ridge beside figure 3's, a row a number of traits, QTL and rho.
 
     Columns: cohorts, r and r_baseline (means), median_relative_gain, median_relative_gain_published, excess (ours less
-    theirs), and the bound that it should keep: two standard errors, from the standard deviation of our cohorts' medians
-    for our cohorts and for the publication's five, plus the error of digitising. The traits of a cohort share
-    a network, individuals and variances, and are no independent sample: with one cohort there is no bound (NaN). Only
+    theirs), and the bound that it should lie within: two standard errors, from the standard deviation of our cohorts'
+    medians for our cohorts and for the publication's five, plus the error of digitising. The traits of a cohort share a
+    network, individuals and variances, and are no independent sample: with one cohort there is no bound (NaN). Only
     rows that both hold; not the control that shares pairs without correlation, which the publication lacks. Raises
     ValueError where the table mixes protocols.
     """
@@ -186,6 +186,23 @@ def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.Da
     return both.drop(columns="sd")
 
 
+def single_fits(fits: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Return the MLP's r in single fits beside the digitised replicates of figure 1, a row a size, scaling and relAA.
+
+    fits: as `benchmarks.on_gpu` writes them, a column `r_<relAA>` a trait. Only values that both hold.
+    """
+    traits = {name: float(name.removeprefix("r_")) for name in fits if name.startswith("r_")}
+    ours = fits[fits["model"] == "mlp"].rename(columns=traits)
+    ours = ours.melt(["n_samples", "n_qtl"], list(traits.values()), "rel_aa", "r").astype({"rel_aa": float})
+    theirs = published[published["model"] == PUBLISHED_NAME["mlp"]]
+    keys = ["n_samples", "n_qtl", "rel_aa"]
+    both = theirs[[*keys, "scaling", "r_low", "r_mid", "r_high"]].merge(ours, on=keys).dropna()
+    both["difference"] = both["r"] - both["r_mid"]
+    return both.set_index(["n_samples", "scaling", "rel_aa"]).sort_index()[
+        ["r", "r_low", "r_mid", "r_high", "difference"]
+    ]
+
+
 def against_publication(tables: Mapping[str, pd.DataFrame], published: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return every value of the publication's figures beside ours, a row a value, also those that we have not computed.
 
@@ -193,8 +210,8 @@ def against_publication(tables: Mapping[str, pd.DataFrame], published: Mapping[s
     digitised figures of the same names.
 
     Columns: comparison (what is compared), place (the cell, trait and model in words), ours, published, difference,
-    bound (what the difference should keep, see the functions that compare with each figure), agrees. Where ours is
-    missing, it was not computed.
+    bound (what the difference should lie within, see the functions that compare with each figure), agrees. Where ours
+    is missing, it was not computed.
     """
     scaling, dilution, correlation = (tables[name] for name in ("scaling", "dilution", "correlation"))
     figure_1, figure_2, figure_3 = (published[name] for name in ("scaling", "dilution", "correlation"))

@@ -79,19 +79,22 @@ SENTENCES = {
     "bound": "an upper bound",
     "at_most": "at most {r}",
     "wrong": "Correct the numbers to see the answer.",
-    "beyond_n_samples": "No cohort of {value} individuals was simulated (from {fewest} to {most} were).",
+    "beyond_n_samples": "No cohort of {value} individuals informs this forecast (from {fewest} to {most} do).",
     "bound_n_samples": "Ridge, kernel and sparse pairs follow theory. For the MLP the forecast is an upper bound: at "
     "{sizes} individuals the publication's network was below such forecasts by {mean} on average, and by {worst} at "
     "worst.",
-    "beyond_n_markers": "No cohort of {value} independent markers was simulated (from {fewest} to {most} were).",
+    "beyond_n_markers": "No cohort of {value} independent markers informs this forecast (from {fewest} to {most} do).",
     "not_trained": "No network was trained with more than {most} markers: the MLP's forecast is by its formula alone.",
     "not_screened": "This project's code looks for interacting pairs among at most {most} markers: sparse pairs are "
     "not recommended here, and the line below leaves them out.",
+    "too_large": "The line below needs at least {gib} GiB of memory: take fewer individuals and markers.",
     "partners": "The line below simulates {n_qtl} QTL, since each has a partner.",
     "traits": "A network learns traits together. Where they share their interacting pairs that helps: in cohorts of "
     "{n_samples} individuals with {n_qtl} QTL and {n_traits} traits the MLP's r was {shared} with shared pairs, and "
     "{apart} with pairs of their own. The forecast is for traits that share nothing.",
 }
+
+LARGE_MARKERS = 20_000  # above it the cross-products of markers take more than some 9 GiB
 
 PRESETS = {
     "yeast": {
@@ -348,6 +351,7 @@ def build(folder: Path = DATA) -> dict[str, Any]:
         "simulated": {name: [int(rows[name].min()), int(rows[name].max())] for name in ("n_samples", "n_markers")},
         "trained": {name: int(mlp[name].max()) for name in ("n_samples", "n_markers")},
         "most_screened": MOST_MARKERS["pairs"],
+        "large": {"n_markers": LARGE_MARKERS, "gib_per_square": 3 * 8 / 2**30},  # as `costs` counts cross-products
         "hidden_width": int(mlp["hidden_width"].mode()[0]),
         "traits": traits_together(folder),
         "points": _as_points(points_of(known), excess),

@@ -42,7 +42,7 @@ def forest(conditions: pd.DataFrame) -> Figure:
 
 
 def agreement(compared: pd.DataFrame) -> Figure:
-    """Draw our values less the publication's, a panel a comparison, each over the bound that it should keep.
+    """Draw our values less the publication's, a panel a comparison, each over the bound that it should lie within.
 
     compared: from `replication.against_publication`; values that we have not computed are left out. A value without
     a bound is drawn open.

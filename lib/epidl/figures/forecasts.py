@@ -79,7 +79,7 @@ def forecast_of_publication(compared: pd.DataFrame) -> Figure:
             ax.plot(part["scaling"], part["forecast"], color=style["color"])
             ax.plot(part["scaling"], part["found"], **(PUBLICATION | {"linestyle": ""}), **style)
         ax.set(title=f"{size:,} individuals", xscale="log")
-    label_outside(axes, "Possible pairs for each individual", "Pearson's r of the MLP")
+    label_outside(axes, "Possible pairs per individual", "Pearson's r of the MLP")
     legend_below(figure, trait_handles(ratios))
     return figure
 
