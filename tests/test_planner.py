@@ -170,6 +170,12 @@ def test_what_no_network_was_trained_on_does_not_support_its_forecast():
     assert any(f"more than {most:,} markers" in note for note in plan.notes)
 
 
+def test_a_line_that_needs_much_memory_says_how_much():
+    study = {"n_samples": 10_000, "n_qtl": 100, "va_over_vg": 0.5, "broad_sense_heritability": 0.8}
+    assert any("at least 224 GiB" in note for note in epidl.plan(**study, n_markers=100_000).notes)  # 24 bytes a square
+    assert not any("GiB" in note for note in epidl.plan(**study, n_markers=20_000).notes)
+
+
 def test_a_cell_whose_shares_no_study_has_is_forecast_without_them():
     (cell, *_) = load_grids(ROOT / "params" / "survey.yml")["smoke"]
     table = planner.forecast_table(cell.model_copy(update={"rel_aa": (0.0, 60.0)}))

@@ -227,7 +227,7 @@ def test_one_cohort_has_no_bound(correlated):
     single = replication.compare_with_figure_3(correlated.query("replicate == 1"), published)
     assert single["bound"].isna().all()
     shown = pages.comparison_table(single, ["n_traits", "n_qtl"], "pleiotropy", "excess")
-    assert shown.to_numpy().tolist() == [["-0.440", "+0.020"]], "no star without a bound"
+    assert shown.to_numpy().tolist() == [["-0.440 °", "+0.020 °"]], "no star without a bound"
     assert pages.agreement(single, "excess")["compared"] == "0"
 
 
@@ -242,6 +242,12 @@ def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
         "With 10 traits and 100 QTL, sharing pairs changes the MLP's r by +0.10 (its lead over ridge by +0.10)" in words
     )
     assert "from 2 cohorts a condition" in words
+    trailing = correlated.assign(pearson_r=correlated["pearson_r"] - 0.3 * (correlated["model"] == "mlp"), n_qtl=200)
+    both = pd.concat([correlated.assign(hidden_width=256), trailing.assign(cell=trailing["cell"] + "_200")])
+    assert pages.sharing_in_narrow_networks(both) == (
+        "with a network of 256 units sharing pairs changes r by +0.10 in the 1 of 2 comparisons in which the network "
+        "then leads ridge, and by +0.10 in the others"
+    )
     without = correlated[(correlated["pleiotropy"] > 0) | ~correlated["shared_pairs"]]
     assert "No number of traits and QTL has all three" in pages.correlation_steps_in_words(without)
 
@@ -398,6 +404,50 @@ def test_words_about_a_run(table, tmp_path):
         "time": "60 minutes",
         "commit": "abc",
     }
+
+
+def test_leads_stand_beside_individuals_per_qtl(table):
+    larger = table.assign(n_samples=10_000, n_qtl=10 * table["n_qtl"], cell=table["cell"] + "_large")
+    both = pd.concat([table, larger[larger["replicate"] == 1]])
+    leads = pages.leads_by_scaling(both)
+    assert leads["QTL"].tolist() == [16, 202, 160, 2020]
+    assert leads["individuals per QTL"].tolist() == [62.5, 5.0, 62.5, 5.0]
+    assert leads["cohorts"].tolist() == [2, 2, 1, 1]
+    assert leads.loc[(1000, 0.1), "r, MLP"] == pytest.approx(0.85)
+    assert leads.loc[(1000, 0.1), "MLP less ridge"].startswith("+0.250 [")
+    assert leads.loc[(10_000, 20), "MLP less ridge"].endswith("(one cohort)")
+    words = pages.at_highest_scaling(both)
+    assert (words["scaling"], words["small_n"], words["large_n"]) == ("20", "1,000", "10,000")
+    assert (words["small_mlp"], words["small_ridge"], words["large_per_qtl"]) == ("0.25", "0.30", "5")
+
+
+def test_cells_with_fewer_replicates_are_not_all_computed(table):
+    grid = {cell.name: cell for cell in load_grids(ROOT / "params" / "scaling.yml")["standard"]}
+    cells = [grid[name].model_copy(update={"n_replicates": 2}) for name in table["cell"].unique()]
+    assert pages.not_computed(table, cells) == "All is computed"
+    more = [cell.model_copy(update={"n_replicates": 3}) for cell in cells[:1]]
+    assert pages.not_computed(table, more) == "Of the 1 cells of this profile 1 have fewer replicates"
+    part = table[(table["scaling"] == 20) & (table["replicate"] == 1)]
+    words = "Of the 2 cells of this profile 1 are not computed yet and 1 have fewer replicates"
+    assert pages.not_computed(part, cells) == words
+
+
+def test_single_fits_stand_beside_the_publication_s_replicates(digitised):
+    fits = pd.DataFrame(
+        {
+            "n_samples": [10_000, 10_000, 100_000, 7],
+            "n_qtl": [142, 142, 448, 2],
+            "model": ["mlp", "ridge", "mlp", "mlp"],
+            "r_0.1": [0.945, 0.1, 0.934, 0.5],
+            "r_3": [0.789, 0.1, 0.5, 0.5],
+        }
+    )
+    found = replication.single_fits(fits, digitised)
+    assert found.index.tolist() == [(10_000, 1.0, 0.1), (10_000, 1.0, 3.0), (100_000, 1.0, 0.1), (100_000, 1.0, 3.0)]
+    np.testing.assert_allclose(found["difference"], [-0.002, 0, 0, -0.166], atol=1e-9)
+    words = pages.single_fits_in_words(found)["in_words"]
+    assert words.startswith("3 of 4 values lie in the range of the publication's replicates or within 0.02 of it")
+    assert "At a scaling of 1 the mean r over the epistatic traits is 0.867 at 10,000" in words
 
 
 def lines(axes) -> dict[str, list[np.ndarray]]:

@@ -221,7 +221,8 @@
       found.push(fill(texts.not_screened, { most: thousands(surface.most_screened) }));
     }
     if (study.n_markers > surface.large.n_markers) {
-      found.push(fill(texts.too_large, { gib: Math.floor(surface.large.gib_per_square * study.n_markers ** 2 + 0.5) }));
+      const gib = surface.large.gib_per_square * study.n_markers ** 2;
+      found.push(fill(texts.too_large, { gib: thousands(Math.floor(gib + 0.5)) }));
     }
     if (study.n_traits > 1) found.push(fill(texts.traits, surface.traits));
     if (study.n_qtl % 2) found.push(fill(texts.partners, { n_qtl: study.n_qtl + 1 }));

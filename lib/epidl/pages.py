@@ -85,7 +85,8 @@ def not_computed(table: pd.DataFrame, cells: Sequence[Cell]) -> str:
     found = table.groupby("cell")["replicate"].nunique()
     missing = sum(cell.name not in found for cell in cells)
     fewer = sum(found.get(cell.name, cell.n_replicates) < cell.n_replicates for cell in cells)
-    words = [f"{missing} are not computed yet"] * (missing > 0) + [f"{fewer} have fewer replicates"] * (fewer > 0)
+    counts = {"are not computed yet": missing, "have fewer replicates": fewer}
+    words = [f"{number} {what}" for what, number in counts.items() if number]
     return f"Of the {len(cells)} cells of this profile {' and '.join(words)}" if words else "All is computed"
 
 
