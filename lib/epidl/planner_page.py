@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 from IPython.display import HTML, Markdown
 
-from epidl import planner, surface
+from epidl import pages, planner, surface
 from epidl.figures.interactive import show_chart
 from epidl.figures.style import MODEL_COLORS
 
@@ -283,16 +283,16 @@ def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
         "most": f"{(found['MLP'] - found['kernel, theory']).max():.2f}",
         **{name: " or ".join(each) for name, each in values.items()},
         "least_h2": f"{found['broad_sense_heritability'].min():g}",
-        **_where_pairs_were_fitted(found),
+        **_against_fitted(found, "kernel"),
+        **_against_fitted(found, "pairs"),
         "cohorts": " to ".join(map(str, sorted({found["cohorts"].min(), found["cohorts"].max()}))),
     }
 
 
-def _where_pairs_were_fitted(found: pd.DataFrame) -> dict[str, str]:
-    fitted = found.dropna(subset="pairs, fitted")
-    r = fitted["pairs, fitted"]
-    lowest = f"at least {r.min():.3f}" if len(fitted) else "not known"
-    return {"pairs_fitted": str(len(fitted)), "pairs_r": lowest, "pairs_mlp": f"{fitted['MLP'].max():.3f}"}
+def _against_fitted(found: pd.DataFrame, model: str) -> dict[str, str]:
+    """Return in how many conditions a model was fitted, and from where to where the MLP's lead over it goes."""
+    leads = (found["MLP"] - found[f"{model}, fitted"]).dropna()
+    return {f"{model}_fitted": str(len(leads)), f"{model}_lead": pages.span(leads) if len(leads) else "not known"}
 
 
 def tried_table(tried: pd.DataFrame) -> pd.DataFrame:
