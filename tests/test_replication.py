@@ -570,8 +570,8 @@ def test_published_cells_of_other_machines_stay(tmp_path, table, capsys):
     cells = {tmp_path / first.name: make_cell(ScalingCell, **first.model_dump() | {"hidden_width": 8})}
     capsys.readouterr()
     finish(next(iter(cells.values())), 0.5)
-    assert published() == {first.name: 0.5}
-    assert f"left out, since the profile standard has no such cell now: {second.name}" in capsys.readouterr().out
+    assert published() == {first.name: 0.5, second.name: 0.4}
+    assert f"kept, though the profile standard has no such cell now: {second.name}" in capsys.readouterr().out
 
 
 def test_publishing_a_profile_keeps_another_s_cells_and_those_of_fewer_replicates(tmp_path, table, capsys):
@@ -590,10 +590,16 @@ def test_publishing_a_profile_keeps_another_s_cells_and_those_of_fewer_replicate
     more = [make_cell(ScalingCell, **cell.model_dump() | {"n_replicates": 20}) for cell in standard]
     publish_one(more[1], more)
     assert set(results.read_collected(tmp_path / "scaling.csv")) == {cell.name for cell in (*standard, *larger)}
-    assert "left out" not in capsys.readouterr().out
+    assert "kept, though" not in capsys.readouterr().out
     other = [make_cell(ScalingCell, **cell.model_dump() | {"broad_sense_heritability": 0.5}) for cell in standard]
     publish_one(other[1], other)
-    assert f"left out, since it was computed with other parameters: {standard[0].name}" in capsys.readouterr().out
+    assert f"kept, though it has other parameters now: {standard[0].name}" in capsys.readouterr().out
+    assert set(results.read_collected(tmp_path / "scaling.csv")) == {cell.name for cell in (*standard, *larger)}
+    wide = make_cell(ScalingCell, **standard[0].model_dump() | {"profile": "full", "rel_aa": (0.0,)})
+    publish_one(
+        wide, [wide, make_cell(ScalingCell, **standard[1].model_dump() | {"profile": "full", "rel_aa": (0.0,)})]
+    )
+    assert set(results.read_collected(tmp_path / "scaling.csv")) == {cell.name for cell in (*standard, *larger)}
 
 
 def test_cells_of_several_machines_merge_and_conflicts_are_refused(tmp_path, monkeypatch, table, capsys):

@@ -65,8 +65,31 @@ SMALL = {
     ],
 )
 def test_a_notebook_runs_to_its_end_with_one_model_under_one_protocol(notebook, model):
-    smaller = {name: value for name, value in SMALL.items() if name in bad_input.parameters_of(notebook)}
-    bad_input.run_notebook(notebook, None, **smaller, models=[model], display=print)
+    run_small(notebook, models=[model])
+
+
+@pytest.mark.parametrize("notebook", [name for name in CELL_TYPES if name != "ridge_vs_sgd"])
+def test_a_notebook_runs_to_its_end_where_all_fits_diverge(notebook):
+    run_small(notebook, models=["mlp"], mlp_learning_rate=1e30, mlp_learning_rates=[1e30])
+
+
+def test_a_notebook_runs_to_its_end_where_a_table_of_it_is_empty():
+    run_small("survey", models=["ridge"], rel_aa=[100])  # shares that no study has
+    run_small("beyond", models=["ridge", "mlp"], rel_aa=[0])
+    run_small("dilution", models=["lasso", "lasso_pruned", "mlp_pruned"], importance_threshold=1e9)
+
+
+def test_what_was_computed_is_kept_before_any_figure_is_drawn():
+    for notebook in set(CELL_TYPES) | {"own_data"}:
+        code = bad_input.code_of(notebook)
+        fitted = [k for k, source in enumerate(code) if "experiment.run" in source or "own_data.compare(" in source]
+        assert "results.write_cell(output" in code[fitted[0] + 1], notebook
+
+
+def run_small(notebook: str, **given: object) -> None:
+    known = bad_input.parameters_of(notebook)
+    chosen = {name: value for name, value in (SMALL | given).items() if name in known}
+    bad_input.run_notebook(notebook, None, **chosen, display=print)
     plt.close("all")
 
 

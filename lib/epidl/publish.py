@@ -3,8 +3,8 @@
 Writes book/data/<experiment>.csv with its provenance, the README's figure and the verdicts on the claims; says which
 cells are not computed yet. The quick grid's tables have a folder of their own, book/data/quick: what the book shows at
 a small scale where it is built without computing anything.
-Cells of the profile that the book has already, from another machine or an earlier run, stay where they were computed
-with the same parameters; a cell that was computed again takes the place of the old one. `--also FOLDER` takes the cells
+Cells that the book has already, from another machine, profile or run, stay; a cell that was computed again takes the
+place of the old one of its name. What is no longer the profile's is named. `--also FOLDER` takes the cells
 of another machine's `runs` folder too; where both finished a cell with the same numbers one is taken, where their
 numbers differ nothing is published until one of them is gone.
 """
@@ -77,29 +77,25 @@ def publish(cells: Mapping[Path, Cell], path: Path) -> None:
     if finished:
         published = results.read_collected(path) if path.exists() else {}
         planned = {cell.name: cell for cell in cells.values()}
-        reasons = {name: _outdated(cell.record, planned.get(name), planned) for name, cell in published.items()}
-        merged = {name: cell for name, cell in published.items() if not reasons[name]} | finished
+        merged = published | finished
         grid_first = dict.fromkeys(name for name in (*planned, *merged) if name in merged)
         results.collect([merged[name] for name in grid_first], path)
-        for name in published:
-            if name not in merged:
-                print(f"{path.stem}: left out, since {reasons[name]}: {name}")
+        for name, cell in published.items():
+            if name not in finished and (reason := _outdated(cell.record, planned.get(name), planned)):
+                print(f"{path.stem}: kept, though {reason}: {name}")
     shown = set(results.read_table(path)["cell"]) if path.exists() else set()
     missing = [cell.name for cell in cells.values() if cell.name not in shown]
     print(f"{path.stem}: {len(finished)} cells published; not computed: {', '.join(missing) or 'none'}")
 
 
 def _outdated(record: Mapping, cell: Cell | None, planned: Mapping[str, Cell]) -> str:
-    """Return why a published cell does not stay beside a profile's cells, '' where it does.
-
-    Another profile's cells stay, and those with another number of replicates until they are computed again.
-    """
-    parameters = record["parameters"]
+    """Return why a published cell is no longer the profile's, whatever its replicates; '' where it is, or another's."""
+    parameters, profile = record["parameters"], next(iter(planned.values())).profile
+    if parameters["profile"] != profile:
+        return ""
     if cell is None:
-        profile = next(iter(planned.values())).profile
-        return f"the profile {profile} has no such cell now" if parameters["profile"] == profile else ""
-    alike = {**parameters, "profile": cell.profile, "n_replicates": cell.n_replicates}
-    return "" if is_of(alike, cell) else "it was computed with other parameters"
+        return f"the profile {profile} has no such cell now"
+    return "" if is_of({**parameters, "n_replicates": cell.n_replicates}, cell) else "it has other parameters now"
 
 
 def one_of(folders: Sequence[Path], cell: Cell) -> tuple[Path, Cell]:
