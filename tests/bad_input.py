@@ -1029,6 +1029,12 @@ def _own() -> list[Place]:
             max_missing=[*share, over],
             min_maf=[*share, over],
         ),
+        _place(
+            own_files,
+            "files_and_columns",
+            lambda: {"genotypes": "", "phenotypes": "", "columns": {}},
+            phenotypes=[Wrong("without genotypes", "p.csv", "genotypes must be given with phenotypes", says="'p.csv'")],
+        ),
         Place(
             "own_files.simulate_trait",
             own_files.simulate_trait,
@@ -1345,7 +1351,7 @@ def of_parameter(name: str, several: bool) -> list[Wrong]:
 def _numbers(name: str) -> list[Wrong]:
     """Return the ways in which a list of numbers can be wrong."""
     ways = [
-        Wrong("one number", 1, "valid tuple", st.integers()),
+        Wrong("one number", 1, "must be a list", st.integers()),
         Wrong("negative", [-1.0], "greater than|integer", st.floats(-1000, -1e-3).map(lambda x: [x]), says="-"),
         Wrong("NaN", [NAN], "finite|greater than|integer", says="nan"),
         Wrong("infinite", [INF], "finite|less than|integer", says="inf"),

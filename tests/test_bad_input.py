@@ -66,7 +66,16 @@ NOT_A_USER_S = {
         *("selection.precision_and_recall", "params.Profile.points", "params.is_of"),
     ],
     "steps of the grid, of publishing and of reading and writing files, within their commands": [
-        *("grid.planned_cells", "grid.c[hl]*", "grid.run", "grid.interrupt", "grid.kill", "grid.number_from"),
+        *(
+            "params.planned_cells",
+            "commands.end",
+            "tuning.check_installed",
+            "grid.c[hl]*",
+            "grid.run",
+            "grid.interrupt",
+            "grid.kill",
+            "grid.number_from",
+        ),
         *(
             "publish.[!m]*",
             "cell.compute*",

@@ -1,8 +1,10 @@
 """The command that computes a cell without a notebook."""
 
+import importlib.util
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -91,3 +93,17 @@ def test_each_notebook_has_its_command():
     for name in cell.RUN:
         source = "".join(c.source for c in nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells)
         assert "results.write_cell(output, table" in source
+
+
+def test_a_search_without_optuna_is_refused_before_any_fit(project, monkeypatch, capsys):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "optuna" else found(name))
+    (name, *_) = [wanted.name for wanted in load_grids(ROOT / "params" / "dilution.yml")["smoke"]]
+    assert cell.main(["dilution", "smoke", name]) == 2
+    assert "a search for settings needs the package optuna: pip install optuna" in capsys.readouterr().err
+    assert not list(Path("runs/smoke/dilution", name).rglob("*.json"))
+
+
+def test_an_output_that_is_empty_is_refused(project, capsys):
+    assert cell.main(["ridge_vs_sgd", "smoke", smoke("ridge_vs_sgd").name, "--output", ""]) == 2
+    assert "--output must be a folder, got ''" in capsys.readouterr().err

@@ -303,3 +303,11 @@ def test_prose_recomputes_nothing_and_code_recomputes_cells(finished):
     nbformat.write(notebook, path)
     assert finish(finished)[0] == 0
     assert table.stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize("target", ["runs/smoke/scaling/nope/table.csv", "runs/quick/scaling.csv", "runs/x"])
+def test_a_target_that_no_cell_has_is_refused(project, monkeypatch, capsys, target):
+    monkeypatch.chdir(project)
+    assert grid.main(["smoke", target]) == 2
+    assert f"{target} must be a file of one of the" in capsys.readouterr().err
+    assert not (project / "runs").exists()

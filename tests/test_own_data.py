@@ -154,6 +154,8 @@ def test_verdicts_say_what_is_shown():
     assert verdict(made(0.1, 0.11, 0.1), MODEL_NAMES)[0].endswith(": more than chance.")
     assert verdict(made(0.1, -0.05, 0.02), MODEL_NAMES)[0].endswith("until there are more data.")
     assert verdict(made(-0.1, -0.2), MODEL_NAMES)[0].endswith("0.150 below. Nothing here speaks against ridge.")
+    rounded = verdict(made(1e-16, 0.0, 2e-16), MODEL_NAMES)[0]
+    assert rounded.endswith("0.500, and so has Epistatic kernel. Nothing here speaks against ridge.")
     assert verdict(made(0.1), MODEL_NAMES)[0].endswith("One split has no interval: take more.")
     with pytest.raises(ValueError, match="table must hold a score, got none"):
         verdict(made(np.nan).assign(pearson_r=np.nan), MODEL_NAMES)

@@ -12,7 +12,7 @@ from epidl import malformed, own_data
 from epidl.figures.own_data import linkage
 from epidl.genotype_files import GenotypeFile, read_genotypes, write_plink
 from epidl.genotypes import MISSING
-from epidl.own_files import read_cohort, simulate_trait
+from epidl.own_files import EXAMPLE_COLUMNS, files_and_columns, read_cohort, simulate_trait
 
 EXAMPLE = Path("book/data/example")
 N, M = 80, 12
@@ -314,3 +314,13 @@ def test_linkage_is_the_squared_correlation_by_distance(files):
     adjacent = [r2[k, k + 1] for k in (*range(5), *range(6, 11))]
     assert nearest["r2"] == pytest.approx(np.mean(adjacent))
     assert table.attrs["unit"] == "Distance, markers"
+
+
+def test_the_example_s_columns_are_not_looked_for_in_other_files():
+    none = dict.fromkeys(["trait", "covariates", "group", "time"])
+    assert files_and_columns("", "", none)[2] == EXAMPLE_COLUMNS
+    assert files_and_columns("", "", none | {"covariates": []})[2] == EXAMPLE_COLUMNS | {"covariates": []}
+    assert files_and_columns("a.bed", "p.csv", none | {"trait": "yield"}) == ("a.bed", "p.csv", {"trait": "yield"})
+    assert files_and_columns("a.bed", "", none | {"trait": "yield"}) == ("a.bed", "", {})
+    with pytest.raises(ValueError, match=r"genotypes must be given with phenotypes, got none beside 'p.csv'"):
+        files_and_columns("", "p.csv", none)

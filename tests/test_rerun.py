@@ -98,7 +98,7 @@ def run_small(notebook: str, **given: object) -> None:
     ("arguments", "said"),
     [
         (["-p", "n_sampels", "60"], "ParameterError: n_sampels must be among the notebook's parameters: n_samples, "),
-        (["-p", "n_samples", "-5"], "ParameterError: RidgeVsSgdCell: n_samples: "),
+        (["-p", "n_samples", "-5"], "ParameterError: ridge_vs_sgd: n_samples: "),
         (["-p", "output", "/dev/null/x"], "ValueError: output must be a folder that can be made"),
     ],
 )
@@ -109,6 +109,20 @@ def test_what_a_notebook_refuses_is_the_last_line_and_no_traceback_is_shown(tmp_
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(said)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["hello", "n_samples:200", "{models: [ridge, mlp}", "[1, 2]"])
+def test_parameters_that_are_no_yaml_are_said_in_a_sentence(tmp_path, capfd, text):
+    notebook = str(ROOT / "notebooks" / "scaling.ipynb")
+    assert rerun.main([notebook, str(tmp_path / "out.ipynb"), "-y", text]) == 2
+    assert "-y must be names and values in YAML" in capfd.readouterr().err
+    assert not (tmp_path / "out.ipynb").exists()
+
+
+def test_a_file_that_is_no_notebook_is_refused(tmp_path, capfd):
+    (tmp_path / "none.ipynb").write_text("# words\n")
+    assert rerun.main([str(tmp_path / "none.ipynb"), str(tmp_path / "out.ipynb")]) == 2
+    assert "does not appear to be JSON" in capfd.readouterr().err
 
 
 def test_a_notebook_that_is_not_there_is_named(tmp_path, capfd):

@@ -202,7 +202,7 @@ def test_files_of_hostile_names_are_read(inside, name):
     for path in own_files.EXAMPLE.glob("example.*"):
         shutil.copy(path, inside / f"{name}{path.suffix}")
     shutil.copy(own_files.EXAMPLE / "phenotypes.csv", inside / f"{name}.csv")
-    bad_input.run_notebook("own_data", 2, genotypes=f"{name}.bed", phenotypes=f"{name}.csv")
+    bad_input.run_notebook("own_data", 2, genotypes=f"{name}.bed", phenotypes=f"{name}.csv", trait="height")
     assert not ran(inside.parent)
 
 

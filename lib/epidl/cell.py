@@ -1,4 +1,4 @@
-"""The command that computes one cell without a notebook: `python -m epidl.cell EXPERIMENT PROFILE CELL`.
+"""Compute one cell without a notebook, at the project's root: `python -m epidl.cell EXPERIMENT PROFILE CELL`.
 
 For a machine that has neither Jupyter nor Snakemake, such as a GPU node: it needs what the library needs, and Optuna
 only for a cell that searches. It writes the same table and provenance as the notebook, into the folder that the grid
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from epidl import checks, kept, results
+from epidl import checks, commands, kept, results
 from epidl.experiments import beyond, core, correlation, dilution, scaling
 from epidl.params import CELL_TYPES, Cell, ParameterError, ProfileName, is_of, load_grids
 
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("experiment", choices=list(CELL_TYPES))
     parser.add_argument("profile", choices=ProfileName.__args__)
     parser.add_argument("cell", nargs="?", help="its name; without one, the names of the profile's cells are printed")
-    parser.add_argument("--output", type=Path, help="the folder to write to (runs/PROFILE/EXPERIMENT/CELL)")
+    parser.add_argument("--output", help="the folder to write to (runs/PROFILE/EXPERIMENT/CELL)")
     options = parser.parse_args(arguments)
     try:
         cells = {cell.name: cell for cell in load_grids(Path("params", f"{options.experiment}.yml"))[options.profile]}
@@ -43,8 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         if options.cell not in cells:
             raise ParameterError(f"cell must be one of {', '.join(cells)}, got {options.cell}")
+        if options.output == "":
+            raise ParameterError("--output must be a folder, got ''")
         folder = options.output or Path("runs", options.profile, options.experiment, options.cell)
-        return compute_safely(cells[options.cell], folder)
+        return compute_safely(cells[options.cell], Path(folder))
     except ParameterError as error:
         print(error, file=sys.stderr)
         return 2
@@ -102,4 +104,4 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    commands.end(main)

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
+from epidl import commands
 from epidl.params import PUBLISHED_H2
 from epidl.replication import CONTROL, DIGITISING_ERROR, condition, mean_difference, paired
 from epidl.results import read_table, write_table
@@ -571,14 +572,14 @@ def in_words(checked: pd.DataFrame, experiment: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 1 where a table is missing."""
+    """Run the command and return its exit status: 0, or 1 where a table is missing or cannot be written."""
     argparse.ArgumentParser(prog="python -m epidl.claims", description=__doc__.splitlines()[0]).parse_args(arguments)
     try:
         checked = check_all(read_tables())
-    except ValueError as error:
+        write_table(DATA / "claims.csv", checked)
+    except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    write_table(DATA / "claims.csv", checked)
     print(takeaway(checked))
     return 0
 
@@ -791,4 +792,4 @@ def _steps(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    commands.end(main)

@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from epidl import checks, kernels, networks, results, training
+from epidl import checks, commands, kernels, networks, results, training
 from epidl.genotypes import Haplotypes, checked_device
 from epidl.ridge import PENALTIES
 from epidl.simulate import simulate
@@ -207,7 +207,7 @@ def check_memory(cell: "Cell", device: str) -> None:
     if needed > available:
         raise MemoryError(
             f"{cell.name} needs about {needed / 2**30:.1f} GiB of memory, and this machine has "
-            f"{available / 2**30:.1f} ({device}); take fewer samples or markers, or fewer "
+            f"{available / 2**30:.1f} ({device}); take fewer samples or markers, a smaller hidden_width, or fewer "
             f"models than {', '.join(cell.models)}"
         )
 
@@ -329,7 +329,7 @@ def typical_epochs(folder: Path = DATA) -> dict[tuple[str, str], float]:
 def main(arguments: list[str] | None = None) -> int:
     """Print the plan of a profile; return 0, 1 where a cell does not fit this machine, or 2 where there is no plan."""
     from epidl.experiments.core import resolve_device  # late: `core` checks cells against this module
-    from epidl.grid import planned_cells
+    from epidl.params import planned_cells  # late: the compute path works without pydantic
 
     parser = argparse.ArgumentParser(prog="python -m epidl.costs", description=__doc__.splitlines()[0])
     parser.add_argument("profile", choices=["smoke", "quick", "standard", "full"])
@@ -450,4 +450,4 @@ def _simulation_rate() -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    commands.end(main)

@@ -17,15 +17,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import filelock
 import psutil
 
-from epidl import results
-from epidl.params import CELL_TYPES, Cell, ParameterError, load_grids
+from epidl import commands, results
+from epidl.params import CELL_TYPES, ParameterError, planned_cells
 
 MARKER = results.GRID
 GRACE = 30.0  # seconds from an interrupt until what is still at work, such as a worker that hangs, is killed
@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         cells = planned_cells(root, options.profile)
+        check_targets(root / "runs" / options.profile, list(cells), snakemake_arguments)
         (root / "runs").mkdir(exist_ok=True)
         with filelock.FileLock(root / "runs" / ".lock", timeout=0):
             clear_leftovers(root, list(cells))
@@ -83,18 +84,18 @@ def duration(text: str) -> float:
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
-def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
-    """Return the folder of each cell of a profile; raise ParameterError for a mistake in any parameter file.
+def check_targets(folder: Path, cells: Sequence[Path], arguments: Sequence[str]) -> None:
+    """Raise ParameterError for a target below runs/ that is neither a cell's file nor a table or page of the profile.
 
-    `published` has none: its book is made of tables that ship with it.
+    folder: of the profile's results. Snakemake itself would name the function of the workflow that does not know it.
     """
-    folder = root / "runs" / profile
-    grids = {experiment: load_grids(root / "params" / f"{experiment}.yml") for experiment in CELL_TYPES}
-    return {
-        folder / experiment / cell.name: cell
-        for experiment, profiles in grids.items()
-        for cell in profiles.get(profile, [])
-    }
+    places = {*cells, folder, *(folder / "pages" / part for part in ("book", "notebooks"))}
+    for target in (Path(argument) for argument in arguments if argument.startswith("runs/")):
+        if Path.cwd() / target.parent not in places:
+            raise ParameterError(
+                f"{target} must be a file of one of the {len(cells)} cells of this profile (python -m epidl.cell "
+                f"EXPERIMENT PROFILE names them), or {folder.relative_to(Path.cwd())}/EXPERIMENT.csv"
+            )
 
 
 def clear_leftovers(root: Path, folders: list[Path]) -> None:
@@ -243,4 +244,4 @@ def _works_for(process: psutil.Process, root: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    commands.end(main)

@@ -37,6 +37,7 @@ FORWARD_SHARES = (0.55, 0.70, 0.85)  # of individuals, in order of time, that tr
 MOST_SPLITS = 1000  # random ones: all are drawn first, and an interval gets no narrower by more
 HIDDEN_WIDTH = 512  # of the MLP
 LEAST_SPREAD = 1e-9  # of a trait, a share of its size: what varies less is lost in rounding
+ROUNDING = 1e-9  # a difference of scores that is none
 SQUARED = 1e-150, 1e150  # a trait's range: squares of less are 0 in double precision, and of more infinite
 REML_ROWS = 2000  # individuals that estimate variance components: enough, and quick where markers are many
 MOST_MARKERS = {"pairs": 10_000, "pair_network": 2_000}  # all pairs of more take hours, or memory
@@ -504,10 +505,14 @@ def verdict(table: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
 
 def _verdict_of(found: pd.DataFrame, measure: str, names: Mapping[str, str]) -> str:
     best = found.loc[found["score"].idxmax()]
-    start = f"{names[best.name]} has the highest mean {measure}, {best['score']:.3f}"
-    if best.name == "ridge":
-        behind = -found["difference"].max()
+    if not best["difference"] > ROUNDING:  # ridge's own is NaN
+        behind = max(0.0, -found["difference"].max())
+        start = f"{names['ridge']} has the highest mean {measure}, {found.loc['ridge', 'score']:.3f}"
+        if behind < ROUNDING:
+            alike = [names[model] for model in found.index if abs(found.loc[model, "difference"]) < ROUNDING]
+            return f"{start}, and so has {' and '.join(alike)}. Nothing here speaks against ridge."
         return f"{start}; the best of the others is {behind:.3f} below. Nothing here speaks against ridge."
+    start = f"{names[best.name]} has the highest mean {measure}, {best['score']:.3f}"
     against = f"{start}, {best['difference']:+.3f} against ridge's {found.loc['ridge', 'score']:.3f}"
     if not np.isfinite(best["low"]):
         return f"{against}. One split has no interval: take more."

@@ -5,7 +5,7 @@ Filters look at genotypes alone, of all individuals; whatever is learnt from phe
 individuals (see `own_data`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from epidl.own_data import LEAST_SAMPLES, Observed, observe
 from epidl.simulate import Cohort, simulate_on
 
 EXAMPLE = Path(__file__).parents[2] / "book" / "data" / "example"  # of the checkout: it is no part of the package
+EXAMPLE_COLUMNS = {"trait": "height", "covariates": ["sex", "year"], "group": "population", "time": "year"}
 LEAST_MARKERS = 2
 MOST_NUMBERED_LEVELS = 20  # of a covariate of texts, say sites 1, 2 and B: more different numbers are measurements
 
@@ -94,6 +95,22 @@ def read_cohort(
         kind = "binary: scored by AUC" if observed.binary else "quantitative: scored by Pearson's r"
         report.add("ready", f"individuals with {trait}", len(found.sample_ids), kind)
     return OwnCohort(observed, found, trait if phenotypes else "", report.table())
+
+
+def files_and_columns(
+    genotypes: Path | str, phenotypes: Path | str, columns: Mapping[str, object]
+) -> tuple[Path | str, Path | str, dict[str, object]]:
+    """Return what to read: the files given with the columns that are named, or the example where no file is given.
+
+    columns: trait, covariates, group and time; None is a column not named, for which the example has its own. Raises
+    ValueError for phenotypes without genotypes.
+    """
+    if phenotypes and not genotypes:
+        raise ValueError(f"genotypes must be given with phenotypes, got none beside {checks.shown(str(phenotypes))}")
+    named = {name: value for name, value in columns.items() if value is not None}
+    if not genotypes:
+        return EXAMPLE / "example.bed", EXAMPLE / "phenotypes.csv", EXAMPLE_COLUMNS | named
+    return genotypes, phenotypes, named if phenotypes else {}
 
 
 class _Report:

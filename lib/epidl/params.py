@@ -458,9 +458,25 @@ def load_grids(path: Path) -> dict[str, list[Cell]]:
     """
     try:
         content = yaml.load(checks.path("path", path).read_text(), Loader=_Loader)
+    except FileNotFoundError:
+        raise ParameterError(f"{path} is missing: commands are run at the project's root") from None
     except (OSError, ValueError, AttributeError, RecursionError, yaml.YAMLError) as error:  # PyYAML lets some through
         raise ParameterError(f"{path}: cannot be read as YAML: {error}") from None
     return grids_of(content, path)
+
+
+def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
+    """Return the folder of each cell of a profile; raise ParameterError for a mistake in any parameter file.
+
+    `published` has none: its book is made of tables that ship with it.
+    """
+    folder = root / "runs" / profile
+    grids = {experiment: load_grids(root / "params" / f"{experiment}.yml") for experiment in CELL_TYPES}
+    return {
+        folder / experiment / cell.name: cell
+        for experiment, profiles in grids.items()
+        for cell in profiles.get(profile, [])
+    }
 
 
 def grids_of(content: object, path: Path) -> dict[str, list[Cell]]:
@@ -494,7 +510,7 @@ class _Loader(yaml.SafeLoader):
 
 def make_cell(cell_type: type[Cell], **parameters: Any) -> Cell:
     """Return a checked cell; raise ParameterError that names each wrong parameter, its value and its bound."""
-    return _validated(cell_type, parameters, cell_type.__name__)
+    return _validated(cell_type, parameters, cell_type.model_fields["experiment"].default)
 
 
 def is_of(parameters: Mapping[str, Any], cell: Cell) -> bool:
@@ -527,7 +543,10 @@ def _validated(model: type[BaseModel], values: Mapping[str, Any], place: str) ->
     try:
         return model(**values)
     except ValidationError as error:
-        raise ParameterError("\n".join(f"{place}: {_explain(model, problem)}" for problem in error.errors())) from None
+        problems = error.errors()
+        wrong_within = {problem["loc"][:1] for problem in problems if problem["type"] != "too_short"}
+        told = [p for p in problems if p["type"] != "too_short" or p["loc"][:1] not in wrong_within]
+        raise ParameterError("\n".join(f"{place}: {_explain(model, problem)}" for problem in told)) from None
 
 
 def _explain(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
@@ -539,4 +558,6 @@ def _explain(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
         return f"{name} is not a parameter" + (f"; did you mean {close[0]}?" if close else "")
     if problem["type"] == "missing":
         return f"{name} is missing"
+    if problem["type"] == "tuple_type":
+        return f"{name} must be a list, as [{checks.shown(problem['input'])}], got {checks.shown(problem['input'])}"
     return f"{name}: {problem['msg']}, got {checks.shown(problem['input'])}"

@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from epidl import checks, theory
+from epidl import checks, commands, theory
 from epidl.splits import TRAIN_SHARE
 
 if TYPE_CHECKING:
@@ -43,6 +43,16 @@ MOST_SAMPLES = 10**7
 LEAST_SD = 0.005
 LEAST_R = 0.05  # of the best model, for a recommendation
 LEAST_SHARE = 0.01  # of V_A/V_G and H2 that a study may have
+
+
+HELP = {  # of the command; the bounds are those of `Study`
+    "n_samples": f"individuals, of which 85 percent train (20 to {MOST_SAMPLES:,})",
+    "n_markers": f"independent markers: segments that linked ones stand for (2 to {MOST_SAMPLES:,})",
+    "n_qtl": "causal loci, a guess (2 to n_markers)",
+    "va_over_vg": f"additive share of the genetic variance, a guess ({LEAST_SHARE} to 1)",
+    "broad_sense_heritability": f"H2, genetic share of the phenotypic variance ({LEAST_SHARE} to 1)",
+    "n_traits": "traits that one network learns (1 to 1000; 1)",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -523,7 +533,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m epidl.planner", description="What to expect of each model.")
     parser.add_argument("--preset", choices=list(surface()["presets"]), help="start from a known kind of study")
     for name, kind in Study.__annotations__.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=HELP[name])
     options = vars(parser.parse_args(arguments))
     preset = surface()["presets"].get(options.pop("preset"), {"study": {}})["study"]
     study = preset | {name: value for name, value in options.items() if value is not None}
@@ -539,4 +549,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    commands.end(main)

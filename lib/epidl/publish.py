@@ -17,9 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from epidl import claims, results
-from epidl.grid import planned_cells
-from epidl.params import CELL_TYPES, Cell, is_of
+from epidl import claims, commands, results
+from epidl.params import CELL_TYPES, Cell, is_of, planned_cells
 
 DATA = Path("book/data")
 
@@ -149,4 +148,4 @@ def _is_finished(folder: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    commands.end(main)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import IPython
 
+from epidl import commands
 from epidl.params import ParameterError
 
 INJECTED = "# Parameters\n"  # how papermill begins the cell of the parameters that it was given
@@ -40,15 +41,20 @@ def _assigned(source: str) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run papermill and return its exit status; where the notebook ends with an error, its last words and 1."""
-    from papermill import cli, exceptions  # late: the notebooks themselves do without papermill
+    import nbformat  # late, as papermill: the notebooks themselves do without them
+    import yaml
+    from papermill import cli, exceptions
 
     try:
         cli.papermill.main(args=arguments, prog_name="python -m epidl.rerun")
     except exceptions.PapermillExecutionError as error:
         print(f"{error.ename}: {error.evalue}", file=sys.stderr)
         return 1
-    except (exceptions.PapermillException, OSError) as error:
-        print(error, file=sys.stderr)
+    except (exceptions.PapermillException, OSError, nbformat.reader.NotJSONError) as error:
+        print(str(error).strip(), file=sys.stderr)
+        return 2
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # papermill hands -y on as it is
+        print(f"-y must be names and values in YAML, as '{{models: [ridge, mlp]}}': {error}", file=sys.stderr)
         return 2
     except SystemExit as end:  # click's
         return end.code
@@ -56,4 +62,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    commands.end(main)

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from epidl import checks, fingerprint
+from epidl import checks, commands, fingerprint
 
 PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "optuna", "pandas")
 TABLE = "table.csv"
@@ -118,6 +118,10 @@ def read_table(path: Path) -> pd.DataFrame:
     check_seal(path)
     try:
         table = pd.read_csv(path)
+    except FileNotFoundError:
+        raise ValueError(
+            f"{path} must be a result table, but is missing (commands run at the project's root)"
+        ) from None
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} must be a result table: {error}") from None
     missing = {"experiment", "replicate", "trait", "model", "pearson_r"} - set(table.columns)
@@ -386,4 +390,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    commands.end(main)

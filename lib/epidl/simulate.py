@@ -87,7 +87,8 @@ def simulate(
     their effects, additive and epistatic alike: one number for all pairs of traits, or a matrix. all_pairs: True lets
     all pairs of QTL interact, not each QTL with one partner.
 
-    Raises ValueError for an argument out of its bounds, and where the sample has no genetic variance.
+    Raises ValueError for an argument out of its bounds, and where the sample has no genetic variance; MemoryError for
+    more individuals, markers or traits than memory holds.
     """
     checks.integer("seed", seed, minimum=0)
     n_markers, plan = checked_arguments(
@@ -140,7 +141,8 @@ def checked_arguments(
     checks.integer("n_qtl", n_qtl, minimum=2, maximum=n_markers, why="n_markers")
     plan = TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, *traits)
     checks.memory("n_samples", n_samples, n_samples * 16 * len(plan.rel_aa))
-    checks.memory("n_markers", n_markers, n_samples * n_markers / 8 + 8 * n_markers * len(plan.rel_aa))
+    needed = n_samples * n_markers / 8 + 8 * n_markers * len(plan.rel_aa)
+    checks.memory("n_samples x n_markers", (n_samples, n_markers), needed)
     return n_markers, plan
 
 

@@ -36,7 +36,7 @@ def split_samples(n_samples: int, protocol: Protocol) -> Split:
     code. held_out: the last 15 % of the
     training part are the validation split, and the test split is touched once.
 
-    Raises ValueError for an unknown protocol, and for fewer than 10 samples.
+    Raises ValueError for an unknown protocol, and for fewer than 10 samples; MemoryError for more than memory holds.
     """
     n_fit, n_train = _sizes(n_samples, protocol)
     checks.memory("n_samples", n_samples, 8 * n_samples)

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
-from epidl import planner
+from epidl import commands, planner
 from epidl.own_data import MOST_MARKERS
 from epidl.params import PUBLISHED_H2, qtl_for_scaling
 from epidl.results import read_table, write_text
@@ -470,4 +470,4 @@ def _check_tables() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    commands.end(main)

@@ -6,6 +6,7 @@ sampler of each trial has a seed of its own, derived from the search's seed and 
 
 import contextlib
 import functools
+import importlib.util
 import sqlite3
 import time
 import warnings
@@ -75,6 +76,12 @@ def _checked(objective: Objective, space: Space, n_trials: int, seed: int, name:
     if not isinstance(name, str) or not name:
         raise ValueError(f"name must be a text, got {checks.shown(name)}")
     return checks.integer("n_trials", n_trials, minimum=1)
+
+
+def check_installed() -> None:
+    """Raise ImportError where Optuna, which searches, is not installed."""
+    if not importlib.util.find_spec("optuna"):
+        raise ImportError("a search for settings needs the package optuna: pip install optuna")
 
 
 def _import_optuna() -> ModuleType:

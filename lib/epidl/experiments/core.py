@@ -141,11 +141,14 @@ def run_cell(
     empty.
 
     Raises ValueError for a device that is not there and a `progress` that is not True or False, MemoryError where the
-    cell does not fit the machine, and what `make_cohort` and `kept.claim` do.
+    cell does not fit the machine, ImportError where it searches without Optuna, and what `make_cohort` and `kept.claim`
+    do.
     """
     folder, progress = checks.folder("output", folder), checks.boolean("progress", progress)
     device = resolve_device(cell.device)
     costs.check_memory(cell, device)
+    if "mlp_pruned" in cell.models or ("mlp" in cell.models and len(cell.rates) > 1):
+        tuning.check_installed()
     kept.claim(folder, cell.model_dump(mode="json"))
     finished = kept.Kept.of(folder, run_fingerprint(cell, device))
     done: list[kept.Fitted] = []

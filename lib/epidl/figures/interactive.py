@@ -16,7 +16,7 @@ import pandas as pd
 import vl_convert
 from IPython.display import HTML
 
-from epidl import checks
+from epidl import checks, commands
 from epidl.figures.scaling import SCALING_LABEL
 from epidl.figures.style import MODEL_COLORS, MODEL_MARKERS, MODEL_NAMES, expected_va_over_vg, models_of
 from epidl.replication import CONTROL, PUBLISHED_NAME, condition, one_protocol, paired
@@ -357,4 +357,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    commands.end(main)
