@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import epidl
 from conftest import ROOT
-from epidl import planner, surface, theory
+from epidl import planner, planner_page, surface, theory
 from epidl.params import SurveyCell, load_grids, make_cell
 
 WHEAT = planner.surface()["presets"]["wheat"]["study"]
@@ -168,6 +168,18 @@ def test_what_no_network_was_trained_on_does_not_support_its_forecast():
     assert plan.forecasts["ridge"].supported
     assert not plan.forecasts["mlp"].supported
     assert any(f"more than {most:,} markers" in note for note in plan.notes)
+
+
+def test_where_the_network_leads_the_fitted_models_stand_beside_it():
+    rows = surface.evidence()
+    found = planner_page.leads_of_the_network(rows)
+    for model in ("kernel", "pairs"):
+        means = rows[rows["model"] == model].groupby(planner_page.CONDITION)["pearson_r"].mean()
+        wanted = [means.get(tuple(condition), np.nan) for condition in found[planner_page.CONDITION].to_numpy()]
+        np.testing.assert_allclose(found[f"{model}, fitted"], wanted)
+    words, leads = planner_page.leads_in_words(rows, found), (found["MLP"] - found["kernel, fitted"]).dropna()
+    assert words["kernel_fitted"] == str(len(leads)) != "0"
+    assert words["kernel_lead"] == f"{leads.min():+.2f} to {leads.max():+.2f}"
 
 
 def test_a_line_that_needs_much_memory_says_how_much():
