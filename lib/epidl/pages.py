@@ -251,16 +251,6 @@ def correlation_steps(table: pd.DataFrame, value: str) -> pd.DataFrame:
     )
 
 
-def steps_in_brief(steps: pd.DataFrame) -> str:
-    """Return what both steps of `correlation_steps` change in the MLP's r, by number of QTL, in words."""
-    known = steps.dropna(subset=["sharing pairs", "correlation"])
-    return " ".join(
-        f"With {n_qtl} QTL sharing pairs changes its r by {row['sharing pairs']:+.2f}, and correlating the effects as "
-        f"well by {row['correlation']:+.2f}."
-        for (_, n_qtl), row in known.iterrows()
-    )
-
-
 def sharing_in_narrow_networks(table: pd.DataFrame) -> str:
     """Return what sharing pairs changes in the MLP's r where it then leads ridge, and where it does not, in words."""
     lead, r = (correlation_steps(table, value)[[CONTROL, "sharing pairs"]] for value in ("difference", "pearson_r"))

@@ -281,7 +281,7 @@ def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
         "alike": str(alike.sum()),
         "least": f"{LEAST_LEAD:g}",
         "most": f"{(found['MLP'] - found['kernel, theory']).max():.2f}",
-        **{name: " or ".join(each) for name, each in values.items()},
+        **{name: " or ".join([", ".join(each[:-1])] * (len(each) > 1) + each[-1:]) for name, each in values.items()},
         "least_h2": f"{found['broad_sense_heritability'].min():g}",
         **_against_fitted(found, "kernel"),
         **_against_fitted(found, "pairs"),
