@@ -98,10 +98,16 @@ def test_each_notebook_has_its_command():
 def test_a_search_without_optuna_is_refused_before_any_fit(project, monkeypatch, capsys):
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "optuna" else found(name))
-    (name, *_) = [wanted.name for wanted in load_grids(ROOT / "params" / "dilution.yml")["smoke"]]
+    needed = "a search for settings needs the package optuna: pip install optuna"
+    name = smoke("dilution").name
     assert cell.main(["dilution", "smoke", name]) == 2
-    assert "a search for settings needs the package optuna: pip install optuna" in capsys.readouterr().err
+    assert needed in capsys.readouterr().err
     assert not list(Path("runs/smoke/dilution", name).rglob("*.json"))
+    pruned = smoke("dilution").model_copy(update={"models": ("lasso_pruned",), "mlp_learning_rates": (0.01,)})
+    with pytest.raises(ImportError, match=needed):
+        cell.compute(pruned, Path("runs", "pruned"))
+    fixed = pruned.model_copy(update={"max_features": (5, 5), "models": ("ridge", "lasso_pruned")})
+    cell.compute(fixed, Path("runs", "fixed"))  # one choice of each: nothing is searched
 
 
 def test_an_output_that_is_empty_is_refused(project, capsys):

@@ -369,3 +369,9 @@ def test_the_command_writes_the_table_or_nothing(tmp_path, monkeypatch, capsys):
     assert claims.main([]) == 0
     assert (data / "claims.csv").read_text() == (DATA / "claims.csv").read_text()
     assert "21 claims" in capsys.readouterr().out
+
+
+def test_a_claim_that_holds_says_at_how_many_individuals():
+    conditions = [Condition("here", (0, 1), 0.5, 0.4, 0.6, 5, n_samples=n) for n in (10_000, 1000)]
+    assert claims._summary(conditions).startswith("Shown: 2 of 2 conditions, at 1,000 and 10,000 individuals. Nearest")
+    assert claims._summary([at(0.1, 0.2)]).startswith("Shown: 1 of 1 conditions. Nearest")

@@ -1,4 +1,4 @@
-"""How commands end: with a status, and without a traceback whatever stops them."""
+"""How commands end: with a status, also where they are interrupted or not read."""
 
 import subprocess
 import sys

@@ -23,7 +23,7 @@ import yaml
 import bad_input
 from conftest import ROOT
 from epidl import cell, grid, results
-from epidl.params import load_grids
+from epidl.params import load_grids, planned_cells
 
 pytestmark = pytest.mark.slow
 FOLDER = Path("runs/smoke/scaling")
@@ -305,9 +305,20 @@ def test_prose_recomputes_nothing_and_code_recomputes_cells(finished):
     assert table.stat().st_mtime_ns > before
 
 
-@pytest.mark.parametrize("target", ["runs/smoke/scaling/nope/table.csv", "runs/quick/scaling.csv", "runs/x"])
+WRONG_TARGETS = ["scaling/nope/table.csv", "nonsense.csv", "scaling", "../quick/scaling.csv"]
+
+
+@pytest.mark.parametrize("target", [f"runs/smoke/{target}" for target in WRONG_TARGETS])
 def test_a_target_that_no_cell_has_is_refused(project, monkeypatch, capsys, target):
     monkeypatch.chdir(project)
     assert grid.main(["smoke", target]) == 2
-    assert f"{target} must be a file of one of the" in capsys.readouterr().err
+    assert f"{target} must be a table of this profile, such as runs/smoke/scaling.csv" in capsys.readouterr().err
     assert not (project / "runs").exists()
+
+
+def test_targets_that_there_are_and_values_of_options_are_handed_on(project, monkeypatch):
+    monkeypatch.chdir(project)
+    folder, cells = project / "runs" / "smoke", list(planned_cells(project, "smoke"))
+    table = str((cells[0] / "table.csv").relative_to(project))
+    page = "runs/smoke/pages/book/scaling.ipynb"
+    grid.check_targets(folder, cells, ["runs/smoke/scaling.csv", f"./{table}", page, "book", "--report", "runs/x.html"])

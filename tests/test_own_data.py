@@ -155,7 +155,17 @@ def test_verdicts_say_what_is_shown():
     assert verdict(made(0.1, -0.05, 0.02), MODEL_NAMES)[0].endswith("until there are more data.")
     assert verdict(made(-0.1, -0.2), MODEL_NAMES)[0].endswith("0.150 below. Nothing here speaks against ridge.")
     rounded = verdict(made(1e-16, 0.0, 2e-16), MODEL_NAMES)[0]
-    assert rounded.endswith("0.500, and so has Epistatic kernel. Nothing here speaks against ridge.")
+    assert rounded.endswith("0.500; and so has Epistatic kernel. Nothing here speaks against ridge.")
+    unscored = made(0.1, 0.2)
+    for model, best in (("ridge", "Epistatic kernel"), ("kernel", "Ridge")):
+        (sentence,) = verdict(
+            unscored.assign(pearson_r=unscored["pearson_r"].mask(unscored["model"] == model)), MODEL_NAMES
+        )
+        assert sentence.startswith(f"random splits: {best} has the highest mean r, 0.")
+        assert sentence.endswith("no other model can be compared with ridge here.")
+    fewer = made(0.05, 0.0, 0.0)
+    fewer["pearson_r"] = [0.6, 0.65, 0.2, np.nan, 0.3, np.nan]
+    assert verdict(fewer, MODEL_NAMES)[0].startswith("random splits: Epistatic kernel has the highest mean r, 0.650")
     assert verdict(made(0.1), MODEL_NAMES)[0].endswith("One split has no interval: take more.")
     with pytest.raises(ValueError, match="table must hold a score, got none"):
         verdict(made(np.nan).assign(pearson_r=np.nan), MODEL_NAMES)

@@ -183,9 +183,11 @@ def test_where_the_network_leads_the_fitted_models_stand_beside_it():
 
 
 def test_a_line_that_needs_much_memory_says_how_much():
-    study = {"n_samples": 10_000, "n_qtl": 100, "va_over_vg": 0.5, "broad_sense_heritability": 0.8}
-    assert any("at least 224 GiB" in note for note in epidl.plan(**study, n_markers=100_000).notes)  # 24 bytes a square
-    assert not any("GiB" in note for note in epidl.plan(**study, n_markers=20_000).notes)
+    study = {"n_qtl": 100, "va_over_vg": 0.5, "broad_sense_heritability": 0.8}
+    many = epidl.plan(**study, n_samples=30_000, n_markers=100_000).notes
+    assert any("at least 224 GiB" in note for note in many)  # 24 bytes a square
+    for n_samples, n_markers in ((30_000, 20_000), (10_000, 100_000)):  # few markers, or individuals in their place
+        assert not any("GiB" in note for note in epidl.plan(**study, n_samples=n_samples, n_markers=n_markers).notes)
 
 
 def test_a_cell_whose_shares_no_study_has_is_forecast_without_them():

@@ -246,8 +246,10 @@ def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
     both = pd.concat([correlated.assign(hidden_width=256), trailing.assign(cell=trailing["cell"] + "_200")])
     assert pages.sharing_in_narrow_networks(both) == (
         "with a network of 256 units sharing pairs changes r by +0.10 in the 1 of 2 comparisons in which the network "
-        "then leads ridge, and by +0.10 in the others"
+        "then leads ridge and by +0.10 in the 1 of 2 comparisons in which it does not"
     )
+    assert "does not" not in pages.sharing_in_narrow_networks(correlated.assign(hidden_width=256))
+    assert "not computed" in pages.sharing_in_narrow_networks(correlated.query("pleiotropy > 0"))
     without = correlated[(correlated["pleiotropy"] > 0) | ~correlated["shared_pairs"]]
     assert "No number of traits and QTL has all three" in pages.correlation_steps_in_words(without)
 
@@ -406,6 +408,14 @@ def test_words_about_a_run(table, tmp_path):
     }
 
 
+def test_only_cohorts_that_both_tables_have_are_compared(table):
+    one, other = table[table["replicate"] == 1], table[table["scaling"] == 20]
+    found = replication.common_cohorts(one, other)
+    wanted = table[(table["replicate"] == 1) & (table["scaling"] == 20)].reset_index(drop=True)
+    for part in found:
+        pd.testing.assert_frame_equal(part, wanted)
+
+
 def test_leads_stand_beside_individuals_per_qtl(table):
     larger = table.assign(n_samples=10_000, n_qtl=10 * table["n_qtl"], cell=table["cell"] + "_large")
     both = pd.concat([table, larger[larger["replicate"] == 1]])
@@ -426,10 +436,15 @@ def test_cells_with_fewer_replicates_are_not_all_computed(table):
     cells = [grid[name].model_copy(update={"n_replicates": 2}) for name in table["cell"].unique()]
     assert pages.not_computed(table, cells) == "All is computed"
     more = [cell.model_copy(update={"n_replicates": 3}) for cell in cells[:1]]
-    assert pages.not_computed(table, more) == "Of the 1 cells of this profile 1 have fewer replicates"
+    assert (
+        pages.not_computed(table, more)
+        == "Of the 1 cells of this profile, with fewer replicates or models than planned: 1"
+    )
     part = table[(table["scaling"] == 20) & (table["replicate"] == 1)]
-    words = "Of the 2 cells of this profile 1 are not computed yet and 1 have fewer replicates"
-    assert pages.not_computed(part, cells) == words
+    assert pages.not_computed(part, cells) == (
+        "Of the 2 cells of this profile, not computed yet: 1; with fewer replicates or models than planned: 1"
+    )
+    assert "models than planned: 2" in pages.not_computed(table[table["model"] != "mlp"], cells)
 
 
 def test_single_fits_stand_beside_the_publication_s_replicates(digitised):
@@ -445,7 +460,7 @@ def test_single_fits_stand_beside_the_publication_s_replicates(digitised):
     found = replication.single_fits(fits, digitised)
     assert found.index.tolist() == [(10_000, 1.0, 0.1), (10_000, 1.0, 3.0), (100_000, 1.0, 0.1), (100_000, 1.0, 3.0)]
     np.testing.assert_allclose(found["difference"], [-0.002, 0, 0, -0.166], atol=1e-9)
-    words = pages.single_fits_in_words(found)["in_words"]
+    words = pages.single_fits_in_words(found)
     assert words.startswith("3 of 4 values lie in the range of the publication's replicates or within 0.02 of it")
     assert "At a scaling of 1 the mean r over the epistatic traits is 0.867 at 10,000" in words
 

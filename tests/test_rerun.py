@@ -115,14 +115,24 @@ def test_what_a_notebook_refuses_is_the_last_line_and_no_traceback_is_shown(tmp_
 def test_parameters_that_are_no_yaml_are_said_in_a_sentence(tmp_path, capfd, text):
     notebook = str(ROOT / "notebooks" / "scaling.ipynb")
     assert rerun.main([notebook, str(tmp_path / "out.ipynb"), "-y", text]) == 2
-    assert "-y must be names and values in YAML" in capfd.readouterr().err
+    assert "-y and -f must hold names and values in YAML" in capfd.readouterr().err
     assert not (tmp_path / "out.ipynb").exists()
 
 
-def test_a_file_that_is_no_notebook_is_refused(tmp_path, capfd):
-    (tmp_path / "none.ipynb").write_text("# words\n")
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"# words\n", "does not appear to be JSON"), (b"{}", "missing a key"), (b"\xff\xfe", "must be a text file")],
+)
+def test_a_file_that_is_no_notebook_is_refused(tmp_path, capfd, content, said):
+    (tmp_path / "none.ipynb").write_bytes(content)
     assert rerun.main([str(tmp_path / "none.ipynb"), str(tmp_path / "out.ipynb")]) == 2
-    assert "does not appear to be JSON" in capfd.readouterr().err
+    assert said in capfd.readouterr().err
+
+
+def test_a_kernel_that_is_not_there_is_named(tmp_path, capfd):
+    notebook = str(ROOT / "notebooks" / "scaling.ipynb")
+    assert rerun.main([notebook, str(tmp_path / "out.ipynb"), "-k", "nope"]) == 2
+    assert "nope" in capfd.readouterr().err.splitlines()[-1]
 
 
 def test_a_notebook_that_is_not_there_is_named(tmp_path, capfd):

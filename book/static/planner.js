@@ -220,8 +220,9 @@
     if (!isSearched(study)) {
       found.push(fill(texts.not_screened, { most: thousands(surface.most_screened) }));
     }
-    if (study.n_markers > surface.large.n_markers) {
-      const gib = surface.large.gib_per_square * study.n_markers ** 2;
+    const large = surface.large;
+    if (study.n_samples > large.n_samples && study.n_markers > large.n_markers) {
+      const gib = large.gib_per_square * study.n_markers ** 2;
       found.push(fill(texts.too_large, { gib: thousands(Math.floor(gib + 0.5)) }));
     }
     if (study.n_traits > 1) found.push(fill(texts.traits, surface.traits));

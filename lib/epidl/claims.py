@@ -8,7 +8,6 @@ as from a single cohort, it is not tested. `verdict` says what follows for the c
 
 import argparse
 import itertools
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,7 +71,10 @@ Tables = Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class Condition:
-    """A range that a claim asks a mean over cohorts to lie in; the mean with its interval, NaN where there is none."""
+    """A range that a claim asks a mean over cohorts to lie in; the mean with its interval, NaN where there is none.
+
+    n_samples: of the cohorts, 0 where the condition is not about one number of individuals.
+    """
 
     where: str
     within: Range
@@ -81,6 +83,7 @@ class Condition:
     high: float = np.nan
     cohorts: int = 0
     scale: str = IN_R
+    n_samples: int = 0
 
     @property
     def outcome(self) -> str:
@@ -630,9 +633,9 @@ def _summary(conditions: Sequence[Condition], most: int = 3) -> str:
 
 
 def _sizes(conditions: Sequence[Condition]) -> str:
-    """Return the numbers of individuals that the places of conditions name, in words."""
-    sizes = dict.fromkeys(re.findall(r"([\d,]+) individuals", " ".join(found.where for found in conditions)))
-    return f", at {' and '.join(sizes)} individuals" if sizes else ""
+    """Return the numbers of individuals that conditions are about, in words; nothing where they name none."""
+    sizes = sorted({found.n_samples for found in conditions} - {0})
+    return f", at {' and '.join(f'{size:,}' for size in sizes)} individuals" if sizes else ""
 
 
 def _places(name: str, places: Sequence[str], most: int) -> list[str]:
@@ -747,9 +750,10 @@ def _at(points: Iterable[object], found: pd.DataFrame, within: Range, what: str,
         rows = rows[rows["cohorts"] > 1] if (rows["cohorts"] > 1).any() else rows
         places = list(rows.index) or [point]
         for k, place in enumerate(places):
-            words = [NAMES[name].format(value) for name, value in zip(found.index.names, _tuple(place), strict=False)]
+            at = dict(zip(found.index.names, _tuple(place), strict=False))
+            words = [NAMES[name].format(value) for name, value in at.items()]
             values = rows.iloc[k].to_dict() if len(rows) else {"cohorts": 0}
-            values["cohorts"] = int(values["cohorts"])
+            values |= {"cohorts": int(values["cohorts"]), "n_samples": int(at.get("n_samples", 0))}
             conditions.append(Condition(f"{what}, {', '.join(words)}", within, **values, scale=scale))
     return conditions
 

@@ -1,4 +1,4 @@
-"""How the commands of this library end: with their exit status, whatever stops them, and without a traceback."""
+"""How the commands of this library end: with their exit status, also where they are interrupted or not read."""
 
 import os
 import sys

@@ -10,6 +10,7 @@ tables.
 import argparse
 import contextlib
 import errno
+import itertools
 import json
 import os
 import re
@@ -87,14 +88,18 @@ def duration(text: str) -> float:
 def check_targets(folder: Path, cells: Sequence[Path], arguments: Sequence[str]) -> None:
     """Raise ParameterError for a target below runs/ that is neither a cell's file nor a table or page of the profile.
 
-    folder: of the profile's results. Snakemake itself would name the function of the workflow that does not know it.
+    folder: of the profile's results. What follows an option may be its value, and is left to Snakemake, which otherwise
+    names the function of the workflow that does not know a target.
     """
-    places = {*cells, folder, *(folder / "pages" / part for part in ("book", "notebooks"))}
-    for target in (Path(argument) for argument in arguments if argument.startswith("runs/")):
-        if Path.cwd() / target.parent not in places:
+    files = {cell / name for cell in cells for name in ("notebook.ipynb", results.TABLE, results.PROVENANCE)}
+    files |= {folder / f"{experiment}{end}" for experiment in CELL_TYPES for end in (".csv", ".provenance.json")}
+    for before, argument in itertools.pairwise(["", *arguments]):
+        target = Path(argument)
+        wanted = target.parts[:1] == ("runs",) and not before.startswith("-")
+        if wanted and Path.cwd() / target not in files and folder / "pages" not in (Path.cwd() / target).parents:
             raise ParameterError(
-                f"{target} must be a file of one of the {len(cells)} cells of this profile (python -m epidl.cell "
-                f"EXPERIMENT PROFILE names them), or {folder.relative_to(Path.cwd())}/EXPERIMENT.csv"
+                f"{target} must be a table of this profile, such as runs/{folder.name}/scaling.csv, or a file of one "
+                "of its cells, which python -m epidl.cell EXPERIMENT PROFILE names"
             )
 
 

@@ -504,15 +504,15 @@ def verdict(table: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
 
 
 def _verdict_of(found: pd.DataFrame, measure: str, names: Mapping[str, str]) -> str:
-    best = found.loc[found["score"].idxmax()]
-    if not best["difference"] > ROUNDING:  # ridge's own is NaN
-        behind = max(0.0, -found["difference"].max())
-        start = f"{names['ridge']} has the highest mean {measure}, {found.loc['ridge', 'score']:.3f}"
-        if behind < ROUNDING:
-            alike = [names[model] for model in found.index if abs(found.loc[model, "difference"]) < ROUNDING]
-            return f"{start}, and so has {' and '.join(alike)}. Nothing here speaks against ridge."
-        return f"{start}; the best of the others is {behind:.3f} below. Nothing here speaks against ridge."
+    best, others = found.loc[found["score"].idxmax()], found["difference"].dropna()  # ridge's own is NaN
     start = f"{names[best.name]} has the highest mean {measure}, {best['score']:.3f}"
+    if others.empty:
+        return f"{start}; no other model can be compared with ridge here."
+    if best.name == "ridge" or abs(best["difference"]) < ROUNDING:
+        alike = [names[model] for model in others.index[others.abs() < ROUNDING]]
+        where = f"and so has {' and '.join(alike)}" if alike else f"the best of the others is {-others.max():.3f} below"
+        ridge = f"{names['ridge']} has the highest mean {measure}, {found.loc['ridge', 'score']:.3f}"
+        return f"{ridge}; {where}. Nothing here speaks against ridge."
     against = f"{start}, {best['difference']:+.3f} against ridge's {found.loc['ridge', 'score']:.3f}"
     if not np.isfinite(best["low"]):
         return f"{against}. One split has no interval: take more."

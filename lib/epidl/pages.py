@@ -81,13 +81,14 @@ def search_settings(provenance: Path | str) -> dict[str, str]:
 
 
 def not_computed(table: pd.DataFrame, cells: Sequence[Cell]) -> str:
-    """Return how many of a profile's cells a table lacks, or has with fewer replicates than it asks for, in words."""
-    found = table.groupby("cell")["replicate"].nunique()
-    missing = sum(cell.name not in found for cell in cells)
-    fewer = sum(found.get(cell.name, cell.n_replicates) < cell.n_replicates for cell in cells)
-    counts = {"are not computed yet": missing, "have fewer replicates": fewer}
-    words = [f"{number} {what}" for what, number in counts.items() if number]
-    return f"Of the {len(cells)} cells of this profile {' and '.join(words)}" if words else "All is computed"
+    """Return how many of a profile's cells a table lacks, or has with less than the profile asks for, in words."""
+    groups = table.groupby("cell")
+    replicates, models = groups["replicate"].nunique(), groups["model"].agg(set)
+    there = [cell for cell in cells if cell.name in replicates]
+    less = sum(replicates[cell.name] < cell.n_replicates or set(cell.models) > models[cell.name] for cell in there)
+    counts = {"not computed yet": len(cells) - len(there), "with fewer replicates or models than planned": less}
+    words = [f"{what}: {number}" for what, number in counts.items() if number]
+    return f"Of the {len(cells)} cells of this profile, {'; '.join(words)}" if words else "All is computed"
 
 
 def headline(table: pd.DataFrame) -> dict[str, str]:
@@ -169,6 +170,7 @@ def at_highest_scaling(table: pd.DataFrame) -> dict[str, str]:
         words[f"{name}_per_qtl"] = f"{row['individuals per QTL']:g}"
         words[f"{name}_ridge"] = f"{row['r, exact ridge']:.2f}"
         words[f"{name}_mlp"] = f"{row['r, MLP']:.2f}"
+        words[f"{name}_cohorts"] = str(row["cohorts"])
     return words
 
 
@@ -253,14 +255,19 @@ def correlation_steps(table: pd.DataFrame, value: str) -> pd.DataFrame:
 
 def sharing_in_narrow_networks(table: pd.DataFrame) -> str:
     """Return what sharing pairs changes in the MLP's r where it then leads ridge, and where it does not, in words."""
-    lead, r = (correlation_steps(table, value)[[CONTROL, "sharing pairs"]] for value in ("difference", "pearson_r"))
-    known = r["sharing pairs"].notna()
-    ahead, steps = lead.loc[known, CONTROL] > 0, r.loc[known, "sharing pairs"]
-    return (
-        f"with a network of {_join(table.loc[table['hidden_width'] > 0, 'hidden_width'])} units sharing pairs changes "
-        f"r by {span(steps[ahead])} in the {ahead.sum()} of {len(steps)} comparisons in which the network then leads "
-        f"ridge, and by {span(steps[~ahead])} in the others"
-    )
+    lead, r = (correlation_steps(table, value) for value in ("difference", "pearson_r"))
+    steps = r["sharing pairs"].dropna()
+    if steps.empty:
+        return "in a narrower network it is not computed"
+    ahead = lead.loc[steps.index, CONTROL] > 0
+    parts = [(ahead, "in which the network then leads ridge"), (~ahead, "in which it does not")]
+    words = [
+        f"by {span(steps[part])} in the {part.sum()} of {len(steps)} comparisons {which}"
+        for part, which in parts
+        if part.any()
+    ]
+    width = _join(table.loc[table["hidden_width"] > 0, "hidden_width"])
+    return f"with a network of {width} units sharing pairs changes r {' and '.join(words)}"
 
 
 def correlation_steps_in_words(table: pd.DataFrame) -> str:
@@ -455,7 +462,7 @@ def agreement_table(compared: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns=lambda name: name.replace("_", " ")).round(3)
 
 
-def single_fits_in_words(single: pd.DataFrame) -> dict[str, str]:
+def single_fits_in_words(single: pd.DataFrame) -> str:
     """Return how near the publication's replicates single fits lie, and what both make of more individuals, in words.
 
     single: from `replication.single_fits`. The latter at the scaling that most sample sizes have, as the mean r over
@@ -469,12 +476,12 @@ def single_fits_in_words(single: pd.DataFrame) -> dict[str, str]:
     steps = [
         f"{row['r']:.3f} at {n:,} (the publication: {row['r_mid']:.3f})" for n, row in means.loc[scaling].iterrows()
     ]
-    return {
-        "in_words": f"{near.sum()} of {len(single)} values lie in the range of the publication's replicates or within "
-        f"{error:g} of it, what reading its figure can be off by; the mean difference to their middle is "
+    return (
+        f"{near.sum()} of {len(single)} values lie in the range of the publication's replicates or within {error:g} of "
+        f"it, what reading its figure can be off by; the mean difference to their middle is "
         f"{single['difference'].mean():+.3f}. At a scaling of {scaling:g} the mean r over the epistatic traits is "
-        f"{', '.join(steps)}."
-    }
+        f"{' and '.join(steps)}."
+    )
 
 
 def beyond_bounds(compared: pd.DataFrame) -> str:

@@ -544,6 +544,7 @@ def _validated(model: type[BaseModel], values: Mapping[str, Any], place: str) ->
         return model(**values)
     except ValidationError as error:
         problems = error.errors()
+        # pydantic counts what is wrong within a list as missing from it, too
         wrong_within = {problem["loc"][:1] for problem in problems if problem["type"] != "too_short"}
         told = [p for p in problems if p["type"] != "too_short" or p["loc"][:1] not in wrong_within]
         raise ParameterError("\n".join(f"{place}: {_explain(model, problem)}" for problem in told)) from None
@@ -559,5 +560,5 @@ def _explain(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"{name} is missing"
     if problem["type"] == "tuple_type":
-        return f"{name} must be a list, as [{checks.shown(problem['input'])}], got {checks.shown(problem['input'])}"
+        return f"{name} must be a list, in [ ], got {checks.shown(problem['input'])}"
     return f"{name}: {problem['msg']}, got {checks.shown(problem['input'])}"

@@ -415,7 +415,7 @@ def notes(study: Study) -> list[str]:
     if not is_searched(study):
         found.append(texts["not_screened"].format(most=f"{surface()['most_screened']:,}"))
     large = surface()["large"]
-    if study.n_markers > large["n_markers"]:
+    if study.n_samples > large["n_samples"] and study.n_markers > large["n_markers"]:
         found.append(texts["too_large"].format(gib=f"{_whole(large['gib_per_square'] * study.n_markers**2):,}"))
     if study.n_traits > 1:
         found.append(texts["traits"].format(**surface()["traits"]))

@@ -281,12 +281,18 @@ def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
         "alike": str(alike.sum()),
         "least": f"{LEAST_LEAD:g}",
         "most": f"{(found['MLP'] - found['kernel, theory']).max():.2f}",
-        **{name: " or ".join([", ".join(each[:-1])] * (len(each) > 1) + each[-1:]) for name, each in values.items()},
+        **{name: _either(each) for name, each in values.items()},
         "least_h2": f"{found['broad_sense_heritability'].min():g}",
         **_against_fitted(found, "kernel"),
         **_against_fitted(found, "pairs"),
         "cohorts": " to ".join(map(str, sorted({found["cohorts"].min(), found["cohorts"].max()}))),
     }
+
+
+def _either(names: list[str]) -> str:
+    """Return `a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _against_fitted(found: pd.DataFrame, model: str) -> dict[str, str]:

@@ -43,6 +43,13 @@ def paired(table: pd.DataFrame, model: str, baseline: str) -> pd.DataFrame:
     return pairs.dropna(subset=["difference"])
 
 
+def common_cohorts(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of two tables on the cohorts that both have: those of the same cell and replicate."""
+    keys = ["cell", "replicate"]
+    common = one[keys].drop_duplicates().merge(other[keys].drop_duplicates())
+    return one.merge(common, on=keys), other.merge(common, on=keys)
+
+
 def mean_difference(table: pd.DataFrame, model: str, baseline: str, by: Sequence[str]) -> pd.DataFrame:
     """Return the mean difference in r of two models over cohorts, with its 95 % interval, a row a value of `by`.
 

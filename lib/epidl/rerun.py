@@ -41,8 +41,10 @@ def _assigned(source: str) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run papermill and return its exit status; where the notebook ends with an error, its last words and 1."""
-    import nbformat  # late, as papermill: the notebooks themselves do without them
-    import yaml
+    import yaml  # late, as the others: the notebooks themselves do without them
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbformat import ValidationError
+    from nbformat.reader import NotJSONError
     from papermill import cli, exceptions
 
     try:
@@ -50,11 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except exceptions.PapermillExecutionError as error:
         print(f"{error.ename}: {error.evalue}", file=sys.stderr)
         return 1
-    except (exceptions.PapermillException, OSError, nbformat.reader.NotJSONError) as error:
+    except (exceptions.PapermillException, OSError, NotJSONError, ValidationError, NoSuchKernel) as error:
         print(str(error).strip(), file=sys.stderr)
         return 2
-    except (yaml.YAMLError, ValueError, TypeError) as error:  # papermill hands -y on as it is
-        print(f"-y must be names and values in YAML, as '{{models: [ridge, mlp]}}': {error}", file=sys.stderr)
+    except UnicodeDecodeError as error:
+        print(f"The notebook must be a text file: {error}", file=sys.stderr)
+        return 2
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # papermill takes what -y and -f hold as it is
+        print(f"-y and -f must hold names and values in YAML, as '{{models: [ridge, mlp]}}': {error}", file=sys.stderr)
         return 2
     except SystemExit as end:  # click's
         return end.code

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
 from epidl import commands, planner
+from epidl.kernels import EXACT_LIMIT
 from epidl.own_data import MOST_MARKERS
 from epidl.params import PUBLISHED_H2, qtl_for_scaling
 from epidl.results import read_table, write_text
@@ -79,11 +80,13 @@ SENTENCES = {
     "bound": "an upper bound",
     "at_most": "at most {r}",
     "wrong": "Correct the numbers to see the answer.",
-    "beyond_n_samples": "No cohort of {value} individuals informs this forecast (from {fewest} to {most} do).",
+    "beyond_n_samples": "No cohort of {value} individuals informs this forecast; those that do have {fewest} to "
+    "{most}.",
     "bound_n_samples": "Ridge, kernel and sparse pairs follow theory. For the MLP the forecast is an upper bound: at "
     "{sizes} individuals the publication's network was below such forecasts by {mean} on average, and by {worst} at "
     "worst.",
-    "beyond_n_markers": "No cohort of {value} independent markers informs this forecast (from {fewest} to {most} do).",
+    "beyond_n_markers": "No cohort of {value} independent markers informs this forecast; those that do have {fewest} "
+    "to {most}.",
     "not_trained": "No network was trained with more than {most} markers: the MLP's forecast is by its formula alone.",
     "not_screened": "This project's code looks for interacting pairs among at most {most} markers: sparse pairs are "
     "not recommended here, and the line below leaves them out.",
@@ -94,7 +97,8 @@ SENTENCES = {
     "{apart} with pairs of their own. The forecast is for traits that share nothing.",
 }
 
-LARGE_MARKERS = 20_000  # above it the cross-products of markers take more than some 9 GiB
+# above both the kernel holds cross-products of markers (`kernels.EXACT_LIMIT`), of more than some 9 GiB
+LARGE = {"n_samples": int(EXACT_LIMIT / planner.TRAIN_SHARE), "n_markers": 20_000}
 
 PRESETS = {
     "yeast": {
@@ -351,7 +355,8 @@ def build(folder: Path = DATA) -> dict[str, Any]:
         "simulated": {name: [int(rows[name].min()), int(rows[name].max())] for name in ("n_samples", "n_markers")},
         "trained": {name: int(mlp[name].max()) for name in ("n_samples", "n_markers")},
         "most_screened": MOST_MARKERS["pairs"],
-        "large": {"n_markers": LARGE_MARKERS, "gib_per_square": 3 * 8 / 2**30},  # as `costs` counts cross-products
+        # as `costs` counts them
+        "large": {**LARGE, "gib_per_square": 3 * 8 / 2**30},
         "hidden_width": int(mlp["hidden_width"].mode()[0]),
         "traits": traits_together(folder),
         "points": _as_points(points_of(known), excess),

@@ -147,7 +147,7 @@ def run_cell(
     folder, progress = checks.folder("output", folder), checks.boolean("progress", progress)
     device = resolve_device(cell.device)
     costs.check_memory(cell, device)
-    if "mlp_pruned" in cell.models or ("mlp" in cell.models and len(cell.rates) > 1):
+    if _searches(cell):
         tuning.check_installed()
     kept.claim(folder, cell.model_dump(mode="json"))
     finished = kept.Kept.of(folder, run_fingerprint(cell, device))
@@ -163,6 +163,14 @@ def run_cell(
     side = {name: [fitted.side[name] for fitted in done if name in fitted.side] for name in results.SIDE_TABLES}
     joined = {name: pd.concat(parts, ignore_index=True) for name, parts in side.items() if parts}
     return CellResult(pd.concat([fitted.table for fitted in done], ignore_index=True), joined)
+
+
+def _searches(cell: "Cell") -> bool:
+    """Tell whether a cell's models have settings to choose from: rates, and the pruned ones the number of features."""
+    networks, pruned = {"mlp", "mlp_recomputed"} & set(cell.models), {"lasso_pruned", "mlp_pruned"} & set(cell.models)
+    if pruned and cell.max_features[0] < cell.max_features[1]:
+        return True
+    return bool(networks | pruned) and len(cell.rates) > 1
 
 
 def _runs(
