@@ -155,7 +155,7 @@ def test_verdicts_say_what_is_shown():
     assert verdict(made(0.1, -0.05, 0.02), MODEL_NAMES)[0].endswith("until there are more data.")
     assert verdict(made(-0.1, -0.2), MODEL_NAMES)[0].endswith("0.150 below. Nothing here speaks against ridge.")
     rounded = verdict(made(1e-16, 0.0, 2e-16), MODEL_NAMES)[0]
-    assert rounded.endswith("0.500; and so has Epistatic kernel. Nothing here speaks against ridge.")
+    assert rounded.endswith("0.500, and so has Epistatic kernel. Nothing here speaks against ridge.")
     unscored = made(0.1, 0.2)
     for model, best in (("ridge", "Epistatic kernel"), ("kernel", "Ridge")):
         (sentence,) = verdict(

@@ -608,7 +608,7 @@ def test_publishing_a_profile_keeps_another_s_cells_and_those_of_fewer_replicate
     assert "kept, though" not in capsys.readouterr().out
     other = [make_cell(ScalingCell, **cell.model_dump() | {"broad_sense_heritability": 0.5}) for cell in standard]
     publish_one(other[1], other)
-    assert f"kept, though it has other parameters now: {standard[0].name}" in capsys.readouterr().out
+    assert f"kept, though the profile gives it other parameters now: {standard[0].name}" in capsys.readouterr().out
     assert set(results.read_collected(tmp_path / "scaling.csv")) == {cell.name for cell in (*standard, *larger)}
     wide = make_cell(ScalingCell, **standard[0].model_dump() | {"profile": "full", "rel_aa": (0.0,)})
     publish_one(

@@ -510,9 +510,11 @@ def _verdict_of(found: pd.DataFrame, measure: str, names: Mapping[str, str]) -> 
         return f"{start}; no other model can be compared with ridge here."
     if best.name == "ridge" or abs(best["difference"]) < ROUNDING:
         alike = [names[model] for model in others.index[others.abs() < ROUNDING]]
-        where = f"and so has {' and '.join(alike)}" if alike else f"the best of the others is {-others.max():.3f} below"
+        where = f"; the best of the others is {-others.max():.3f} below"
+        if alike:
+            where = f", and so has {' and '.join(alike)}"
         ridge = f"{names['ridge']} has the highest mean {measure}, {found.loc['ridge', 'score']:.3f}"
-        return f"{ridge}; {where}. Nothing here speaks against ridge."
+        return f"{ridge}{where}. Nothing here speaks against ridge."
     against = f"{start}, {best['difference']:+.3f} against ridge's {found.loc['ridge', 'score']:.3f}"
     if not np.isfinite(best["low"]):
         return f"{against}. One split has no interval: take more."

@@ -94,7 +94,8 @@ def _outdated(record: Mapping, cell: Cell | None, planned: Mapping[str, Cell]) -
         return ""
     if cell is None:
         return f"the profile {profile} has no such cell now"
-    return "" if is_of({**parameters, "n_replicates": cell.n_replicates}, cell) else "it has other parameters now"
+    alike = is_of({**parameters, "n_replicates": cell.n_replicates}, cell)
+    return "" if alike else "the profile gives it other parameters now"
 
 
 def one_of(folders: Sequence[Path], cell: Cell) -> tuple[Path, Cell]:
