@@ -328,8 +328,8 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _csv(table: pd.DataFrame) -> str:
-    """Return a table as text with four digits: less than half of what a list of records takes in a page."""
-    return table.to_csv(index=False, float_format="%.4g")
+    """Return a table as text with the three decimals that tooltips show: less than half of a list of records."""
+    return table.round(3).to_csv(index=False, float_format="%.6g")
 
 
 def _source(name: str, table: pd.DataFrame) -> alt.NamedData:
