@@ -106,7 +106,7 @@ class Place:
 # --- Ways of being wrong -------------------------------------------------------------------------------------------
 
 TEXTS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=6)
-WHOLE, NUMBER = "whole number|valid integer", "a number|valid number|one number|numbers only|finite number|rows of one"
+WHOLE, NUMBER = "whole number|valid integer", "a number|valid number|one number|numbers only|finite number"
 LEAST, MOST = "(at least|greater than or equal to) {}", "(at most|less than or equal to|less than|within .*) {}"
 
 
@@ -154,7 +154,7 @@ def real(least: float = -INF, most: float = INF, above: float | None = None) -> 
         Wrong("None", None, NUMBER + "|finite|must be"),
         Wrong("NaN", NAN, "finite|at least|within|" + NUMBER + "|less than"),
         Wrong("infinite", INF, "finite|at least|at most|within|less than", st.sampled_from([INF, -INF])),
-        Wrong("lists of unequal lengths", [[1], [1, 2]], NUMBER, UNEQUAL),
+        Wrong("lists of unequal lengths", [[1], [1, 2]], f"{NUMBER}|rows of one length", UNEQUAL),
     ]
     if above is not None:
         negative = st.floats(above - 1000, above - 1e-3)

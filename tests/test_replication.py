@@ -426,7 +426,7 @@ def test_leads_stand_beside_individuals_per_qtl(table):
     assert leads.loc[(1000, 0.1), "r, MLP"] == pytest.approx(0.85)
     assert leads.loc[(1000, 0.1), "MLP less ridge"].startswith("+0.250 [")
     assert leads.loc[(10_000, 20), "MLP less ridge"].endswith("(one cohort)")
-    words = pages.at_highest_scaling(both)
+    words = pages.at_highest_scaling(leads)
     assert (words["scaling"], words["small_n"], words["large_n"]) == ("20", "1,000", "10,000")
     assert (words["small_mlp"], words["small_ridge"], words["large_per_qtl"]) == ("0.25", "0.30", "5")
 

@@ -94,9 +94,9 @@ def check_targets(folder: Path, cells: Sequence[Path], arguments: Sequence[str])
     files = {cell / name for cell in cells for name in ("notebook.ipynb", results.TABLE, results.PROVENANCE)}
     files |= {folder / f"{experiment}{end}" for experiment in CELL_TYPES for end in (".csv", ".provenance.json")}
     for before, argument in itertools.pairwise(["", *arguments]):
-        target = Path(argument)
+        target, place = Path(argument), Path.cwd() / argument
         wanted = target.parts[:1] == ("runs",) and not before.startswith("-")
-        if wanted and Path.cwd() / target not in files and folder / "pages" not in (Path.cwd() / target).parents:
+        if wanted and place not in files and folder / "pages" not in place.parents:
             raise ParameterError(
                 f"{target} must be a table of this profile, such as runs/{folder.name}/scaling.csv, or a file of one "
                 "of its cells, which python -m epidl.cell EXPERIMENT PROFILE names"

@@ -116,14 +116,13 @@ def headline(table: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def baseline_gap(table: pd.DataFrame, n_samples: int | None = None) -> dict[str, str]:
+def baseline_gap(table: pd.DataFrame) -> dict[str, str]:
     """Return by how much models differ in r, averaged over traits and replicates, at the lowest and highest scaling.
 
-    Of the cohorts of `n_samples` (None: the smallest) in a table of one protocol.
+    Of the smallest cohorts of a table of one protocol.
     low, high: exact ridge less ridge by SGD; mlp_sgd, mlp_exact: the MLP less either, at the highest scaling.
     """
-    table = one_protocol(table)
-    part = table[table["n_samples"] == (n_samples or table["n_samples"].min())]
+    part = _smallest_cohorts(table)
     r = part.pivot_table(index="scaling", columns="model", values="pearson_r")
     first, last = r.iloc[0], r.iloc[-1]
     return {
@@ -160,9 +159,9 @@ def leads_by_scaling(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def at_highest_scaling(table: pd.DataFrame) -> dict[str, str]:
+def at_highest_scaling(leads: pd.DataFrame) -> dict[str, str]:
     """Return what `leads_by_scaling` has at the highest scaling, in words: of the smallest and the largest cohorts."""
-    leads = leads_by_scaling(table).reset_index()
+    leads = leads.reset_index()
     found = leads[leads["scaling"] == leads["scaling"].max()].sort_values("n_samples")
     words = {"scaling": f"{found['scaling'].iloc[0]:g}"}
     for name, row in (("small", found.iloc[0]), ("large", found.iloc[-1])):

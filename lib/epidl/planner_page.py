@@ -251,8 +251,7 @@ def leads_of_the_network(rows: pd.DataFrame, least: float = LEAST_LEAD) -> pd.Da
         MLP=means["pearson_r"],
         **{f"{model}, theory": closed[model] for model in EXPECTED},
     )
-    for model in ("kernel", "pairs"):
-        table[f"{model}, fitted"] = fitted[model].reindex(pd.MultiIndex.from_frame(means[CONDITION])).to_numpy()
+    table = table.join(fitted[["kernel", "pairs"]].add_suffix(", fitted"), on=CONDITION)
     found = table[table["MLP"] - table["kernel, theory"] > least]
     return found.sort_values(["n_samples", "n_markers", "broad_sense_heritability", "rel_aa"], ignore_index=True)
 
