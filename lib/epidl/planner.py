@@ -44,14 +44,21 @@ LEAST_SD = 0.005
 LEAST_R = 0.05  # of the best model, for a recommendation
 LEAST_SHARE = 0.01  # of V_A/V_G and H2 that a study may have
 
-
-HELP = {  # of the command; the bounds are those of `Study`
-    "n_samples": f"individuals, of which 85 percent train (20 to {MOST_SAMPLES:,})",
-    "n_markers": f"independent markers: segments that linked ones stand for (2 to {MOST_SAMPLES:,})",
-    "n_qtl": "causal loci, a guess (2 to n_markers)",
-    "va_over_vg": f"additive share of the genetic variance, a guess ({LEAST_SHARE} to 1)",
-    "broad_sense_heritability": f"H2, genetic share of the phenotypic variance ({LEAST_SHARE} to 1)",
-    "n_traits": "traits that one network learns (1 to 1000; 1)",
+BOUNDS = {  # of a study's numbers; n_qtl is at most n_markers too
+    "n_samples": (20, MOST_SAMPLES),
+    "n_markers": (2, MOST_SAMPLES),
+    "n_qtl": (2, MOST_SAMPLES),
+    "va_over_vg": (LEAST_SHARE, 1),
+    "broad_sense_heritability": (LEAST_SHARE, 1),
+    "n_traits": (1, 1000),
+}
+HELP = {  # of the command, before the bounds
+    "n_samples": "individuals, of which 85 percent train",
+    "n_markers": "independent markers: segments that linked ones stand for",
+    "n_qtl": "causal loci, a guess, at most n_markers",
+    "va_over_vg": "additive share of the genetic variance, a guess",
+    "broad_sense_heritability": "H2, genetic share of the phenotypic variance",
+    "n_traits": "traits that one network learns, 1 where not given",
 }
 
 
@@ -75,12 +82,10 @@ class Study:
     n_traits: int = 1
 
     def __post_init__(self) -> None:
-        checks.integer("n_samples", self.n_samples, minimum=20, maximum=MOST_SAMPLES)
-        checks.integer("n_markers", self.n_markers, minimum=2, maximum=MOST_SAMPLES)
+        for name, (least, most) in BOUNDS.items():
+            check = checks.integer if Study.__annotations__[name] is int else checks.real
+            check(name, getattr(self, name), minimum=least, maximum=most)
         checks.integer("n_qtl", self.n_qtl, minimum=2, maximum=self.n_markers, why="n_markers")
-        checks.real("va_over_vg", self.va_over_vg, minimum=LEAST_SHARE, maximum=1)
-        checks.real("broad_sense_heritability", self.broad_sense_heritability, minimum=LEAST_SHARE, maximum=1)
-        checks.integer("n_traits", self.n_traits, minimum=1, maximum=1000)
 
     @property
     def rel_aa(self) -> float:
@@ -533,7 +538,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m epidl.planner", description="What to expect of each model.")
     parser.add_argument("--preset", choices=list(surface()["presets"]), help="start from a known kind of study")
     for name, kind in Study.__annotations__.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=HELP[name])
+        text = "{} ({:,} to {:,})".format(HELP[name], *BOUNDS[name])
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=text)
     options = vars(parser.parse_args(arguments))
     preset = surface()["presets"].get(options.pop("preset"), {"study": {}})["study"]
     study = preset | {name: value for name, value in options.items() if value is not None}

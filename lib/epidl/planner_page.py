@@ -16,19 +16,13 @@ from epidl.figures.style import MODEL_COLORS
 CONDITION = surface.KEYS[2:]  # of whatever experiment and cell
 EXPECTED = ("kernel", "pairs", "ridge")  # what theory expects where a network leads
 PRESET = "yeast"  # what the page opens with
-FIELDS = {  # label, hint, bounds and step of each input
-    "n_samples": ("Individuals", "n, of which 85 % train", 20, planner.MOST_SAMPLES, 1),
-    "n_markers": ("Independent markers", "m, or independent segments", 2, planner.MOST_SAMPLES, 1),
-    "n_qtl": (
-        "Causal loci (QTL)",
-        "q, a guess; at most m: loci in one segment count as one",
-        2,
-        planner.MOST_SAMPLES,
-        1,
-    ),
-    "va_over_vg": ("V_A/V_G", "additive share of the genetic variance, a guess", 0.01, 1, "any"),
-    "broad_sense_heritability": ("Broad-sense heritability H²", "V_G/V_P", 0.01, 1, "any"),
-    "n_traits": ("Traits", "that one network learns; they change a note, no number", 1, 1000, 1),
+FIELDS = {  # label, hint and step of each input
+    "n_samples": ("Individuals", "n, of which 85 % train", 1),
+    "n_markers": ("Independent markers", "m, or independent segments", 1),
+    "n_qtl": ("Causal loci (QTL)", "q, a guess; at most m: loci in one segment count as one", 1),
+    "va_over_vg": ("V_A/V_G", "additive share of the genetic variance, a guess", "any"),
+    "broad_sense_heritability": ("Broad-sense heritability H²", "V_G/V_P", "any"),
+    "n_traits": ("Traits", "that one network learns; they change a note, no number", 1),
 }
 NEAREST = ["Condition", "n", "m", "q", "V_A/V_G", "H²", "Ridge", "Kernel", "MLP", "Pairs", "Distance"]
 FORECASTS = ["Model", "Expected r", "90 % of studies of this V_A/V_G", "Based on", "Against ridge"]
@@ -127,7 +121,7 @@ def _preset_field(presets: dict[str, Any]) -> str:
 
 
 def _field(name: str) -> str:
-    label, hint, least, most, step = FIELDS[name]
+    (label, hint, step), (least, most) = FIELDS[name], planner.BOUNDS[name]
     return (
         f'<div><label for="planner-{name}">{label}</label>'
         f'<input id="planner-{name}" name="{name}" type="number" required min="{least}" max="{most}" step="{step}" '
