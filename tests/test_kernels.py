@@ -291,6 +291,35 @@ def test_the_counted_allele_leaves_the_prediction(diploid):
     np.testing.assert_allclose(one, two, atol=1e-3)
 
 
+@pytest.mark.parametrize("n_markers", [5, 9])
+def test_reml_takes_dosages_that_have_fewer_pairs_than_samples(n_markers):
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        counts = rng.binomial(2, rng.uniform(0.1, 0.9, n_markers), (150, n_markers)).astype(np.int8)
+        dosages = Dosages.from_counts(counts, ploidy=2)
+        x = 2 * (dosages.block(slice(None)).astype(float) - dosages.centre)
+        y = x[:, 0] * x[:, 1] + x[:, 2] * x[:, 3]
+        y = (y / y.std() + rng.normal(size=150))[:, None]
+        estimate = estimate_components(dosages, y, np.arange(150))[0]
+        products = Products.of(dosages, np.arange(150))
+        explicit = products.additive(), products.epistatic()
+        found, *others = (
+            dense_deviance(explicit, y[:, 0], shares)
+            for shares in (estimate, [0.1, 1, 1], [0.5, 0.5, 1], [1e-6, 0.6, 0.9])
+        )
+        assert found <= min(others) + 1e-3
+
+
+def test_predictions_do_not_depend_on_how_the_predicted_samples_are_centred(diploid):
+    dosages, y = diploid
+    counts = np.where(dosages.counts == MISSING, 1, dosages.counts)
+    whole = Dosages.from_counts(counts, ploidy=2)
+    trained = whole.trained_on(np.arange(100))
+    fit = fit_kernel(trained, y, np.arange(100))
+    one, two = (fit.predict(genotypes, np.arange(120, 150)) for genotypes in (trained, whole))
+    np.testing.assert_allclose(one, two, rtol=1e-9)
+
+
 def test_a_single_marker_that_varies_has_no_pairs():
     counts = np.ones((30, 4), np.int8)
     counts[:15, 2] = 2

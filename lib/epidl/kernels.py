@@ -15,7 +15,7 @@ the training samples, so that products of unlinked markers are uncorrelated with
 
 REML (`estimate_components`) factors once for all traits. K_AA = Q T Q' with T tridiagonal, so that K_AA plus any noise
 is solved in O(n), and K_A = FF' adds a low rank. The weights then come from a Cholesky factor of V, one a trait
-(n <= `EXACT_LIMIT`; 12 n^2 bytes), or from conjugate gradients that never hold n x n numbers: since
+(n <= `EXACT_LIMIT`; 12 n^2 bytes, 24 n^2 of dosages), or from conjugate gradients that never hold n x n numbers: since
 diag(X W X') = (XX')#2 v for W = X' diag(v) X, a product with K_AA takes O(n m^2) operations and O(m^2) memory.
 """
 
@@ -36,7 +36,7 @@ from epidl.genotypes import Genotypes, check_genotypes, checked_device, row_bloc
 from epidl.ridge import checked_rows
 
 EXACT_LIMIT = 20_000  # training samples; V then takes 3.2 GB
-REML_ROWS = 10_000  # samples that estimate the components: 2 GB
+REML_ROWS = 10_000  # samples that estimate the components: 2 GB, of dosages 3.2 GB
 TOLERANCE = 1e-6  # of conjugate gradients: |V w - (y - mu)| relative to |y - mean|
 MAX_ITERATIONS = 2000
 SMALLEST_RESIDUAL = 1e-7  # s_E as a share of the sum: below it V may be singular to rounding
@@ -73,7 +73,7 @@ class KernelFit:
         """Return the additive and the epistatic part, both (len(rows), n_traits) and without the intercept."""
         rows = checked_rows(genotypes, self.genotypes.n_markers, rows)
         source = _Codes(self.genotypes, self.rows, self.device)
-        target = _Codes(genotypes, rows, self.device)
+        target = _Codes(genotypes, rows, self.device, source.centre)  # a kernel is of one kind of codes
         weights = torch.from_numpy(self.weights).to(self.device)
         kernels = _times_kernels(target, source, weights, self.scales)
         additive, epistatic = (k.cpu().numpy() * s for k, s in zip(kernels, self.components.T[:2], strict=True))
@@ -132,11 +132,12 @@ def fit_kernel(
 class Products:
     """The products that both kernels are made of: inner, XX' (n, n), and self_terms, (X#2)(X#2)', or m for all of it.
 
-    For haploids these are whole numbers, exact in single precision.
+    For haploids these are whole numbers, exact in single precision. Those of dosages are not, and are kept in double:
+    rounded, K_AA would have eigenvalues below 0 where it has fewer pairs than samples.
     """
 
-    inner: NDArray[np.float32]
-    self_terms: NDArray[np.float32] | float
+    inner: NDArray[np.floating]
+    self_terms: NDArray[np.floating] | float
 
     @classmethod
     def of(cls, genotypes: Genotypes, rows: NDArray[np.integer]) -> "Products":
@@ -170,10 +171,11 @@ class Products:
         return kernel
 
 
-def _codes(genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+def _codes(genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.floating]:
+    kind = np.float32 if genotypes.whole else np.float64
     blocks = [genotypes.block(rows[part]) for part in row_blocks(len(rows), genotypes.n_markers)]
-    codes = np.concatenate(blocks).astype(np.float32)
-    codes -= np.float32(genotypes.centre)
+    codes = np.concatenate(blocks).astype(kind)
+    codes -= kind(genotypes.centre)
     codes *= 2
     return codes
 
@@ -186,8 +188,9 @@ def estimate_components(genotypes: Genotypes, phenotypes: ArrayLike, rows: NDArr
 
     V = s (B + a K_A), B = (1 - r) K_AA + r I: s has a closed form, a is searched at every r, and r is searched on a
     grid shared by all traits, then between its neighbours. A component is at least `SMALLEST_ESTIMATE` of their sum.
-    Takes 20 n^2 bytes and 4/3 n^3 operations, then O(n k^2) for each of some 100 values of r, k = min(m, n): with m
-    above a few thousand, few rows are better. A trait without noise has no finite maximum: its ratios end at a bound.
+    Takes 20 n^2 bytes (32 n^2 of dosages) and 4/3 n^3 operations, then O(n k^2) for each of some 100 values of r,
+    k = min(m, n): with m above a few thousand, few rows are better. A trait without noise has no finite maximum: its
+    ratios end at a bound.
 
     Raises ValueError as `fit_kernel` does.
     """
@@ -316,11 +319,14 @@ def _solve_exactly(
 
 
 class _Codes:
-    """Codes of some samples on a torch device, decoded in blocks."""
+    """Codes of some samples on a torch device, decoded in blocks; centre: the genotypes' own unless given."""
 
-    def __init__(self, genotypes: Genotypes, rows: NDArray[np.integer], device: str) -> None:
+    def __init__(
+        self, genotypes: Genotypes, rows: NDArray[np.integer], device: str, centre: torch.Tensor | None = None
+    ) -> None:
         self.n_markers, self.device = genotypes.n_markers, device
         self._held, self._rows = genotypes.on(device), torch.as_tensor(rows, dtype=torch.int64, device=device)
+        self.centre = self._held.centre.double() if centre is None else centre
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -328,7 +334,7 @@ class _Codes:
     def blocks(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Yield slices and the codes (rows, n_markers) of each."""
         for part in row_blocks(len(self), self.n_markers):
-            yield part, (self._held.block(self._rows[part]).double() - self._held.centre.double()) * 2
+            yield part, (self._held.block(self._rows[part]).double() - self.centre) * 2
 
     def scales(self) -> tuple[float, float]:
         """Return c_A and c_AA of these samples (see `Products`)."""
