@@ -930,7 +930,10 @@ def _theory() -> list[Place]:
             lambda: {name: value for name, value in shares.items() if name != "model"} | {"n_qtl": 4},
             n_train=far,
             n_markers=array_of(2),
-            n_qtl=array_of(2),
+            n_qtl=[
+                *array_of(2),
+                Wrong("more than markers", 11, "at most n_markers", st.integers(11, 10**6), says="11"),
+            ],
             additive=[*array, Wrong("a sum above 1", 0.9, r"within \[0, 1\]", st.floats(0.81, 10), says="1")],
             epistatic=array,
             level=real(above=0, most=1),

@@ -180,6 +180,13 @@ def test_the_oracle_is_least_squares_where_noise_is_little(cohort):
     assert (fit.pair_effects[0] == 0).all()  # it knows that the first trait has none
 
 
+def test_the_oracle_of_a_trait_without_noise_is_exact():
+    cohort = make_cohort(1000, 100, rel_aa=[0.1], broad_sense_heritability=1, seed=3)  # its ratio is no power of 2
+    fit = pairs.fit_oracle(cohort.genotypes, cohort.phenotypes, np.arange(850), cohort.traits)
+    test = np.arange(850, 1000)
+    np.testing.assert_allclose(fit.predict(cohort.genotypes, test), cohort.phenotypes[test], atol=1e-6)
+
+
 def test_the_oracle_exists_with_more_effects_than_samples():
     cohort = make_cohort(100, 120, n_markers=150)
     fit = pairs.fit_oracle(cohort.genotypes, cohort.phenotypes, np.arange(85), cohort.traits)

@@ -256,6 +256,11 @@ def test_sparse_pairs_find_all_or_nothing_where_samples_are_many_or_few():
     assert many.pearson_r == pytest.approx(np.sqrt(0.9), abs=0.005)
 
 
+def test_causal_loci_are_among_the_markers():
+    with pytest.raises(ValueError, match=r"n_qtl must be at most n_markers \(10\), got 12"):
+        expected_pairs_accuracy(100, 10, [4, 12], 0.5, 0.2)
+
+
 @given(n=samples, m=markers, additive=share, epistatic=share, part=st.floats(0.1, 1))
 def test_an_efficiency_is_worth_that_part_of_the_samples(n, m, additive, epistatic, part):
     wasting = expected_accuracy(n, m, additive, epistatic, model="kernel", efficiency=(part, part))

@@ -17,6 +17,7 @@ Ridge suits markers that mostly have an effect. Where markers outnumber samples 
 part that limits the prediction, not the pairs.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -337,7 +338,8 @@ class _Design:
 
     @property
     def whole(self) -> bool:
-        return self.genotypes.whole
+        """Whether single precision holds all shares exactly: a pair's, 0 or its weight, where that is a power of 2."""
+        return self.genotypes.whole and math.frexp(self.weight)[0] == 0.5
 
     def on(self, device: torch.device | str) -> "_Design":
         return _Design(self.genotypes.on(device), self.markers.to(device), self.pairs.to(device), self.weight)

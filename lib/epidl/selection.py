@@ -65,7 +65,7 @@ def precision_and_recall(columns: NDArray[np.integer], traits: Sequence[Trait]) 
 
     selection_precision: the share of the kept markers that are causal for any trait, NaN where none is kept.
     selection_recall: the share of each trait's QTL that are kept (n_traits,). pair_recall: the share of each trait's
-    interacting pairs of which both markers are kept (n_traits,).
+    pairs, of effect 0 or not, of which both markers are kept (n_traits,).
     """
     markers = np.unique(np.asarray(columns) // 2)
     causal = np.unique(np.concatenate([trait.qtl for trait in traits]))

@@ -380,11 +380,12 @@ def _smoothing_of(model: str, rows: pd.DataFrame) -> tuple[float, float]:
 def traits_together(folder: Path = DATA) -> dict[str, str]:
     """Return what sharing their pairs does to the MLP's r, in the correlation experiment's cells of most individuals.
 
-    Of its fewest QTL, where both kinds of uncorrelated traits are computed.
+    Of its fewest QTL and traits, where both kinds of uncorrelated traits are computed.
     """
     table = read_table(folder / "correlation.csv").query("model == 'mlp' and pleiotropy == 0")
     r = table.groupby(["n_samples", "n_qtl", "n_traits", "shared_pairs"])["pearson_r"].mean().unstack().dropna()
-    (n_samples, n_qtl, n_traits), both = r.index[0], r.iloc[0]
+    n_samples = r.index.get_level_values("n_samples").max()
+    (n_qtl, n_traits), both = next(r.loc[n_samples].iterrows())
     return {
         "n_samples": f"{n_samples:,}",
         "n_qtl": str(n_qtl),

@@ -160,13 +160,16 @@ def expected_pairs_accuracy(
     pairs that are found are estimated from n samples: r2_AA = F n v F / (n v F + k u), v = epistatic. This is ours, not
     a published result. It assumes that a threshold alone decides, which no rule of false discovery does exactly.
 
-    level: of false discovery. Arguments broadcast. Raises ValueError as `expected_accuracy`, and for fewer than 2 QTL.
+    level: of false discovery. Arguments broadcast. Raises ValueError as `expected_accuracy`, and for fewer than 2 QTL
+    or more than markers.
     """
     n, m = _bounded("n_train", n_train, 1), _bounded("n_markers", n_markers, 2)
     q = _bounded("n_qtl", n_qtl, 2)
     shares_a, shares_aa = _bounded("additive", additive, 0), _bounded("epistatic", epistatic, 0)
     n, m, q, shares_a, shares_aa = _together(n_train=n, n_markers=m, n_qtl=q, additive=shares_a, epistatic=shares_aa)
     _bounded("additive + epistatic", shares_a + shares_aa, 0, 1 + 1e-9)
+    if (q > m).any():
+        raise ValueError(f"n_qtl must be at most n_markers ({m[q > m][0]:g}), got {q[q > m][0]:g}")
     threshold = pairs_threshold(m, level)
     left, residual = np.ones(n.shape), np.maximum(1 - shares_a - shares_aa, 1e-9)
     interacting = shares_aa > 1e-12
