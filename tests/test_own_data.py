@@ -63,6 +63,13 @@ def test_splits_are_what_they_say(cohort):
     assert not np.array_equal(one, other)
 
 
+@pytest.mark.parametrize("days", [20200101 + np.arange(24), 2020 + np.arange(24) / 1e6])
+def test_cuts_that_differ_in_late_digits_alone_are_named_apart(days):
+    named = make_splits(make_observed(times=np.repeat(days, 10)), "forward", 1, seed=1)
+    assert [name for name, _ in named] == [f"after {days[k]}" for k in (13, 16, 20)]
+    assert [len(split.test) for _, split in named] == [30, 40, 30]
+
+
 def test_the_comparison_scores_what_genotypes_add_to_fixed_effects(cohort, table):
     assert set(table["status"]) == {"scored"}
     assert table.groupby(["split_kind", "replicate"])["n_imputed"].nunique().eq(1).all()

@@ -159,7 +159,7 @@ def _by_time(times: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
     for cut, until in itertools.pairwise(cuts):
         train, test = np.flatnonzero(times <= cut), np.flatnonzero((times > cut) & (times <= until))
         if min(len(train) / 2, len(test)) >= LEAST_TEST:
-            splits[f"after {cut:g}"] = train, test
+            splits[f"after {cut}".removesuffix(".0")] = train, test  # all digits: a name a cut
     if len(splits) < 2:
         raise ValueError(
             f"time must tell at least 3 periods of at least {LEAST_TEST} individuals apart, got "
