@@ -63,6 +63,14 @@ def test_splits_are_what_they_say(cohort):
     assert not np.array_equal(one, other)
 
 
+def test_a_split_is_the_same_however_many_are_drawn(cohort):
+    few, more = (make_splits(cohort, "random", n_splits, seed=1) for n_splits in (2, 5))
+    for (name, split), (same_name, same) in zip(few, more, strict=False):
+        assert name == same_name
+        for part in ("train", "validation", "test"):
+            np.testing.assert_array_equal(getattr(split, part), getattr(same, part))
+
+
 @pytest.mark.parametrize("days", [20200101 + np.arange(24), 2020 + np.arange(24) / 1e6])
 def test_cuts_that_differ_in_late_digits_alone_are_named_apart(days):
     named = make_splits(make_observed(times=np.repeat(days, 10)), "forward", 1, seed=1)

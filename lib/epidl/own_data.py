@@ -118,6 +118,8 @@ def _check_spread(spread: float, size: float) -> None:
 def make_splits(cohort: Observed, kind: SplitKind, n_splits: int, seed: int) -> list[tuple[str, Split]]:
     """Return named splits of one kind; the validation samples of networks are a random 15 % of the training ones.
 
+    A split is the same however many are drawn after it.
+
     random: `n_splits` draws of 85 % that train. family: each group of at least `LEAST_TEST` individuals is the test
     split once. forward: the first 55, 70 and 85 % by time train, and those until the next cut are tested; individuals
     of the same time stay together.
@@ -135,7 +137,8 @@ def make_splits(cohort: Observed, kind: SplitKind, n_splits: int, seed: int) -> 
         tests = _by_time(cohort.times)
     else:
         raise ValueError(f"kind of splits must be of random, family and forward, got {checks.shown(kind)}")
-    return [(name, _with_validation(*rows, rng)) for name, rows in tests.items()]
+    validation = {name: seeds.generator(seed, "validation", kind, name) for name in tests}
+    return [(name, _with_validation(*rows, validation[name])) for name, rows in tests.items()]
 
 
 def _by_family(groups: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
