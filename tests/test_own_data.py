@@ -281,6 +281,19 @@ def test_a_split_that_tests_no_case_is_constant_beside_others_that_are_scored(co
     assert set(found["status"]) == {"scored", "constant"}
 
 
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_model_that_predicts_all_alike_is_constant(cohort, monkeypatch, binary):
+    monkeypatch.setitem(own_data.MODELS, "kernel", lambda task: np.full(len(task.split.test), 0.1))
+    liability = cohort.phenotypes - 200 * cohort.design[:, 0]
+    phenotypes = np.where(liability > np.median(liability), 1, 0) if binary else liability
+    options = {"models": ["ridge", "kernel"], "n_splits": 1}
+    alone = compare(make_observed(phenotypes=phenotypes, design=None), **options).set_index("model")
+    assert alone["status"].to_dict() == {"ridge": "scored", "kernel": "constant"}
+    assert alone.loc["kernel", ["pearson_r", "auc"]].isna().all()
+    beside_a_covariate = compare(make_observed(phenotypes=phenotypes), **options).set_index("model")
+    assert beside_a_covariate.loc["kernel", "status"] == ("scored" if binary else "constant")
+
+
 def test_what_cannot_be_compared_is_refused(cohort, monkeypatch):
     with pytest.raises(ValueError, match="phenotypes must vary, all 240 are 3"):
         make_observed(phenotypes=np.full(240, 3))

@@ -427,7 +427,8 @@ def _fit_and_score(
     if cohort.binary and usable and np.ptp(cohort.phenotypes[test]) > 0:
         from sklearn.metrics import roc_auc_score  # late: whatever draws a figure imports this module
 
-        auc = roc_auc_score(cohort.phenotypes[test], fixed[test] + scale * predicted)
+        risk = fixed[test] + scale * predicted
+        auc = roc_auc_score(cohort.phenotypes[test], risk) if np.ptp(risk) > 0 else np.nan
         fixed_auc = roc_auc_score(cohort.phenotypes[test], fixed[test])
     elif not cohort.binary:
         r = pearson_r(task.residuals[test], predicted[:, None])[0]
