@@ -8,7 +8,7 @@ import scipy.stats
 from epidl import own_data
 from epidl.figures import MODEL_NAMES
 from epidl.genotypes import MISSING, Dosages
-from epidl.own_data import Observed, compare, corrected_interval, make_splits, observe, verdict
+from epidl.own_data import Observed, against_ridge, compare, corrected_interval, make_splits, observe, verdict
 
 
 def make_observed(n: int = 240, m: int = 20, epistasis: float = 0.0, seed: int = 1, **changes) -> Observed:
@@ -122,7 +122,7 @@ def test_a_binary_trait_is_scored_by_the_area_under_the_curve(cohort):
 def test_epistasis_is_found_and_its_absence_too():
     epistatic = compare(make_observed(400, epistasis=0.9), models=["ridge", "pairs"], n_splits=5)
     (sentence,) = verdict(epistatic, MODEL_NAMES)
-    assert sentence.startswith("random splits: Sparse pairs has the highest mean r")
+    assert sentence.startswith("random splits: Sparse pairs predicts best, with a mean r of")
     assert sentence.endswith(": more than chance.")
     (sentence,) = verdict(compare(make_observed(), models=["ridge", "kernel"], n_splits=5), MODEL_NAMES)
     assert "stays the choice" in sentence or "Nothing here speaks against ridge" in sentence
@@ -170,20 +170,40 @@ def test_verdicts_say_what_is_shown():
     assert verdict(made(0.1, -0.05, 0.02), MODEL_NAMES)[0].endswith("until there are more data.")
     assert verdict(made(-0.1, -0.2), MODEL_NAMES)[0].endswith("0.150 below. Nothing here speaks against ridge.")
     rounded = verdict(made(1e-16, 0.0, 2e-16), MODEL_NAMES)[0]
-    assert rounded.endswith("0.500, and so has Epistatic kernel. Nothing here speaks against ridge.")
+    assert rounded.endswith("0.500, and so does Epistatic kernel. Nothing here speaks against ridge.")
     unscored = made(0.1, 0.2)
-    for model, best in (("ridge", "Epistatic kernel"), ("kernel", "Ridge")):
-        (sentence,) = verdict(
-            unscored.assign(pearson_r=unscored["pearson_r"].mask(unscored["model"] == model)), MODEL_NAMES
-        )
-        assert sentence.startswith(f"random splits: {best} has the highest mean r, 0.")
-        assert sentence.endswith("no other model can be compared with ridge here.")
-    fewer = made(0.05, 0.0, 0.0)
-    fewer["pearson_r"] = [0.6, 0.65, 0.2, np.nan, 0.3, np.nan]
-    assert verdict(fewer, MODEL_NAMES)[0].startswith("random splits: Epistatic kernel has the highest mean r, 0.650")
+    for model in ("ridge", "kernel"):
+        masked = unscored.assign(pearson_r=unscored["pearson_r"].mask(unscored["model"] == model))
+        (sentence,) = verdict(masked, MODEL_NAMES)
+        assert sentence.startswith("random splits: no model is scored in a split in which Ridge is")
     assert verdict(made(0.1), MODEL_NAMES)[0].endswith("One split has no interval: take more.")
     with pytest.raises(ValueError, match="table must hold a score, got none"):
         verdict(made(np.nan).assign(pearson_r=np.nan), MODEL_NAMES)
+
+
+def test_models_are_ranked_on_the_splits_that_they_share_with_ridge():
+    scores = {
+        "ridge": [0.9, 0.8, 0.3, 0.2, np.nan],
+        "kernel": [0.88, 0.79, np.nan, np.nan, 0.9],  # a high mean, for it has no score where all are low
+        "pairs": [0.92, 0.82, 0.32, 0.22, np.nan],
+        "mlp": [np.nan, np.nan, 0.35, 0.25, np.nan],
+    }
+    rows = [
+        {"split_kind": "random", "replicate": k, "model": model, "pearson_r": r, "auc": np.nan}
+        | {"n_test": 10, "n_train": 60}
+        for model, values in scores.items()
+        for k, r in enumerate(values)
+    ]
+    table = pd.DataFrame(rows)
+    found = against_ridge(table).loc["random"]
+    assert found["splits"].to_dict() == {"ridge": 4, "kernel": 2, "pairs": 4, "mlp": 2}
+    np.testing.assert_allclose(found["score"], [0.55, 0.835, 0.57, 0.3])
+    np.testing.assert_allclose(found["difference"], [np.nan, -0.015, 0.02, 0.05])
+    (sentence,) = verdict(table, MODEL_NAMES)
+    assert "MLP predicts best, with a mean r of 0.300, +0.050 against ridge's 0.250 in the splits in" in sentence
+    assert "which both are scored, 2 of 4, 95 % interval" in sentence
+    (sentence,) = verdict(table.query("model != 'mlp'"), MODEL_NAMES)
+    assert "Sparse pairs predicts best, with a mean r of 0.570, +0.020 against ridge's 0.550, 95 %" in sentence
 
 
 @pytest.mark.parametrize(

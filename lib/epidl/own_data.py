@@ -468,8 +468,8 @@ def corrected_interval(differences: ArrayLike, test_over_train: float, level: fl
 def against_ridge(table: pd.DataFrame) -> pd.DataFrame:
     """Return every model's mean score and its difference to ridge with a corrected interval, a row a kind and model.
 
-    Columns: score (the mean), difference, low, high, splits (in which both are scored). Intervals are at 95 % for all
-    models of a kind of splits together (Bonferroni).
+    Columns: splits (in which the model and ridge are scored), score and difference (their means over these), low, high.
+    Intervals are at 95 % for all models of a kind of splits together (Bonferroni).
     """
     measure = measure_of(table)
     rows = []
@@ -477,12 +477,14 @@ def against_ridge(table: pd.DataFrame) -> pd.DataFrame:
         scores = part.pivot(index="replicate", columns="model", values=measure)
         ratio = (part["n_test"] / part["n_train"]).mean()
         others = [model for model in part["model"].unique() if model != "ridge"]
-        rows.append({"split_kind": kind, "model": "ridge", "score": scores["ridge"].mean(), "splits": len(scores)})
+        ridge = scores["ridge"].dropna()
+        rows.append({"split_kind": kind, "model": "ridge", "score": ridge.mean(), "splits": len(ridge)})
         for model in others:
-            differences = (scores[model] - scores["ridge"]).dropna()
+            both = scores[["ridge", model]].dropna()
+            differences = both[model] - both["ridge"]
             low, high = corrected_interval(differences, ratio, level=1 - 0.05 / len(others))
-            found = {"score": scores[model].mean(), "difference": differences.mean(), "low": low, "high": high}
-            rows.append({"split_kind": kind, "model": model} | found | {"splits": len(differences)})
+            found = {"score": both[model].mean(), "difference": differences.mean(), "low": low, "high": high}
+            rows.append({"split_kind": kind, "model": model} | found | {"splits": len(both)})
     return pd.DataFrame(rows).set_index(["split_kind", "model"])
 
 
@@ -500,7 +502,8 @@ def measure_of(table: pd.DataFrame) -> str:
 def verdict(table: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
     """Return a sentence or two a kind of splits: which model predicts best, by how much, and whether that is shown.
 
-    names: what the models are called.
+    Models are ranked by their differences to ridge: their means may be over different splits. names: what the models
+    are called.
     """
     comparison, measure = against_ridge(table), {"auc": "AUC", "pearson_r": "r"}[measure_of(table)]
     kinds = comparison.index.unique("split_kind")
@@ -508,18 +511,22 @@ def verdict(table: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
 
 
 def _verdict_of(found: pd.DataFrame, measure: str, names: Mapping[str, str]) -> str:
-    best, others = found.loc[found["score"].idxmax()], found["difference"].dropna()  # ridge's own is NaN
-    start = f"{names[best.name]} has the highest mean {measure}, {best['score']:.3f}"
+    others = found["difference"].dropna()  # ridge's own is NaN
     if others.empty:
-        return f"{start}; no other model can be compared with ridge here."
-    if best.name == "ridge" or abs(best["difference"]) < ROUNDING:
+        return f"no model is scored in a split in which {names['ridge']} is: none can be compared with it here."
+    best = found.loc[others.idxmax()]
+    if best["difference"] < ROUNDING:
         alike = [names[model] for model in others.index[others.abs() < ROUNDING]]
         where = f"; the best of the others is {-others.max():.3f} below"
         if alike:
-            where = f", and so has {' and '.join(alike)}"
-        ridge = f"{names['ridge']} has the highest mean {measure}, {found.loc['ridge', 'score']:.3f}"
+            where = f", and so does {' and '.join(alike)}"
+        ridge = f"{names['ridge']} predicts best, with a mean {measure} of {found.loc['ridge', 'score']:.3f}"
         return f"{ridge}{where}. Nothing here speaks against ridge."
-    against = f"{start}, {best['difference']:+.3f} against ridge's {found.loc['ridge', 'score']:.3f}"
+    start = f"{names[best.name]} predicts best, with a mean {measure} of {best['score']:.3f}"
+    against = f"{start}, {best['difference']:+.3f} against ridge's {best['score'] - best['difference']:.3f}"
+    shared, most = int(best["splits"]), int(found.loc["ridge", "splits"])
+    if shared < most:
+        against += f" in the splits in which both are scored, {shared} of {most}"
     if not np.isfinite(best["low"]):
         return f"{against}. One split has no interval: take more."
     shown = "no more than chance may do, so that ridge, the simpler model, stays the choice until there are more data"
