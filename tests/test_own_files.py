@@ -144,6 +144,16 @@ def test_markers_and_individuals_are_filtered_and_counted(files):
     assert len(files(counts=counts, max_missing=0.25, min_maf=0).genotypes.markers) == M - 1
 
 
+def test_markers_with_the_same_heterozygote_in_all_do_not_vary(files):
+    counts = files.counts.copy()
+    counts[:, 0] = 1
+    counts[:, 1] = 1
+    counts[:5, 1] = MISSING
+    found = files(counts=counts)
+    assert count(found, "markers that do not vary") == 2
+    assert found.genotypes.markers["marker"].tolist() == [f"m{k}" for k in range(2, M)]
+
+
 def test_missing_genotypes_are_filled_from_those_that_train(files):
     counts = files.counts.copy()
     counts[:10, 3] = MISSING

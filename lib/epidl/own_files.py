@@ -234,10 +234,11 @@ def _filter(
     report.add("filter", f"individuals with more than {max_missing:.0%} missing", (~kept).sum(), "dropped")
     frequency = _missing_and_frequency(found, kept)[1]
     rarer = np.minimum(frequency, 1 - frequency)
-    report.add("filter", "markers that do not vary", (markers & (rarer == 0)).sum(), "dropped")
-    rare = (rarer > 0) & (rarer < min_maf)
+    vary = _vary(found, kept)
+    report.add("filter", "markers that do not vary", (markers & ~vary).sum(), "dropped")
+    rare = vary & (rarer < min_maf)
     report.add("filter", f"markers with a rarer allele below {min_maf:g}", (markers & rare).sum(), "dropped")
-    markers &= (rarer > 0) & ~rare
+    markers &= vary & ~rare
     if kept.sum() < LEAST_SAMPLES or markers.sum() < LEAST_MARKERS:
         raise ValueError(
             f"genotypes must leave at least {LEAST_SAMPLES} individuals and {LEAST_MARKERS} markers, got {kept.sum()} "
@@ -261,6 +262,17 @@ def _missing_and_frequency(found: GenotypeFile, rows: NDArray[np.bool_]) -> tupl
     known, copies = known_and_copies(found.counts, np.flatnonzero(rows))
     n = max(1, rows.sum())
     return 1 - known / n, np.divide(copies, found.ploidy * known, out=np.zeros(len(known)), where=known > 0)
+
+
+def _vary(found: GenotypeFile, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell of each marker whether the counts that are known differ; where all are heterozygous they do not."""
+    chosen, n_markers = np.flatnonzero(rows), found.counts.shape[1]
+    lowest, highest = np.full(n_markers, found.ploidy), np.full(n_markers, MISSING)
+    for part in row_blocks(len(chosen), n_markers):
+        block = found.counts[chosen[part]]
+        lowest = np.minimum(lowest, np.where(block == MISSING, found.ploidy, block).min(axis=0))
+        highest = np.maximum(highest, block.max(axis=0))
+    return lowest < highest
 
 
 def _take(found: GenotypeFile, rows: NDArray[np.bool_], markers: NDArray[np.bool_] | None = None) -> GenotypeFile:
