@@ -336,6 +336,10 @@ BEYOND = ["ridge", "mlp", "kernel", "pairs", "oracle", *EXPECTED]
 NETWORKS = ["mlp", "mlp_recomputed", "mlp_patient", "skip_mlp", "sparse_mlp", "pair_network"]
 
 
+def test_patient_networks_train_for_300_epochs_or_fewer_where_samples_are_many():
+    assert [beyond.patient_epochs(n) for n in (100, 10_000, 768_000, 768_001, 10**9)] == [300, 75, 1, 1, 1]
+
+
 @pytest.fixture(scope="module")
 def beyond_table() -> pd.DataFrame:
     return beyond.run(make_cell(BeyondCell, **CELL | {"n_samples": 600, "models": BEYOND})).table

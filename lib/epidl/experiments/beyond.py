@@ -96,8 +96,8 @@ def fit_pair_network(run: core.Run) -> core.Score:
 
 
 def patient_epochs(n_train: int) -> int:
-    """Return the epochs of the networks here: 300, or fewer where samples are many."""
-    return min(300, MOST_STEPS // -(-n_train // BATCH_SIZE))
+    """Return the epochs of the networks here: 300, or fewer where samples are many, but 1 at least."""
+    return max(1, min(300, MOST_STEPS // -(-n_train // BATCH_SIZE)))
 
 
 def _with_best_penalty(
