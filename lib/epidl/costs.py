@@ -25,7 +25,7 @@ from epidl import checks, commands, kernels, networks, results, training
 from epidl.genotypes import Haplotypes, checked_device
 from epidl.ridge import PENALTIES
 from epidl.simulate import simulate
-from epidl.splits import BATCH_SIZE, N_RIDGE_SPLITS, split_samples
+from epidl.splits import BATCH_SIZE, N_RIDGE_SPLITS, TRAIN_SHARE, split_samples
 
 if TYPE_CHECKING:
     from epidl.params import Cell
@@ -99,8 +99,8 @@ def network_epoch(n_train: int, n_validation: int, n_inputs: int, first: int, re
 
 def ridge_fits(n_samples: int, n_markers: int, n_traits: int, n_splits: int) -> Work:
     """Return the work of exact ridge over some splits of 85 % of the samples."""
-    n_train = 0.85 * n_samples
-    left_out = 0.15 * n_samples * n_splits
+    n_train = TRAIN_SHARE * n_samples
+    left_out = (1 - TRAIN_SHARE) * n_samples * n_splits
     by_penalty = Work(
         exact_products=2 * n_train * (FILTER_RANK + len(PENALTIES)) * (n_traits + 1),
         moved=DOUBLE * n_train * len(PENALTIES) * 6 * (n_traits + 1),
@@ -132,12 +132,12 @@ def kernel_fits(n_train: float, n_markers: int, n_traits: int) -> Work:
 def pair_fits(n_train: float, n_markers: int, n_traits: int, n_rounds: int = 10) -> Work:
     """Return the work of sparse regression on pairs: each round tests all pairs and fits ridge again."""
     screening = Work(products=4 * n_train * n_markers**2)
-    return (screening + ridge_fits(n_train / 0.85, 2 * n_markers, 1, 1)) * (n_rounds * n_traits)
+    return (screening + ridge_fits(n_train / TRAIN_SHARE, 2 * n_markers, 1, 1)) * (n_rounds * n_traits)
 
 
 def oracle_fits(n_train: float, n_markers: int, n_traits: int) -> Work:
     """Return the work of the oracle: ridge on the true loci and pairs, a trait at a time."""
-    return ridge_fits(n_train / 0.85, 3 * n_markers // 2, 1, 1) * n_traits
+    return ridge_fits(n_train / TRAIN_SHARE, 3 * n_markers // 2, 1, 1) * n_traits
 
 
 def nothing(*_: object) -> Work:
@@ -159,7 +159,7 @@ def cell_work(cell: "Cell", epochs: Callable[[str], float]) -> dict[str, Work]:
         split = split_samples(cell.n_samples, protocol)
         for model in (model for model in cell.models if _fitted_under(model, protocol, cell)):
             if model in STEADY:
-                fits = STEADY[model](0.85 * cell.n_samples, shape.n_markers, shape.n_traits)
+                fits = STEADY[model](TRAIN_SHARE * cell.n_samples, shape.n_markers, shape.n_traits)
             elif model == "ridge":
                 fits = ridge_fits(cell.n_samples, shape.n_markers, shape.n_traits, N_RIDGE_SPLITS[protocol])
             else:
@@ -188,9 +188,9 @@ def cell_memory(cell: "Cell") -> float:
     for model in cell.models:
         if model == "ridge":
             side = min(shape.n_markers, n)
-            fits.append(6 * DOUBLE * side**2 + (FLOAT * n * shape.n_markers if shape.n_markers > 0.85 * n else 2**28))
+            fits.append(6 * DOUBLE * side**2 + (FLOAT * n * shape.n_markers if shape.n_markers > TRAIN_SHARE * n else 2**28))
         elif model == "kernel":
-            n_train = 0.85 * n
+            n_train = TRAIN_SHARE * n
             fits.append(20 * min(n_train, kernels.REML_ROWS) ** 2)
             fits.append(12 * n_train**2 if n_train <= kernels.EXACT_LIMIT else 3 * DOUBLE * shape.n_markers**2)
         elif model not in STEADY:
