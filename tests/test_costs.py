@@ -11,8 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from epidl import costs, networks
 from epidl.costs import Machine, Work
-from epidl.experiments import core, scaling
-from epidl.params import CELL_TYPES, DilutionCell, ScalingCell, load_grids, make_cell
+from epidl.experiments import beyond, core, scaling
+from epidl.params import CELL_TYPES, BeyondCell, DilutionCell, ScalingCell, load_grids, make_cell
+from epidl.splits import training_size
 
 MACHINE = Machine("a machine", 1e11, 5e10, 4e10, 2e-4, 2e-10, 2e-9, memory=16 * 2**30)
 BASE = {
@@ -69,6 +70,15 @@ def test_searches_are_counted_as_fits():
     work = [costs.cell_work(one, lambda model: 40) for one in (tuned, fixed)]
     assert work[0]["mlp"].steps == pytest.approx(5 * work[1]["mlp"].steps)
     assert work[0]["mlp_pruned"].steps == pytest.approx(10 * work[1]["mlp"].steps)
+
+
+@pytest.mark.parametrize(("n_samples", "epochs"), [(1000, 300), (100_000, 10)])
+def test_the_most_epochs_of_patient_networks_are_those_of_their_plan(n_samples, epochs):
+    point = {"n_samples": n_samples, "scaling": 1, "n_replicates": 1, "models": beyond.PATIENT}
+    patient = make_cell(BeyondCell, **BASE | point | {"protocols": ["held_out"]})
+    assert beyond.patient_epochs(training_size(n_samples, "held_out")) == epochs
+    (hours,) = costs.estimates([patient], MACHINE, {})["hours"]
+    assert 3600 * hours == pytest.approx(sum(costs.cell_seconds(patient, MACHINE, lambda model: epochs).values()))
 
 
 def test_memory_counts_the_cohort_and_the_largest_fit():

@@ -25,7 +25,7 @@ from epidl import checks, commands, kernels, networks, results, training
 from epidl.genotypes import Haplotypes, checked_device
 from epidl.ridge import PENALTIES
 from epidl.simulate import simulate
-from epidl.splits import BATCH_SIZE, N_RIDGE_SPLITS, TRAIN_SHARE, split_samples
+from epidl.splits import BATCH_SIZE, N_RIDGE_SPLITS, TRAIN_SHARE, split_samples, training_size
 
 if TYPE_CHECKING:
     from epidl.params import Cell
@@ -188,7 +188,9 @@ def cell_memory(cell: "Cell") -> float:
     for model in cell.models:
         if model == "ridge":
             side = min(shape.n_markers, n)
-            fits.append(6 * DOUBLE * side**2 + (FLOAT * n * shape.n_markers if shape.n_markers > TRAIN_SHARE * n else 2**28))
+            fits.append(
+                6 * DOUBLE * side**2 + (FLOAT * n * shape.n_markers if shape.n_markers > TRAIN_SHARE * n else 2**28)
+            )
         elif model == "kernel":
             n_train = TRAIN_SHARE * n
             fits.append(20 * min(n_train, kernels.REML_ROWS) ** 2)
@@ -381,8 +383,15 @@ def _fitted_under(model: str, protocol: str, cell: "Cell") -> bool:
 
 
 def _epochs(known: Mapping[tuple[str, str], float], cell: "Cell", model: str) -> float:
-    most = cell.mlp_max_epochs if model.startswith("mlp") else training.RIDGE_SGD.max_epochs
-    return known.get((cell.experiment, model), known.get(("", model), most))
+    return known.get((cell.experiment, model), known.get(("", model), _most_epochs(cell, model)))
+
+
+def _most_epochs(cell: "Cell", model: str) -> int:
+    from epidl.experiments import beyond  # late: it imports this module
+
+    if model in beyond.PATIENT:
+        return max(beyond.patient_epochs(training_size(cell.n_samples, protocol)) for protocol in cell.protocols)
+    return cell.mlp_max_epochs if model.startswith("mlp") else training.RIDGE_SGD.max_epochs
 
 
 def _products(cell: "Cell", model: str, shape: _Shape) -> tuple[int, int]:

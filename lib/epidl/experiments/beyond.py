@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_WIDTH = 512  # of the networks here, or the cell's where that is narrower
 MOST_STEPS = 6000  # of their training, and 300 epochs at most
+PATIENT = ("mlp_patient", "skip_mlp", "sparse_mlp", "pair_network")  # networks trained for `patient_epochs`
 PENALTIES = {"sparse_mlp": (0.0001, 0.0003, 0.001, 0.003), "pair_network": (0.001, 0.003, 0.01, 0.03, 0.1)}
 PAIR_RATE = 0.2  # over the number of markers
 
