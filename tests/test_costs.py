@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from epidl import costs, networks
 from epidl.costs import Machine, Work
 from epidl.experiments import beyond, core, scaling
-from epidl.params import CELL_TYPES, BeyondCell, DilutionCell, ScalingCell, load_grids, make_cell
+from epidl.params import CELL_TYPES, BeyondCell, BeyondDilutionCell, DilutionCell, ScalingCell, load_grids, make_cell
 from epidl.splits import training_size
 
 MACHINE = Machine("a machine", 1e11, 5e10, 4e10, 2e-4, 2e-10, 2e-9, memory=16 * 2**30)
@@ -86,6 +86,21 @@ def test_memory_counts_the_cohort_and_the_largest_fit():
     assert network - small == pytest.approx(6 * 4 * 8192**2, rel=0.1)
     cohort = cell(n_samples=1_000_000, scaling=20, models=["ridge_sgd"])
     assert costs.cell_memory(cohort) - small == pytest.approx(1e6 * cohort.n_qtl / 8 + 1e6 * 2 * 8 * 6, rel=0.3)
+
+
+def test_memory_counts_the_ridge_of_markers_and_pairs():
+    def memory(model, cell_type=BeyondDilutionCell, **changes):
+        point = {"n_samples": 10_000, "n_replicates": 1, "protocols": ["held_out"], "models": [model]}
+        return costs.cell_memory(make_cell(cell_type, **BASE | point | changes))
+
+    wide = {"n_markers": 10_000, "n_qtl": 20}
+    assert memory("pairs", **wide) == pytest.approx(memory("ridge", **wide), rel=0.01)
+    assert memory("oracle", **wide) > 1.26 * 2**30, "that much was measured: a block of its few columns decodes all"
+    all_qtl = {"n_markers": 10_000, "n_qtl": 10_000}
+    assert memory("pairs", **all_qtl) > memory("oracle", **all_qtl) > memory("ridge", **all_qtl)
+    every_pair = {"scaling": 4, "all_pairs": True}
+    columns = 284 * 283 // 2  # pairs of 284 QTL
+    assert memory("oracle", BeyondCell, **every_pair) > 4 * 10_000 * columns
 
 
 def test_a_cell_that_cannot_fit_is_refused_before_it_starts(monkeypatch):

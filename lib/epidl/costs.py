@@ -22,7 +22,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from epidl import checks, commands, kernels, networks, results, training
-from epidl.genotypes import Haplotypes, checked_device
+from epidl.genotypes import BLOCK_BYTES, Haplotypes, checked_device
 from epidl.ridge import PENALTIES
 from epidl.simulate import simulate
 from epidl.splits import BATCH_SIZE, N_RIDGE_SPLITS, TRAIN_SHARE, split_samples, training_size
@@ -185,12 +185,10 @@ def cell_memory(cell: "Cell") -> float:
     cohort = n * shape.n_markers / 8 + 6 * DOUBLE * n * shape.n_traits
     block = min(n, training.DECODED_ROWS)
     fits = [7 * block * shape.n_markers]  # decoded: bytes, then floats
+    columns = _ridge_columns(cell, shape.n_markers)
     for model in cell.models:
-        if model == "ridge":
-            side = min(shape.n_markers, n)
-            fits.append(
-                6 * DOUBLE * side**2 + (FLOAT * n * shape.n_markers if shape.n_markers > TRAIN_SHARE * n else 2**28)
-            )
+        if model in columns:
+            fits.append(_ridge_memory(n, columns[model], shape.n_markers))
         elif model == "kernel":
             n_train = TRAIN_SHARE * n
             fits.append(20 * min(n_train, kernels.REML_ROWS) ** 2)
@@ -201,6 +199,23 @@ def cell_memory(cell: "Cell") -> float:
             # weights, gradient, AdamW's two, the best epoch's, a copy on the way; and what a forward pass leaves
             fits.append(6 * FLOAT * (2 * first + rest) + 3 * FLOAT * block * width)
     return IMPORTED + cohort + max(fits)
+
+
+def _ridge_columns(cell: "Cell", n_markers: int) -> dict[str, int]:
+    """Return the columns of the models that are ridge: markers or QTL, and pairs."""
+    n_qtl = cell.n_qtl
+    true_pairs = math.comb(n_qtl, 2) if getattr(cell, "all_pairs", False) else n_qtl // 2
+    found_pairs = n_qtl  # more than are found: where each QTL has one partner, twice the true ones
+    return {"ridge": n_markers, "pairs": n_markers + found_pairs, "oracle": n_qtl + true_pairs}
+
+
+def _ridge_memory(n_samples: int, n_columns: int, n_markers: int) -> float:
+    """Return the bytes of ridge: products and their decomposition, and columns: all where they outnumber samples."""
+    products = 6 * DOUBLE * min(n_columns, n_samples) ** 2
+    if n_columns > TRAIN_SHARE * n_samples:
+        return products + FLOAT * n_samples * n_columns
+    block = min(n_samples, BLOCK_BYTES // (DOUBLE * n_columns))  # of samples; all their markers are decoded
+    return products + max(2**28, 3 * FLOAT * block * n_markers)
 
 
 def check_memory(cell: "Cell", device: str) -> None:
