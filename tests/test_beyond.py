@@ -91,7 +91,7 @@ def test_the_numbers_of_the_advice():
     words = pages.advice_numbers(n_train=850, n_markers=1000, additive=0.4, epistatic=0.1)
     z = scipy.stats.norm.isf(0.025 / (1000 * 999 / 2))  # 5 % in all by Bonferroni, of which the threshold is a bound
     assert z**2 < theory.pairs_threshold(1000) < 1.2 * z**2
-    assert words["pair"] == f"{100 * theory.pairs_threshold(1000) / 850:.1f} %"
+    assert words["pair"] == f"{100 * z**2 / 850:.1f} %"
     assert float(words["ridge"]) <= float(words["kernel"])
 
 

@@ -394,6 +394,14 @@ def test_the_command_writes_the_table_or_nothing(tmp_path, monkeypatch, capsys):
     assert "21 claims" in capsys.readouterr().out
 
 
+def test_differences_whose_interval_leaves_out_zero_are_named():
+    conditions = [at(-0.1, 0.1), at(0.02, 0.04), at(-0.06, -0.02), at(NAN, NAN)]
+    assert (
+        claims.differing(conditions) == "2 of 3 (somewhere, 0.030 [0.020, 0.040]; somewhere, -0.040 [-0.060, -0.020])"
+    )
+    assert claims.differing(conditions[:1]) == "0 of 1"
+
+
 def test_a_claim_that_holds_says_at_how_many_individuals():
     conditions = [Condition("here", (0, 1), 0.5, 0.4, 0.6, 5, n_samples=n) for n in (10_000, 1000)]
     assert claims._summary(conditions).startswith("Shown: 2 of 2 conditions, at 1,000 and 10,000 individuals. Nearest")

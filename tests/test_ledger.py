@@ -185,12 +185,12 @@ def test_effects_of_small_tables():
     assert appendix.epoch_limit(fits).startswith("1 of 2 fits of the published MLP ran into the limit (the longest: 9 ")
     shares = rows(replicate=[1, 2, 2], va_over_vg=[0.2, 0.4, 0.4])
     assert appendix.additive_shares([shares], 1) == (
-        "V_A/V_G expected 0.333 with relAA 1, 0.500 with 0.5; drawn, mean 0.300 over 2 traits"
+        "V_A/V_G expected 0.333 with relAA 1, 0.500 with 0.5; drawn, mean 0.300 over 2 traits of 2 cohorts"
     )
     published, held_out = rows(replicate=[1, 2], pearson_r=[0.8, 0.9]), rows(replicate=[1, 2], pearson_r=[0.7, 0.9])
     ridge = published.assign(model="ridge")
     effect = appendix.steering(pd.concat([published, ridge]), held_out.assign(protocol="held_out"))
-    assert "at 1,000 individuals, 1 scalings: +0.050 (scaling 1) to +0.050" in effect
+    assert "at 1,000 individuals, 1 scalings: +0.050 (scaling 1, cohorts: 2) to +0.050" in effect
     splits = pd.concat([ridge, held_out.assign(model="ridge", protocol="held_out")])
     assert "mean +0.0500, standard deviation 0.071 (2 traits at 1,000 individuals)" in appendix.random_splits(splits)
 

@@ -239,17 +239,22 @@ def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
     np.testing.assert_allclose(r.to_numpy(), [[0.6, 0.7, 0.8, 0.1, 0.1]])
     words = pages.correlation_steps_in_words(correlated)
     assert (
-        "With 10 traits and 100 QTL, sharing pairs changes the MLP's r by +0.10 (its lead over ridge by +0.10)" in words
+        "With 10 traits and 100 QTL (cohorts a condition: 2), sharing pairs changes the MLP's r by +0.10 [0.04, 0.16] "
+        "(its lead over ridge by +0.10 [0.04, 0.16])" in words
     )
-    assert "from 2 cohorts a condition" in words
-    trailing = correlated.assign(pearson_r=correlated["pearson_r"] - 0.3 * (correlated["model"] == "mlp"), n_qtl=200)
-    both = pd.concat([correlated.assign(hidden_width=256), trailing.assign(cell=trailing["cell"] + "_200")])
-    assert pages.sharing_in_narrow_networks(both) == (
-        "with a network of 256 units sharing pairs changes r by +0.10 in the 1 of 2 comparisons in which the network "
-        "then leads ridge and by +0.10 in the 1 of 2 comparisons in which it does not"
-    )
-    assert "does not" not in pages.sharing_in_narrow_networks(correlated.assign(hidden_width=256))
-    assert "not computed" in pages.sharing_in_narrow_networks(correlated.query("pleiotropy > 0"))
+    single = pages.correlation_steps_in_words(correlated.query("replicate == 1 or pleiotropy > 0"))
+    assert "(cohorts a condition: 1 to 2), sharing pairs changes the MLP's r by +0.10 (its lead" in single
+    more = correlated.assign(pearson_r=correlated["pearson_r"] + 0.2 * correlated["shared_pairs"], n_qtl=200)
+    more = more[more["replicate"] == 1].assign(cell=more["cell"] + "_200")
+    both = pd.concat([correlated, more]).assign(hidden_width=256)
+    assert pages.steps_in_words(both) == {
+        "pairs": "+0.10 to +0.30",
+        "effects": "+0.10",
+        "comparisons": "2",
+        "cohorts": "1 to 2",
+        "width": "256",
+    }
+    assert pages.steps_in_words(both.query("pleiotropy > 0"))["pairs"] == "not computed"
     without = correlated[(correlated["pleiotropy"] > 0) | ~correlated["shared_pairs"]]
     assert "No number of traits and QTL has all three" in pages.correlation_steps_in_words(without)
 
@@ -414,6 +419,24 @@ def test_only_cohorts_that_both_tables_have_are_compared(table):
     wanted = table[(table["replicate"] == 1) & (table["scaling"] == 20)].reset_index(drop=True)
     for part in found:
         pd.testing.assert_frame_equal(part, wanted)
+
+
+def test_ridge_on_the_networks_individuals_replaces_that_on_random_splits(table):
+    table = table.assign(seed=7 * table["replicate"])
+    ridge = table[table["model"] == "ridge"]
+    held_out = ridge.assign(protocol="held_out", pearson_r=ridge["pearson_r"] - 0.05)
+    known = held_out[held_out["scaling"] == 20]
+    found = replication.ridge_on_test_individuals(table, pd.concat([ridge, known, known.assign(model="mlp")]))
+    assert set(found["protocol"]) == {"published"}
+    assert found.columns.tolist() == table.columns.tolist()
+    leads = replication.mean_difference(found, "mlp", "ridge", ["scaling"])
+    before = replication.mean_difference(table, "mlp", "ridge", ["scaling"])
+    assert leads.index.tolist() == [20], "no ridge where the other table has none"
+    assert leads.loc[20, "difference"] == pytest.approx(before.loc[20, "difference"] + 0.05)
+    others = found[found["model"] != "ridge"]
+    pd.testing.assert_frame_equal(others, table[table["model"] != "ridge"].reset_index(drop=True))
+    of_other_cohorts = replication.ridge_on_test_individuals(table, known.assign(seed=0))
+    assert "ridge" not in set(of_other_cohorts["model"])
 
 
 def test_leads_stand_beside_individuals_per_qtl(table):

@@ -36,8 +36,11 @@ def ceiling(*heritabilities: float) -> str:
 def additive_shares(tables: Sequence[pd.DataFrame], rel_aa: float) -> str:
     """Return V_A / V_G as expected with the code's relAA and with the text's, and as drawn (rows 3 and 4)."""
     code, text = theory.expected_shares([rel_aa, TEXT_REL_AA], 1).additive
-    drawn = [_traits(table[table["rel_aa"] == rel_aa])["va_over_vg"] for table in tables]
-    values = "; ".join(f"{part.mean():.3f} over {len(part)} traits" for part in drawn)
+    drawn = [_traits(table[table["rel_aa"] == rel_aa]) for table in tables]
+    values = "; ".join(
+        f"{part['va_over_vg'].mean():.3f} over {len(part)} traits of {len(part.groupby(['cell', 'replicate']))} cohorts"
+        for part in drawn
+    )
     return f"V_A/V_G expected {code:.3f} with relAA {rel_aa:g}, {text:.3f} with {TEXT_REL_AA:g}; drawn, mean {values}"
 
 
@@ -58,11 +61,12 @@ def steering(published: pd.DataFrame, held_out: pd.DataFrame) -> str:
         return NOT_MEASURED
     words = []
     for n_samples, part in found.groupby(level="n_samples"):
-        part = part.droplevel("n_samples")["difference"]
-        words.append(
-            f"r under published less held_out at {n_samples:,} individuals, {len(part)} scalings: "
-            f"{part.min():+.3f} (scaling {part.idxmin():g}) to {part.max():+.3f} (scaling {part.idxmax():g})"
+        part = part.droplevel("n_samples").sort_values("difference")
+        ends = " to ".join(
+            f"{row['difference']:+.3f} (scaling {scaling:g}, cohorts: {row['cohorts']:.0f})"
+            for scaling, row in part.iloc[[0, -1]].iterrows()
         )
+        words.append(f"r under published less held_out at {n_samples:,} individuals, {len(part)} scalings: {ends}")
     return "; ".join(words)
 
 
@@ -96,10 +100,9 @@ def pair_sharing(table: pd.DataFrame) -> str:
         f"{row['sharing pairs']:+.3f} and {row['correlation']:+.3f} ({n_qtl} QTL, {n_traits} traits)"
         for (n_traits, n_qtl), row in steps.iterrows()
     ]
-    cohorts = table.groupby("cell")["replicate"].nunique().max()
     return (
         f"MLP's r, by sharing pairs and then by correlating effects up to {table['pleiotropy'].max():g}: "
-        f"{'; '.join(words)}; {cohorts} cohort{'s' if cohorts > 1 else ''} a condition"
+        f"{'; '.join(words)}; cohorts a condition: {pages.steps_in_words(table)['cohorts']}"
     )
 
 

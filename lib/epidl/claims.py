@@ -606,6 +606,14 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def differing(conditions: Sequence[Condition]) -> str:
+    """Return in words at how many conditions on a difference, of those with an interval, 0 lies outside, and where."""
+    tested = [found for found in conditions if found.outcome != "untested"]
+    apart = [found for found in tested if found.low > 0 or found.high < 0]
+    places = "; ".join(f"{found.where}, {_estimate(found.estimate, found.low, found.high)}" for found in apart)
+    return f"{len(apart)} of {len(tested)}{places and f' ({places})'}"
+
+
 def _row(claim: Claim, tables: Tables) -> dict:
     conditions = claim.check(_complete(tables))
     found, decided = deciding(conditions), verdict(conditions, claim.share)

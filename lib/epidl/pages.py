@@ -1,14 +1,16 @@
 """What the book's pages need beside figures: words about a run, computed from its table and provenance."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy.stats
 from matplotlib.figure import Figure
 
-from epidl import costs, figures, theory
+from epidl import costs, figures, pairs, theory
 from epidl.params import CELL_TYPES, PUBLISHED_H2, Cell
 from epidl.replication import (
     CONTROL,
@@ -120,12 +122,15 @@ def baseline_gap(table: pd.DataFrame) -> dict[str, str]:
     """Return by how much models differ in r, averaged over traits and replicates, at the lowest and highest scaling.
 
     Of the smallest cohorts of a table of one protocol.
-    low, high: exact ridge less ridge by SGD; mlp_sgd, mlp_exact: the MLP less either, at the highest scaling.
+    low, high: exact ridge less ridge by SGD; mlp_sgd, mlp_exact: the MLP less either, at the highest scaling. cohorts:
+    at the one and the other scaling.
     """
     part = _smallest_cohorts(table)
     r = part.pivot_table(index="scaling", columns="model", values="pearson_r")
+    cohorts = part.groupby("scaling")["replicate"].nunique()
     first, last = r.iloc[0], r.iloc[-1]
     return {
+        "cohorts": f"{cohorts.iloc[0]} and {cohorts.iloc[-1]}",
         "n_samples": f"{part['n_samples'].iloc[0]:,}",
         "scaling_low": f"{r.index[0]:g}",
         "scaling_high": f"{r.index[-1]:g}",
@@ -252,40 +257,54 @@ def correlation_steps(table: pd.DataFrame, value: str) -> pd.DataFrame:
     )
 
 
-def sharing_in_narrow_networks(table: pd.DataFrame) -> str:
-    """Return what sharing pairs changes in the MLP's r where it then leads ridge, and where it does not, in words."""
-    lead, r = (correlation_steps(table, value) for value in ("difference", "pearson_r"))
-    steps = r["sharing pairs"].dropna()
-    if steps.empty:
-        return "in a narrower network it is not computed"
-    ahead = lead.loc[steps.index, CONTROL] > 0
-    parts = [(ahead, "in which the network then leads ridge"), (~ahead, "in which it does not")]
-    words = [
-        f"by {span(steps[part])} in the {part.sum()} of {len(steps)} comparisons {which}"
-        for part, which in parts
-        if part.any()
-    ]
-    width = _join(table.loc[table["hidden_width"] > 0, "hidden_width"])
-    return f"with a network of {width} units sharing pairs changes r {' and '.join(words)}"
+def steps_in_words(table: pd.DataFrame) -> dict[str, str]:
+    """Return the range of what each step of `correlation_steps` changes in the MLP's r, of how many comparisons.
+
+    cohorts: a condition, from the fewest to the most; width: the network's.
+    """
+    steps = correlation_steps(table, "pearson_r").reindex(columns=["sharing pairs", "correlation"]).dropna()
+    counts = table.groupby("cell")["replicate"].nunique()
+    return {
+        "pairs": span(steps["sharing pairs"]) if len(steps) else "not computed",
+        "effects": span(steps["correlation"]) if len(steps) else "not computed",
+        "comparisons": str(len(steps)),
+        "cohorts": " to ".join(map(str, sorted({counts.min(), counts.max()}))),
+        "width": _join(table.loc[table["hidden_width"] > 0, "hidden_width"]),
+    }
 
 
 def correlation_steps_in_words(table: pd.DataFrame) -> str:
-    """Return what the steps of `correlation_steps` change, a number of traits and QTL each, from how many cohorts."""
-    steps = ["sharing pairs", "correlation"]
-    r, lead = (correlation_steps(table, value).reindex(columns=steps).dropna() for value in ("pearson_r", "difference"))
-    if r.empty:
-        return "No number of traits and QTL has all three kinds of traits computed."
-    cohorts = table.groupby("cell")["replicate"].nunique().max()
-    changes = [
-        f"With {n_traits} traits and {n_qtl} QTL, sharing pairs changes the MLP's r by {r.loc[place, steps[0]]:+.2f} "
-        f"(its lead over ridge by {lead.loc[place, steps[0]]:+.2f}), and correlating the effects by "
-        f"{r.loc[place, steps[1]]:+.2f} ({lead.loc[place, steps[1]]:+.2f})."
-        for place in r.index
-        for n_traits, n_qtl in [place]
-    ]
-    return " ".join(
-        [*changes, f"Each is from {_count(cohorts, 'cohort', 'cohorts')} a condition: no estimate of its error."]
-    )
+    """Return what the steps of `correlation_steps` change, a number of traits and QTL each, from how many cohorts.
+
+    With Welch's 95 % interval where both conditions of a step have several cohorts.
+    """
+    gain = paired(one_protocol(table), "mlp", "ridge")
+    by_cohort = gain.assign(condition=condition(gain)).groupby(["n_traits", "n_qtl", "condition", "replicate"])
+    means = by_cohort[["pearson_r", "difference"]].mean()
+    sentences = []
+    for n_traits, n_qtl in correlation_steps(table, "pearson_r").dropna().index:
+        at = means.loc[n_traits, n_qtl]
+        apart, shared, highest = (at.loc[name] for name in ("0", CONTROL, f"{table['pleiotropy'].max():g}"))
+        cohorts = " to ".join(map(str, sorted({len(part) for part in (apart, shared, highest)})))
+        sharing, correlating = (
+            [_step(after[value], before[value]) for value in ("pearson_r", "difference")]
+            for before, after in ((apart, shared), (shared, highest))
+        )
+        sentences.append(
+            f"With {n_traits} traits and {n_qtl} QTL (cohorts a condition: {cohorts}), sharing pairs changes the "
+            f"MLP's r by {sharing[0]} (its lead over ridge by {sharing[1]}), and correlating the effects by "
+            f"{correlating[0]} ({correlating[1]})."
+        )
+    return " ".join(sentences) or "No number of traits and QTL has all three kinds of traits computed."
+
+
+def _step(after: pd.Series, before: pd.Series) -> str:
+    """Return a difference of means over cohorts, with Welch's 95 % interval where both have several."""
+    words = f"{after.mean() - before.mean():+.2f}"
+    if min(len(after), len(before)) == 1:
+        return words
+    low, high = scipy.stats.ttest_ind(after, before, equal_var=False).confidence_interval()
+    return f"{words} [{low:.2f}, {high:.2f}]"
 
 
 def epistatic_traits(table: pd.DataFrame) -> pd.DataFrame:
@@ -322,13 +341,14 @@ def diluted_models(table: pd.DataFrame) -> str:
 def advice_numbers(n_train: int, n_markers: int, additive: float, epistatic: float) -> dict[str, str]:
     """Return what theory expects of ridge and the kernel, and the variance v that a pair must make to be found.
 
-    The latter: n v passes `theory.pairs_threshold`.
+    The latter: n v is what the first of all pairs to be found must pass by the rule of `pairs.fit_pairs`, which divides
+    its level by their number; once some are found, others need less.
     """
     shares = n_train, n_markers, additive, epistatic
     r = {model: theory.expected_accuracy(*shares, model=model).pearson_r for model in ("ridge", "kernel")}
     words = {model: f"{value:.3f}" for model, value in r.items()}
-    pair = f"{100 * theory.pairs_threshold(n_markers) / n_train:.1f} %"
-    return words | {"n": f"{n_train:,}", "m": f"{n_markers:,}", "pair": pair}
+    threshold = scipy.stats.chi2.isf(pairs.LEVEL / math.comb(n_markers, 2), df=1)
+    return words | {"n": f"{n_train:,}", "m": f"{n_markers:,}", "pair": f"{100 * threshold / n_train:.1f} %"}
 
 
 def reach(table: pd.DataFrame, least: float = 0.9) -> str:
