@@ -206,6 +206,14 @@ def test_components_come_from_a_subsample_where_asked(cohort):
     assert one.weights.shape == (250, len(REL_AA))
 
 
+def test_a_rare_trait_varies_among_the_samples_that_estimate_components(cohort):
+    rare = np.zeros((300, 1))
+    rare[:3] = 1
+    for seed in range(8):  # a draw of 60 holds none of the three with a chance of one half
+        fit = fit_kernel(cohort.genotypes, rare, np.arange(300), reml_rows=60, seed=seed)
+        assert (fit.components > 0).all()
+
+
 def test_test_samples_do_not_reach_the_fit(cohort):
     changed = cohort.phenotypes.copy()
     changed[200:] = 1e6

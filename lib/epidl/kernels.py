@@ -111,9 +111,7 @@ def fit_kernel(
     checks.integer("seed", seed, minimum=0)
     checks.integer("reml_rows", reml_rows, minimum=3)
     if components is None:
-        some = rows
-        if len(rows) > reml_rows:
-            some = np.sort(seeds.generator(seed, "reml").choice(rows, size=reml_rows, replace=False))
+        some = rows if len(rows) <= reml_rows else _draw_rows(phenotypes, rows, reml_rows, seed)
         components = estimate_components(genotypes, phenotypes, some)
     components = _checked_components(components, phenotypes.shape[1])
     if method == "exact" or (method == "auto" and len(rows) <= EXACT_LIMIT):
@@ -126,6 +124,15 @@ def fit_kernel(
         scales = codes.scales()
         weights, intercepts, iterations, converged = _solve_iteratively(codes, phenotypes[rows], components, scales)
     return KernelFit(genotypes, rows, weights, intercepts, components, iterations, converged, scales, device)
+
+
+def _draw_rows(phenotypes: NDArray[np.float64], rows: NDArray[np.integer], size: int, seed: int) -> NDArray[np.integer]:
+    """Draw some rows, again until every trait varies among them: a rare one varies among all."""
+    rng = seeds.generator(seed, "reml")
+    while True:
+        some = np.sort(rng.choice(rows, size=size, replace=False))
+        if np.ptp(phenotypes[some], axis=0).all():
+            return some
 
 
 @dataclass(frozen=True)
