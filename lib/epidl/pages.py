@@ -648,8 +648,8 @@ def lead_over_scalings(table: pd.DataFrame, model: str, baseline: str) -> dict[s
     leads = mean_difference(_smallest_cohorts(table), model, baseline, ["scaling"])
     ahead = leads.index[(leads["low"] > 0).cummin()]
     return {
-        "low": f"{leads['difference'].iloc[0]:+.2f}",
-        "high": f"{leads['difference'].iloc[-1]:+.2f}",
+        "low": f"{leads['difference'].iloc[0]:z+.2f}",
+        "high": f"{leads['difference'].iloc[-1]:z+.2f}",
         "scaling_low": f"{leads.index[0]:g}",
         "scaling_high": f"{leads.index[-1]:g}",
         "until": f"{ahead[-1]:g}" if len(ahead) else "nowhere",
@@ -658,7 +658,7 @@ def lead_over_scalings(table: pd.DataFrame, model: str, baseline: str) -> dict[s
 
 def span(values: pd.Series) -> str:
     """Return the lowest and the highest of some differences in r, in words."""
-    low, high = f"{values.min():+.2f}", f"{values.max():+.2f}"
+    low, high = f"{values.min():z+.2f}", f"{values.max():z+.2f}"
     return low if low == high else f"{low} to {high}"
 
 
