@@ -111,8 +111,9 @@ else:
 
 
 # The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
-# a page and a notebook an experiment, but beyond is one page for its three, ragged belongs to the ledger, survey to the planner
-OF_OTHER_PAGES = {"beyond_dilution", "beyond_correlation", "ragged", "survey"}
+# a page and a notebook an experiment, but beyond is one page for its three; hyperparameters belongs to the page of scaling,
+# ragged to the ledger, survey to the planner
+OF_OTHER_PAGES = {"beyond_dilution", "beyond_correlation", "hyperparameters", "ragged", "survey"}
 RESULTS = [name for name in CELLS if name not in OF_OTHER_PAGES]
 PAGES = ["approach", *RESULTS, "takeaways", "planner", "own_data", "performance"]
 PAGES += ["agreement", "claims", "ledger", "provenance", "testing"]

@@ -193,6 +193,7 @@ WRONG_PARAMETERS = {
     "dilution": {"n_qtl": 41},
     "correlation": {"pleiotropy": 1.5},
     "ridge_vs_sgd": {"rel_aa": [0, float("nan")]},
+    "hyperparameters": {"mlp_learning_rate": 0},
     "beyond": {"n_samples": 152},
     "beyond_dilution": {"n_markers": 2},
     "beyond_correlation": {"shared_pairs": "no"},

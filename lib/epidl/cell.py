@@ -20,6 +20,7 @@ RUN: dict[str, Callable[..., core.CellResult]] = {
     "dilution": dilution.run,
     "correlation": correlation.run,
     "ridge_vs_sgd": scaling.run,
+    "hyperparameters": scaling.run,
     "beyond": beyond.run,
     "beyond_dilution": beyond.run,
     "beyond_correlation": beyond.run,

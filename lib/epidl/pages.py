@@ -25,6 +25,7 @@ from epidl.replication import (
 POINTS = {  # what the cells of an experiment differ in, beside the number of individuals
     "scaling": ("scaling", "scalings"),
     "ridge_vs_sgd": ("scaling", "scalings"),
+    "hyperparameters": ("combination of scaling, width and rate", "combinations of scaling, width and rate"),
     "beyond": ("scaling or control", "scalings and controls"),
     "beyond_dilution": ("number of markers", "numbers of markers"),
     "beyond_correlation": ("combination of traits, QTL and correlation", "combinations of traits, QTL and correlation"),

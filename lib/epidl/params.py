@@ -22,7 +22,7 @@ from epidl.splits import BATCH_SIZE, Protocol, check_batches, training_size
 ProfileName = Literal["smoke", "quick", "standard", "full"]
 ExperimentName = Literal[
     *("scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond", "beyond_dilution", "beyond_correlation"),
-    *("ragged", "survey"),
+    *("hyperparameters", "ragged", "survey"),
 ]
 # a list of these is one value in a grid, not an axis
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
@@ -219,6 +219,27 @@ class ScalingCell(_Scaled, MlpCell):
         return (self.mlp_learning_rate,)
 
 
+class HyperparametersCell(ScalingCell):
+    """A cell that fits the MLP with another width or rate to the scaling experiment's cohorts."""
+
+    experiment: Literal["hyperparameters"] = "hyperparameters"
+
+    @property
+    def cohorts(self) -> str:
+        """Those of the scaling experiment."""
+        return "scaling"
+
+    @property
+    def cohort_place(self) -> str:
+        """For instance n1000_scaling0.5."""
+        return super().place
+
+    @property
+    def place(self) -> str:
+        """For instance n1000_scaling0.5_width512_rate0.01."""
+        return f"{self.cohort_place}_width{self.hidden_width}_rate{self.mlp_learning_rate:g}"
+
+
 class BeyondCell(ScalingCell):
     """A cell that sets more models against each other on the scaling experiment's cohorts."""
 
@@ -376,6 +397,7 @@ CELL_TYPES: dict[str, type[Cell]] = {
     "dilution": DilutionCell,
     "correlation": CorrelationCell,
     "ridge_vs_sgd": RidgeVsSgdCell,
+    "hyperparameters": HyperparametersCell,
     "beyond": BeyondCell,
     "beyond_dilution": BeyondDilutionCell,
     "beyond_correlation": BeyondCorrelationCell,

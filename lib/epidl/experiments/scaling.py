@@ -1,6 +1,7 @@
 """The scaling experiment: separate traits of growing epistasis, every marker causal.
 
-The supplement's check of ridge by SGD (ridge_vs_sgd) fits linear models to the same cohorts.
+The supplement's check of ridge by SGD (ridge_vs_sgd) fits linear models to the same cohorts, and `hyperparameters`
+the MLP with other settings.
 """
 
 from typing import TYPE_CHECKING, Any
