@@ -439,6 +439,25 @@ def test_ridge_on_the_networks_individuals_replaces_that_on_random_splits(table)
     assert "ridge" not in set(of_other_cohorts["model"])
 
 
+def test_other_settings_are_models_beside_the_table_s(table):
+    table = table.assign(learning_rate=0.01)
+    mlp = table[table["model"] == "mlp"]
+    width, rate = mlp["hidden_width"].iloc[0], 0.01
+    worse = mlp["pearson_r"] - 0.1 - 0.002 * mlp["replicate"]
+    narrow = mlp.assign(hidden_width=16, pearson_r=worse, cell=mlp["cell"] + "_narrow")
+    both = narrow.assign(learning_rate=0.5, cell=mlp["cell"] + "_both")
+    others = pd.concat(
+        [narrow, both, narrow.assign(hidden_width=width, learning_rate=0.5), table[table["model"] == "ridge"]]
+    )
+    found = replication.settings_as_models(table, others)
+    assert set(found["model"]) == {"mlp", "16 units", "rate 0.5", "16 units, rate 0.5"}
+    assert found.loc[found["model"] == "mlp", "hidden_width"].unique() == [width]
+    assert found.loc[found["model"] == "16 units", "learning_rate"].unique() == [rate]
+    shown = pages.settings_table(table, others)
+    assert shown.columns.tolist() == ["16 units", "16 units, rate 0.5", "rate 0.5"]
+    assert shown["16 units"].str.startswith("-0.103 [").all()
+
+
 def test_leads_stand_beside_individuals_per_qtl(table):
     larger = table.assign(n_samples=10_000, n_qtl=10 * table["n_qtl"], cell=table["cell"] + "_large")
     both = pd.concat([table, larger[larger["replicate"] == 1]])

@@ -20,6 +20,7 @@ from epidl.replication import (
     mean_difference,
     one_protocol,
     paired,
+    settings_as_models,
 )
 
 POINTS = {  # what the cells of an experiment differ in, beside the number of individuals
@@ -406,6 +407,16 @@ def _with_interval(row: pd.Series) -> str:
     return f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
 
 
+def settings_table(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Return how the MLP's mean r with other settings differs from that in a table, over all traits, with intervals.
+
+    A row a number of individuals and scaling, a column a setting; the tables are those of `settings_as_models`.
+    """
+    settings = settings_as_models(one_protocol(table), one_protocol(others))
+    models = [model for model in settings["model"].unique() if model != "mlp"]
+    return difference_table(settings, models, "mlp", ["n_samples", "scaling"])
+
+
 def ridge_takeaway(table: pd.DataFrame) -> str:
     """Return by how much ridge by SGD falls behind exact ridge on the same individuals, in words, by sample size."""
     by_scaling = agreement_of_models(
@@ -649,8 +660,8 @@ def lead_over_scalings(table: pd.DataFrame, model: str, baseline: str) -> dict[s
     leads = mean_difference(_smallest_cohorts(table), model, baseline, ["scaling"])
     ahead = leads.index[(leads["low"] > 0).cummin()]
     return {
-        "low": f"{leads['difference'].iloc[0]:z+.2f}",
-        "high": f"{leads['difference'].iloc[-1]:z+.2f}",
+        "low": f"{leads['difference'].iloc[0]:+z.2f}",
+        "high": f"{leads['difference'].iloc[-1]:+z.2f}",
         "scaling_low": f"{leads.index[0]:g}",
         "scaling_high": f"{leads.index[-1]:g}",
         "until": f"{ahead[-1]:g}" if len(ahead) else "nowhere",
@@ -659,7 +670,7 @@ def lead_over_scalings(table: pd.DataFrame, model: str, baseline: str) -> dict[s
 
 def span(values: pd.Series) -> str:
     """Return the lowest and the highest of some differences in r, in words."""
-    low, high = f"{values.min():z+.2f}", f"{values.max():z+.2f}"
+    low, high = f"{values.min():+z.2f}", f"{values.max():+z.2f}"
     return low if low == high else f"{low} to {high}"
 
 

@@ -56,6 +56,25 @@ def ridge_on_test_individuals(table: pd.DataFrame, held_out: pd.DataFrame) -> pd
     return pd.concat([table[~is_ridge], ridge[table.columns]], ignore_index=True)
 
 
+def settings_as_models(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Return the MLP's rows of two tables of the same cohorts; the settings of the second are its models' names.
+
+    table: of the scaling experiment, its MLP of one width and rate. others: of hyperparameters. Models are called mlp,
+    or by what they differ in from it, such as '512 units' and 'rate 0.001'; cells by n_samples and scaling.
+    """
+    mlp = table[table["model"] == "mlp"]
+    other = others[others["model"] == "mlp"]
+    width, rate = mlp["hidden_width"].max(), mlp["learning_rate"].max()
+
+    def name(units: int, initial: float) -> str:
+        words = [f"{units:,} units"] if units != width else []
+        return ", ".join(words + ([f"rate {initial:g}"] if initial != rate else []))
+
+    names = [name(*setting) for setting in zip(other["hidden_width"], other["learning_rate"], strict=True)]
+    both = pd.concat([mlp, other.assign(model=names)], ignore_index=True)
+    return both.assign(cell=both["n_samples"].astype(str) + " " + both["scaling"].astype(str))
+
+
 def common_cohorts(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of two tables on the cohorts that both have: those of the same cell and replicate."""
     keys = ["cell", "replicate"]
