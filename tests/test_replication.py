@@ -35,6 +35,7 @@ def table() -> pd.DataFrame:
             "model": model,
             "hidden_width": 512 if model == "mlp" else 0,
             "va_over_vg": 1 / (1 + 2 * rel_aa),
+            "vaa_over_vg": 2 * rel_aa / (1 + 2 * rel_aa),
             "pearson_r": r[2 * k + replicate - 1] + (0.05 if rel_aa == 0 else 0),
         }
         for model, r in R.items()
@@ -467,6 +468,9 @@ def test_leads_stand_beside_individuals_per_qtl(table):
     assert leads["cohorts"].tolist() == [2, 2, 1, 1]
     assert leads.loc[(1000, 0.1), "r, MLP"] == pytest.approx(0.85)
     assert leads.loc[(1000, 0.1), "MLP less ridge"].startswith("+0.250 [")
+    of_epistatic = {model: np.array(R[model][:2]) for model in ("mlp", "ridge")}  # its V_AA / V_G is 6 / 7
+    share = np.mean(of_epistatic["mlp"] ** 2 - of_epistatic["ridge"] ** 2) / 0.999 / (6 / 7)
+    assert leads.loc[(1000, 0.1), "share of V_AA"] == pytest.approx(share, abs=0.005)
     assert leads.loc[(10_000, 20), "MLP less ridge"].endswith("(one cohort)")
     words = pages.at_highest_scaling(leads)
     assert (words["scaling"], words["small_n"], words["large_n"]) == ("20", "1,000", "10,000")

@@ -17,6 +17,7 @@ from epidl.replication import (
     DIGITISING_ERROR,
     agreement_of_models,
     condition,
+    epistatic_shares,
     mean_difference,
     one_protocol,
     paired,
@@ -146,13 +147,14 @@ def baseline_gap(table: pd.DataFrame) -> dict[str, str]:
 def leads_by_scaling(table: pd.DataFrame) -> pd.DataFrame:
     """Return the MLP's lead over exact ridge for the epistatic traits, a row a number of individuals and scaling.
 
-    table: of one protocol. Beside the lead, with its 95 % interval over cohorts, stand both models' mean r, QTL and
-    individuals per QTL.
+    table: of one protocol. Beside the lead, with its 95 % interval over cohorts, stand both models' mean r, the mean of
+    `epistatic_shares`, QTL and individuals per QTL.
     """
     part = one_protocol(table)[table["rel_aa"] > 0]
     keys = ["n_samples", "scaling"]
     r = part.pivot_table(index=keys, columns="model", values="pearson_r")
     found = mean_difference(part, "mlp", "ridge", keys)
+    shares = epistatic_shares(part, "mlp", "ridge", keys).groupby(keys)["share"].mean()
     n_qtl = part.groupby(keys)["n_qtl"].first()
     return pd.DataFrame(
         {
@@ -161,6 +163,7 @@ def leads_by_scaling(table: pd.DataFrame) -> pd.DataFrame:
             "r, exact ridge": r["ridge"].round(3),
             "r, MLP": r["mlp"].round(3),
             "MLP less ridge": found.apply(_with_interval, axis=1),
+            "share of V_AA": shares.round(2),
             "cohorts": found["cohorts"].astype(int),
         }
     )

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 
+from epidl.params import PUBLISHED_H2
+
 # expected range of k independent normal values in standard deviations (the control-chart constant d2)
 RANGE_IN_SD = {2: 1.128, 3: 1.693, 4: 2.059, 5: 2.326, 6: 2.534, 7: 2.704, 8: 2.847, 9: 2.970, 10: 3.078}
 PUBLISHED_REPLICATES = {1_000: 10, 10_000: 10, 100_000: 5, 1_000_000: 3}  # of figure 1
@@ -54,6 +56,19 @@ def ridge_on_test_individuals(table: pd.DataFrame, held_out: pd.DataFrame) -> pd
     same = held_out.query("model == 'ridge' and protocol == 'held_out'")[[*keys, "pearson_r"]]
     ridge = table[is_ridge].drop(columns="pearson_r").merge(same, on=keys, validate="one_to_one")
     return pd.concat([table[~is_ridge], ridge[table.columns]], ignore_index=True)
+
+
+def epistatic_shares(table: pd.DataFrame, model: str, baseline: str, by: Sequence[str]) -> pd.DataFrame:
+    """Return the share of the epistatic variance that a model predicts beyond another, a row a cohort.
+
+    (r^2 - r_baseline^2) / H2 summed over the traits with epistasis, over their summed V_AA / V_G, with the H2 of the
+    scaling experiment. Unlike a difference in r it does not depend on how much of the variance a cohort's traits have
+    in pairs. Columns: those of `by`, cell, replicate and share.
+    """
+    pairs = paired(table[table["rel_aa"] > 0], model, baseline)
+    pairs["explained"] = (pairs["pearson_r"] ** 2 - pairs["pearson_r_baseline"] ** 2) / PUBLISHED_H2
+    sums = pairs.groupby([*by, "cell", "replicate"])[["explained", "vaa_over_vg"]].sum()
+    return (sums["explained"] / sums["vaa_over_vg"]).rename("share").reset_index()
 
 
 def settings_as_models(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
