@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ def make_cohort(n_samples: int = 300, n_qtl: int = 16, *, seed: int = 1, **chang
     """Simulate the publication's five traits, small."""
     arguments = {"rel_aa": REL_AA, "broad_sense_heritability": 0.999} | changes
     return simulate(n_samples=n_samples, n_qtl=n_qtl, seed=seed, **arguments)
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """Close what a test has drawn: pyplot warns of many open figures, and a warning may end a test of other files."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

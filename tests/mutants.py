@@ -278,9 +278,21 @@ MUTANTS = [
         ),
         (
             "kernels",
-            "codes -= np.float32(genotypes.centre)",
-            "codes -= np.float32(0)",
+            "codes -= kind(genotypes.centre)",
+            "codes -= kind(0)",
             "codes of the exact solution are not centred",
+        ),
+        (
+            "kernels",
+            "kind = np.float32 if genotypes.whole else np.float64",
+            "kind = np.float32",
+            "the products of dosages are rounded to single precision",
+        ),
+        (
+            "kernels",
+            "if np.ptp(phenotypes[some], axis=0).all():",
+            "if True:",
+            "components are estimated from samples of which none has a rare trait",
         ),
         (
             "kernels",
