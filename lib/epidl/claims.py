@@ -242,9 +242,9 @@ def check_s5(tables: Tables, baseline: str = "ridge", of: str = "share") -> list
         if len(sizes) < 2:
             conditions.append(Condition(f"scaling {scaling:g}, a second sample size", within))
         for n in sizes[1:]:
-            where = f"scaling {scaling:g}, {n:,} less {sizes[0]:,}"
-            condition = _contrast(found, {(scaling, n): 1, (scaling, sizes[0]): -1}, within, where)
-            conditions.append(replace(condition, scale=IN_SHARE if shares else IN_R))
+            weights = {(scaling, n): 1, (scaling, sizes[0]): -1}
+            compared = _contrast(found, weights, within, f"scaling {scaling:g}, {n:,} less {sizes[0]:,}")
+            conditions.append(replace(compared, scale=IN_SHARE if shares else IN_R))
     return conditions
 
 
@@ -264,7 +264,7 @@ def check_s6(tables: Tables) -> list[Condition]:
     mlp = mlp.assign(spread=((mlp["pearson_r"] - r.transform("mean")).abs() * np.sqrt(k / (k - 1)))[k > 1])
     spread = mlp.dropna(subset=["spread"]).groupby(["scaling", "n_samples"])["spread"].mean().unstack()
     conditions = []
-    for n in spread.columns.difference([1000] if 1000 in spread else spread.columns):
+    for n in [n for n in spread if n != 1000 and 1000 in spread]:
         differences = (spread[1000] - spread[n]).dropna()
         both = mlp["scaling"].isin(differences.index) & mlp["n_samples"].isin([1000, n])
         found = _interval([differences.to_numpy()], [1]) | {"cohorts": len(mlp[both].groupby(["cell", "replicate"]))}
