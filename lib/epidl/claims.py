@@ -614,7 +614,7 @@ def _row(claim: Claim, tables: Tables) -> dict:
     for name, arguments in claim.readings.items():
         other = claim.check(tables, **arguments)
         if verdict(other, claim.share) != decided:
-            notes.append(f"{name.capitalize().replace('sgd', 'SGD')}: {verdict(other, claim.share)}. {_summary(other)}")
+            notes.append(f"{name[0].upper()}{name[1:]}: {verdict(other, claim.share)}. {_summary(other)}")
     return {
         "id": claim.id,
         "claim": claim.words,
