@@ -472,6 +472,10 @@ def test_leads_stand_beside_individuals_per_qtl(table):
     share = np.mean(of_epistatic["mlp"] ** 2 - of_epistatic["ridge"] ** 2) / 0.999 / (6 / 7)
     assert leads.loc[(1000, 0.1), "share of V_AA"] == pytest.approx(share, abs=0.005)
     assert leads.loc[(10_000, 20), "MLP less ridge"].endswith("(one cohort)")
+    shares = pages.shares_in_words(both, [0.1, 20])
+    assert shares["small"].startswith(f"{100 * share:.0f}, ")
+    assert (shares["scalings"], shares["small_n"], shares["large_n"]) == ("0.1, 20", "1,000", "10,000")
+    assert shares["cohorts"] == "2 and 1"
     words = pages.at_highest_scaling(leads)
     assert (words["scaling"], words["small_n"], words["large_n"]) == ("20", "1,000", "10,000")
     assert (words["small_mlp"], words["small_ridge"], words["large_per_qtl"]) == ("0.25", "0.30", "5")

@@ -169,6 +169,23 @@ def leads_by_scaling(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def shares_in_words(table: pd.DataFrame, scalings: Sequence[float]) -> dict[str, str]:
+    """Return the mean share of the epistatic variance that the MLP predicts beyond exact ridge, at some scalings.
+
+    small, large: with the fewest and the most individuals, whose numbers are small_n and large_n. cohorts: of either,
+    at the scaling that has fewest.
+    """
+    shares = epistatic_shares(one_protocol(table), "mlp", "ridge", ["n_samples", "scaling"])
+    found = shares.groupby(["n_samples", "scaling"])["share"].agg(["mean", "count"])
+    words = {"scalings": ", ".join(f"{scaling:g}" for scaling in scalings)}
+    sizes = sorted({shares["n_samples"].min(), shares["n_samples"].max()})
+    for name, n_samples in (("small", sizes[0]), ("large", sizes[-1])):
+        at = 100 * found.loc[n_samples].reindex(scalings)["mean"].dropna()
+        words |= {f"{name}_n": f"{n_samples:,}", name: f"{', '.join(at.map('{:z.0f}'.format))} %"}
+    fewest = found["count"].groupby("n_samples").min()
+    return words | {"cohorts": " and ".join(str(fewest[n_samples]) for n_samples in sizes)}
+
+
 def at_highest_scaling(leads: pd.DataFrame) -> dict[str, str]:
     """Return what `leads_by_scaling` has at the highest scaling, in words: of the smallest and the largest cohorts."""
     leads = leads.reset_index()
