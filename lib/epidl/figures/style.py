@@ -54,7 +54,7 @@ def use_style() -> None:
         {
             "figure.constrained_layout.use": True,
             "savefig.bbox": "tight",
-            "figure.dpi": 100,  # of what is drawn as pixels within an SVG
+            "figure.dpi": 80,  # of what is drawn as pixels within an SVG
             "savefig.facecolor": "white",
             "figure.facecolor": "white",
             "svg.hashsalt": "epidl",  # the same figure is the same file
