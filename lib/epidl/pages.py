@@ -163,7 +163,7 @@ def leads_by_scaling(table: pd.DataFrame) -> pd.DataFrame:
             "r, exact ridge": r["ridge"].round(3),
             "r, MLP": r["mlp"].round(3),
             "MLP less ridge": found.apply(_with_interval, axis=1),
-            "share of V_AA": shares.round(2),
+            "share of V_AA": shares.round(2) + 0.0,  # no -0.00
             "cohorts": found["cohorts"].astype(int),
         }
     )
