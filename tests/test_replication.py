@@ -256,6 +256,8 @@ def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
         "width": "256",
     }
     assert pages.steps_in_words(both.query("pleiotropy > 0"))["pairs"] == "not computed"
+    lower = correlated[correlated["pleiotropy"] > 0].assign(pleiotropy=0.25, cell="lower")  # at 100 QTL alone
+    assert "and 200 QTL" in pages.correlation_steps_in_words(pd.concat([both, lower]))
     without = correlated[(correlated["pleiotropy"] > 0) | ~correlated["shared_pairs"]]
     assert "No number of traits and QTL has all three" in pages.correlation_steps_in_words(without)
 

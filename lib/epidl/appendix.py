@@ -93,7 +93,7 @@ def rounding(cells: Sequence[Cell]) -> str:
 
 def pair_sharing(table: pd.DataFrame) -> str:
     """Return what sharing pairs and what correlating effects changes in the MLP's r (row 9)."""
-    steps = pages.correlation_steps(table, "pearson_r").reindex(columns=["sharing pairs", "correlation"]).dropna()
+    steps = pages.both_steps(table)
     if steps.empty:
         return NOT_MEASURED
     words = [

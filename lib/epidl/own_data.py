@@ -137,8 +137,9 @@ def make_splits(cohort: Observed, kind: SplitKind, n_splits: int, seed: int) -> 
         tests = _by_time(cohort.times)
     else:
         raise ValueError(f"kind of splits must be of random, family and forward, got {checks.shown(kind)}")
-    validation = {name: seeds.generator(seed, "validation", kind, name) for name in tests}
-    return [(name, _with_validation(*rows, validation[name])) for name, rows in tests.items()]
+    return [
+        (name, _with_validation(*rows, seeds.generator(seed, "validation", kind, name))) for name, rows in tests.items()
+    ]
 
 
 def _by_family(groups: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:

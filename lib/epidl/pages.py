@@ -279,12 +279,17 @@ def correlation_steps(table: pd.DataFrame, value: str) -> pd.DataFrame:
     )
 
 
+def both_steps(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what the two steps of `correlation_steps` change in the MLP's r, where both are computed."""
+    return correlation_steps(table, "pearson_r").reindex(columns=["sharing pairs", "correlation"]).dropna()
+
+
 def steps_in_words(table: pd.DataFrame) -> dict[str, str]:
     """Return the range of what each step of `correlation_steps` changes in the MLP's r, of how many comparisons.
 
     cohorts: a condition, from the fewest to the most; width: the network's.
     """
-    steps = correlation_steps(table, "pearson_r").reindex(columns=["sharing pairs", "correlation"]).dropna()
+    steps = both_steps(table)
     counts = table.groupby("cell")["replicate"].nunique()
     return {
         "pairs": span(steps["sharing pairs"]) if len(steps) else "not computed",
@@ -304,7 +309,7 @@ def correlation_steps_in_words(table: pd.DataFrame) -> str:
     by_cohort = gain.assign(condition=condition(gain)).groupby(["n_traits", "n_qtl", "condition", "replicate"])
     means = by_cohort[["pearson_r", "difference"]].mean()
     sentences = []
-    for n_traits, n_qtl in correlation_steps(table, "pearson_r").dropna().index:
+    for n_traits, n_qtl in both_steps(table).index:
         at = means.loc[n_traits, n_qtl]
         apart, shared, highest = (at.loc[name] for name in ("0", CONTROL, f"{table['pleiotropy'].max():g}"))
         cohorts = " to ".join(map(str, sorted({len(part) for part in (apart, shared, highest)})))
