@@ -1,8 +1,8 @@
 """Measure what a GPU adds, on a machine that has one: `python -m benchmarks.on_gpu [FOLDER]`, some 3 minutes.
 
-Writes tables with their provenance, each as soon as it is measured: gpu.csv, our training beside references and beside
-the limits of the GPU; gpu_fits.csv, whole fits; gpu_precision.csv, the accuracy with products in TF32 and in single
-precision; and this machine's row of machines.csv.
+Writes tables, each with its provenance: gpu.csv, our training beside references and beside the limits of the GPU;
+gpu_fits.csv, whole fits; gpu_precision.csv, the accuracy with products in TF32 and in single precision; and this
+machine's row of machines.csv.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -21,6 +22,7 @@ from benchmarks import loop, plain_way
 from benchmarks.__main__ import DATA, in_turn, make_row, step_work, with_this_machine
 from benchmarks.alone import TRAITS, WIDTH, endless, fit_ours, make_cohort
 from epidl import networks, results, ridge, training
+from epidl.experiments import beyond
 from epidl.experiments.core import pearson_r
 from epidl.simulate import Cohort
 from epidl.splits import BATCH_SIZE, split_samples
@@ -37,19 +39,19 @@ def main() -> None:
     """Measure all, and write the tables to a folder."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.on_gpu", description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=DATA, help="where the tables are written (book/data)")
-    folder, started = parser.parse_args().folder, datetime.now(UTC)
+    folder = parser.parse_args().folder
     if not torch.cuda.is_available():
         parser.error("torch finds no CUDA device here")
     commit = results.commit()
     results.write_table(folder / "machines.csv", with_this_machine(folder / "machines.csv", commit))
-    for n_done, (name, work) in enumerate(WORKS.items(), start=1):
-        rows = []
+    for name, work in WORKS.items():
+        rows, started = [], datetime.now(UTC)
         for row in work():
             rows.append(row | {"device": results.device_name("cuda")})
             print(rows[-1], flush=True)
-            results.write_table(folder / f"{name}.csv", pd.DataFrame(rows))
-        record = results.provenance({"works": list(WORKS)[:n_done], "device": "cuda"}, started)
-        results.write_text(folder / "gpu.provenance.json", json.dumps(record, indent=1) + "\n")
+        record = results.provenance({"work": name, "device": "cuda"}, started)
+        results.write_table(folder / f"{name}.csv", pd.DataFrame(rows))
+        results.write_text(folder / f"{name}.provenance.json", json.dumps(record, indent=1) + "\n")
 
 
 def side_by_side() -> Iterator[dict]:
@@ -104,23 +106,28 @@ def our_steps(n_qtl: int, width: int, n_samples: int) -> Callable[[torch.Tensor,
 
 
 def several_models() -> Iterator[dict]:
-    """Epochs of several models of a small cohort: each on a stream of its own, and one after another."""
-    n_samples, n_qtl, n_models = 850, 64, 4
-    alleles = torch.randint(0, 2, (n_samples, n_qtl), device="cuda").float()
-    phenotypes = torch.randn(n_samples, len(TRAITS), device="cuda")
-    for width in (WIDTH, 512):
-        with training.fast_products("cuda"):
-            models = [our_steps(n_qtl, width, n_samples) for _ in range(n_models)]
-        streams = [torch.cuda.Stream() for _ in models]
+    """Fits of several networks of a small cohort: side by side, and one after another."""
+    cohort, width, n_epochs = make_cohort(1000, 64), beyond.MOST_WIDTH, 20
+    split, n_traits = split_samples(1000, "published"), len(TRAITS)
+    patient = [endless(training.patient_plan(l1_penalty=0.001), n_epochs)]
+    for name, n_models, make, plans in (
+        ("SkipMlps, 512 wide", 4, partial(networks.SkipMlp, 64, n_traits, width), patient),
+        ("pair networks", 5, lambda _: networks.PairNetwork(64, n_traits), patient),
+        ("MLPs, 512 wide", 4, partial(networks.mlp, 64, n_traits, width), [endless(training.mlp_plan(), n_epochs)]),
+        ("MLPs, 4096 wide", 4, partial(networks.mlp, 64, n_traits, WIDTH), [endless(training.mlp_plan(), n_epochs)]),
+    ):
 
-        def at_once(models: list = models, streams: list = streams) -> None:
-            for model, stream in zip(models, streams, strict=True):
-                with torch.cuda.stream(stream):
-                    model(alleles, phenotypes)
+        def fit_all(most_together: float, n_models: int = n_models, make: Callable = make, plans: list = plans) -> None:
+            generators = [torch.Generator().manual_seed(seed) for seed in range(n_models)]
+            models = [make(generator) for generator in generators]
+            options = {"generators": generators, "device": "cuda"}
+            with mock.patch.object(training, "MOST_TOGETHER", most_together):
+                data = cohort.genotypes, cohort.phenotypes, split
+                training.train_together(models, *data, plans * n_models, **options)
 
-        medians = in_turn({"once": at_once, "turn": lambda m=models: [x(alleles, phenotypes) for x in m]}, 15, 1)
-        row = make_row(n_samples, n_qtl, medians["once"], "one after another", medians["turn"], 15)
-        yield row | {"work": f"epoch of {n_models} MLPs at once, {width} wide"}
+        medians = in_turn({"once": partial(fit_all, np.inf), "turn": partial(fit_all, 0)}, 3, warm_up=1)
+        row = make_row(1000, 64, medians["once"], "one after another", medians["turn"], 3)
+        yield row | {"work": f"{n_epochs} epochs of {n_models} {name}"}
 
 
 def epochs(n_samples: int, n_qtl: int, n_epochs: int) -> dict:

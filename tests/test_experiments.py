@@ -219,7 +219,7 @@ def test_a_pruned_model_is_the_same_whichever_others_are_fitted(diluted):
 
 
 def test_a_killed_cell_resumes_its_trials(diluted, tmp_path, monkeypatch):
-    fitted, real = [], core.training.train
+    fitted, real = [], core.training.train_together
 
     def killed(*arguments, **options):
         if len(fitted) == 4:  # the first search is over, and the LASSO; a trial of the second search has begun
@@ -227,12 +227,12 @@ def test_a_killed_cell_resumes_its_trials(diluted, tmp_path, monkeypatch):
         fitted.append(1)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(core.training, "train", killed)
+    monkeypatch.setattr(core.training, "train_together", killed)
     only = {"models": ["mlp", "mlp_pruned"], "protocols": ["published"]}
     with pytest.raises(KeyboardInterrupt):
         run_dilution(tmp_path, **only)
     counted = []
-    monkeypatch.setattr(core.training, "train", lambda *a, **o: counted.append(1) or real(*a, **o))
+    monkeypatch.setattr(core.training, "train_together", lambda *a, **o: counted.append(1) or real(*a, **o))
     resumed = run_dilution(tmp_path, **only)
     assert len(counted) == 1 + 3 + 1, "the LASSO, the second search and its final fit; the MLP and its search are kept"
     expected = diluted.side["trials"].query("protocol == 'published'").drop(columns="seconds").reset_index(drop=True)
@@ -246,8 +246,8 @@ def test_trials_of_other_parameters_are_not_taken_up(tmp_path):
 
 
 def test_the_pruned_models_are_trained_by_the_publication_s_plans(monkeypatch):
-    plans, real = [], core.training.train
-    monkeypatch.setattr(core.training, "train", lambda *a, **o: plans.append(a[4]) or real(*a, **o))
+    plans, real = [], core.training.train_together
+    monkeypatch.setattr(core.training, "train_together", lambda *a, **o: plans.extend(a[4]) or real(*a, **o))
     only = {"protocols": ["published"], "mlp_learning_rates": [0.005], "max_features": [30, 30]}
     run_dilution(models=["lasso", "lasso_pruned", "mlp_pruned"], **only)
     assert plans[:2] == [core.training.LASSO_SGD] * 2
@@ -427,14 +427,14 @@ def test_the_oracle_of_a_trait_in_which_all_pairs_interact_is_the_kernel():
 def test_networks_beside_the_published_one(monkeypatch):
     monkeypatch.setattr(beyond, "MOST_STEPS", 60)
     fitted = []
-    train_network = core.train_network
+    train_networks = core.train_networks
 
-    def noting(run, model, genotypes, plan, *purpose):
-        fit = train_network(run, model, genotypes, plan, *purpose)
-        fitted.append((purpose, plan, fit.record))
-        return fit
+    def noting(run, models, genotypes, plans, *purpose):
+        fits = train_networks(run, models, genotypes, plans, *purpose)
+        fitted.extend((purpose, fit.plan, fit.record) for fit in fits)
+        return fits
 
-    monkeypatch.setattr(core, "train_network", noting)
+    monkeypatch.setattr(core, "train_networks", noting)
     cell = make_cell(BeyondCell, **CELL | {"n_replicates": 1, "models": NETWORKS, "protocols": ["held_out"]})
     table = beyond.run(cell).table.set_index("model")
     assert table["pearson_r"].notna().all()

@@ -25,9 +25,15 @@ def single_precision(monkeypatch):
     monkeypatch.setattr(training, "PRECISION", "ieee")
     monkeypatch.setattr(gpu, "PART_INPUTS", 32)  # small products in parts too
     if not ON_GPU:
+        monkeypatch.setattr(torch, "bmm", product_in_single_precision)
         monkeypatch.setattr(torch.cuda, "Stream", mock.MagicMock)
         monkeypatch.setattr(torch.cuda, "current_stream", mock.Mock)
         monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
+
+
+def product_in_single_precision(one, other, out_dtype, out=None):
+    """Multiply as torch.bmm does on a GPU: a CPU does not know the type of the outputs."""
+    return torch.matmul(one.to(out_dtype), other.to(out_dtype), out=out)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +125,25 @@ def test_a_seed_is_one_fit_on_a_gpu(cohort):
         data = cohort.genotypes, cohort.phenotypes, split, PLANS["mlp"]
         losses.append(training.train(model, *data, generator=generator, device="cuda").validation_losses)
     assert losses[0] == losses[1]
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", ["mlp", "pairs", "skip_mlp"])
+def test_models_trained_together_on_a_gpu_are_those_trained_alone(cohort, name):
+    split, data, losses = (
+        split_samples(cohort.genotypes.n_samples, "published"),
+        (cohort.genotypes, cohort.phenotypes),
+        [],
+    )
+    for most in (0, 2**24):
+        with mock.patch.object(training, "MOST_TOGETHER", most):
+            models = [make_model(name, cohort) for _ in range(3)]
+            generators = [torch.Generator().manual_seed(seed) for seed in (1, 2, 1)]
+            plans = [PLANS[name]] * 3
+            found = training.train_together(models, *data, split, plans, generators=generators, device="cuda")
+            losses.append([record.validation_losses for record in found])
+    assert losses[0] == losses[1]
+    assert losses[1][0] == losses[1][2] != losses[1][1]
 
 
 @needs_gpu

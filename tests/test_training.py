@@ -10,7 +10,7 @@ from torch import nn
 from conftest import make_cohort
 from epidl import networks, seeds, training
 from epidl.splits import random_split, split_samples
-from epidl.training import TrainingPlan, mlp_plan, predict, train
+from epidl.training import TrainingPlan, mlp_plan, predict, train, train_together
 
 WIDTH = 16
 
@@ -159,11 +159,64 @@ def test_a_rate_that_a_graph_reads_from_memory_is_lowered_there():
 
 def test_a_gain_below_the_least_one_is_none(cohort, monkeypatch):
     losses = iter([1.0, 0.995, 0.98, 0.975, 0.971, 0.5])
-    monkeypatch.setattr(training, "_validation_loss", lambda *_: next(losses))
+    monkeypatch.setattr(training, "_validation_loss", lambda *_: torch.tensor(next(losses)))
     plan = TrainingPlan("sgd", learning_rate=1e-6, max_epochs=6, patience=2, min_gain=0.0125)
     _, record, _ = fit_mlp(cohort, plan)
     # the third epoch gains 0.02 on the first; the next two gain less than 0.0125 on the third
-    assert (record.status, record.epochs, record.best_epoch, record.best_loss) == ("converged", 5, 3, 0.98)
+    assert (record.status, record.epochs, record.best_epoch, record.best_loss) == (
+        "converged",
+        5,
+        3,
+        pytest.approx(0.98),
+    )
+
+
+def test_models_trained_together_are_those_trained_alone(cohort, monkeypatch):
+    """Those that end early among them, and whichever are small enough to take turns."""
+    split = split_samples(300, "held_out")
+    plans = [mlp_plan(max_epochs=9, patience=patience) for patience in (1, 9, 2, 3)]
+    plans[2] = training.patient_plan(l1_penalty=0.01, max_epochs=4)
+
+    def make():
+        generators = [torch.Generator().manual_seed(seed) for seed in range(4)]
+        return [networks.mlp(16, 5, width, g) for width, g in zip((8, 8, 4, 16), generators, strict=True)], generators
+
+    data = cohort.genotypes, cohort.phenotypes, split
+    models, generators = make()
+    pairs = zip(models, plans, generators, strict=True)
+    alone = [train(model, *data, plan, generator=generator) for model, plan, generator in pairs]
+    assert len({record.epochs for record in alone}) > 1
+    n_weights = [sum(parameter.numel() for parameter in model.parameters()) for model in models]
+    for most in (1, sum(n_weights[:2]), sum(n_weights)):
+        monkeypatch.setattr(training, "MOST_TOGETHER", most)
+        others, generators = make()
+        together = train_together(others, *data, plans, generators=generators)
+        for model, other, record, found in zip(models, others, alone, together, strict=True):
+            assert vars(found) | {"seconds": 0} == vars(record) | {"seconds": 0}
+            for one, two in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
+                assert torch.equal(one, two)
+
+
+def test_small_models_take_turns_epoch_by_epoch(cohort, monkeypatch):
+    split, models = split_samples(300, "published"), [Watched(16, 5) for _ in range(2)]
+    order = []
+    for model in models:
+        model.register_forward_hook(lambda model, *_: order.append(models.index(model)) if model.training else None)
+    plan = TrainingPlan("adamw", 0.01, max_epochs=2, patience=2, min_gain=0)
+    generators = [torch.Generator().manual_seed(1) for _ in models]
+    train_together(models, cohort.genotypes, cohort.phenotypes, split, [plan] * 2, generators=generators)
+    assert order == [0, 0, 1, 1, 0, 0, 1, 1]  # 255 samples are two batches
+
+
+def test_as_many_plans_and_generators_as_models(cohort):
+    split, generator = split_samples(300, "published"), torch.Generator().manual_seed(1)
+    model, data = networks.OneHotLinear(16, 5, generator), (cohort.genotypes, cohort.phenotypes)
+    with pytest.raises(ValueError, match="plans must be as many as models, 1, got 2"):
+        train_together([model], *data, split, [mlp_plan()] * 2, generators=[generator])
+    with pytest.raises(ValueError, match="generators must be as many as models, 1, got 0"):
+        train_together([model], *data, split, [mlp_plan()], generators=[])
+    with pytest.raises(ValueError, match=r"len\(models\) must be at least 1, got 0"):
+        train_together([], *data, split, [], generators=[])
 
 
 def test_a_fit_that_never_stops_early_says_so(cohort):

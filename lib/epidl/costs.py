@@ -196,8 +196,10 @@ def cell_memory(cell: "Cell") -> float:
         elif model not in STEADY:
             first, rest = _products(cell, model, shape)
             width = getattr(cell, "hidden_width", 0) if rest else 0
+            n_weights = 2 * first + rest
+            together = max(1, min(len(_penalties(model)), training.MOST_TOGETHER // n_weights))
             # weights, gradient, AdamW's two, the best epoch's, a copy on the way; and what a forward pass leaves
-            fits.append(6 * FLOAT * (2 * first + rest) + 3 * FLOAT * block * width)
+            fits.append(together * (6 * FLOAT * n_weights + 3 * FLOAT * block * width))
     return IMPORTED + cohort + max(fits)
 
 
@@ -433,11 +435,15 @@ def _n_fits(cell: "Cell", model: str) -> int:
         return 1 + cell.n_trials_pruned
     if model == "mlp" and len(cell.rates) > 1:
         return 1 + cell.n_trials
-    from epidl.experiments import beyond  # late: it imports this module
-
     if model == "mlp_recomputed":  # the MLP's fit
         return 0
-    return len(beyond.PENALTIES.get(model, [0]))
+    return len(_penalties(model))
+
+
+def _penalties(model: str) -> tuple[float, ...]:
+    from epidl.experiments import beyond  # late: it imports this module
+
+    return beyond.PENALTIES.get(model, (0.0,))
 
 
 def _median_seconds(work: Callable[[], object], device: str, times: int = 5) -> float:

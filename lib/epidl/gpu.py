@@ -27,20 +27,20 @@ from epidl import networks
 
 BETAS = 0.9, 0.999  # of AdamW, as is the next: PyTorch's defaults
 EPSILON = 1e-8
-SLOPES = networks.LEAKY_SLOPE, networks.LEAKY_SLOPE, 1.0  # behind the batch norm of each layer
 # sizes that were fastest on an H200
-TILE_OUT, TILE_IN, WARPS = 32, 64, 4  # of a weight, that one program updates
-COLUMN_VALUES = 2048  # that one program of batch norm holds
+KEEP, TOUCH = "", 0
+TILE_OUT, TILE_IN, UPDATE_WARPS = 32, 64, 8  # of a weight, that one program updates
+COLUMN_VALUES, NORM_WARPS = 2048, 4  # that one program of batch norm holds
 MOST_ROWS = 1024  # of a batch
 # a product is cut along its inputs into parts, so that all processors work: how many outputs they have in all, and how
 # many inputs each at least
-PART_OUTPUTS, PART_INPUTS = 8192, 512
+PART_OUTPUTS, PART_INPUTS = 8192, 256
 ALIGNED = 16  # columns of a matrix are a multiple of this, so that its rows are read in the widest steps
+UNROLL = tl.constexpr(8)  # steps of a loop at once
 FIRST = -1  # the priority of a stream whose work goes before others'
 
 _BETA1, _BETA2, _EPSILON = (tl.constexpr(value) for value in (*BETAS, EPSILON))
 _LOG2_BETA1, _LOG2_BETA2 = (tl.constexpr(math.log2(beta)) for beta in BETAS)
-Kind = Literal["absolute", "squared", "product", "sum"]
 
 
 class CapturedSteps:
@@ -61,6 +61,7 @@ class CapturedSteps:
     ) -> None:
         before = {name: value.clone() for name, value in model.state_dict().items()}
         n_inputs, n_traits = networks.sizes(model)
+        self._captured = take_steps, model, optimizer  # a graph writes to their memory
         self._graphs = {}
         for size in n_samples:
             inputs = torch.zeros(size, n_inputs, device=device), torch.zeros(size, n_traits, device=device)
@@ -119,10 +120,11 @@ class MlpSteps:
         (group,) = optimizer.param_groups
         self._layers, self._norms, self._loss, self._batch_size = model[::3], model[1::3], loss, batch_size
         for parameter in model.parameters():
-            like = _padded(parameter) if parameter is model[0].weight else parameter
+            like = _moved_apart(parameter) if parameter is model[0].weight else parameter
             optimizer.state[parameter] = {name: torch.zeros_like(like) for name in ("exp_avg", "exp_avg_sq")}
         self._count = torch.zeros((), dtype=torch.float64, device=parameter.device)
         optimizer.state[parameter]["step"] = self._count
+        self._sink = torch.zeros(1, device=parameter.device)
         self._state, self._rate, self._decay = optimizer.state, group["lr"], group["weight_decay"]
 
     @torch.no_grad()
@@ -132,40 +134,45 @@ class MlpSteps:
         beside, behind = torch.cuda.Stream(priority=FIRST), torch.cuda.Stream()
         first, hidden, output = (layer.weight for layer in self._layers)
         entry = _Entry.of(self._layers[0])
-        alleles = _padded(alleles)
-        low = alleles.to(_low())
+        alleles = _padded(alleles.to(_low()))
+        now = hidden.to(_low(), copy=True)  # what the products of a step read, while its update writes the next's
+        after, of_output = torch.empty_like(now), output.to(_low(), copy=True)
         beside.wait_stream(here)
         behind.wait_stream(here)
         losses, used = [], ()
-        for batch, batch_low, observed in zip(
-            *(x.split(self._batch_size) for x in (alleles, low, phenotypes)), strict=True
-        ):
+        for batch, observed in zip(*(x.split(self._batch_size) for x in (alleles, phenotypes)), strict=True):
             here.wait_stream(beside)  # the first weight is the last step's
             beside.wait_stream(here)
             with torch.cuda.stream(beside):
                 factors = self._factors()
                 offset = entry.offset()
-            parts = _product_parts(batch, entry.folded)
+            parts = _product(batch, entry.folded)
             here.wait_stream(beside)
-            of_first = self._normalise(0, parts, offset)
+            of_first = self._forward(0, parts, offset)
             here.wait_stream(behind)  # the hidden weight is the last step's
-            of_hidden = self._normalise(1, _product_parts(of_first.outputs, hidden), self._layers[1].bias)
-            of_output = self._normalise(2, _product_parts(of_hidden.outputs, output), self._layers[2].bias)
+            of_hidden = self._forward(1, _product(of_first.outputs, now), self._layers[1].bias)
 
-            back_output = self._back(2, of_output, observed, self._loss, factors)
-            back_hidden = self._back(1, of_hidden, back_output.errors, "product", factors, output)
+            if TOUCH:
+                behind.wait_stream(here)
+                with torch.cuda.stream(behind):
+                    _touch[TOUCH * hidden.shape[1] // 2048,](
+                        hidden, *(self._state[hidden][k] for k in ("exp_avg", "exp_avg_sq")), self._sink, num_warps=8
+                    )
+            back_output = self._last(_product(of_hidden.outputs, of_output), observed, factors)
+            back_hidden = self._back(1, of_hidden, back_output.errors, back_output.unscale, factors)
             beside.wait_stream(here)
+            behind.wait_stream(here)
+            parts = _product(back_hidden.errors, now.T)
+            with torch.cuda.stream(behind):
+                self._update(hidden, self._state[hidden], back_hidden, of_first.outputs, factors, after)
             with torch.cuda.stream(beside):
                 losses.append(back_output.losses.sum())
-                self._update(output, self._state[output], back_output, of_hidden.low, factors)
-            parts = _product_parts(back_hidden.errors, hidden.T)
-            behind.wait_stream(here)
-            with torch.cuda.stream(behind):
-                self._update(hidden, self._state[hidden], back_hidden, of_first.low, factors)
-            back_first = self._back(0, of_first, parts, "sum", factors)
+                self._update(output, self._state[output], back_output, of_hidden.outputs, factors, of_output)
+            back_first = self._back(0, of_first, parts, back_hidden.unscale, factors)
             beside.wait_stream(here)
             with torch.cuda.stream(beside):
-                self._update(entry.weight, self._state[first], back_first, batch_low, factors, entry)
+                self._update(entry.weight, self._state[first], back_first, batch, factors, entry.folded, entry)
+            now, after = after, now
             used = back_hidden, of_first, factors, back_first  # until the next step has waited for `behind`
         here.wait_stream(beside)
         here.wait_stream(behind)
@@ -179,71 +186,76 @@ class MlpSteps:
         _correct[1,](self._count, factors)
         return factors
 
-    def _normalise(self, layer: int, parts: Tensor, offset: Tensor) -> "_Forward":
-        """Take a layer's products (n_parts, n_samples, n_out), whose sum is one, through batch norm and leaky ReLU."""
+    def _forward(self, layer: int, parts: Tensor, offset: Tensor) -> "_Forward":
+        """Take products (n_parts, n_samples, n_out), whose sum is a layer's, through batch norm and leaky ReLU."""
         n_parts, n_rows, n_columns = parts.shape
-        normal, outputs = (parts.new_empty(n_rows, n_columns) for _ in range(2))
-        found = _Forward(normal, parts.new_empty(n_columns), outputs, torch.empty_like(outputs, dtype=_low()))
-        norm = self._norms[layer]
-        block, grid = _column_blocks(n_rows, n_columns)
+        normal, following = parts.new_empty(n_rows, n_columns), self._layers[layer + 1].weight
+        grid, sizes = _sizes(n_rows, n_columns)
+        found = _Forward(
+            normal, parts.new_empty(n_columns), torch.empty_like(normal, dtype=_low()), parts.new_empty(grid)
+        )
         _forward[grid](
             parts,
             offset,
             *vars(found).values(),
-            norm.weight,
-            norm.bias,
-            norm.running_mean,
-            norm.running_var,
-            norm.num_batches_tracked,
-            norm.eps,
-            norm.momentum,
-            SLOPES[layer],
+            following,
+            self._norms[layer].weight,
+            self._norms[layer].bias,
+            *self._running(layer),
+            networks.LEAKY_SLOPE,
             n_rows,
             n_columns,
             N_PARTS=n_parts,
-            ROWS=triton.next_power_of_2(n_rows),
-            COLUMNS=block,
+            N_NEXT=len(following) if layer == 1 else 0,
+            **sizes,
         )
         return found
 
-    def _back(
-        self,
-        layer: int,
-        forward: "_Forward",
-        upstream: Tensor,
-        kind: Kind,
-        factors: Tensor,
-        weight: Tensor | None = None,
-    ) -> "_Backward":
-        """Take a gradient back to a layer's products; update the layer's bias and batch norm.
-
-        upstream, by kind: the phenotypes of a loss, gradients that are to be multiplied by a weight, or parts of a sum.
-        """
-        normal = forward.normal
-        n_rows, n_columns = normal.shape
-        block, grid = _column_blocks(n_rows, n_columns)
-        errors, vectors = torch.empty_like(normal), normal.new_empty(2, n_columns)
-        found = _Backward(errors, torch.empty_like(errors, dtype=_low()), *vectors, normal.new_empty(grid))
-        norm, bias = self._norms[layer], self._layers[layer].bias
-        moved = [tensor for parameter in (norm.weight, norm.bias, bias) for tensor in self._moved(parameter)]
-        n_parts = {"sum": len(upstream), "product": upstream.shape[1]}.get(kind, 0)
-        _back[grid](
-            normal,
-            forward.inverse,
-            upstream,
-            upstream if weight is None else weight,
+    def _last(self, parts: Tensor, phenotypes: Tensor, factors: Tensor) -> "_Backward":
+        """Take the last layer's products through batch norm to the loss and back; update all but its weight."""
+        n_parts, n_rows, n_columns = parts.shape
+        grid, sizes = _sizes(n_rows, n_columns)
+        found = _Backward.like(parts[0], grid)
+        _last[grid](
+            parts,
+            self._layers[2].bias,
+            phenotypes,
             *vars(found).values(),
-            *moved,
-            self._rate,
-            factors,
-            self._decay,
-            SLOPES[layer],
+            *self._running(2),
+            *self._moved(2, factors),
             n_rows,
             n_columns,
-            KIND=kind,
+            SQUARED=self._loss == "squared",
             N_PARTS=n_parts,
-            ROWS=triton.next_power_of_2(n_rows),
-            COLUMNS=block,
+            **sizes,
+        )
+        return found
+
+    def _back(self, layer: int, forward: "_Forward", upstream: Tensor, unscale: Tensor, factors: Tensor) -> "_Backward":
+        """Take a gradient back to a layer's products; update the layer's bias and batch norm.
+
+        upstream: errors of the last layer, or parts of the gradient of the first one's outputs; unscale: of these.
+        """
+        n_rows, n_columns = forward.normal.shape
+        grid, sizes = _sizes(n_rows, n_columns)
+        found = _Backward.like(forward.normal, grid)
+        _back[grid](
+            forward.normal,
+            forward.inverse,
+            forward.bounds,
+            upstream,
+            unscale,
+            self._layers[2].weight,
+            found.errors,
+            found.unscale,
+            *self._moved(layer, factors),
+            networks.LEAKY_SLOPE,
+            n_rows,
+            n_columns,
+            N_PARTS=upstream.shape[0 if layer == 0 else 1],
+            PARTS=layer == 0,
+            N_BOUNDS=triton.next_power_of_2(len(forward.bounds)),
+            **sizes,
         )
         return found
 
@@ -254,70 +266,87 @@ class MlpSteps:
         back: "_Backward",
         inputs: Tensor,
         factors: Tensor,
+        product: Tensor,
         entry: "_Entry | None" = None,
     ) -> None:
-        """Update a weight by the gradients of its products and what it multiplied, and what else an entry holds."""
-        n_samples, n_out = back.low.shape
+        """Update a weight by the gradients of its products and what it multiplied, and what else an entry holds.
+
+        product: what multiplies the next batch, written with it.
+        """
+        n_samples, n_out = back.errors.shape
         n_in = inputs.shape[1]
         samples = max(16, triton.next_power_of_2(n_samples))
-        one_hot = weight.ndim == 3
-        folded, sums, n_markers = (entry.folded, entry.sums, entry.n_markers) if one_hot else (weight, weight, n_in)
         grid = triton.cdiv(n_in, TILE_IN), triton.cdiv(n_out, TILE_OUT)
         _update[grid](
             weight,
             moments["exp_avg"],
             moments["exp_avg_sq"],
-            back.low,
-            back.scale,
-            back.total,
+            back.errors,
+            back.unscale,
             inputs,
-            folded,
-            sums,
+            product,
+            weight if entry is None else entry.sums,
             self._rate,
             factors,
             self._decay,
             n_samples,
             n_out,
             n_in,
-            n_markers,
-            ONE_HOT=one_hot,
+            n_in if entry is None else entry.n_markers,
+            ONE_HOT=weight.ndim == 3,
+            KEEP=KEEP,
             ROWS=min(samples, 128),
             N_BLOCKS=triton.cdiv(samples, 128),
             OUT=TILE_OUT,
             IN=TILE_IN,
-            num_warps=WARPS,
+            num_warps=UPDATE_WARPS,
         )
 
-    def _moved(self, parameter: Tensor) -> list[Tensor]:
-        return [parameter, *(self._state[parameter][name] for name in ("exp_avg", "exp_avg_sq"))]
+    def _running(self, layer: int) -> tuple:
+        """Return what a forward kernel takes of a layer's batch norm beside gain and shift."""
+        norm = self._norms[layer]
+        return norm.running_mean, norm.running_var, norm.num_batches_tracked, norm.eps, norm.momentum
+
+    def _moved(self, layer: int, factors: Tensor) -> tuple:
+        """Return what a backward kernel updates of a layer, with moments, and what it updates by."""
+        moved = self._norms[layer].weight, self._norms[layer].bias, self._layers[layer].bias
+        moments = [[self._state[one][name] for name in ("exp_avg", "exp_avg_sq")] for one in moved]
+        values = [tensor for one, own in zip(moved, moments, strict=True) for tensor in (one, *own)]
+        return *values, self._rate, factors, self._decay
 
 
 @dataclass(frozen=True)
 class _Forward:
-    """What a batch leaves behind a layer (n_samples, n_out), low: the outputs for `_update`; inverse: (n_out,)."""
+    """What a batch leaves behind a layer (n_samples, n_out); outputs: those that products take; inverse: (n_out,).
+
+    bounds: parts of what the gradient of the hidden layer's products is at most, over that of the last one's.
+    """
 
     normal: Tensor
     inverse: Tensor
     outputs: Tensor
-    low: Tensor
+    bounds: Tensor
 
 
 @dataclass(frozen=True)
 class _Backward:
-    """The gradient of a layer's products (n_samples, n_out); low: times scale (n_out,), for `_update`; total: its sums.
+    """The gradient of a layer's products, errors (n_samples, n_out) times unscale (n_out,).
 
-    losses: parts of the loss, where the gradient is that of one.
+    losses: parts of the loss, behind the last layer.
     """
 
     errors: Tensor
-    low: Tensor
-    scale: Tensor
-    total: Tensor
+    unscale: Tensor
     losses: Tensor
+
+    @classmethod
+    def like(cls, products: Tensor, grid: tuple[int]) -> "_Backward":
+        errors, unscale = torch.empty_like(products, dtype=_low()), products.new_empty(products.shape[1])
+        return cls(errors, unscale, products.new_empty(grid))
 
 
 def _low() -> torch.dtype:
-    """Return the type of what `_update` multiplies: half precision, scaled to its range, has the 10 bits of TF32."""
+    """Return the type of what products multiply: half precision, scaled to its range, has the 10 bits of TF32."""
     return torch.float16 if torch.backends.cuda.matmul.fp32_precision == "tf32" else torch.float32
 
 
@@ -339,14 +368,23 @@ class _Entry:
     def of(cls, layer: nn.Module) -> "_Entry":
         weight, n_markers = _padded(layer.weight), layer.weight.shape[-1]
         if weight.ndim == 2:  # no one-hot columns
-            return cls(weight, weight, weight.new_empty(0, len(weight)), layer.bias, n_markers)
+            return cls(weight, weight.to(_low(), copy=True), weight.new_empty(0, len(weight)), layer.bias, n_markers)
         sums = weight.new_zeros(triton.cdiv(weight.shape[2], TILE_IN), weight.shape[1])
         sums[0] = weight[0].sum(dim=1)
-        return cls(weight, weight[1] - weight[0], sums, layer.bias, n_markers)
+        return cls(weight, (weight[1] - weight[0]).to(_low()), sums, layer.bias, n_markers)
 
     def offset(self) -> Tensor:
         """Return what the layer adds to its products: nothing that batch norm would leave, but its mean."""
         return self.sums.sum(dim=0) + self.bias
+
+
+def _moved_apart(weight: Tensor) -> Tensor:
+    """Return what has a moment of its own: of one-hot columns those of allele 1.
+
+    Behind batch norm a layer's errors add up to 0 over a batch, so that the gradients of a marker's two columns are
+    opposite, and with them their moments; what rounding leaves of the sum is left out.
+    """
+    return _padded(weight[-1] if weight.ndim == 3 else weight)
 
 
 def _padded(values: Tensor) -> Tensor:
@@ -357,19 +395,28 @@ def _padded(values: Tensor) -> Tensor:
     return padded
 
 
-def _product_parts(inputs: Tensor, weight: Tensor) -> Tensor:
+def _product(inputs: Tensor, weight: Tensor) -> Tensor:
     """Return parts (n_parts, n_samples, n_out) whose sum is the product of a batch and a weight (n_out, n_in)."""
     n_out, n_in = weight.shape
     n_parts = 1
     while n_in % (2 * n_parts) == 0 and 2 * n_parts <= min(PART_OUTPUTS / n_out, n_in / PART_INPUTS):
         n_parts *= 2
-    return inputs.unflatten(1, (n_parts, -1)).movedim(1, 0) @ weight.unflatten(1, (n_parts, -1)).permute(1, 2, 0)
+    factors = inputs.unflatten(1, (n_parts, -1)).movedim(1, 0), weight.unflatten(1, (n_parts, -1)).permute(1, 2, 0)
+    return torch.bmm(*factors, out_dtype=torch.float32)
 
 
-def _column_blocks(n_rows: int, n_columns: int) -> tuple[int, tuple[int]]:
-    """Return how many columns a program takes, and the grid of programs."""
-    block = min(max(1, COLUMN_VALUES // triton.next_power_of_2(n_rows)), triton.next_power_of_2(n_columns))
-    return block, (triton.cdiv(n_columns, block),)
+def _sizes(n_rows: int, n_columns: int) -> tuple[tuple[int], dict[str, int]]:
+    """Return the grid of programs of batch norm, and what each of them takes."""
+    rows = triton.next_power_of_2(n_rows)
+    columns = min(max(1, COLUMN_VALUES // rows), triton.next_power_of_2(n_columns))
+    return (triton.cdiv(n_columns, columns),), {"ROWS": rows, "COLUMNS": columns, "num_warps": NORM_WARPS}
+
+
+@triton.jit
+def _touch(weight, first, second, sink):
+    place = tl.program_id(0) * 2048 + tl.arange(0, 2048)
+    total = tl.sum(tl.load(weight + place) + tl.load(first + place) + tl.load(second + place), 0)
+    tl.store(sink, total, mask=total == 1.2345e33)
 
 
 @triton.jit
@@ -392,13 +439,42 @@ def _columns(n_rows, n_columns, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
 
 
 @triton.jit
+def _sum(parts, place, inside, size, N_PARTS: tl.constexpr):
+    """Return the sum of parts, each of a size."""
+    values = tl.load(parts + place, inside, 0.0)
+    for part in tl.static_range(1, N_PARTS):
+        values += tl.load(parts + part * size + place, inside, 0.0)
+    return values
+
+
+@triton.jit
+def _normalise(
+    values, offset, running_mean, running_variance, n_batches, epsilon, momentum, n_rows, column, here, inside
+):
+    """Batch norm of some columns, before gain and shift; return the normal values and what they were multiplied by."""
+    mean = tl.sum(values, 0) / n_rows
+    centred = tl.where(inside, values - mean[None, :], 0.0)
+    variance = tl.sum(centred * centred, 0) / n_rows
+    scale = 1.0 / tl.sqrt(variance + epsilon)
+    mean += tl.load(offset + column, here)
+    variance = variance * n_rows / (n_rows - 1)
+    old_mean, old_variance = tl.load(running_mean + column, here), tl.load(running_variance + column, here)
+    tl.store(running_mean + column, old_mean + momentum * (mean - old_mean), here)
+    tl.store(running_variance + column, old_variance + momentum * (variance - old_variance), here)
+    if tl.program_id(0) == 0:
+        tl.store(n_batches, tl.load(n_batches) + 1)
+    return centred * scale[None, :], scale
+
+
+@triton.jit
 def _forward(
     parts,
     offset,
     normal,
     inverse,
     outputs,
-    low,
+    bounds,
+    following,
     gain,
     shift,
     running_mean,
@@ -410,45 +486,93 @@ def _forward(
     n_rows,
     n_columns,
     N_PARTS: tl.constexpr,
+    N_NEXT: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
     """Batch norm of some columns, then leaky ReLU."""
     _, column, here, place, inside = _columns(n_rows, n_columns, ROWS, COLUMNS)
-    values = tl.load(parts + place, inside, 0.0)
-    for part in tl.static_range(1, N_PARTS):
-        values += tl.load(parts + part * n_rows * n_columns + place, inside, 0.0)
-    mean = tl.sum(values, 0) / n_rows
-    centred = tl.where(inside, values - mean[None, :], 0.0)
-    variance = tl.sum(centred * centred, 0) / n_rows
-    scale = 1.0 / tl.sqrt(variance + epsilon)
-    scaled = centred * scale[None, :]
-    tl.store(normal + place, scaled, inside)
+    gains, shifts = tl.load(gain + column, here, 0.0), tl.load(shift + column, here, 0.0)
+    size = tl.zeros((COLUMNS,), tl.float32)
+    for output in tl.range(0, N_NEXT, loop_unroll_factor=UNROLL):
+        size += tl.abs(tl.load(following + output * n_columns + column, here, 0.0))
+    values = _sum(parts, place, inside, n_rows * n_columns, N_PARTS)
+    normals, scale = _normalise(
+        values, offset, running_mean, running_variance, n_batches, epsilon, momentum, n_rows, column, here, inside
+    )
+    tl.store(normal + place, normals, inside)
     tl.store(inverse + column, scale, here)
-    scaled = scaled * tl.load(gain + column, here)[None, :] + tl.load(shift + column, here)[None, :]
+    scaled = normals * gains[None, :] + shifts[None, :]
     scaled = tl.where(scaled > 0, scaled, scaled * slope)
-    tl.store(outputs + place, scaled, inside)
-    tl.store(low + place, scaled.to(low.dtype.element_ty), inside)
-    mean += tl.load(offset + column, here)
-    variance = variance * n_rows / (n_rows - 1)
-    old_mean, old_variance = tl.load(running_mean + column, here), tl.load(running_variance + column, here)
-    tl.store(running_mean + column, old_mean + momentum * (mean - old_mean), here)
-    tl.store(running_variance + column, old_variance + momentum * (variance - old_variance), here)
-    if tl.program_id(0) == 0:
-        tl.store(n_batches, tl.load(n_batches) + 1)
+    tl.store(outputs + place, scaled.to(outputs.dtype.element_ty), inside)
+    if N_NEXT > 0:
+        tl.store(bounds + tl.program_id(0), tl.max(size * tl.abs(gains) * scale, 0))
+
+
+@triton.jit
+def _last(
+    parts,
+    offset,
+    phenotypes,
+    errors,
+    unscale,
+    losses,
+    running_mean,
+    running_variance,
+    n_batches,
+    epsilon,
+    momentum,
+    gain,
+    gain_1,
+    gain_2,
+    shift,
+    shift_1,
+    shift_2,
+    bias,
+    bias_1,
+    bias_2,
+    rate,
+    factors,
+    decay,
+    n_rows,
+    n_columns,
+    SQUARED: tl.constexpr,
+    N_PARTS: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+):
+    """Batch norm of some traits, their part of the loss, and its gradient through batch norm; AdamW as in `_back`."""
+    _, column, here, place, inside = _columns(n_rows, n_columns, ROWS, COLUMNS)
+    observed = tl.load(phenotypes + place, inside, 0.0)
+    gains, shifts = tl.load(gain + column, here, 0.0), tl.load(shift + column, here, 0.0)
+    values = _sum(parts, place, inside, n_rows * n_columns, N_PARTS)
+    normals, scale = _normalise(
+        values, offset, running_mean, running_variance, n_batches, epsilon, momentum, n_rows, column, here, inside
+    )
+    error = tl.where(inside, normals * gains[None, :] + shifts[None, :] - observed, 0.0)
+    n_values = n_rows * n_columns
+    if SQUARED:
+        above, loss = 2.0 * error / n_values, error * error / n_values
+    else:
+        above, loss = ((error > 0).to(tl.float32) - (error < 0).to(tl.float32)) / n_values, tl.abs(error) / n_values
+    tl.store(losses + tl.program_id(0), tl.sum(loss))
+    below, of_shift, of_gain = _gradient(above, normals, gains * scale, n_rows, inside)
+    _keep(below, tl.max(tl.abs(below), 0), errors, unscale, place, inside, column, here)
+    _adamw(gain + column, gain_1 + column, gain_2 + column, of_gain, rate, factors, decay, here)
+    _adamw(shift + column, shift_1 + column, shift_2 + column, of_shift, rate, factors, decay, here)
+    _adamw(bias + column, bias_1 + column, bias_2 + column, tl.sum(below, 0), rate, factors, decay, here)
 
 
 @triton.jit
 def _back(
     normal,
     inverse,
+    bounds,
     upstream,
+    upstream_unscale,
     weight,
     errors,
-    low,
-    low_scale,
-    total,
-    losses,
+    unscale,
     gain,
     gain_1,
     gain_2,
@@ -464,48 +588,58 @@ def _back(
     slope,
     n_rows,
     n_columns,
-    KIND: tl.constexpr,
     N_PARTS: tl.constexpr,
+    PARTS: tl.constexpr,
+    N_BOUNDS: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """The gradient through leaky ReLU and batch norm of some columns; AdamW of their gain, shift and bias."""
+    """The gradient through leaky ReLU and batch norm of some columns; AdamW of their gain, shift and bias.
+
+    PARTS: upstream is parts of a sum, all of one scale; else it is to be multiplied by a weight.
+    """
     row, column, here, place, inside = _columns(n_rows, n_columns, ROWS, COLUMNS)
     scale, gains = tl.load(inverse + column, here, 0.0), tl.load(gain + column, here, 0.0)
     normals = tl.load(normal + place, inside, 0.0)
     scaled = normals * gains[None, :] + tl.load(shift + column, here, 0.0)[None, :]
-    above = tl.zeros((ROWS, COLUMNS), tl.float32)
-    if KIND == "sum":
-        for part in tl.static_range(N_PARTS):
-            above += tl.load(upstream + part * n_rows * n_columns + place, inside, 0.0)
-    elif KIND == "product":
-        for part in range(N_PARTS):
-            one = tl.load(upstream + row * N_PARTS + part, row < n_rows, 0.0)
-            above += one[:, None] * tl.load(weight + part * n_columns + column, here, 0.0)[None, :]
+    if PARTS:
+        above = _sum(upstream, place, inside, n_rows * n_columns, N_PARTS) * tl.load(upstream_unscale)
     else:
-        n_values = n_rows * n_columns
-        error = tl.where(inside, scaled - tl.load(upstream + place, inside, 0.0), 0.0)
-        if KIND == "absolute":
-            above = ((error > 0).to(tl.float32) - (error < 0).to(tl.float32)) / n_values
-            loss = tl.abs(error) / n_values
-        else:
-            above = 2.0 * error / n_values
-            loss = error * error / n_values
-        tl.store(losses + tl.program_id(0), tl.sum(loss))
+        above = tl.zeros((ROWS, COLUMNS), tl.float32)
+        of_errors = 0.0  # the largest of them, or up to twice as much
+        for part in tl.range(0, N_PARTS, loop_unroll_factor=UNROLL):
+            factor = tl.load(upstream_unscale + part)
+            one = tl.load(upstream + row * N_PARTS + part, row < n_rows, 0.0) * factor
+            above += one[:, None] * tl.load(weight + part * n_columns + column, here, 0.0)[None, :]
+            of_errors = tl.maximum(of_errors, 32768 * factor)
     above = tl.where(scaled > 0, above, above * slope)
-    of_shift, of_gain = tl.sum(above, 0), tl.sum(above * normals, 0)
-    below = (above - (of_shift[None, :] + normals * of_gain[None, :]) / n_rows) * (gains * scale)[None, :]
-    below = tl.where(inside, below, 0.0)
-    tl.store(errors + place, below, inside)
-    largest = tl.max(tl.abs(below), 0)  # scaled by a power of 2 to just below the largest number of half precision
-    power = tl.exp2(tl.floor(15.0 - tl.log2(tl.where(largest > 0, largest, 1.0))))
-    tl.store(low + place, (below * power[None, :]).to(low.dtype.element_ty), inside)
-    tl.store(low_scale + column, power, here)
-    of_bias = tl.sum(below, 0)
-    tl.store(total + column, of_bias, here)
+    below, of_shift, of_gain = _gradient(above, normals, gains * scale, n_rows, inside)
+    if PARTS:
+        largest = tl.max(tl.abs(below), 0)
+    else:  # a scale for all columns, whose sum is to come; without scale, below is a projection of what is above
+        block = tl.arange(0, N_BOUNDS)
+        bound = tl.max(tl.load(bounds + block, block < tl.num_programs(0), 0.0), 0)
+        largest = tl.zeros((COLUMNS,), tl.float32) + of_errors * bound * tl.sqrt(1.0 * n_rows)
+    _keep(below, largest, errors, unscale, place, inside, column, here)
     _adamw(gain + column, gain_1 + column, gain_2 + column, of_gain, rate, factors, decay, here)
     _adamw(shift + column, shift_1 + column, shift_2 + column, of_shift, rate, factors, decay, here)
-    _adamw(bias + column, bias_1 + column, bias_2 + column, of_bias, rate, factors, decay, here)
+    _adamw(bias + column, bias_1 + column, bias_2 + column, tl.sum(below, 0), rate, factors, decay, here)
+
+
+@triton.jit
+def _gradient(above, normals, scale, n_rows, inside):
+    """Return the gradient before batch norm, given the one behind it, and those of its shift and its gain."""
+    of_shift, of_gain = tl.sum(above, 0), tl.sum(above * normals, 0)
+    below = (above - (of_shift[None, :] + normals * of_gain[None, :]) / n_rows) * scale[None, :]
+    return tl.where(inside, below, 0.0), of_shift, of_gain
+
+
+@triton.jit
+def _keep(below, largest, errors, unscale, place, inside, column, here):
+    """Store a gradient, scaled by powers of 2 that take the largest number to just below half precision's largest."""
+    power = tl.minimum(tl.floor(15.0 - tl.log2(tl.where(largest == 0, 1.0, largest))), 120.0)
+    tl.store(errors + place, (below * tl.exp2(power)[None, :]).to(errors.dtype.element_ty), inside)
+    tl.store(unscale + column, tl.where(largest == 0, 0.0, tl.exp2(-power)), here)
 
 
 @triton.jit
@@ -514,10 +648,9 @@ def _update(
     first,
     second,
     errors,
-    scale,
-    total,
+    unscale,
     inputs,
-    folded,
+    product,
     sums,
     rate,
     factors,
@@ -527,48 +660,65 @@ def _update(
     n_in,
     n_markers,
     ONE_HOT: tl.constexpr,
+    KEEP: tl.constexpr,
     ROWS: tl.constexpr,
     N_BLOCKS: tl.constexpr,
     OUT: tl.constexpr,
     IN: tl.constexpr,
 ):
-    """AdamW of a tile of a weight, whose gradient is a product over the batch; of a folded weight with it."""
+    """AdamW of a tile of a weight, whose gradient is a product over the batch; of what multiplies the next batch."""
     column = tl.program_id(0) * IN + tl.arange(0, IN)
     output = tl.program_id(1) * OUT + tl.arange(0, OUT)
+    there = output < n_out
     gradient = tl.zeros((OUT, IN), tl.float32)
     for block in tl.static_range(N_BLOCKS):
         row = block * ROWS + tl.arange(0, ROWS)
         known = (row < n_samples)[:, None]
-        above = tl.load(errors + row[:, None] * n_out + output[None, :], known & (output < n_out)[None, :], 0.0)
+        above = tl.load(errors + row[:, None] * n_out + output[None, :], known & there[None, :], 0.0)
         below = tl.load(inputs + row[:, None] * n_in + column[None, :], known & (column < n_in)[None, :], 0.0)
         gradient = tl.dot(tl.trans(above), below, gradient, input_precision="ieee")
-    gradient *= 1.0 / tl.load(scale + output, output < n_out, 1.0)[:, None]
+    gradient *= tl.load(unscale + output, there, 0.0)[:, None]
     place = output[:, None] * n_in + column[None, :]
-    inside = (output < n_out)[:, None] & (column < n_in)[None, :]
-    if ONE_HOT:  # the columns of allele 0 stand before those of allele 1
-        of_zero = tl.load(total + output, output < n_out, 0.0)[:, None] - gradient
-        zero = _adamw(weight + place, first + place, second + place, of_zero, rate, factors, decay, inside)
-        one_place = place + n_out * n_in
-        one = _adamw(weight + one_place, first + one_place, second + one_place, gradient, rate, factors, decay, inside)
-        tl.store(folded + place, one - zero, inside)
+    inside = there[:, None] & (column < n_in)[None, :]
+    if ONE_HOT:  # first of allele 0, whose gradient is the opposite
+        other = weight + n_out * n_in + place
+        zero, one = tl.load(weight + place, inside, 0.0), tl.load(other, inside, 0.0)
+        change, mean, square = _change(first + place, second + place, gradient, rate, factors, inside)
+        tl.store(first + place, mean, inside)
+        tl.store(second + place, square, inside)
+        kept = tl.load(rate) * decay
+        zero -= kept * zero
+        zero += change
+        one -= kept * one
+        one -= change
+        tl.store(weight + place, zero, inside)
+        tl.store(other, one, inside)
+        new = one - zero
         of_tile = tl.sum(tl.where((column < n_markers)[None, :], zero, 0.0), 1)
-        tl.store(sums + tl.program_id(0) * n_out + output, of_tile, output < n_out)
+        tl.store(sums + tl.program_id(0) * n_out + output, of_tile, there)
     else:
-        _adamw(weight + place, first + place, second + place, gradient, rate, factors, decay, inside)
+        new = _adamw(weight + place, first + place, second + place, gradient, rate, factors, decay, inside)
+    tl.store(product + place, new.to(product.dtype.element_ty), inside, eviction_policy=KEEP)
 
 
 @triton.jit
 def _adamw(value, first, second, gradient, rate, factors, decay, inside):
     """Update values and their two moments in place, as torch.optim.AdamW does; return the values."""
     values = tl.load(value, inside, 0.0)
-    mean = tl.load(first, inside, 0.0, eviction_policy="evict_first")
-    square = tl.load(second, inside, 0.0, eviction_policy="evict_first")
+    change, mean, square = _change(first, second, gradient, rate, factors, inside)
+    values -= tl.load(rate) * decay * values
+    values -= change
+    tl.store(value, values, inside)
+    tl.store(first, mean, inside)
+    tl.store(second, square, inside)
+    return values
+
+
+@triton.jit
+def _change(first, second, gradient, rate, factors, inside):
+    """Return what values lose by their moments and a gradient, and the moments after it."""
+    mean, square = tl.load(first, inside, 0.0), tl.load(second, inside, 0.0)
     rate, of_mean, of_square = tl.load(rate), tl.load(factors), tl.load(factors + 1)
     mean += (1.0 - _BETA1) * (gradient - mean)
     square = _BETA2 * square + (1.0 - _BETA2) * gradient * gradient
-    values -= rate * decay * values
-    values -= rate * of_mean * mean / (tl.sqrt(square) * of_square + _EPSILON)
-    tl.store(value, values, inside)
-    tl.store(first, mean, inside, eviction_policy="evict_first")
-    tl.store(second, square, inside, eviction_policy="evict_first")
-    return values
+    return rate * of_mean * mean / (tl.sqrt(square) * of_square + _EPSILON), mean, square

@@ -254,24 +254,21 @@ def _network(
     task: Task, name: str, make: Callable[..., nn.Module], plans: Sequence[training.TrainingPlan]
 ) -> NDArray[np.float64]:
     """Train with each plan and predict with the one of the smallest validation loss; NaN where all diverge."""
-    best_loss, best = np.inf, None
-    for plan in plans:
-        width = min(task.hidden_width, MOST_WIDTH) if len(plans) > 1 else task.hidden_width
-        model = make(task.genotypes.n_markers, 1, width, task.generator("weights", name))
-        record = training.train(
-            model,
-            task.genotypes,
-            task.residuals,
-            task.split,
-            plan,
-            generator=task.generator("batches", name),
-            device=task.device,
-        )
-        if record.status != "diverged" and record.best_loss < best_loss:
-            best_loss, best = record.best_loss, model
-    if best is None:
+    width = min(task.hidden_width, MOST_WIDTH) if len(plans) > 1 else task.hidden_width
+    models = [make(task.genotypes.n_markers, 1, width, task.generator("weights", name)) for _ in plans]
+    records = training.train_together(
+        models,
+        task.genotypes,
+        task.residuals,
+        task.split,
+        plans,
+        generators=[task.generator("batches", name) for _ in plans],
+        device=task.device,
+    )
+    losses = [np.inf if record.status == "diverged" else record.best_loss for record in records]
+    if np.isinf(losses).all():
         return np.full(len(task.split.test), np.nan)
-    return training.predict(best, task.genotypes, task.split.test, task.device)[:, 0]
+    return training.predict(models[np.argmin(losses)], task.genotypes, task.split.test, task.device)[:, 0]
 
 
 MODELS: dict[str, Predict] = {

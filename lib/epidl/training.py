@@ -5,8 +5,8 @@ device.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -27,7 +27,9 @@ Status = Literal["converged", "max_epochs", "diverged"]
 TakeSteps = Callable[[Tensor, Tensor], Tensor]  # on each batch of some alleles and phenotypes; returns the losses
 
 DECODED_ROWS = 4096  # samples whose genotypes are decoded at a time
+MOST_TOGETHER = 2**24  # weights of models that are trained side by side: more fill a GPU
 PRECISION = "tf32"  # of a GPU's products in training, as PyTorch names it; "ieee" is single precision
+_ENDED = object()
 LOSSES = {"absolute": functional.l1_loss, "squared": functional.mse_loss}
 
 
@@ -122,6 +124,12 @@ class TrainingRecord:
     validation_losses: list[float] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _DeviceData:
+    genotypes: DeviceGenotypes
+    phenotypes: Tensor
+
+
 def train(
     model: nn.Module,
     genotypes: Genotypes,
@@ -141,46 +149,126 @@ def train(
     Raises ValueError for phenotypes of another length or not finite, a model of other markers or traits, samples that
     are not there, and where a model with batch norm would be left a batch of one sample.
     """
-    phenotypes = _checked(model, genotypes, phenotypes, split)
-    checks.instance("plan", plan, TrainingPlan, "a TrainingPlan")
-    checks.instance("generator", generator, torch.Generator, "a torch.Generator")
-    batches = {"batch_size": plan.batch_size, "drop_ragged_batch": plan.drop_ragged_batch}
-    check_batches(len(split.train), **batches, batch_norm=has_batch_norm(model))
-    started = time.perf_counter()
-    data = _DeviceData(genotypes.on(device), torch.as_tensor(phenotypes, dtype=torch.float32, device=device))
+    data = genotypes, phenotypes, split
+    return train_together([model], *data, [plan], generators=[generator], device=device, progress=progress)[0]
+
+
+def train_together(
+    models: Sequence[nn.Module],
+    genotypes: Genotypes,
+    phenotypes: ArrayLike,
+    split: Split,
+    plans: Sequence[TrainingPlan],
+    *,
+    generators: Sequence[torch.Generator],
+    device: str = "cpu",
+    progress: bool = False,
+) -> list[TrainingRecord]:
+    """Train each model by its own plan, as `train` does, on the same samples; return their records.
+
+    Models that are small together take turns: while the device computes one's epoch it is handed the others', each on a
+    stream of its own, which fills a GPU that one of them leaves idle. The records' seconds are then equal shares of the
+    time of all of them.
+
+    Raises ValueError for models, plans and generators that are not as many, and what `train` raises.
+    """
+    checks.integer("len(models)", len(models), minimum=1)
+    for name, values in {"plans": plans, "generators": generators}.items():
+        if len(values) != len(models):
+            raise ValueError(f"{name} must be as many as models, {len(models)}, got {len(values)}")
+    for model, plan, generator in zip(models, plans, generators, strict=True):
+        known = _checked(model, genotypes, phenotypes, split)
+        checks.instance("plan", plan, TrainingPlan, "a TrainingPlan")
+        checks.instance("generator", generator, torch.Generator, "a torch.Generator")
+        batches = {"batch_size": plan.batch_size, "drop_ragged_batch": plan.drop_ragged_batch}
+        check_batches(len(split.train), **batches, batch_norm=has_batch_norm(model))
+    data = _DeviceData(genotypes.on(device), torch.as_tensor(known, dtype=torch.float32, device=device))
+    records = []
+    bar = tqdm(total=sum(plan.max_epochs for plan in plans), unit="epoch", disable=not progress, leave=False)
+    with bar, fast_products(device):
+        for group in _small_together(models):
+            started, new = time.perf_counter(), [TrainingRecord() for _ in models[group]]
+            own = zip(models[group], plans[group], generators[group], new, strict=True)
+            _take_turns([_epochs(model, data, split, *others, bar) for model, *others in own], device)
+            for record in new:
+                record.seconds = (time.perf_counter() - started) / len(new)
+            records += new
+    return records
+
+
+def _small_together(models: Sequence[nn.Module]) -> Iterator[slice]:
+    """Yield which models are trained at a time: one, or as many as have `MOST_TOGETHER` weights in all."""
+    start, n_weights = 0, 0
+    for end, model in enumerate(models):
+        more = sum(parameter.numel() for parameter in model.parameters())
+        if end > start and n_weights + more > MOST_TOGETHER:
+            yield slice(start, end)
+            start, n_weights = end, 0
+        n_weights += more
+    yield slice(start, len(models))
+
+
+def _take_turns(trainings: Sequence[Iterator[None]], device: torch.device | str) -> None:
+    """Go on with each training in turn until all have ended, each on a stream of its own where there are streams."""
+    streams, contexts = [], [nullcontext() for _ in trainings]
+    if torch.device(device).type != "cpu":
+        here, streams = torch.cuda.current_stream(), [torch.cuda.Stream() for _ in trainings]
+        contexts = [torch.cuda.stream(stream) for stream in streams]
+    for stream in streams:
+        stream.wait_stream(here)
+    going = list(zip(trainings, contexts, strict=True))
+    while going:
+        for training, context in list(going):
+            with context:
+                if next(training, _ENDED) is _ENDED:
+                    going.remove((training, context))
+    for stream in streams:
+        here.wait_stream(stream)
+
+
+def _epochs(
+    model: nn.Module,
+    data: _DeviceData,
+    split: Split,
+    plan: TrainingPlan,
+    generator: torch.Generator,
+    record: TrainingRecord,
+    bar: tqdm,
+) -> Iterator[None]:
+    """Train a model, pausing whenever all has been handed to the device that an epoch takes."""
+    device = data.phenotypes.device
     train_rows, validation_rows = torch.from_numpy(split.train), torch.from_numpy(split.validation)
     model.to(device)
     optimizer = _optimizer(model, plan)
     lower_rate = _schedule(optimizer, plan)
-    record, best = TrainingRecord(), {name: value.clone() for name, value in model.state_dict().items()}
-    bar = tqdm(total=plan.max_epochs, unit="epoch", disable=not progress, leave=False)
-    with bar, fast_products(device):
-        take_steps = _stepper(model, optimizer, plan, len(train_rows), device)
-        for epoch in range(1, plan.max_epochs + 1):
-            order = _shuffled(train_rows, generator).to(device)
-            train_loss = _train_epoch(model, data, order, take_steps, plan)
-            if split.redraw_validation:
-                validation_rows = _shuffled(validation_rows, generator)
-            loss = _validation_loss(model, data, validation_rows.to(device), plan)
-            record.epochs = epoch
-            record.train_losses.append(train_loss)
-            record.validation_losses.append(loss)
-            bar.update()
-            bar.set_postfix(loss=f"{loss:.4f}")
-            if not np.isfinite([loss, train_loss]).all():
-                record.status = "diverged"
-                break
-            lower_rate(loss)
-            if loss < record.best_loss - plan.min_gain:
-                record.best_loss, record.best_epoch = loss, epoch
-                for name, value in model.state_dict().items():
-                    best[name].copy_(value)
-            elif epoch - record.best_epoch >= plan.patience:
-                record.status = "converged"
-                break
+    best = {name: value.clone() for name, value in model.state_dict().items()}
+    take_steps = _stepper(model, optimizer, plan, len(train_rows), device)
+    yield
+    for epoch in range(1, plan.max_epochs + 1):
+        order = _shuffled(train_rows, generator).to(device)
+        train_loss = _train_epoch(model, data, order, take_steps, plan)
+        if split.redraw_validation:
+            validation_rows = _shuffled(validation_rows, generator)
+        losses = torch.stack([train_loss, _validation_loss(model, data, validation_rows.to(device), plan)])
+        yield
+        train_loss, loss = losses.tolist()  # waits for the device
+        record.epochs = epoch
+        record.train_losses.append(train_loss)
+        record.validation_losses.append(loss)
+        bar.update()
+        bar.set_postfix(loss=f"{loss:.4f}")
+        if not np.isfinite([loss, train_loss]).all():
+            record.status = "diverged"
+            break
+        lower_rate(loss)
+        if loss < record.best_loss - plan.min_gain:
+            record.best_loss, record.best_epoch = loss, epoch
+            for name, value in model.state_dict().items():
+                best[name].copy_(value)
+        elif epoch - record.best_epoch >= plan.patience:
+            record.status = "converged"
+            break
     model.load_state_dict(best)
-    record.seconds = time.perf_counter() - started
-    return record
 
 
 @torch.no_grad()
@@ -264,22 +352,16 @@ def _checked(model: nn.Module, genotypes: Genotypes, phenotypes: ArrayLike, spli
     return phenotypes
 
 
-@dataclass(frozen=True)
-class _DeviceData:
-    genotypes: DeviceGenotypes
-    phenotypes: Tensor
-
-
 def _train_epoch(
     model: nn.Module, data: _DeviceData, order: Tensor, take_steps: TakeSteps, plan: TrainingPlan
-) -> float:
+) -> Tensor:
     """Take one step a batch; return the mean of the batches' losses, an L1 penalty included."""
     model.train()
     losses = [
         take_steps(data.genotypes.block(rows), data.phenotypes[rows])
         for rows in order[: _n_used(len(order), plan)].split(_n_decoded(plan))
     ]
-    return torch.cat(losses).mean().item()
+    return torch.cat(losses).mean()
 
 
 def _n_used(n_train: int, plan: TrainingPlan) -> int:
@@ -359,14 +441,14 @@ def _shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def _validation_loss(model: nn.Module, data: _DeviceData, rows: Tensor, plan: TrainingPlan) -> float:
+def _validation_loss(model: nn.Module, data: _DeviceData, rows: Tensor, plan: TrainingPlan) -> Tensor:
     """Return the unweighted mean of the batches' mean errors, in the order of `rows`."""
     model.eval()
     errors = [
         LOSSES[plan.loss](model(data.genotypes.block(chunk)), data.phenotypes[chunk], reduction="none").mean(dim=1)
         for chunk in rows.split(DECODED_ROWS)
     ]
-    return torch.stack([batch.mean() for batch in torch.cat(errors).split(plan.batch_size)]).mean().item()
+    return torch.stack([batch.mean() for batch in torch.cat(errors).split(plan.batch_size)]).mean()
 
 
 def _optimizer(model: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:

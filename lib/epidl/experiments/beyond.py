@@ -107,11 +107,10 @@ def _with_best_penalty(
     """Train with each L1 penalty and score the network of the smallest validation loss; seconds: of all of them."""
     genotypes, width = run.cohort.genotypes, min(MOST_WIDTH, run.cell.hidden_width)
     plan["max_epochs"] = patient_epochs(len(run.split.train))
-    fits = []
-    for penalty in penalties:
-        model = make(genotypes.n_markers, run.n_traits, width, run.generator("weights", name))
-        chosen = training.patient_plan(penalty, drop_ragged_batch=run.cell.drop_ragged_batch, **plan)
-        fits.append(core.train_network(run, model, genotypes, chosen, name))
+    models = [make(genotypes.n_markers, run.n_traits, width, run.generator("weights", name)) for _ in penalties]
+    plan["drop_ragged_batch"] = run.cell.drop_ragged_batch
+    plans = [training.patient_plan(penalty, **plan) for penalty in penalties]
+    fits = core.train_networks(run, models, genotypes, plans, name)
     best = min(fits, key=lambda fit: np.inf if fit.record.status == "diverged" else fit.record.best_loss)
     return replace(
         core.score_network(run, best),

@@ -318,17 +318,29 @@ def train_network(
     run: Run, model: torch.nn.Module, genotypes: Genotypes, plan: training.TrainingPlan, *purpose: object
 ) -> Fit:
     """Train a network on the run's split; purpose: what its random draws are for."""
-    record = training.train(
-        model,
+    return train_networks(run, [model], genotypes, [plan], *purpose)[0]
+
+
+def train_networks(
+    run: Run,
+    models: Sequence[torch.nn.Module],
+    genotypes: Genotypes,
+    plans: Sequence[training.TrainingPlan],
+    *purpose: object,
+) -> list[Fit]:
+    """Train networks, each by its own plan, on the run's split and with the same draws; small ones side by side."""
+    records = training.train_together(
+        models,
         genotypes,
         run.cohort.phenotypes,
         run.split,
-        plan,
-        generator=run.generator("batches", *purpose),
+        plans,
+        generators=[run.generator("batches", *purpose) for _ in models],
         device=run.device,
         progress=run.progress,
     )
-    return Fit(model, genotypes, plan, record)
+    fitted = zip(models, plans, records, strict=True)
+    return [Fit(model, genotypes, plan, record) for model, plan, record in fitted]
 
 
 def score_network(run: Run, fit: Fit) -> Score:
