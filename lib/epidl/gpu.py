@@ -22,14 +22,15 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor, nn
+from triton.tools.tensor_descriptor import TensorDescriptor
 
 from epidl import networks
 
 BETAS = 0.9, 0.999  # of AdamW, as is the next: PyTorch's defaults
 EPSILON = 1e-8
 # sizes that were fastest on an H200
-KEEP, TOUCH = "", 0
-TILE_OUT, TILE_IN, UPDATE_WARPS = 32, 64, 8  # of a weight, that one program updates
+KEEP, TOUCH = '', 0
+TILE_OUT, TILE_IN, N_TILES, STAGES, UPDATE_WARPS, STAGES1 = 32, 64, 2, 2, 4, 2 # of a weight, that one program updates
 COLUMN_VALUES, NORM_WARPS = 2048, 4  # that one program of batch norm holds
 MOST_ROWS = 1024  # of a batch
 # a product is cut along its inputs into parts, so that all processors work: how many outputs they have in all, and how
@@ -99,7 +100,10 @@ def _warm_up(
 
 def takes(model: nn.Module, batch_size: int) -> bool:
     """Tell whether `MlpSteps` takes a model: its kernels count in 32 bits, and hold some columns of a batch at once."""
-    return isinstance(model, networks.Mlp) and model[0].weight.numel() < 2**30 and batch_size <= MOST_ROWS
+    if not isinstance(model, networks.Mlp):
+        return False
+    width = len(model[0].bias)
+    return model[0].weight.numel() < 2**30 and width % ALIGNED == 0 and batch_size <= MOST_ROWS
 
 
 class MlpSteps:
@@ -212,7 +216,7 @@ class MlpSteps:
         return found
 
     def _last(self, parts: Tensor, phenotypes: Tensor, factors: Tensor) -> "_Backward":
-        """Take the last layer's products through batch norm to the loss and back; update all but its weight."""
+        """Take the last layer's products through batch norm to the loss, and its gradient back; update but the weight."""
         n_parts, n_rows, n_columns = parts.shape
         grid, sizes = _sizes(n_rows, n_columns)
         found = _Backward.like(parts[0], grid)
@@ -223,6 +227,7 @@ class MlpSteps:
             *vars(found).values(),
             *self._running(2),
             *self._moved(2, factors),
+            found.errors.stride(0),
             n_rows,
             n_columns,
             SQUARED=self._loss == "squared",
@@ -250,6 +255,8 @@ class MlpSteps:
             found.unscale,
             *self._moved(layer, factors),
             networks.LEAKY_SLOPE,
+            upstream.stride(0),
+            found.errors.stride(0),
             n_rows,
             n_columns,
             N_PARTS=upstream.shape[0 if layer == 0 else 1],
@@ -273,32 +280,33 @@ class MlpSteps:
 
         product: what multiplies the next batch, written with it.
         """
-        n_samples, n_out = back.errors.shape
-        n_in = inputs.shape[1]
-        samples = max(16, triton.next_power_of_2(n_samples))
-        grid = triton.cdiv(n_in, TILE_IN), triton.cdiv(n_out, TILE_OUT)
+        n_samples, n_out = len(inputs), len(product)
+        rows = max(16, triton.next_power_of_2(min(n_samples, 128)))
+        arrays = weight, moments["exp_avg"], moments["exp_avg_sq"]
+        one_hot = weight.ndim == 3
+        if one_hot:
+            arrays = weight[0], weight[1], *arrays[1:]
+        else:
+            arrays = weight, *arrays
+        grid = triton.cdiv(inputs.shape[1], TILE_IN), triton.cdiv(n_out, TILE_OUT * N_TILES)
         _update[grid](
-            weight,
-            moments["exp_avg"],
-            moments["exp_avg_sq"],
-            back.errors,
+            *(TensorDescriptor.from_tensor(array, [TILE_OUT, TILE_IN]) for array in (*arrays, product)),
+            TensorDescriptor.from_tensor(back.errors, [rows, TILE_OUT]),
+            TensorDescriptor.from_tensor(inputs, [rows, TILE_IN]),
             back.unscale,
-            inputs,
-            product,
             weight if entry is None else entry.sums,
             self._rate,
             factors,
             self._decay,
-            n_samples,
             n_out,
-            n_in,
-            n_in if entry is None else entry.n_markers,
-            ONE_HOT=weight.ndim == 3,
-            KEEP=KEEP,
-            ROWS=min(samples, 128),
-            N_BLOCKS=triton.cdiv(samples, 128),
+            0 if entry is None else entry.n_markers,
+            ONE_HOT=one_hot,
+            ROWS=rows,
+            N_BLOCKS=triton.cdiv(n_samples, rows),
             OUT=TILE_OUT,
             IN=TILE_IN,
+            N_TILES=N_TILES,
+            STAGES=STAGES1 if one_hot else STAGES,
             num_warps=UPDATE_WARPS,
         )
 
@@ -341,8 +349,9 @@ class _Backward:
 
     @classmethod
     def like(cls, products: Tensor, grid: tuple[int]) -> "_Backward":
-        errors, unscale = torch.empty_like(products, dtype=_low()), products.new_empty(products.shape[1])
-        return cls(errors, unscale, products.new_empty(grid))
+        (n_rows, n_columns), device = products.shape, products.device
+        errors = torch.empty(n_rows, triton.cdiv(n_columns, ALIGNED) * ALIGNED, dtype=_low(), device=device)
+        return cls(errors[:, :n_columns], products.new_empty(n_columns), products.new_empty(grid))
 
 
 def _low() -> torch.dtype:
@@ -534,6 +543,7 @@ def _last(
     rate,
     factors,
     decay,
+    width,
     n_rows,
     n_columns,
     SQUARED: tl.constexpr,
@@ -541,8 +551,8 @@ def _last(
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """Batch norm of some traits, their part of the loss, and its gradient through batch norm; AdamW as in `_back`."""
-    _, column, here, place, inside = _columns(n_rows, n_columns, ROWS, COLUMNS)
+    """Batch norm of some traits, their part of the loss, and its gradient back through batch norm; AdamW as in `_back`."""
+    row, column, here, place, inside = _columns(n_rows, n_columns, ROWS, COLUMNS)
     observed = tl.load(phenotypes + place, inside, 0.0)
     gains, shifts = tl.load(gain + column, here, 0.0), tl.load(shift + column, here, 0.0)
     values = _sum(parts, place, inside, n_rows * n_columns, N_PARTS)
@@ -557,7 +567,7 @@ def _last(
         above, loss = ((error > 0).to(tl.float32) - (error < 0).to(tl.float32)) / n_values, tl.abs(error) / n_values
     tl.store(losses + tl.program_id(0), tl.sum(loss))
     below, of_shift, of_gain = _gradient(above, normals, gains * scale, n_rows, inside)
-    _keep(below, tl.max(tl.abs(below), 0), errors, unscale, place, inside, column, here)
+    _keep(below, tl.max(tl.abs(below), 0), errors, unscale, width, row, inside, column, here)
     _adamw(gain + column, gain_1 + column, gain_2 + column, of_gain, rate, factors, decay, here)
     _adamw(shift + column, shift_1 + column, shift_2 + column, of_shift, rate, factors, decay, here)
     _adamw(bias + column, bias_1 + column, bias_2 + column, tl.sum(below, 0), rate, factors, decay, here)
@@ -586,6 +596,8 @@ def _back(
     factors,
     decay,
     slope,
+    upstream_width,
+    width,
     n_rows,
     n_columns,
     N_PARTS: tl.constexpr,
@@ -609,7 +621,7 @@ def _back(
         of_errors = 0.0  # the largest of them, or up to twice as much
         for part in tl.range(0, N_PARTS, loop_unroll_factor=UNROLL):
             factor = tl.load(upstream_unscale + part)
-            one = tl.load(upstream + row * N_PARTS + part, row < n_rows, 0.0) * factor
+            one = tl.load(upstream + row * upstream_width + part, row < n_rows, 0.0) * factor
             above += one[:, None] * tl.load(weight + part * n_columns + column, here, 0.0)[None, :]
             of_errors = tl.maximum(of_errors, 32768 * factor)
     above = tl.where(scaled > 0, above, above * slope)
@@ -620,7 +632,7 @@ def _back(
         block = tl.arange(0, N_BOUNDS)
         bound = tl.max(tl.load(bounds + block, block < tl.num_programs(0), 0.0), 0)
         largest = tl.zeros((COLUMNS,), tl.float32) + of_errors * bound * tl.sqrt(1.0 * n_rows)
-    _keep(below, largest, errors, unscale, place, inside, column, here)
+    _keep(below, largest, errors, unscale, width, row, inside, column, here)
     _adamw(gain + column, gain_1 + column, gain_2 + column, of_gain, rate, factors, decay, here)
     _adamw(shift + column, shift_1 + column, shift_2 + column, of_shift, rate, factors, decay, here)
     _adamw(bias + column, bias_1 + column, bias_2 + column, tl.sum(below, 0), rate, factors, decay, here)
@@ -635,70 +647,78 @@ def _gradient(above, normals, scale, n_rows, inside):
 
 
 @triton.jit
-def _keep(below, largest, errors, unscale, place, inside, column, here):
+def _keep(below, largest, errors, unscale, width, row, inside, column, here):
     """Store a gradient, scaled by powers of 2 that take the largest number to just below half precision's largest."""
     power = tl.minimum(tl.floor(15.0 - tl.log2(tl.where(largest == 0, 1.0, largest))), 120.0)
-    tl.store(errors + place, (below * tl.exp2(power)[None, :]).to(errors.dtype.element_ty), inside)
+    tl.store(
+        errors + row[:, None] * width + column[None, :],
+        (below * tl.exp2(power)[None, :]).to(errors.dtype.element_ty),
+        inside,
+    )
     tl.store(unscale + column, tl.where(largest == 0, 0.0, tl.exp2(-power)), here)
 
 
 @triton.jit
 def _update(
     weight,
+    other,
     first,
     second,
-    errors,
-    unscale,
-    inputs,
     product,
+    errors,
+    inputs,
+    unscale,
     sums,
     rate,
     factors,
     decay,
-    n_samples,
     n_out,
-    n_in,
     n_markers,
     ONE_HOT: tl.constexpr,
-    KEEP: tl.constexpr,
     ROWS: tl.constexpr,
     N_BLOCKS: tl.constexpr,
     OUT: tl.constexpr,
     IN: tl.constexpr,
+    N_TILES: tl.constexpr,
+    STAGES: tl.constexpr,
 ):
-    """AdamW of a tile of a weight, whose gradient is a product over the batch; of what multiplies the next batch."""
-    column = tl.program_id(0) * IN + tl.arange(0, IN)
-    output = tl.program_id(1) * OUT + tl.arange(0, OUT)
-    there = output < n_out
-    gradient = tl.zeros((OUT, IN), tl.float32)
-    for block in tl.static_range(N_BLOCKS):
-        row = block * ROWS + tl.arange(0, ROWS)
-        known = (row < n_samples)[:, None]
-        above = tl.load(errors + row[:, None] * n_out + output[None, :], known & there[None, :], 0.0)
-        below = tl.load(inputs + row[:, None] * n_in + column[None, :], known & (column < n_in)[None, :], 0.0)
-        gradient = tl.dot(tl.trans(above), below, gradient, input_precision="ieee")
-    gradient *= tl.load(unscale + output, there, 0.0)[:, None]
-    place = output[:, None] * n_in + column[None, :]
-    inside = there[:, None] & (column < n_in)[None, :]
-    if ONE_HOT:  # first of allele 0, whose gradient is the opposite
-        other = weight + n_out * n_in + place
-        zero, one = tl.load(weight + place, inside, 0.0), tl.load(other, inside, 0.0)
-        change, mean, square = _change(first + place, second + place, gradient, rate, factors, inside)
-        tl.store(first + place, mean, inside)
-        tl.store(second + place, square, inside)
-        kept = tl.load(rate) * decay
-        zero -= kept * zero
-        zero += change
-        one -= kept * one
-        one -= change
-        tl.store(weight + place, zero, inside)
-        tl.store(other, one, inside)
-        new = one - zero
-        of_tile = tl.sum(tl.where((column < n_markers)[None, :], zero, 0.0), 1)
-        tl.store(sums + tl.program_id(0) * n_out + output, of_tile, there)
-    else:
-        new = _adamw(weight + place, first + place, second + place, gradient, rate, factors, decay, inside)
-    tl.store(product + place, new.to(product.dtype.element_ty), inside, eviction_policy=KEEP)
+    """AdamW of tiles of a weight, whose gradient is a product over the batch; of what multiplies the next batch."""
+    column = tl.program_id(0) * IN
+    below = inputs.load([0, column])
+    for tile in tl.range(N_TILES, num_stages=STAGES):
+        start = (tl.program_id(1) * N_TILES + tile) * OUT
+        gradient = tl.dot(tl.trans(errors.load([0, start])), below, input_precision="ieee")
+        for block in tl.static_range(1, N_BLOCKS):
+            above, more = errors.load([block * ROWS, start]), inputs.load([block * ROWS, column])
+            gradient = tl.dot(tl.trans(above), more, gradient, input_precision="ieee")
+        output = start + tl.arange(0, OUT)
+        gradient *= tl.load(unscale + output, output < n_out, 0.0)[:, None]
+        values, mean, square = weight.load([start, column]), first.load([start, column]), second.load([start, column])
+        mean += (1.0 - _BETA1) * (gradient - mean)
+        square = _BETA2 * square + (1.0 - _BETA2) * gradient * gradient
+        first.store([start, column], mean)
+        second.store([start, column], square)
+        one_rate = tl.load(rate)
+        change = one_rate * tl.load(factors) * mean / (tl.sqrt(square) * tl.load(factors + 1) + _EPSILON)
+        kept = one_rate * decay
+        if ONE_HOT:  # of allele 0, whose gradient is the opposite
+            zero, one = values, other.load([start, column])
+            zero -= kept * zero
+            zero += change
+            one -= kept * one
+            one -= change
+            weight.store([start, column], zero)
+            other.store([start, column], one)
+            new = one - zero
+            marker = column + tl.arange(0, IN)
+            of_tile = tl.sum(tl.where((marker < n_markers)[None, :], zero, 0.0), 1)
+            tl.store(sums + tl.program_id(0) * n_out + output, of_tile, output < n_out)
+        else:
+            new = values
+            new -= kept * values
+            new -= change
+            weight.store([start, column], new)
+        product.store([start, column], new.to(product.dtype))
 
 
 @triton.jit
