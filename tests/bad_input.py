@@ -273,6 +273,12 @@ def kind_of(bound: str) -> list[Wrong]:
     return [Wrong("another kind", 3, bound, st.integers(), says="."), Wrong("None", None, bound, says=".")]
 
 
+def _lists(name: str, *more: Wrong) -> list[Wrong]:
+    """Return what is no list of things for two models; more: what is not right within one."""
+    none = Wrong("none", [], rf"len\({name}\) must be at least 1", says="got 0")
+    return [*kind_of(f"a list of {name}"), none, *more]
+
+
 GENOTYPES = [
     Wrong("a plain matrix", np.zeros((40, 8)), "must be Haplotypes or Dosages", says="ndarray"),
     Wrong("None", None, "must be Haplotypes or Dosages", says="NoneType"),
@@ -704,6 +710,11 @@ def _networks() -> list[Place]:
         given = {"genotypes": cohort().genotypes, "phenotypes": cohort().phenotypes, "split": split}
         return given | {"model": layer(), "plan": training.TrainingPlan(**plan), "generator": generator()}
 
+    def to_train_two() -> dict[str, Any]:
+        one, other = to_train(), to_train()
+        both = {f"{name}s": [one.pop(name), other[name]] for name in ("model", "plan", "generator")}
+        return one | both
+
     other = Wrong("other markers", layer(4), "an input for each of the 8 markers", says="got [0-9]+")
     none = Wrong("None", None, "must be one of epidl.networks", says="None")
     models = [other, none, Wrong("a function", len, "must be one of epidl.networks", says="built-in")]
@@ -796,6 +807,25 @@ def _networks() -> list[Place]:
             split=bad_splits,
             plan=kind_of("a TrainingPlan"),
             generator=torch_generator,
+            device=DEVICE,
+        ),
+        _place(
+            training,
+            "train_together",
+            to_train_two,
+            models=_lists(
+                "models",
+                Wrong("other markers", [layer(), layer(4)], "an input for each of the 8 markers", says="got 4"),
+            ),
+            plans=_lists(
+                "plans", Wrong("one of another kind", [training.TrainingPlan(**plan), 3], "a TrainingPlan", says="3")
+            ),
+            generators=_lists(
+                "generators", Wrong("one of another kind", [generator(), 3], "a torch.Generator", says="3")
+            ),
+            genotypes=GENOTYPES,
+            phenotypes=matrix(N, 2),
+            split=bad_splits,
             device=DEVICE,
         ),
         _place(

@@ -413,8 +413,8 @@ MUTANTS = [
         ),
         (
             "training",
-            "torch.stack([batch.mean() for batch in torch.cat(errors).split(plan.batch_size)]).mean().item()",
-            "torch.cat(errors).mean().item()",
+            "torch.stack([batch.mean() for batch in torch.cat(errors).split(plan.batch_size)]).mean()",
+            "torch.cat(errors).mean()",
             "the validation loss weighs samples alike, not batches",
         ),
         (
@@ -430,17 +430,23 @@ MUTANTS = [
             "sub_(gradient, alpha=2 * rate)",
             "a linear layer takes steps of twice the rate",
         ),
+        (
+            "training",
+            "start, n_weights = end, 0",
+            "start, n_weights = end, -MOST_TOGETHER",
+            "large models are trained side by side, but for the first",
+        ),
         # --- gpu
         (
             "gpu",
-            "of_zero = tl.load(total + output, output < n_out, 0.0)[:, None] - gradient",
-            "of_zero = tl.load(total + output, output < n_out, 0.0)[:, None] + gradient",
+            "            values += change\n",
+            "            values -= change\n",
             "on a GPU, the sign in the gradient of the weights of allele 0",
         ),
         (
             "gpu",
-            "tl.store(folded + place, one - zero, inside)",
-            "tl.store(folded + place, one, inside)",
+            "new = one - values",
+            "new = one",
             "on a GPU, the folded weight lacks allele 0 after a step",
         ),
         (
@@ -467,7 +473,19 @@ MUTANTS = [
             "step = tl.load(count) + 2",
             "on a GPU, AdamW's first step counts as its second",
         ),
-        ("gpu", "values -= rate * decay * values", "values -= 0.0", "on a GPU, weights do not decay"),
+        ("gpu", "decayed = tl.load(rate) * decay", "decayed = 0.0", "on a GPU, weights do not decay"),
+        (
+            "gpu",
+            "N_PARTS) * tl.load(upstream_unscale)",
+            "N_PARTS)",
+            "on a GPU, the first layer's gradient keeps the scale of half precision",
+        ),
+        (
+            "gpu",
+            "            now, after = after, now\n",
+            "",
+            "on a GPU, the hidden layer multiplies by its first weights for as long as a graph",
+        ),
         # --- selection
         (
             "selection",

@@ -130,7 +130,11 @@ def test_a_seed_is_one_fit_on_a_gpu(cohort):
 @needs_gpu
 @pytest.mark.parametrize("name", ["mlp", "pairs", "skip_mlp"])
 def test_models_trained_together_on_a_gpu_are_those_trained_alone(cohort, name):
-    split, data, losses = split_samples(cohort.genotypes.n_samples, "published"), (cohort.genotypes, cohort.phenotypes), []
+    split, data, losses = (
+        split_samples(cohort.genotypes.n_samples, "published"),
+        (cohort.genotypes, cohort.phenotypes),
+        [],
+    )
     for most in (0, 2**24):
         with mock.patch.object(training, "MOST_TOGETHER", most):
             models = [make_model(name, cohort) for _ in range(3)]

@@ -3,18 +3,19 @@
 A step of a wide network on a small batch waits for memory: AdamW reads and writes more than the products do. The MLP's
 step is therefore written out, in Triton. A weight's gradient, d' x over the samples of a batch, is a product that its
 update computes tile by tile, so that it never reaches memory; batch norm and what stands around it are a kernel forward
-and one back; and the hidden weight, by far the largest, is updated while the next batch goes through the first layer.
+and one back, and one for both behind the last layer; and the hidden weight, by far the largest, is updated while the
+gradient goes back and the next batch goes through the first layer.
 
 Products are in TF32, whose factors keep 10 bits of their 23 and whose sums keep all: PyTorch's, where
-`training.fast_products` asks for it, and an update's in half precision, which has the same 10 bits, with each output's
-gradients scaled into its range by a power of 2.
+`training.fast_products` asks for it, and the MLP's in half precision, which has the same 10 bits: an update writes a
+copy of its weight in it for the next step's products, and gradients are scaled into its range by powers of 2.
 
 `training.train` imports this module where it trains on a GPU: Triton comes with PyTorch's CUDA builds for Linux.
 """
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,8 +30,7 @@ from epidl import networks
 BETAS = 0.9, 0.999  # of AdamW, as is the next: PyTorch's defaults
 EPSILON = 1e-8
 # sizes that were fastest on an H200
-KEEP, TOUCH = '', 0
-TILE_OUT, TILE_IN, N_TILES, STAGES, UPDATE_WARPS, STAGES1 = 32, 64, 2, 2, 4, 2 # of a weight, that one program updates
+TILE_OUT, TILE_IN, N_TILES, UPDATE_WARPS = 32, 64, 2, 4  # of a weight: tiles that one program updates
 COLUMN_VALUES, NORM_WARPS = 2048, 4  # that one program of batch norm holds
 MOST_ROWS = 1024  # of a batch
 # a product is cut along its inputs into parts, so that all processors work: how many outputs they have in all, and how
@@ -99,11 +99,14 @@ def _warm_up(
 
 
 def takes(model: nn.Module, batch_size: int) -> bool:
-    """Tell whether `MlpSteps` takes a model: its kernels count in 32 bits, and hold some columns of a batch at once."""
-    if not isinstance(model, networks.Mlp):
+    """Tell whether `MlpSteps` takes a model.
+
+    Its kernels count in 32 bits, read rows of multiples of `ALIGNED`, and hold some columns of a batch at once.
+    """
+    if not isinstance(model, networks.Mlp) or batch_size > MOST_ROWS:
         return False
-    width = len(model[0].bias)
-    return model[0].weight.numel() < 2**30 and width % ALIGNED == 0 and batch_size <= MOST_ROWS
+    first, width = model[0].weight, len(model[0].bias)
+    return first.numel() < 2**30 and width % ALIGNED == 0
 
 
 class MlpSteps:
@@ -124,11 +127,10 @@ class MlpSteps:
         (group,) = optimizer.param_groups
         self._layers, self._norms, self._loss, self._batch_size = model[::3], model[1::3], loss, batch_size
         for parameter in model.parameters():
-            like = _moved_apart(parameter) if parameter is model[0].weight else parameter
+            like = _own_moments(parameter) if parameter is model[0].weight else parameter
             optimizer.state[parameter] = {name: torch.zeros_like(like) for name in ("exp_avg", "exp_avg_sq")}
         self._count = torch.zeros((), dtype=torch.float64, device=parameter.device)
         optimizer.state[parameter]["step"] = self._count
-        self._sink = torch.zeros(1, device=parameter.device)
         self._state, self._rate, self._decay = optimizer.state, group["lr"], group["weight_decay"]
 
     @torch.no_grad()
@@ -155,27 +157,20 @@ class MlpSteps:
             of_first = self._forward(0, parts, offset)
             here.wait_stream(behind)  # the hidden weight is the last step's
             of_hidden = self._forward(1, _product(of_first.outputs, now), self._layers[1].bias)
-
-            if TOUCH:
-                behind.wait_stream(here)
-                with torch.cuda.stream(behind):
-                    _touch[TOUCH * hidden.shape[1] // 2048,](
-                        hidden, *(self._state[hidden][k] for k in ("exp_avg", "exp_avg_sq")), self._sink, num_warps=8
-                    )
             back_output = self._last(_product(of_hidden.outputs, of_output), observed, factors)
             back_hidden = self._back(1, of_hidden, back_output.errors, back_output.unscale, factors)
             beside.wait_stream(here)
             behind.wait_stream(here)
             parts = _product(back_hidden.errors, now.T)
             with torch.cuda.stream(behind):
-                self._update(hidden, self._state[hidden], back_hidden, of_first.outputs, factors, after)
+                self._update(1, back_hidden, of_first.outputs, factors, after)
             with torch.cuda.stream(beside):
                 losses.append(back_output.losses.sum())
-                self._update(output, self._state[output], back_output, of_hidden.outputs, factors, of_output)
+                self._update(2, back_output, of_hidden.outputs, factors, of_output)
             back_first = self._back(0, of_first, parts, back_hidden.unscale, factors)
             beside.wait_stream(here)
             with torch.cuda.stream(beside):
-                self._update(entry.weight, self._state[first], back_first, batch, factors, entry.folded, entry)
+                self._update(0, back_first, batch, factors, entry.folded, entry)
             now, after = after, now
             used = back_hidden, of_first, factors, back_first  # until the next step has waited for `behind`
         here.wait_stream(beside)
@@ -216,7 +211,7 @@ class MlpSteps:
         return found
 
     def _last(self, parts: Tensor, phenotypes: Tensor, factors: Tensor) -> "_Backward":
-        """Take the last layer's products through batch norm to the loss, and its gradient back; update but the weight."""
+        """Take the last layer's products through batch norm to the loss and back; update all but its weight."""
         n_parts, n_rows, n_columns = parts.shape
         grid, sizes = _sizes(n_rows, n_columns)
         found = _Backward.like(parts[0], grid)
@@ -260,7 +255,7 @@ class MlpSteps:
             n_rows,
             n_columns,
             N_PARTS=upstream.shape[0 if layer == 0 else 1],
-            PARTS=layer == 0,
+            SUMMED=layer == 0,
             N_BOUNDS=triton.next_power_of_2(len(forward.bounds)),
             **sizes,
         )
@@ -268,29 +263,29 @@ class MlpSteps:
 
     def _update(
         self,
-        weight: Tensor,
-        moments: Mapping[str, Tensor],
+        layer: int,
         back: "_Backward",
         inputs: Tensor,
         factors: Tensor,
         product: Tensor,
         entry: "_Entry | None" = None,
     ) -> None:
-        """Update a weight by the gradients of its products and what it multiplied, and what else an entry holds.
+        """Update a layer's weight by the gradients of its products and what it multiplied, and what an entry holds.
 
-        product: what multiplies the next batch, written with it.
+        product: what the next batch is multiplied by, written with it.
         """
-        n_samples, n_out = len(inputs), len(product)
+        parameter = self._layers[layer].weight
+        weight = parameter if entry is None else entry.weight
+        n_samples, n_out, one_hot = len(inputs), len(product), weight.ndim == 3
         rows = max(16, triton.next_power_of_2(min(n_samples, 128)))
-        arrays = weight, moments["exp_avg"], moments["exp_avg_sq"]
-        one_hot = weight.ndim == 3
-        if one_hot:
-            arrays = weight[0], weight[1], *arrays[1:]
-        else:
-            arrays = weight, *arrays
+        weights = (weight[0], weight[1]) if one_hot else (weight, weight)
+        tiles = [TILE_OUT, TILE_IN]
         grid = triton.cdiv(inputs.shape[1], TILE_IN), triton.cdiv(n_out, TILE_OUT * N_TILES)
         _update[grid](
-            *(TensorDescriptor.from_tensor(array, [TILE_OUT, TILE_IN]) for array in (*arrays, product)),
+            *(
+                TensorDescriptor.from_tensor(array, tiles)
+                for array in (*weights, *self._state[parameter].values(), product)
+            ),
             TensorDescriptor.from_tensor(back.errors, [rows, TILE_OUT]),
             TensorDescriptor.from_tensor(inputs, [rows, TILE_IN]),
             back.unscale,
@@ -306,7 +301,6 @@ class MlpSteps:
             OUT=TILE_OUT,
             IN=TILE_IN,
             N_TILES=N_TILES,
-            STAGES=STAGES1 if one_hot else STAGES,
             num_warps=UPDATE_WARPS,
         )
 
@@ -387,11 +381,11 @@ class _Entry:
         return self.sums.sum(dim=0) + self.bias
 
 
-def _moved_apart(weight: Tensor) -> Tensor:
-    """Return what has a moment of its own: of one-hot columns those of allele 1.
+def _own_moments(weight: Tensor) -> Tensor:
+    """Return which of the first layer's weights have moments of their own: of one-hot columns, those of allele 1.
 
-    Behind batch norm a layer's errors add up to 0 over a batch, so that the gradients of a marker's two columns are
-    opposite, and with them their moments; what rounding leaves of the sum is left out.
+    Behind batch norm the errors of an output add up to 0 over a batch. The gradients of a marker's two columns are then
+    opposite, and with them their moments, but for what rounding leaves of the sum.
     """
     return _padded(weight[-1] if weight.ndim == 3 else weight)
 
@@ -419,13 +413,6 @@ def _sizes(n_rows: int, n_columns: int) -> tuple[tuple[int], dict[str, int]]:
     rows = triton.next_power_of_2(n_rows)
     columns = min(max(1, COLUMN_VALUES // rows), triton.next_power_of_2(n_columns))
     return (triton.cdiv(n_columns, columns),), {"ROWS": rows, "COLUMNS": columns, "num_warps": NORM_WARPS}
-
-
-@triton.jit
-def _touch(weight, first, second, sink):
-    place = tl.program_id(0) * 2048 + tl.arange(0, 2048)
-    total = tl.sum(tl.load(weight + place) + tl.load(first + place) + tl.load(second + place), 0)
-    tl.store(sink, total, mask=total == 1.2345e33)
 
 
 @triton.jit
@@ -551,7 +538,7 @@ def _last(
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """Batch norm of some traits, their part of the loss, and its gradient back through batch norm; AdamW as in `_back`."""
+    """Batch norm of some traits, their part of the loss, and its gradient through batch norm; AdamW as in `_back`."""
     row, column, here, place, inside = _columns(n_rows, n_columns, ROWS, COLUMNS)
     observed = tl.load(phenotypes + place, inside, 0.0)
     gains, shifts = tl.load(gain + column, here, 0.0), tl.load(shift + column, here, 0.0)
@@ -601,24 +588,24 @@ def _back(
     n_rows,
     n_columns,
     N_PARTS: tl.constexpr,
-    PARTS: tl.constexpr,
+    SUMMED: tl.constexpr,
     N_BOUNDS: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
     """The gradient through leaky ReLU and batch norm of some columns; AdamW of their gain, shift and bias.
 
-    PARTS: upstream is parts of a sum, all of one scale; else it is to be multiplied by a weight.
+    SUMMED: upstream is parts of a sum, all of one scale; else it is to be multiplied by a weight.
     """
     row, column, here, place, inside = _columns(n_rows, n_columns, ROWS, COLUMNS)
     scale, gains = tl.load(inverse + column, here, 0.0), tl.load(gain + column, here, 0.0)
     normals = tl.load(normal + place, inside, 0.0)
     scaled = normals * gains[None, :] + tl.load(shift + column, here, 0.0)[None, :]
-    if PARTS:
+    if SUMMED:
         above = _sum(upstream, place, inside, n_rows * n_columns, N_PARTS) * tl.load(upstream_unscale)
     else:
         above = tl.zeros((ROWS, COLUMNS), tl.float32)
-        of_errors = 0.0  # the largest of them, or up to twice as much
+        of_errors = 0.0  # at least the largest of the errors above, at most twice that
         for part in tl.range(0, N_PARTS, loop_unroll_factor=UNROLL):
             factor = tl.load(upstream_unscale + part)
             one = tl.load(upstream + row * upstream_width + part, row < n_rows, 0.0) * factor
@@ -626,9 +613,9 @@ def _back(
             of_errors = tl.maximum(of_errors, 32768 * factor)
     above = tl.where(scaled > 0, above, above * slope)
     below, of_shift, of_gain = _gradient(above, normals, gains * scale, n_rows, inside)
-    if PARTS:
+    if SUMMED:
         largest = tl.max(tl.abs(below), 0)
-    else:  # a scale for all columns, whose sum is to come; without scale, below is a projection of what is above
+    else:  # one scale for all columns: a product adds them up. Over gain and spread, below is a projection of above
         block = tl.arange(0, N_BOUNDS)
         bound = tl.max(tl.load(bounds + block, block < tl.num_programs(0), 0.0), 0)
         largest = tl.zeros((COLUMNS,), tl.float32) + of_errors * bound * tl.sqrt(1.0 * n_rows)
@@ -680,12 +667,14 @@ def _update(
     OUT: tl.constexpr,
     IN: tl.constexpr,
     N_TILES: tl.constexpr,
-    STAGES: tl.constexpr,
 ):
-    """AdamW of tiles of a weight, whose gradient is a product over the batch; of what multiplies the next batch."""
+    """AdamW of tiles of a weight, whose gradient is a product over the batch; of what multiplies the next batch.
+
+    weight, other: one-hot columns of allele 0 and of allele 1, whose gradients are opposite; else both the weight.
+    """
     column = tl.program_id(0) * IN
     below = inputs.load([0, column])
-    for tile in tl.range(N_TILES, num_stages=STAGES):
+    for tile in tl.range(N_TILES, num_stages=2):
         start = (tl.program_id(1) * N_TILES + tile) * OUT
         gradient = tl.dot(tl.trans(errors.load([0, start])), below, input_precision="ieee")
         for block in tl.static_range(1, N_BLOCKS):
@@ -694,28 +683,26 @@ def _update(
         output = start + tl.arange(0, OUT)
         gradient *= tl.load(unscale + output, output < n_out, 0.0)[:, None]
         values, mean, square = weight.load([start, column]), first.load([start, column]), second.load([start, column])
-        mean += (1.0 - _BETA1) * (gradient - mean)
-        square = _BETA2 * square + (1.0 - _BETA2) * gradient * gradient
+        mean, square = _moments(mean, square, gradient)
         first.store([start, column], mean)
         second.store([start, column], square)
-        one_rate = tl.load(rate)
-        change = one_rate * tl.load(factors) * mean / (tl.sqrt(square) * tl.load(factors + 1) + _EPSILON)
-        kept = one_rate * decay
-        if ONE_HOT:  # of allele 0, whose gradient is the opposite
-            zero, one = values, other.load([start, column])
-            zero -= kept * zero
-            zero += change
-            one -= kept * one
+        change = _change(mean, square, rate, factors)
+        decayed = tl.load(rate) * decay
+        if ONE_HOT:
+            one = other.load([start, column])
+            values -= decayed * values
+            values += change
+            one -= decayed * one
             one -= change
-            weight.store([start, column], zero)
+            weight.store([start, column], values)
             other.store([start, column], one)
-            new = one - zero
+            new = one - values
             marker = column + tl.arange(0, IN)
-            of_tile = tl.sum(tl.where((marker < n_markers)[None, :], zero, 0.0), 1)
+            of_tile = tl.sum(tl.where((marker < n_markers)[None, :], values, 0.0), 1)
             tl.store(sums + tl.program_id(0) * n_out + output, of_tile, output < n_out)
         else:
             new = values
-            new -= kept * values
+            new -= decayed * values
             new -= change
             weight.store([start, column], new)
         product.store([start, column], new.to(product.dtype))
@@ -723,22 +710,26 @@ def _update(
 
 @triton.jit
 def _adamw(value, first, second, gradient, rate, factors, decay, inside):
-    """Update values and their two moments in place, as torch.optim.AdamW does; return the values."""
-    values = tl.load(value, inside, 0.0)
-    change, mean, square = _change(first, second, gradient, rate, factors, inside)
+    """Update values and their two moments in place, as torch.optim.AdamW does."""
+    values, mean, square = tl.load(value, inside, 0.0), tl.load(first, inside, 0.0), tl.load(second, inside, 0.0)
+    mean, square = _moments(mean, square, gradient)
+    change = _change(mean, square, rate, factors)
     values -= tl.load(rate) * decay * values
     values -= change
     tl.store(value, values, inside)
     tl.store(first, mean, inside)
     tl.store(second, square, inside)
-    return values
 
 
 @triton.jit
-def _change(first, second, gradient, rate, factors, inside):
-    """Return what values lose by their moments and a gradient, and the moments after it."""
-    mean, square = tl.load(first, inside, 0.0), tl.load(second, inside, 0.0)
-    rate, of_mean, of_square = tl.load(rate), tl.load(factors), tl.load(factors + 1)
+def _moments(mean, square, gradient):
+    """Return AdamW's two moments after a gradient."""
     mean += (1.0 - _BETA1) * (gradient - mean)
     square = _BETA2 * square + (1.0 - _BETA2) * gradient * gradient
-    return rate * of_mean * mean / (tl.sqrt(square) * of_square + _EPSILON), mean, square
+    return mean, square
+
+
+@triton.jit
+def _change(mean, square, rate, factors):
+    """Return what values lose by their moments."""
+    return tl.load(rate) * tl.load(factors) * mean / (tl.sqrt(square) * tl.load(factors + 1) + _EPSILON)

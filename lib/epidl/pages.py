@@ -563,11 +563,13 @@ def side_by_side(benchmarks: pd.DataFrame) -> pd.DataFrame:
 
 
 def gpu_words(gpu: pd.DataFrame, precision: pd.DataFrame) -> dict[str, str]:
-    """Return what the performance page says of a GPU: a step over its floor, and what TF32 does to r."""
+    """Return what the performance page says of a GPU: a step over its floor, fits side by side, what TF32 does to r."""
     floor = 1 / gpu.loc[gpu["reference"] == "floor of a step", "ratio"]
+    together = gpu.loc[gpu["reference"] == "one after another", "ratio"]
     difference = _tf32_difference(precision).groupby(["n_samples", "n_qtl", "replicate"]).mean()
     return {
-        "floor": f"{floor.min():.1f} to {floor.max():.1f}",
+        "floor": f"{floor.min():.2f} to {floor.max():.2f}",
+        "together": f"{together.min():.2f} to {together.max():.2f}",
         "tf32_mean": f"{difference.mean():+.4f}",
         "tf32_error": f"{difference.sem():.4f}",
         "tf32_fits": str(len(difference)),

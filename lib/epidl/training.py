@@ -172,14 +172,16 @@ def train_together(
 
     Raises ValueError for models, plans and generators that are not as many, and what `train` raises.
     """
-    checks.integer("len(models)", len(models), minimum=1)
-    for name, values in {"plans": plans, "generators": generators}.items():
+    for name, values in {"models": models, "plans": plans, "generators": generators}.items():
+        checks.instance(name, values, Sequence, f"a list of {name}")
+        checks.integer(f"len({name})", len(values), minimum=1)
         if len(values) != len(models):
             raise ValueError(f"{name} must be as many as models, {len(models)}, got {len(values)}")
-    for model, plan, generator in zip(models, plans, generators, strict=True):
-        known = _checked(model, genotypes, phenotypes, split)
-        checks.instance("plan", plan, TrainingPlan, "a TrainingPlan")
-        checks.instance("generator", generator, torch.Generator, "a torch.Generator")
+    for number, (model, plan, generator) in enumerate(zip(models, plans, generators, strict=True)):
+        name = "{}" if len(models) == 1 else f"{{}}s[{number}]"
+        known = _checked(model, genotypes, phenotypes, split, name.format("model"))
+        checks.instance(name.format("plan"), plan, TrainingPlan, "a TrainingPlan")
+        checks.instance(name.format("generator"), generator, torch.Generator, "a torch.Generator")
         batches = {"batch_size": plan.batch_size, "drop_ragged_batch": plan.drop_ragged_batch}
         check_batches(len(split.train), **batches, batch_norm=has_batch_norm(model))
     data = _DeviceData(genotypes.on(device), torch.as_tensor(known, dtype=torch.float32, device=device))
@@ -326,24 +328,26 @@ def fast_products(device: torch.device | str) -> Iterator[None]:
         matmul.fp32_precision = before
 
 
-def check_inputs(model: nn.Module, genotypes: Genotypes) -> None:
+def check_inputs(model: nn.Module, genotypes: Genotypes, name: str = "model") -> None:
     """Raise ValueError where a model is none, or has other inputs than these genotypes."""
     check_genotypes(genotypes)
     if not isinstance(model, nn.Module) or not list(model.parameters()):
-        raise ValueError(f"model must be one of epidl.networks, got {checks.shown(model)}")
+        raise ValueError(f"{name} must be one of epidl.networks, got {checks.shown(model)}")
     n_inputs, _ = sizes(model)
     if n_inputs != genotypes.n_markers:
         raise ValueError(
-            f"model must have an input for each of the {genotypes.n_markers} markers of genotypes, got {n_inputs}"
+            f"{name} must have an input for each of the {genotypes.n_markers} markers of genotypes, got {n_inputs}"
         )
 
 
-def _checked(model: nn.Module, genotypes: Genotypes, phenotypes: ArrayLike, split: Split) -> NDArray[np.float64]:
-    check_inputs(model, genotypes)
+def _checked(
+    model: nn.Module, genotypes: Genotypes, phenotypes: ArrayLike, split: Split, name: str
+) -> NDArray[np.float64]:
+    check_inputs(model, genotypes, name)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     if sizes(model)[1] != phenotypes.shape[1]:  # torch would broadcast
         raise ValueError(
-            f"model must have an output for each of the {phenotypes.shape[1]} columns of phenotypes, got "
+            f"{name} must have an output for each of the {phenotypes.shape[1]} columns of phenotypes, got "
             f"{sizes(model)[1]}"
         )
     checks.instance("split", split, Split, "a Split")
