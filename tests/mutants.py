@@ -432,9 +432,9 @@ MUTANTS = [
         ),
         (
             "training",
-            "start, n_weights = end, 0",
-            "start, n_weights = end, -MOST_TOGETHER",
-            "large models are trained side by side, but for the first",
+            "n_weights + more > MOST_TOGETHER",
+            "n_weights > MOST_TOGETHER",
+            "models that are too large together are trained side by side",
         ),
         # --- gpu
         (
