@@ -5,13 +5,14 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from benchmarks import loop, plain_way, published_way
 from benchmarks.__main__ import WORKS
 
 from conftest import make_cohort
-from epidl import ridge
+from epidl import costs, pages, ridge
 from epidl.splits import random_split
 
 
@@ -55,3 +56,25 @@ def test_a_work_is_measured_against_its_references(name):
     assert {row["reference"] for row in rows} == {"published way", "plain way"}
     for row in rows:
         assert row["ratio"] == pytest.approx(row["reference_seconds"] / row["ours_seconds"])
+
+
+def test_words_of_a_gpu_come_from_its_tables():
+    gpu = pd.DataFrame(
+        {
+            "reference": ["floor of a step", "floor of a step", "one after another", "plain way"],
+            "ratio": [0.5, 0.8, 2, 9],
+        }
+    )
+    precision = pd.DataFrame({"n_samples": 10, "n_qtl": 4, "rel_aa": 0, "replicate": [1, 1, 2, 2]})
+    precision = precision.assign(products=["tf32", "ieee"] * 2, pearson_r=[0.5, 0.4, 0.6, 0.6])
+    words = {"floor": "1.25 to 2.00", "together": "2.00 to 2.00", "tf32_fits": "2", "tf32_within": "1 of 1"}
+    assert pages.gpu_words(gpu, precision) == words | {"tf32_mean": "+0.0500", "tf32_error": "0.0500"}
+
+
+def test_a_gpu_s_fits_are_set_against_their_estimate():
+    machine = costs.Machine("a GPU", 1e12, 1e12, 1e12, 1e-4, 0, 0, 2**30, overlaps=True)
+    layers = 46 * 4096, 4096 * (4096 + 2)
+    estimate = costs.network_epoch(850, 150, 46, *layers).seconds(machine) * 7
+    fits = pd.DataFrame({"model": ["ridge", "mlp", "mlp"], "seconds": [1, estimate, estimate / 2]})
+    fits = fits.assign(n_samples=1000, n_qtl=46, epochs=7, device="a GPU", r_0=0.9, r_1=0.5)
+    assert pages.gpu_estimates(fits, pd.DataFrame([vars(machine) | {"commit": "c"}])) == "1.0 to 2.0"

@@ -1,6 +1,7 @@
 """What a cell costs before it runs: the counted work, the memory, the plan, and the refusal of what cannot fit."""
 
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -50,6 +51,9 @@ def test_a_machine_s_seconds_are_the_sum_of_what_its_rates_make_of_the_work():
     work = Work(products=1e11, exact_products=1e11, moved=4e10, steps=10, decomposed=1e9)
     assert work.seconds(MACHINE) == pytest.approx(1 + 2 + 1 + 2e-3 + 0.2)
     assert (work * 3 + work).seconds(MACHINE) == pytest.approx(4 * work.seconds(MACHINE))
+    overlapping = replace(MACHINE, overlaps=True)
+    assert work.seconds(overlapping) == pytest.approx(1 + 2 + 2e-3 + 0.2)
+    assert replace(work, moved=8e10).seconds(overlapping) == pytest.approx(2 + 2 + 2e-3 + 0.2)
 
 
 def test_cost_grows_with_what_is_asked_for():
@@ -121,7 +125,7 @@ def test_the_plan_of_a_profile_names_every_cell(monkeypatch, capsys):
 
 
 def test_the_plan_says_which_cells_do_not_fit(monkeypatch, capsys):
-    monkeypatch.setattr(costs, "measure_machine", lambda device: Machine(*list(vars(MACHINE).values())[:-1], 2**30))
+    monkeypatch.setattr(costs, "measure_machine", lambda device: replace(MACHINE, memory=2**30))
     assert costs.main(["full"]) == 1
     assert "n1000000_scaling20 does not fit: this machine has 1 GiB." in capsys.readouterr().err
 

@@ -11,6 +11,7 @@ import scipy.stats
 from matplotlib.figure import Figure
 
 from epidl import costs, figures, pairs, theory
+from epidl.claims import WIDTH
 from epidl.params import CELL_TYPES, PUBLISHED_H2, Cell
 from epidl.replication import (
     CONTROL,
@@ -23,6 +24,7 @@ from epidl.replication import (
     paired,
     settings_as_models,
 )
+from epidl.splits import split_samples
 
 POINTS = {  # what the cells of an experiment differ in, beside the number of individuals
     "scaling": ("scaling", "scalings"),
@@ -565,6 +567,7 @@ def side_by_side(benchmarks: pd.DataFrame) -> pd.DataFrame:
 def gpu_words(gpu: pd.DataFrame, precision: pd.DataFrame) -> dict[str, str]:
     """Return what the performance page says of a GPU: a step over its floor, fits side by side, what TF32 does to r."""
     floor = 1 / gpu.loc[gpu["reference"] == "floor of a step", "ratio"]
+    spread = tf32_against_replicates(precision)
     together = gpu.loc[gpu["reference"] == "one after another", "ratio"]
     difference = _tf32_difference(precision).groupby(["n_samples", "n_qtl", "replicate"]).mean()
     return {
@@ -573,7 +576,23 @@ def gpu_words(gpu: pd.DataFrame, precision: pd.DataFrame) -> dict[str, str]:
         "tf32_mean": f"{difference.mean():+.4f}",
         "tf32_error": f"{difference.sem():.4f}",
         "tf32_fits": str(len(difference)),
+        "tf32_within": f"{(spread['SD of differences'] < spread['SD of replicates']).sum()} of {len(spread)}",
     }
+
+
+def gpu_estimates(fits: pd.DataFrame, machines: pd.DataFrame) -> str:
+    """Return the range of estimate over seconds of the MLPs that a GPU has fitted, given its rates and their epochs.
+
+    fits: as `benchmarks.on_gpu` measures them. machines: the measured rates.
+    """
+    rates, ratios, n_traits = machines.drop(columns="commit").set_index("device"), [], fits.filter(like="r_").shape[1]
+    for row in fits[fits["model"] == "mlp"].itertuples():
+        split = split_samples(row.n_samples, "published")
+        layers = row.n_qtl * WIDTH, WIDTH * (WIDTH + n_traits)
+        epoch = costs.network_epoch(len(split.train), len(split.validation), row.n_qtl, *layers)
+        machine = costs.Machine(row.device, **rates.loc[row.device])
+        ratios.append((epoch * row.epochs).seconds(machine) / row.seconds)
+    return f"{min(ratios):.1f} to {max(ratios):.1f}"
 
 
 def tf32_against_replicates(precision: pd.DataFrame) -> pd.DataFrame:
