@@ -1,7 +1,7 @@
 """Measure what a GPU adds, on a machine that has one: `python -m benchmarks.on_gpu [FOLDER]`, some 3 minutes.
 
 Writes tables, each with its provenance: gpu.csv, our training beside references and beside the limits of the GPU;
-gpu_fits.csv, whole fits; gpu_precision.csv, the accuracy with products in TF32 and in single precision; and this
+gpu_fits.csv, whole fits; gpu_precision.csv, the accuracy with factors of 10 bits and in single precision; and this
 machine's row of machines.csv.
 """
 
@@ -31,7 +31,7 @@ CHUNK = training.DECODED_ROWS  # samples of a graph
 STEPS = CHUNK // BATCH_SIZE
 FITS = [(10_000, 142), (100_000, 448), (1_000_000, 1002)]
 MOST_EPOCHS = 50
-TF32_SIZES = [(1000, 46), (1000, 90)]  # scaling 1 and 4
+PRECISION_SIZES = [(1000, 46), (1000, 90)]  # scaling 1 and 4
 REPLICATES = 10
 
 
@@ -65,8 +65,8 @@ def side_by_side() -> Iterator[dict]:
 def step(n_qtl: int, rounds: int = 15) -> list[dict]:
     """Return the time of a training step beside its floor, measured in turn, and beside the plain way's, after them.
 
-    The floor: the larger of what `step_work` counts, products at the rate of a large one, in TF32 as ours are, and the
-    traffic of PyTorch's AdamW (its gradient included, which ours does not read) at copy bandwidth.
+    The floor: the larger of what `step_work` counts, products at the rate of a large one in TF32, and the traffic of
+    PyTorch's AdamW (its gradient included, which ours does not read) at copy bandwidth.
     """
     alleles = torch.randint(0, 2, (CHUNK, n_qtl), device="cuda").float()
     phenotypes = torch.randn(CHUNK, len(TRAITS), device="cuda")
@@ -81,7 +81,7 @@ def step(n_qtl: int, rounds: int = 15) -> list[dict]:
             loop.take_step(plain, batch, observed, plain_optimizer, loop.MLP)
 
     with training.fast_products("cuda"):
-        take_steps = our_steps(n_qtl, WIDTH, CHUNK)
+        take_steps = our_steps(n_qtl)
         works = {
             "steps": lambda: take_steps(alleles, phenotypes),
             "product": lambda: large @ large,
@@ -98,11 +98,11 @@ def step(n_qtl: int, rounds: int = 15) -> list[dict]:
     ]
 
 
-def our_steps(n_qtl: int, width: int, n_samples: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """Return what our training does with so many samples, ready to run."""
-    model = networks.mlp(n_qtl, len(TRAITS), width, torch.Generator().manual_seed(1)).cuda()
+def our_steps(n_qtl: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Return what our training does with the samples of a graph, ready to run."""
+    model = networks.mlp(n_qtl, len(TRAITS), WIDTH, torch.Generator().manual_seed(1)).cuda()
     plan = training.mlp_plan()
-    return training._stepper(model, training._optimizer(model, plan), plan, n_samples, "cuda")
+    return training._stepper(model, training._optimizer(model, plan), plan, CHUNK, "cuda")
 
 
 def several_models() -> Iterator[dict]:
@@ -142,8 +142,8 @@ def epochs(n_samples: int, n_qtl: int, n_epochs: int) -> dict:
 
 
 def precision() -> Iterator[dict]:
-    """Yield the accuracy of the MLP with products in TF32 and in single precision, on the same cohorts and draws."""
-    for n_samples, n_qtl in TF32_SIZES:
+    """Yield the accuracy of the MLP with factors of 10 bits and in single precision, on the same cohorts and draws."""
+    for n_samples, n_qtl in PRECISION_SIZES:
         for replicate in range(1, REPLICATES + 1):
             cohort = make_cohort(n_samples, n_qtl, seed=replicate)
             for name in ("tf32", "ieee"):

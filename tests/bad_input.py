@@ -274,7 +274,7 @@ def kind_of(bound: str) -> list[Wrong]:
 
 
 def _lists(name: str, *more: Wrong) -> list[Wrong]:
-    """Return what is no list of things for two models; more: what is not right within one."""
+    """Return what is wrong as the list of two models' things; more: lists of which one thing is wrong."""
     none = Wrong("none", [], rf"len\({name}\) must be at least 1", says="got 0")
     return [*kind_of(f"a list of {name}"), none, *more]
 
@@ -816,12 +816,15 @@ def _networks() -> list[Place]:
             models=_lists(
                 "models",
                 Wrong("other markers", [layer(), layer(4)], "an input for each of the 8 markers", says="got 4"),
+                Wrong("one model twice", [layer()] * 2, "must be different", says="OneHotLinear"),
             ),
             plans=_lists(
                 "plans", Wrong("one of another kind", [training.TrainingPlan(**plan), 3], "a TrainingPlan", says="3")
             ),
             generators=_lists(
-                "generators", Wrong("one of another kind", [generator(), 3], "a torch.Generator", says="3")
+                "generators",
+                Wrong("one of another kind", [generator(), 3], "a torch.Generator", says="3"),
+                Wrong("one generator twice", [generator()] * 2, "must be different", says="Generator"),
             ),
             genotypes=GENOTYPES,
             phenotypes=matrix(N, 2),

@@ -31,9 +31,9 @@ def single_precision(monkeypatch):
         monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
 
 
-def product_in_single_precision(one, other, out_dtype, out=None):
+def product_in_single_precision(one, other, out_dtype):
     """Multiply as torch.bmm does on a GPU: a CPU does not know the type of the outputs."""
-    return torch.matmul(one.to(out_dtype), other.to(out_dtype), out=out)
+    return torch.matmul(one.to(out_dtype), other.to(out_dtype))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,17 @@ def product_in_single_precision(one, other, out_dtype, out=None):
         ("squared", networks.OneHotLinear, torch.float16, 3, 130, 130, 40, 64),
         ("absolute", networks.column_linear, torch.float16, 1, 50, 50, 40, 128),
         ("squared", networks.column_linear, torch.float32, 3, 37, 37, 16, 144),
+        (
+            "absolute",
+            networks.OneHotLinear,
+            torch.float32,
+            20,
+            203,
+            200,
+            17,
+            48,
+        ),  # a batch of two blocks, traits of two
+        ("squared", networks.OneHotLinear, torch.float16, 1, 40, 40, 5, 16),
     ],
 )
 def test_the_mlps_step_is_pytorchs_step_after_step(
@@ -73,6 +84,45 @@ def test_the_mlps_step_is_pytorchs_step_after_step(
     # AdamW divides a gradient that is next to 0 by its own size, rounding included; the rate is 0.01
     assert off[int(0.99 * len(off))] < 1e-3
     assert off[-1] < 0.03
+
+
+@pytest.mark.parametrize(
+    ("width", "batch_size", "taken"), [(64, 256, True), (65, 128, False), (64, 257, False), (8, 16, False)]
+)
+def test_what_the_kernels_cannot_hold_is_left_to_pytorch(width, batch_size, taken):
+    model = networks.mlp(4, 2, width, torch.Generator().manual_seed(1))
+    assert gpu.takes(model, batch_size) == taken
+    assert not gpu.takes(networks.SkipMlp(4, 2, width, torch.Generator().manual_seed(1)), batch_size)
+
+
+@pytest.mark.parametrize("change", ["none", "a dead unit", "a unit far above the others"])
+def test_errors_of_the_hidden_layer_stay_in_the_range_of_half_precision(monkeypatch, change):
+    monkeypatch.setattr(gpu, "_low", lambda: torch.float16)
+    generator, kept, real = torch.Generator().manual_seed(1), [], gpu.MlpSteps._back
+    model = networks.mlp(40, 3, 64, generator).to(DEVICE)
+    with torch.no_grad():
+        if change == "a dead unit":
+            model[6].weight[:, 0] = 0
+        if change == "a unit far above the others":
+            model[4].weight[0] = 1000
+
+    def noting(self, layer, *arguments):
+        found = real(self, layer, *arguments)
+        kept.extend([found.errors.float()] * (layer == 1))
+        return found
+
+    monkeypatch.setattr(gpu.MlpSteps, "_back", noting)
+    optimizer = training._optimizer(model, training.mlp_plan())
+    optimizer.param_groups[0]["lr"] = torch.tensor(0.01, device=DEVICE)
+    alleles = torch.randint(0, 2, (128, 40), generator=generator).float().to(DEVICE)
+    phenotypes = torch.randn(128, 3, generator=generator).to(DEVICE)
+    gpu.MlpSteps(model, optimizer, "squared", 128)(alleles, phenotypes)
+    (errors,) = kept
+    assert 1 < errors.abs().max() <= gpu.TOP
+    if change == "a dead unit":
+        assert (errors[:, 0] == 0).all()
+        errors = errors[:, 1:]
+    assert (errors == 0).float().mean() < 0.01
 
 
 PLANS = {

@@ -212,6 +212,15 @@ def test_small_models_take_turns_epoch_by_epoch(cohort, monkeypatch, most_togeth
     assert seen == order
 
 
+def test_rows_are_drawn_before_an_epoch_is_handed_to_the_device(cohort, monkeypatch):
+    """A copy of rows to a GPU would wait for the epoch, and hold up the models that take turns."""
+    order, shuffled, train_epoch = [], training._shuffled, training._train_epoch
+    monkeypatch.setattr(training, "_shuffled", lambda *a: order.append("rows") or shuffled(*a))
+    monkeypatch.setattr(training, "_train_epoch", lambda *a: order.append("epoch") or train_epoch(*a))
+    fit_mlp(cohort, mlp_plan(max_epochs=2))  # the publication's validation samples are drawn anew each epoch
+    assert order == ["rows", "rows", "epoch"] * 2
+
+
 def test_as_many_plans_and_generators_as_models(cohort):
     split, generator = split_samples(300, "published"), torch.Generator().manual_seed(1)
     model, data = networks.OneHotLinear(16, 5, generator), (cohort.genotypes, cohort.phenotypes)

@@ -197,10 +197,11 @@ def cell_memory(cell: "Cell") -> float:
         elif model not in STEADY:
             first, rest = _products(cell, model, shape)
             width = getattr(cell, "hidden_width", 0) if rest else 0
-            n_weights = 2 * first + rest
-            together = max(1, min(len(_penalties(model)), training.MOST_TOGETHER // n_weights))
+            n_weights, n_models = 2 * first + rest, len(_penalties(model))
+            together = max(1, min(n_models, training.MOST_TOGETHER // n_weights))
             # weights, gradient, AdamW's two, the best epoch's, a copy on the way; and what a forward pass leaves
-            fits.append(together * (6 * FLOAT * n_weights + 3 * FLOAT * block * width))
+            fit = 6 * FLOAT * n_weights + 3 * FLOAT * block * width
+            fits.append(together * fit + (n_models - together) * FLOAT * n_weights)
     return IMPORTED + cohort + max(fits)
 
 

@@ -6,9 +6,9 @@ update computes tile by tile, so that it never reaches memory; batch norm and wh
 and one back, and one for both behind the last layer; and the hidden weight, by far the largest, is updated while the
 gradient goes back and the next batch goes through the first layer.
 
-Products are in TF32, whose factors keep 10 bits of their 23 and whose sums keep all: PyTorch's, where
-`training.fast_products` asks for it, and the MLP's in half precision, which has the same 10 bits: an update writes a
-copy of its weight in it for the next step's products, and gradients are scaled into its range by powers of 2.
+Where `training.fast_products` asks for it, products have factors of 10 bits in place of 23, and sums of all: PyTorch's
+are in TF32, and the MLP's in half precision, which has the same 10 bits in a narrower range. An update writes a copy of
+its weight in it for the next step's products, and gradients are scaled into its range by powers of 2.
 
 `training.train` imports this module where it trains on a GPU: Triton comes with PyTorch's CUDA builds for Linux.
 """
@@ -32,16 +32,17 @@ EPSILON = 1e-8
 # sizes that were fastest on an H200
 TILE_OUT, TILE_IN, N_TILES, UPDATE_WARPS = 32, 64, 2, 4  # of a weight: tiles that one program updates
 COLUMN_VALUES, NORM_WARPS = 2048, 4  # that one program of batch norm holds
-MOST_ROWS = 1024  # of a batch
+MOST_ROWS = 256  # of a batch: more do not fit the memory of a processor
 # a product is cut along its inputs into parts, so that all processors work: how many outputs they have in all, and how
 # many inputs each at least
 PART_OUTPUTS, PART_INPUTS = 8192, 256
 ALIGNED = 16  # columns of a matrix are a multiple of this, so that its rows are read in the widest steps
 UNROLL = tl.constexpr(8)  # steps of a loop at once
+TOP = 2.0**15  # what the largest number of a gradient is scaled to at most, half of half precision's range
 FIRST = -1  # the priority of a stream whose work goes before others'
 
-_BETA1, _BETA2, _EPSILON = (tl.constexpr(value) for value in (*BETAS, EPSILON))
-_LOG2_BETA1, _LOG2_BETA2 = (tl.constexpr(math.log2(beta)) for beta in BETAS)
+_BETA1, _BETA2, _EPSILON, _TOP = (tl.constexpr(value) for value in (*BETAS, EPSILON, TOP))
+_LOG2_BETA1, _LOG2_BETA2, _LOG2_TOP = (tl.constexpr(math.log2(value)) for value in (*BETAS, TOP))
 
 
 class CapturedSteps:
@@ -99,14 +100,8 @@ def _warm_up(
 
 
 def takes(model: nn.Module, batch_size: int) -> bool:
-    """Tell whether `MlpSteps` takes a model.
-
-    Its kernels count in 32 bits, read rows of multiples of `ALIGNED`, and hold some columns of a batch at once.
-    """
-    if not isinstance(model, networks.Mlp) or batch_size > MOST_ROWS:
-        return False
-    first, width = model[0].weight, len(model[0].bias)
-    return first.numel() < 2**30 and width % ALIGNED == 0
+    """Tell whether `MlpSteps` takes a model: its kernels read rows of multiples of `ALIGNED`, and hold a batch."""
+    return isinstance(model, networks.Mlp) and len(model[0].bias) % ALIGNED == 0 and batch_size <= MOST_ROWS
 
 
 class MlpSteps:
@@ -172,7 +167,7 @@ class MlpSteps:
             with torch.cuda.stream(beside):
                 self._update(0, back_first, batch, factors, entry.folded, entry)
             now, after = after, now
-            used = back_hidden, of_first, factors, back_first  # until the next step has waited for `behind`
+            used = of_first, factors  # until the next step has waited for `behind`
         here.wait_stream(beside)
         here.wait_stream(behind)
         del used
@@ -294,7 +289,6 @@ class MlpSteps:
             factors,
             self._decay,
             n_out,
-            0 if entry is None else entry.n_markers,
             ONE_HOT=one_hot,
             ROWS=rows,
             N_BLOCKS=triton.cdiv(n_samples, rows),
@@ -321,7 +315,8 @@ class MlpSteps:
 class _Forward:
     """What a batch leaves behind a layer (n_samples, n_out); outputs: those that products take; inverse: (n_out,).
 
-    bounds: parts of what the gradient of the hidden layer's products is at most, over that of the last one's.
+    bounds: of each program's columns, the largest gain times inverse times sum of the absolute weights that follow.
+    Times the largest error of the last layer and the root of n_samples, it bounds the errors of the hidden one.
     """
 
     normal: Tensor
@@ -349,7 +344,7 @@ class _Backward:
 
 
 def _low() -> torch.dtype:
-    """Return the type of what products multiply: half precision, scaled to its range, has the 10 bits of TF32."""
+    """Return the type of what products multiply: half precision has the 10 bits of TF32."""
     return torch.float16 if torch.backends.cuda.matmul.fp32_precision == "tf32" else torch.float32
 
 
@@ -365,19 +360,18 @@ class _Entry:
     folded: Tensor
     sums: Tensor
     bias: Tensor
-    n_markers: int
 
     @classmethod
     def of(cls, layer: nn.Module) -> "_Entry":
-        weight, n_markers = _padded(layer.weight), layer.weight.shape[-1]
+        weight = _padded(layer.weight)
         if weight.ndim == 2:  # no one-hot columns
-            return cls(weight, weight.to(_low(), copy=True), weight.new_empty(0, len(weight)), layer.bias, n_markers)
+            return cls(weight, weight.to(_low(), copy=True), weight.new_empty(0, len(weight)), layer.bias)
         sums = weight.new_zeros(triton.cdiv(weight.shape[2], TILE_IN), weight.shape[1])
         sums[0] = weight[0].sum(dim=1)
-        return cls(weight, (weight[1] - weight[0]).to(_low()), sums, layer.bias, n_markers)
+        return cls(weight, (weight[1] - weight[0]).to(_low()), sums, layer.bias)
 
     def offset(self) -> Tensor:
-        """Return what the layer adds to its products: nothing that batch norm would leave, but its mean."""
+        """Return what the layer adds to its products: batch norm takes it away, but keeps it in its running mean."""
         return self.sums.sum(dim=0) + self.bias
 
 
@@ -411,7 +405,7 @@ def _product(inputs: Tensor, weight: Tensor) -> Tensor:
 def _sizes(n_rows: int, n_columns: int) -> tuple[tuple[int], dict[str, int]]:
     """Return the grid of programs of batch norm, and what each of them takes."""
     rows = triton.next_power_of_2(n_rows)
-    columns = min(max(1, COLUMN_VALUES // rows), triton.next_power_of_2(n_columns))
+    columns = min(COLUMN_VALUES // rows, triton.next_power_of_2(n_columns))
     return (triton.cdiv(n_columns, columns),), {"ROWS": rows, "COLUMNS": columns, "num_warps": NORM_WARPS}
 
 
@@ -610,12 +604,12 @@ def _back(
             factor = tl.load(upstream_unscale + part)
             one = tl.load(upstream + row * upstream_width + part, row < n_rows, 0.0) * factor
             above += one[:, None] * tl.load(weight + part * n_columns + column, here, 0.0)[None, :]
-            of_errors = tl.maximum(of_errors, 32768 * factor)
+            of_errors = tl.maximum(of_errors, factor * _TOP)
     above = tl.where(scaled > 0, above, above * slope)
     below, of_shift, of_gain = _gradient(above, normals, gains * scale, n_rows, inside)
     if SUMMED:
         largest = tl.max(tl.abs(below), 0)
-    else:  # one scale for all columns: a product adds them up. Over gain and spread, below is a projection of above
+    else:  # one scale for all columns, as a product adds them up; batch norm makes no column longer, but for its scale
         block = tl.arange(0, N_BOUNDS)
         bound = tl.max(tl.load(bounds + block, block < tl.num_programs(0), 0.0), 0)
         largest = tl.zeros((COLUMNS,), tl.float32) + of_errors * bound * tl.sqrt(1.0 * n_rows)
@@ -635,8 +629,8 @@ def _gradient(above, normals, scale, n_rows, inside):
 
 @triton.jit
 def _keep(below, largest, errors, unscale, width, row, inside, column, here):
-    """Store a gradient, scaled by powers of 2 that take the largest number to just below half precision's largest."""
-    power = tl.minimum(tl.floor(15.0 - tl.log2(tl.where(largest == 0, 1.0, largest))), 120.0)
+    """Store a gradient, scaled by powers of 2 that take `largest` to at most `TOP`."""
+    power = tl.minimum(tl.floor(-tl.log2(tl.where(largest == 0, 1.0, largest)) + _LOG2_TOP), 120.0)
     tl.store(
         errors + row[:, None] * width + column[None, :],
         (below * tl.exp2(power)[None, :]).to(errors.dtype.element_ty),
@@ -660,7 +654,6 @@ def _update(
     factors,
     decay,
     n_out,
-    n_markers,
     ONE_HOT: tl.constexpr,
     ROWS: tl.constexpr,
     N_BLOCKS: tl.constexpr,
@@ -688,24 +681,19 @@ def _update(
         second.store([start, column], square)
         change = _change(mean, square, rate, factors)
         decayed = tl.load(rate) * decay
+        values -= decayed * values
         if ONE_HOT:
             one = other.load([start, column])
-            values -= decayed * values
             values += change
             one -= decayed * one
             one -= change
-            weight.store([start, column], values)
             other.store([start, column], one)
-            new = one - values
-            marker = column + tl.arange(0, IN)
-            of_tile = tl.sum(tl.where((marker < n_markers)[None, :], values, 0.0), 1)
-            tl.store(sums + tl.program_id(0) * n_out + output, of_tile, output < n_out)
+            tl.store(sums + tl.program_id(0) * n_out + output, tl.sum(values, 1), output < n_out)
+            product.store([start, column], (one - values).to(product.dtype))
         else:
-            new = values
-            new -= decayed * values
-            new -= change
-            weight.store([start, column], new)
-        product.store([start, column], new.to(product.dtype))
+            values -= change
+            product.store([start, column], values.to(product.dtype))
+        weight.store([start, column], values)
 
 
 @triton.jit

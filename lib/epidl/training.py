@@ -170,36 +170,40 @@ def train_together(
     stream of its own, which fills a GPU that one of them leaves idle. The records' seconds are then equal shares of the
     time of all of them.
 
-    Raises ValueError for models, plans and generators that are not as many, and what `train` raises.
+    Raises ValueError for models, plans and generators that are not as many, for a model or generator given twice, and
+    what `train` raises.
     """
     for name, values in {"models": models, "plans": plans, "generators": generators}.items():
         checks.instance(name, values, Sequence, f"a list of {name}")
         checks.integer(f"len({name})", len(values), minimum=1)
         if len(values) != len(models):
             raise ValueError(f"{name} must be as many as models, {len(models)}, got {len(values)}")
+        if name != "plans" and len({id(value) for value in values}) < len(values):
+            raise ValueError(f"{name} must be different objects, got {checks.shown(values)}")
     for number, (model, plan, generator) in enumerate(zip(models, plans, generators, strict=True)):
-        name = "{}" if len(models) == 1 else f"{{}}s[{number}]"
-        known = _checked(model, genotypes, phenotypes, split, name.format("model"))
-        checks.instance(name.format("plan"), plan, TrainingPlan, "a TrainingPlan")
-        checks.instance(name.format("generator"), generator, torch.Generator, "a torch.Generator")
+        which = "" if len(models) == 1 else f"s[{number}]"  # `train` has one model
+        known = _checked(model, genotypes, phenotypes, split, f"model{which}")
+        checks.instance(f"plan{which}", plan, TrainingPlan, "a TrainingPlan")
+        checks.instance(f"generator{which}", generator, torch.Generator, "a torch.Generator")
         batches = {"batch_size": plan.batch_size, "drop_ragged_batch": plan.drop_ragged_batch}
         check_batches(len(split.train), **batches, batch_norm=has_batch_norm(model))
+    records, started = [], time.perf_counter()
     data = _DeviceData(genotypes.on(device), torch.as_tensor(known, dtype=torch.float32, device=device))
-    records = []
     bar = tqdm(total=sum(plan.max_epochs for plan in plans), unit="epoch", disable=not progress, leave=False)
     with bar, fast_products(device):
         for group in _small_together(models):
-            started, new = time.perf_counter(), [TrainingRecord() for _ in models[group]]
+            new = [TrainingRecord() for _ in models[group]]
             own = zip(models[group], plans[group], generators[group], new, strict=True)
             _take_turns([_epochs(model, data, split, *others, bar) for model, *others in own], device)
+            ended = time.perf_counter()
             for record in new:
-                record.seconds = (time.perf_counter() - started) / len(new)
-            records += new
+                record.seconds = (ended - started) / len(new)
+            records, started = records + new, ended
     return records
 
 
 def _small_together(models: Sequence[nn.Module]) -> Iterator[slice]:
-    """Yield which models are trained at a time: one, or as many as have `MOST_TOGETHER` weights in all."""
+    """Yield which models are trained at a time: one, or as many as have at most `MOST_TOGETHER` weights in all."""
     start, n_weights = 0, 0
     for end, model in enumerate(models):
         more = sum(parameter.numel() for parameter in model.parameters())
@@ -219,13 +223,15 @@ def _take_turns(trainings: Sequence[Iterator[None]], device: torch.device | str)
     for stream in streams:
         stream.wait_stream(here)
     going = list(zip(trainings, contexts, strict=True))
-    while going:
-        for training, context in list(going):
-            with context:
-                if next(training, _ENDED) is _ENDED:
-                    going.remove((training, context))
-    for stream in streams:
-        here.wait_stream(stream)
+    try:
+        while going:
+            for training, context in list(going):
+                with context:
+                    if next(training, _ENDED) is _ENDED:
+                        going.remove((training, context))
+    finally:
+        for stream in streams:
+            here.wait_stream(stream)
 
 
 def _epochs(
@@ -237,21 +243,26 @@ def _epochs(
     record: TrainingRecord,
     bar: tqdm,
 ) -> Iterator[None]:
-    """Train a model, pausing whenever all has been handed to the device that an epoch takes."""
+    """Train a model, pausing whenever all has been handed to the device that an epoch takes.
+
+    Rows are copied to the device before an epoch is handed to it: a copy waits until all handed over before is done.
+    """
     device = data.phenotypes.device
     train_rows, validation_rows = torch.from_numpy(split.train), torch.from_numpy(split.validation)
+    scored = validation_rows.to(device)
     model.to(device)
     optimizer = _optimizer(model, plan)
     lower_rate = _schedule(optimizer, plan)
     best = {name: value.clone() for name, value in model.state_dict().items()}
     take_steps = _stepper(model, optimizer, plan, len(train_rows), device)
-    yield
+    yield  # to capture steps waits for the device too: all models' before any epoch
     for epoch in range(1, plan.max_epochs + 1):
         order = _shuffled(train_rows, generator).to(device)
-        train_loss = _train_epoch(model, data, order, take_steps, plan)
         if split.redraw_validation:
             validation_rows = _shuffled(validation_rows, generator)
-        losses = torch.stack([train_loss, _validation_loss(model, data, validation_rows.to(device), plan)])
+            scored = validation_rows.to(device)
+        train_loss = _train_epoch(model, data, order, take_steps, plan)
+        losses = torch.stack([train_loss, _validation_loss(model, data, scored, plan)])
         yield
         train_loss, loss = losses.tolist()  # waits for the device
         record.epochs = epoch
@@ -271,6 +282,7 @@ def _epochs(
             record.status = "converged"
             break
     model.load_state_dict(best)
+    optimizer.zero_grad()  # gradients would stay as long as the model
 
 
 @torch.no_grad()
@@ -312,7 +324,7 @@ def predict(model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], d
 
 @contextmanager
 def fast_products(device: torch.device | str) -> Iterator[None]:
-    """Let a GPU, the current one within, multiply in TF32: factors keep 10 bits of their 23, sums all.
+    """Let a GPU, the current one within, multiply with factors of 10 bits in place of 23, and sums of all (TF32).
 
     A CPU multiplies in single precision.
     """
