@@ -445,8 +445,8 @@ MUTANTS = [
         ),
         (
             "gpu",
-            "new = one - values",
-            "new = one",
+            "(one - values).to(product.dtype)",
+            "one.to(product.dtype)",
             "on a GPU, the folded weight lacks allele 0 after a step",
         ),
         (
