@@ -107,27 +107,35 @@ def our_steps(n_qtl: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor
 
 def several_models() -> Iterator[dict]:
     """Fits of several networks of a small cohort: side by side, and one after another."""
-    cohort, width, n_epochs = make_cohort(1000, 64), beyond.MOST_WIDTH, 20
-    split, n_traits = split_samples(1000, "published"), len(TRAITS)
-    patient = [endless(training.patient_plan(l1_penalty=0.001), n_epochs)]
-    for name, n_models, make, plans in (
-        ("SkipMlps, 512 wide", 4, partial(networks.SkipMlp, 64, n_traits, width), patient),
-        ("pair networks", 5, lambda _: networks.PairNetwork(64, n_traits), patient),
-        ("MLPs, 512 wide", 4, partial(networks.mlp, 64, n_traits, width), [endless(training.mlp_plan(), n_epochs)]),
-        ("MLPs, 4096 wide", 4, partial(networks.mlp, 64, n_traits, WIDTH), [endless(training.mlp_plan(), n_epochs)]),
+    n_samples, n_qtl, n_epochs, width = 1000, 64, 20, beyond.MOST_WIDTH
+    cohort, sizes = make_cohort(n_samples, n_qtl), (n_qtl, len(TRAITS))
+    patient = endless(training.patient_plan(l1_penalty=0.001), n_epochs)
+    published = endless(training.mlp_plan(), n_epochs)
+    for name, n_models, make, plan in (
+        (f"SkipMlps, {width} wide", 4, partial(networks.SkipMlp, *sizes, width), patient),
+        ("pair networks", 5, lambda _: networks.PairNetwork(*sizes), patient),
+        (f"MLPs, {width} wide", 4, partial(networks.mlp, *sizes, width), published),
+        (f"MLPs, {WIDTH} wide", 4, partial(networks.mlp, *sizes, WIDTH), published),
     ):
-
-        def fit_all(most_together: float, n_models: int = n_models, make: Callable = make, plans: list = plans) -> None:
-            generators = [torch.Generator().manual_seed(seed) for seed in range(n_models)]
-            models = [make(generator) for generator in generators]
-            options = {"generators": generators, "device": "cuda"}
-            with mock.patch.object(training, "MOST_TOGETHER", most_together):
-                data = cohort.genotypes, cohort.phenotypes, split
-                training.train_together(models, *data, plans * n_models, **options)
-
-        medians = in_turn({"once": partial(fit_all, np.inf), "turn": partial(fit_all, 0)}, 3, warm_up=1)
-        row = make_row(1000, 64, medians["once"], "one after another", medians["turn"], 3)
+        fits = partial(fit_several, cohort, make, n_models, plan)
+        medians = in_turn({"once": partial(fits, np.inf), "turn": partial(fits, 0)}, 3, warm_up=1)
+        row = make_row(n_samples, n_qtl, medians["once"], "one after another", medians["turn"], 3)
         yield row | {"work": f"{n_epochs} epochs of {n_models} {name}"}
+
+
+def fit_several(
+    cohort: Cohort,
+    make: Callable[[torch.Generator], torch.nn.Module],
+    n_models: int,
+    plan: training.TrainingPlan,
+    most_together: float,
+) -> None:
+    """Train several models of a kind, side by side where they have at most so many weights."""
+    generators = [torch.Generator().manual_seed(seed) for seed in range(n_models)]
+    models = [make(generator) for generator in generators]
+    data = cohort.genotypes, cohort.phenotypes, split_samples(cohort.genotypes.n_samples, "published")
+    with mock.patch.object(training, "MOST_TOGETHER", most_together):
+        training.train_together(models, *data, [plan] * n_models, generators=generators, device="cuda")
 
 
 def epochs(n_samples: int, n_qtl: int, n_epochs: int) -> dict:

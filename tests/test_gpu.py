@@ -43,16 +43,8 @@ def product_in_single_precision(one, other, out_dtype):
         ("squared", networks.OneHotLinear, torch.float16, 3, 130, 130, 40, 64),
         ("absolute", networks.column_linear, torch.float16, 1, 50, 50, 40, 128),
         ("squared", networks.column_linear, torch.float32, 3, 37, 37, 16, 144),
-        (
-            "absolute",
-            networks.OneHotLinear,
-            torch.float32,
-            20,
-            203,
-            200,
-            17,
-            48,
-        ),  # a batch of two blocks, traits of two
+        # a batch of two blocks, traits of two programs
+        ("absolute", networks.OneHotLinear, torch.float32, 20, 203, 200, 17, 48),
         ("squared", networks.OneHotLinear, torch.float16, 1, 40, 40, 5, 16),
     ],
 )
@@ -180,11 +172,8 @@ def test_a_seed_is_one_fit_on_a_gpu(cohort):
 @needs_gpu
 @pytest.mark.parametrize("name", ["mlp", "pairs", "skip_mlp"])
 def test_models_trained_together_on_a_gpu_are_those_trained_alone(cohort, name):
-    split, data, losses = (
-        split_samples(cohort.genotypes.n_samples, "published"),
-        (cohort.genotypes, cohort.phenotypes),
-        [],
-    )
+    split, losses = split_samples(cohort.genotypes.n_samples, "published"), []
+    data = cohort.genotypes, cohort.phenotypes
     for most in (0, 2**24):
         with mock.patch.object(training, "MOST_TOGETHER", most):
             models = [make_model(name, cohort) for _ in range(3)]

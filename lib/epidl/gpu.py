@@ -29,6 +29,7 @@ from epidl import networks
 
 BETAS = 0.9, 0.999  # of AdamW, as is the next: PyTorch's defaults
 EPSILON = 1e-8
+MOMENTS = "exp_avg", "exp_avg_sq"  # as PyTorch's optimiser names them
 # sizes that were fastest on an H200
 TILE_OUT, TILE_IN, N_TILES, UPDATE_WARPS = 32, 64, 2, 4  # of a weight: tiles that one program updates
 COLUMN_VALUES, NORM_WARPS = 2048, 4  # that one program of batch norm holds
@@ -123,7 +124,7 @@ class MlpSteps:
         self._layers, self._norms, self._loss, self._batch_size = model[::3], model[1::3], loss, batch_size
         for parameter in model.parameters():
             like = _own_moments(parameter) if parameter is model[0].weight else parameter
-            optimizer.state[parameter] = {name: torch.zeros_like(like) for name in ("exp_avg", "exp_avg_sq")}
+            optimizer.state[parameter] = {name: torch.zeros_like(like) for name in MOMENTS}
         self._count = torch.zeros((), dtype=torch.float64, device=parameter.device)
         optimizer.state[parameter]["step"] = self._count
         self._state, self._rate, self._decay = optimizer.state, group["lr"], group["weight_decay"]
@@ -277,10 +278,7 @@ class MlpSteps:
         tiles = [TILE_OUT, TILE_IN]
         grid = triton.cdiv(inputs.shape[1], TILE_IN), triton.cdiv(n_out, TILE_OUT * N_TILES)
         _update[grid](
-            *(
-                TensorDescriptor.from_tensor(array, tiles)
-                for array in (*weights, *self._state[parameter].values(), product)
-            ),
+            *(TensorDescriptor.from_tensor(array, tiles) for array in (*weights, *self._moments(parameter), product)),
             TensorDescriptor.from_tensor(back.errors, [rows, TILE_OUT]),
             TensorDescriptor.from_tensor(inputs, [rows, TILE_IN]),
             back.unscale,
@@ -306,9 +304,11 @@ class MlpSteps:
     def _moved(self, layer: int, factors: Tensor) -> tuple:
         """Return what a backward kernel updates of a layer, with moments, and what it updates by."""
         moved = self._norms[layer].weight, self._norms[layer].bias, self._layers[layer].bias
-        moments = [[self._state[one][name] for name in ("exp_avg", "exp_avg_sq")] for one in moved]
-        values = [tensor for one, own in zip(moved, moments, strict=True) for tensor in (one, *own)]
+        values = [tensor for one in moved for tensor in (one, *self._moments(one))]
         return *values, self._rate, factors, self._decay
+
+    def _moments(self, parameter: Tensor) -> list[Tensor]:
+        return [self._state[parameter][name] for name in MOMENTS]
 
 
 @dataclass(frozen=True)

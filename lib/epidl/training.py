@@ -180,9 +180,10 @@ def train_together(
             raise ValueError(f"{name} must be as many as models, {len(models)}, got {len(values)}")
         if name != "plans" and len({id(value) for value in values}) < len(values):
             raise ValueError(f"{name} must be different objects, got {checks.shown(values)}")
+    known = _checked(genotypes, phenotypes, split)
     for number, (model, plan, generator) in enumerate(zip(models, plans, generators, strict=True)):
         which = "" if len(models) == 1 else f"s[{number}]"  # `train` has one model
-        known = _checked(model, genotypes, phenotypes, split, f"model{which}")
+        _check_model(model, genotypes, known.shape[1], f"model{which}")
         checks.instance(f"plan{which}", plan, TrainingPlan, "a TrainingPlan")
         checks.instance(f"generator{which}", generator, torch.Generator, "a torch.Generator")
         batches = {"batch_size": plan.batch_size, "drop_ragged_batch": plan.drop_ragged_batch}
@@ -352,16 +353,18 @@ def check_inputs(model: nn.Module, genotypes: Genotypes, name: str = "model") ->
         )
 
 
-def _checked(
-    model: nn.Module, genotypes: Genotypes, phenotypes: ArrayLike, split: Split, name: str
-) -> NDArray[np.float64]:
+def _check_model(model: nn.Module, genotypes: Genotypes, n_traits: int, name: str) -> None:
     check_inputs(model, genotypes, name)
-    phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
-    if sizes(model)[1] != phenotypes.shape[1]:  # torch would broadcast
+    n_outputs = sizes(model)[1]
+    if n_outputs != n_traits:  # torch would broadcast
         raise ValueError(
-            f"{name} must have an output for each of the {phenotypes.shape[1]} columns of phenotypes, got "
-            f"{sizes(model)[1]}"
+            f"{name} must have an output for each of the {n_traits} columns of phenotypes, got {n_outputs}"
         )
+
+
+def _checked(genotypes: Genotypes, phenotypes: ArrayLike, split: Split) -> NDArray[np.float64]:
+    check_genotypes(genotypes)
+    phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     checks.instance("split", split, Split, "a Split")
     for name in ("train", "validation"):
         checks.rows(f"split.{name}", getattr(split, name), genotypes.n_samples)
