@@ -525,8 +525,8 @@ MUTANTS = [
         ),
         (
             "experiments/core",
-            "loss = np.inf if record.status",
-            "loss = -np.inf if record.status",
+            "return record.comparable_loss,",
+            "return -record.comparable_loss,",
             "a search prefers a diverged trial",
         ),
         (

@@ -265,7 +265,7 @@ def _network(
         generators=[task.generator("batches", name) for _ in plans],
         device=task.device,
     )
-    losses = [np.inf if record.status == "diverged" else record.best_loss for record in records]
+    losses = [record.comparable_loss for record in records]
     if np.isinf(losses).all():
         return np.full(len(task.split.test), np.nan)
     return training.predict(models[np.argmin(losses)], task.genotypes, task.split.test, task.device)[:, 0]

@@ -123,6 +123,11 @@ class TrainingRecord:
     train_losses: list[float] = field(default_factory=list)
     validation_losses: list[float] = field(default_factory=list)
 
+    @property
+    def comparable_loss(self) -> float:
+        """The loss that fits are chosen by: the best one, infinite where training diverged."""
+        return float("inf") if self.status == "diverged" else self.best_loss
+
 
 @dataclass(frozen=True)
 class _DeviceData:

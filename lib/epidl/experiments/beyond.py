@@ -111,7 +111,7 @@ def _with_best_penalty(
     plan["drop_ragged_batch"] = run.cell.drop_ragged_batch
     plans = [training.patient_plan(penalty, **plan) for penalty in penalties]
     fits = core.train_networks(run, models, genotypes, plans, name)
-    best = min(fits, key=lambda fit: np.inf if fit.record.status == "diverged" else fit.record.best_loss)
+    best = min(fits, key=lambda fit: fit.record.comparable_loss)
     return replace(
         core.score_network(run, best),
         hidden_width=width,

@@ -299,8 +299,7 @@ def tune(
 
     def objective(settings: Mapping[str, Any], number: int) -> tuple[float, dict[str, Any]]:
         record = fit(settings, "trial", number).record
-        loss = np.inf if record.status == "diverged" else record.best_loss
-        return loss, {"epochs": record.epochs, "status": record.status}
+        return record.comparable_loss, {"epochs": record.epochs, "status": record.status}
 
     settings, trials = tuning.search(
         objective,
