@@ -7,7 +7,7 @@ PROFILE ?= quick
 # a virtual environment's variables must not leak into ours
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: book pdf quick check test trust setup notebooks plan bench audit clean
+.PHONY: book pdf quick check test trust setup publish notebooks plan bench audit clean
 
 book: setup ## run PROFILE's grid (quick) and render the book at _build/PROFILE/html
 	$(BIN)/python -m epidl.grid $(PROFILE) book
@@ -46,6 +46,10 @@ trust: setup ## try faults, bad input and mutants, count the tests: the tables o
 	$(BIN)/python -m epidl.grid smoke book
 	$(TALLY) browser -n 2 --dist loadscope -m book tests
 
+publish: setup ## take PROFILE's finished cells, and those in ALSO=FOLDER, into the book's tables, verdicts and README
+	$(BIN)/python -m epidl.grid.publish $(PROFILE) $(if $(ALSO),--also $(ALSO))
+	$(BIN)/python -m epidl_book.claims
+
 notebooks: setup ## run the notebooks with their defaults and keep the outputs that nbval compares
 	$(BIN)/python tests/refresh_notebooks.py notebooks/*.ipynb
 
@@ -58,7 +62,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	touch $@
 
 plan: setup ## print PROFILE's cells with the time and memory that each will take on this machine
-	$(BIN)/python -m epidl.costs $(PROFILE)
+	$(BIN)/python -m epidl.grid.costs $(PROFILE)
 
 bench: setup ## measure our way beside the published and the plain one (an idle machine, some 12 minutes)
 	$(BIN)/python -W ignore -m benchmarks

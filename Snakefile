@@ -4,8 +4,8 @@
 import os
 from pathlib import Path
 
-from epidl.fingerprint import cell_fingerprint
-from epidl.params import CELL_TYPES, load_grids
+from epidl.grid.fingerprint import cell_fingerprint
+from epidl.grid.params import CELL_TYPES, load_grids
 
 PROFILE = config.get("profile", "quick")
 RUNS = f"runs/{PROFILE}"
@@ -21,7 +21,7 @@ CELLS = {
 
 def requests(wildcards):
     """Return the memory and minutes that a cell asks a scheduler for."""
-    from epidl import costs  # imports torch, which the pages do not need
+    from epidl.grid import costs  # imports torch, which the pages do not need
 
     return costs.requests(CELLS[wildcards.experiment][wildcards.cell])
 
@@ -107,7 +107,7 @@ else:
         params:
             folders=lambda wildcards, input: [str(Path(table).parent) for table in input],
         shell:
-            "python -m epidl.results {output.table:q} {params.folders:q}"
+            "python -m epidl.grid.results {output.table:q} {params.folders:q}"
 
 
 # The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
@@ -118,7 +118,7 @@ RESULTS = [name for name in CELLS if name not in OF_OTHER_PAGES]
 PAGES = ["approach", *RESULTS, "takeaways", "planner", "own_data", "performance"]
 PAGES += ["agreement", "claims", "ledger", "provenance", "testing"]
 NOTEBOOKS = ["simulate", *CELLS, "own_data"]
-LIBRARY = sorted(str(path) for path in Path("lib/epidl").rglob("*.py"))
+LIBRARY = sorted(str(path) for folder in ("lib/epidl", "book/epidl_book") for path in Path(folder).rglob("*.py"))
 HTML = f"_build/{PROFILE}/html"
 
 

@@ -22,10 +22,12 @@ import torch
 
 from benchmarks import loop, plain_way, published_way
 from benchmarks.alone import TRAITS, WIDTH, endless, fit_ours, make_cohort
-from epidl import costs, networks, results, ridge, seeds, training
-from epidl.experiments import core
-from epidl.simulate import Cohort
-from epidl.splits import BATCH_SIZE, random_split
+from epidl import seeds, storage
+from epidl.cohorts.simulate import Cohort
+from epidl.cohorts.splits import BATCH_SIZE, random_split
+from epidl.grid import costs, results
+from epidl.grid.experiments import core
+from epidl.models import networks, ridge, training
 
 DATA = Path("book/data")
 # n_samples and n_qtl at which our works are measured alone: one grows while the other stays
@@ -52,7 +54,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.largest:
         known = {"device": results.device_name("cpu"), "threads": torch.get_num_threads(), "commit": results.commit()}
-        results.write_table(DATA / "largest.csv", measure_growth(LARGEST).assign(**known))
+        storage.write_table(DATA / "largest.csv", measure_growth(LARGEST).assign(**known))
         return
     started, rows = datetime.now(UTC), []
     for name in options.only:
@@ -67,10 +69,10 @@ def main() -> None:
         return
     growth = measure_growth(GROWTH)
     record = results.provenance({"works": options.only, "threads": torch.get_num_threads()}, started)
-    results.write_text(DATA / "benchmarks.provenance.json", json.dumps(record, indent=1) + "\n")
-    results.write_table(DATA / "growth.csv", growth)
-    results.write_table(DATA / "machines.csv", with_this_machine(DATA / "machines.csv", record["commit"]))
-    results.write_table(DATA / "benchmarks.csv", table)
+    storage.write_text(DATA / "benchmarks.provenance.json", json.dumps(record, indent=1) + "\n")
+    storage.write_table(DATA / "growth.csv", growth)
+    storage.write_table(DATA / "machines.csv", with_this_machine(DATA / "machines.csv", record["commit"]))
+    storage.write_table(DATA / "benchmarks.csv", table)
 
 
 def measure_growth(sizes: dict[str, list[tuple[int, int]]]) -> pd.DataFrame:

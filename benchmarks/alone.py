@@ -16,10 +16,11 @@ import psutil
 import torch
 
 from benchmarks import plain_way, published_way
-from epidl import networks, own_data, ridge, training
-from epidl.genotypes import Dosages
-from epidl.simulate import Cohort, simulate
-from epidl.splits import random_split, split_samples
+from epidl.cohorts.genotypes import Dosages
+from epidl.cohorts.simulate import Cohort, simulate
+from epidl.cohorts.splits import random_split, split_samples
+from epidl.models import networks, ridge, training
+from epidl.own import comparison
 
 TRAITS = [0, 0.1, 0.5, 1, 3]
 WIDTH = 4096
@@ -78,10 +79,10 @@ def one_split_of_own_data(n_samples: int, n_markers: int, model: str) -> Work:
     counts = rng.binomial(2, 0.4, size=(n_samples, n_markers)).astype(np.int8)
     x = counts[:, :20].astype(float) - 0.8
     y = counts @ rng.normal(size=n_markers) / np.sqrt(n_markers) + (x[:, :10] * x[:, 10:]).sum(axis=1)
-    cohort = own_data.observe(Dosages.from_counts(counts, ploidy=2), y + rng.normal(size=n_samples))
-    ((_, split),) = own_data.make_splits(cohort, "random", 1, seed=1)
-    task, _, _ = own_data.make_task(cohort, split, own_data.HIDDEN_WIDTH, "cpu", seed=1)
-    return lambda: own_data.MODELS[model](task)
+    cohort = comparison.observe(Dosages.from_counts(counts, ploidy=2), y + rng.normal(size=n_samples))
+    ((_, split),) = comparison.make_splits(cohort, "random", 1, seed=1)
+    task, _, _ = comparison.make_task(cohort, split, comparison.HIDDEN_WIDTH, "cpu", seed=1)
+    return lambda: comparison.MODELS[model](task)
 
 
 # what is made ready before the clock starts, and returns what is timed
@@ -92,7 +93,7 @@ WORKS: dict[str, Callable[[int, int], Work]] = {
     "exact ridge, one split": one_ridge_split,
     "SGD ridge epoch": lambda n, q: one_epoch(n, q, "ridge_sgd"),
     "MLP epoch": lambda n, q: one_epoch(n, q, "mlp"),
-} | {f"own data, {model}": lambda n, m, model=model: one_split_of_own_data(n, m, model) for model in own_data.MODELS}
+} | {f"own data, {model}": lambda n, m, model=model: one_split_of_own_data(n, m, model) for model in comparison.MODELS}
 
 
 def main() -> None:

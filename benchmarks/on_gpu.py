@@ -21,11 +21,13 @@ import torch
 from benchmarks import loop, plain_way
 from benchmarks.__main__ import DATA, in_turn, make_row, step_work, with_this_machine
 from benchmarks.alone import TRAITS, WIDTH, endless, fit_ours, make_cohort
-from epidl import networks, results, ridge, training
-from epidl.experiments import beyond
-from epidl.experiments.core import pearson_r
-from epidl.simulate import Cohort
-from epidl.splits import BATCH_SIZE, split_samples
+from epidl import storage
+from epidl.cohorts.simulate import Cohort
+from epidl.cohorts.splits import BATCH_SIZE, split_samples
+from epidl.grid import results
+from epidl.grid.experiments import beyond
+from epidl.grid.experiments.core import pearson_r
+from epidl.models import networks, ridge, training
 
 CHUNK = training.DECODED_ROWS  # samples of a graph
 STEPS = CHUNK // BATCH_SIZE
@@ -43,15 +45,15 @@ def main() -> None:
     if not torch.cuda.is_available():
         parser.error("torch finds no CUDA device here")
     commit = results.commit()
-    results.write_table(folder / "machines.csv", with_this_machine(folder / "machines.csv", commit))
+    storage.write_table(folder / "machines.csv", with_this_machine(folder / "machines.csv", commit))
     for name, work in WORKS.items():
         rows, started = [], datetime.now(UTC)
         for row in work():
             rows.append(row | {"device": results.device_name("cuda")})
             print(rows[-1], flush=True)
         record = results.provenance({"work": name, "device": "cuda"}, started)
-        results.write_table(folder / f"{name}.csv", pd.DataFrame(rows))
-        results.write_text(folder / f"{name}.provenance.json", json.dumps(record, indent=1) + "\n")
+        storage.write_table(folder / f"{name}.csv", pd.DataFrame(rows))
+        storage.write_text(folder / f"{name}.provenance.json", json.dumps(record, indent=1) + "\n")
 
 
 def side_by_side() -> Iterator[dict]:

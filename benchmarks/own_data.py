@@ -12,7 +12,9 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from epidl import own_data, results
+from epidl import storage
+from epidl.grid import results
+from epidl.own import comparison
 
 SIZES = ((500, 2_000), (1_000, 5_000), (2_000, 10_000), (5_000, 2_000))
 MOST = {"sparse_mlp": 500 * 2_000, "pair_network": 500 * 2_000}  # individuals times markers
@@ -25,7 +27,7 @@ def main() -> None:
     for model, n_samples, n_markers in tqdm(wanted()):
         rows.append(measure(model, n_samples, n_markers))
         table = pd.DataFrame(rows).assign(device=results.device_name("cpu"), commit=results.commit())
-        results.write_table(PATH, table)
+        storage.write_table(PATH, table)
 
 
 def wanted() -> list[tuple[str, int, int]]:
@@ -33,8 +35,8 @@ def wanted() -> list[tuple[str, int, int]]:
     return [
         (model, n, m)
         for n, m in SIZES
-        for model in own_data.MODELS
-        if m <= own_data.MOST_MARKERS.get(model, m) and n * m <= MOST.get(model, n * m)
+        for model in comparison.MODELS
+        if m <= comparison.MOST_MARKERS.get(model, m) and n * m <= MOST.get(model, n * m)
     ]
 
 

@@ -6,8 +6,8 @@ from sklearn.linear_model import RidgeCV
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.loop import Plan, train
-from epidl.ridge import PENALTIES
-from epidl.simulate import Cohort
+from epidl.cohorts.simulate import Cohort
+from epidl.models.ridge import PENALTIES
 
 
 def simulate(n_samples: int, n_qtl: int, rel_aa: list[float], h2: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,8 +14,8 @@ from sklearn.linear_model import RidgeCV
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.loop import Plan, train
-from epidl.ridge import PENALTIES
-from epidl.simulate import Cohort
+from epidl.cohorts.simulate import Cohort
+from epidl.models.ridge import PENALTIES
 
 
 def write_text(cohort: Cohort, folder: Path) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from epidl import results
+from epidl import storage
+from epidl.grid import results
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "book" / "data"
@@ -83,8 +84,8 @@ def main(folder: Path | None) -> None:
     rows = table(pinned, *read(report))
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
     asked = {"tool": f"{tool} {version}", "database": database, "as_of": as_of.date().isoformat()}
-    results.write_text(DATA / "audit.provenance.json", json.dumps(results.provenance(asked, started), indent=1) + "\n")
-    results.write_table(DATA / "audit.csv", rows)
+    storage.write_text(DATA / "audit.provenance.json", json.dumps(results.provenance(asked, started), indent=1) + "\n")
+    storage.write_table(DATA / "audit.csv", rows)
     found = rows[rows["known"] != ""]
     sys.exit(f"Known vulnerabilities:\n{found.to_string(index=False)}" if len(found) else 0)
 

@@ -27,37 +27,17 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import epidl
-from epidl import (
-    alphasimr,
-    cell,
-    checks,
-    claims,
-    costs,
-    genotype_files,
-    grid,
-    kernels,
-    networks,
-    own_data,
-    own_files,
-    pairs,
-    params,
-    planner,
-    publish,
-    published_files,
-    results,
-    ridge,
-    seeds,
-    selection,
-    splits,
-    surface,
-    theory,
-    training,
-    tuning,
-)
-from epidl import simulate as simulation
-from epidl.experiments import core, scaling
-from epidl.figures import interactive
-from epidl.genotypes import Dosages, Haplotypes
+from epidl import checks, seeds, storage
+from epidl.cohorts import alphasimr, splits, zenodo
+from epidl.cohorts import simulate as simulation
+from epidl.cohorts.genotypes import Dosages, Haplotypes
+from epidl.grid import cell, costs, params, publish, results, workflow
+from epidl.grid.experiments import core, scaling
+from epidl.models import kernels, networks, pairs, ridge, selection, theory, training, tuning
+from epidl.own import comparison as own_comparison
+from epidl.own import genotype_files, reader
+from epidl.planner import planning, surface
+from epidl_book import charts, claims
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = Path(epidl.__file__).parent
@@ -321,10 +301,10 @@ def dosages() -> Dosages:
     return Dosages.from_counts(np.random.default_rng(1).integers(0, 3, size=(N, M)), 2)
 
 
-def observed() -> own_data.Observed:
+def observed() -> own_comparison.Observed:
     """Return what `own_data` makes of them."""
     labels = np.arange(N)
-    return own_data.observe(dosages(), cohort().phenotypes[:, 0], None, labels % 2, labels)
+    return own_comparison.observe(dosages(), cohort().phenotypes[:, 0], None, labels % 2, labels)
 
 
 def generator() -> torch.Generator:
@@ -372,7 +352,7 @@ def functions() -> list[Place]:
 
 def _place(module: Any, name: str, valid: Callable[[], dict[str, Any]], /, **wrong: list[Wrong]) -> Place:
     function = functools.reduce(getattr, name.split("."), module)
-    return Place(f"{module.__name__.removeprefix('epidl.')}.{name}", function, valid, wrong)
+    return Place(f"{module.__name__.rpartition('.')[2]}.{name}", function, valid, wrong)
 
 
 def _exhausted(function: Callable) -> Callable:
@@ -520,7 +500,7 @@ def _genotypes() -> list[Place]:
     packed = "must be a matrix of bytes with 1 columns for n_markers"
     return [
         _place(
-            epidl.genotypes,
+            epidl.cohorts.genotypes,
             "Haplotypes.from_alleles",
             dict,
             alleles=[
@@ -531,7 +511,7 @@ def _genotypes() -> list[Place]:
             ],
         ),
         _place(
-            epidl.genotypes,
+            epidl.cohorts.genotypes,
             "Haplotypes.from_bytes",
             lambda: {"packed": np.zeros((4, 1), np.uint8), "n_markers": 8},
             packed=[
@@ -546,7 +526,7 @@ def _genotypes() -> list[Place]:
         Place("genotypes.Dosages.on", dosages().on, dict, {"device": DEVICE}),
         Place("genotypes.Dosages.trained_on", dosages().trained_on, dict, {"rows": rows(N, different=False)}),
         _place(
-            epidl.genotypes,
+            epidl.cohorts.genotypes,
             "Dosages.from_counts",
             lambda: {"counts": [[0, 1], [2, -1]], "ploidy": 2},
             counts=[
@@ -716,8 +696,8 @@ def _networks() -> list[Place]:
         return one | both
 
     other = Wrong("other markers", layer(4), "an input for each of the 8 markers", says="got [0-9]+")
-    none = Wrong("None", None, "must be one of epidl.networks", says="None")
-    models = [other, none, Wrong("a function", len, "must be one of epidl.networks", says="built-in")]
+    none = Wrong("None", None, "must be one of epidl.models.networks", says="None")
+    models = [other, none, Wrong("a function", len, "must be one of epidl.models.networks", says="built-in")]
     beyond = splits.Split(np.arange(30), np.arange(30, 50), np.arange(30, 40))
     empty = splits.Split(np.arange(0), np.arange(30, 40), np.arange(30, 40))
     bad_splits = [
@@ -978,17 +958,17 @@ def _theory() -> list[Place]:
 def _planner() -> list[Place]:
     study = {"n_samples": 600, "n_markers": 50, "n_qtl": 20, "va_over_vg": 0.8, "broad_sense_heritability": 0.5}
     wrong = {
-        "n_samples": integer(20, planner.MOST_SAMPLES),
-        "n_markers": integer(2, planner.MOST_SAMPLES),
+        "n_samples": integer(20, planning.MOST_SAMPLES),
+        "n_markers": integer(2, planning.MOST_SAMPLES),
         "n_qtl": integer(2, study["n_markers"]),
         "va_over_vg": real(0.01, 1),
         "broad_sense_heritability": real(0.01, 1),
         "n_traits": integer(1, 1000),
     }
     return [
-        *(_place(planner, name, lambda: dict(study), **wrong) for name in ("plan", "Study")),
+        *(_place(planning, name, lambda: dict(study), **wrong) for name in ("plan", "Study")),
         _place(
-            planner,
+            planning,
             "independent_segments",
             lambda: {"effective_size": 100, "n_chromosomes": 30, "morgans": 1.0},
             effective_size=real(above=0),
@@ -997,7 +977,7 @@ def _planner() -> list[Place]:
             several=[Wrong("too small a product", {"effective_size": 1}, "at least 2", says="1")],
         ),
         _place(
-            planner,
+            planning,
             "cross_segments",
             lambda: {"chromosomes": [1.0, 2.0]},
             chromosomes=[
@@ -1012,7 +992,7 @@ def _planner() -> list[Place]:
 
 
 def _own() -> list[Place]:
-    example = own_files.EXAMPLE
+    example = reader.EXAMPLE
     genotypes, phenotypes = str(example / "example.bed"), str(example / "phenotypes.csv")
     files = {"genotypes": genotypes, "phenotypes": phenotypes, "trait": "height"}
     column = [
@@ -1043,16 +1023,16 @@ def _own() -> list[Place]:
     comparison = {
         "models": names,
         "splits": [*texts("random"), Wrong("empty", [], "must name at least one of", says="none")],
-        "n_splits": integer(1, own_data.MOST_SPLITS),
+        "n_splits": integer(1, own_comparison.MOST_SPLITS),
         "hidden_width": [*integer(1), Wrong("too large", 10**9, "small enough", st.integers(10**8, 10**15))],
         "device": choice("cpu", "cuda", "auto"),
         "n_threads": integer(1, 1024),
         "seed": SEED,
     }
-    nothing = own_data.observe(dosages(), cohort().phenotypes[:, 0])
+    nothing = own_comparison.observe(dosages(), cohort().phenotypes[:, 0])
     return [
         _place(
-            own_files,
+            reader,
             "read_cohort",
             lambda: dict(files),
             genotypes=path(),
@@ -1066,14 +1046,14 @@ def _own() -> list[Place]:
             min_maf=[*share, over],
         ),
         _place(
-            own_files,
+            reader,
             "files_and_columns",
             lambda: {"genotypes": "", "phenotypes": "", "columns": {}},
             phenotypes=[Wrong("without genotypes", "p.csv", "genotypes must be given with phenotypes", says="'p.csv'")],
         ),
         Place(
-            "own_files.simulate_trait",
-            own_files.simulate_trait,
+            "reader.simulate_trait",
+            reader.simulate_trait,
             lambda: _simulated() | {"n_qtl": 4, "rel_aa": 1.0, "broad_sense_heritability": 0.5, "seed": 1},
             {
                 "n_qtl": [*integer(2), Wrong("more than markers", 10, r"at most 8 \(n_markers\)")],
@@ -1083,7 +1063,7 @@ def _own() -> list[Place]:
             },
         ),
         _place(
-            own_data,
+            own_comparison,
             "observe",
             lambda: {"genotypes": dosages(), "phenotypes": one},
             genotypes=[
@@ -1102,21 +1082,23 @@ def _own() -> list[Place]:
             times=[*labels, *numbers],
         ),
         _place(
-            own_data,
+            own_comparison,
             "make_splits",
             lambda: {"cohort": observed(), "kind": "random", "n_splits": 2, "seed": 1},
             kind=choice("random", "family", "forward"),
-            n_splits=integer(1, own_data.MOST_SPLITS),
+            n_splits=integer(1, own_comparison.MOST_SPLITS),
             seed=SEED,
             several=[
                 Wrong("family without groups", {"cohort": nothing, "kind": "family"}, "group must name", says="none"),
                 Wrong("forward without times", {"cohort": nothing, "kind": "forward"}, "time must name", says="none"),
             ],
         ),
-        _place(own_data, "compare", lambda: {"cohort": observed()} | options, **comparison),
-        _place(own_data, "check_options", lambda: {"cohort": observed()} | options, cohort=kind_of("observe returns")),
+        _place(own_comparison, "compare", lambda: {"cohort": observed()} | options, **comparison),
         _place(
-            own_data,
+            own_comparison, "check_options", lambda: {"cohort": observed()} | options, cohort=kind_of("observe returns")
+        ),
+        _place(
+            own_comparison,
             "corrected_interval",
             lambda: {"differences": [0.1, 0.2], "test_over_train": 0.2},
             differences=[Wrong("text", ["much"], "numbers only", TEXTS.map(lambda text: [text]))],
@@ -1130,7 +1112,7 @@ def _own() -> list[Place]:
 def _simulated() -> dict[str, Any]:
     report = pd.DataFrame({"step": []})
     found = genotype_files.GenotypeFile(np.arange(N).astype(str), pd.DataFrame(), dosages().counts, 2)
-    return {"cohort": own_files.OwnCohort(observed(), found, "y", report)}
+    return {"cohort": reader.OwnCohort(observed(), found, "y", report)}
 
 
 BAD_TABLES = {
@@ -1145,7 +1127,7 @@ BAD_TABLES = {
 
 
 def _files() -> list[Place]:
-    """Return the readers of files, given files that are wrong; more of them stand in `epidl.malformed`."""
+    """Return the readers of files, given files that are wrong; more of them stand in `epidl_book.own_data`."""
     tables = dict(BAD_TABLES)
     wanted = "must have a value for each|must be a (whole )?table|must all be different|must start|must be a whole VCF"
     counts = {
@@ -1197,7 +1179,7 @@ def _files() -> list[Place]:
         _place(genotype_files, "read_genotypes", dict, path=[*path(), *[_file(w) for w in count_ways]]),
         _place(genotype_files, "read_table", dict, path=[*path(), *[_file(w) for w in table_ways]]),
         _place(
-            published_files,
+            zenodo,
             "read_cohort",
             lambda: dict(cohort_of),
             stem=[*path(), *[_published(w) for w in file_ways]],
@@ -1205,23 +1187,21 @@ def _files() -> list[Place]:
             broad_sense_heritability=real(above=0, most=1),
         ),
         _place(
-            published_files,
+            zenodo,
             "read_haplotypes",
             dict,
             path=[w for w in path() if "byte" not in w.way]
             + [_file(Wrong("empty", (".txt", b""), "header", says="got 0"))],
         ),
         Place(
-            "published_files.read_replicate",
-            lambda data: published_files.read_replicate(
-                _cell(source="zenodo", data=data), 1, scaling.architecture(_cell())
-            ),
+            "zenodo.read_replicate",
+            lambda data: zenodo.read_replicate(_cell(source="zenodo", data=data), 1, scaling.architecture(_cell())),
             lambda: {"data": "nothing"},
             {"data": [Wrong("no such folder", "nothing", "must hold the authors' files", TEXTS, says="is missing")]},
         ),
         Place(
-            "published_files.file_stem",
-            lambda cohorts: published_files.file_stem(cohorts, 1),
+            "zenodo.file_stem",
+            lambda cohorts: zenodo.file_stem(cohorts, 1),
             dict,
             {"cohorts": [_without_files()]},
         ),
@@ -1547,7 +1527,7 @@ def notebooks() -> list[Place]:
             ),
             Wrong(
                 "no trait",
-                {"genotypes": str(own_files.EXAMPLE / "example.bed")},
+                {"genotypes": str(reader.EXAMPLE / "example.bed")},
                 "phenotypes must name a table, or rel_aa",
                 says="neither",
             ),
@@ -1585,7 +1565,7 @@ def commands() -> list[Place]:
     unknown = "invalid choice|must be one of|required|must be"
     refused = {
         "grid": (
-            grid.main,
+            workflow.main,
             {
                 "an unknown profile": (["huge"], unknown),
                 "no profile": ([], unknown),
@@ -1640,7 +1620,7 @@ def commands() -> list[Place]:
             },
         ),
         "planner": (
-            planner.main,
+            planning.main,
             {
                 "an unknown preset": (["--preset", "rice"], unknown),
                 "nothing": ([], "must be given, or a preset"),
@@ -1666,7 +1646,7 @@ def commands() -> list[Place]:
             },
         ),
         "figures.interactive": (
-            interactive.main,
+            charts.main,
             {
                 "nothing": ([], unknown),
                 "an option for a file": (["--file"], unknown),
@@ -1688,7 +1668,7 @@ def commands() -> list[Place]:
         for name, (main, kinds) in refused.items()
     ] + [
         _place(
-            grid,
+            workflow,
             "duration",
             dict,
             text=[Wrong("no time", "9", "s, m or h", TEXTS.filter(lambda t: t[-1] not in "smh"))],
@@ -1784,7 +1764,7 @@ def _plain(text: str) -> str:
 
 if __name__ == "__main__":
     found = table()
-    results.write_table(TABLE, found)
+    storage.write_table(TABLE, found)
     places, taken = found["where"].nunique(), int((~found["refused"]).sum())
     print(f"{len(found)} kinds of invalid input in {places} places; not refused: {taken}")
     sys.exit(int(not found["refused"].all()))

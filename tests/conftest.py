@@ -11,7 +11,7 @@ import torch
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
-from epidl.simulate import Cohort, simulate
+from epidl.cohorts.simulate import Cohort, simulate
 from print_pdf import CHROMIUM
 
 ROOT = Path(__file__).parents[1]

@@ -30,7 +30,8 @@ import pandas as pd
 import psutil
 import yaml
 
-from epidl import grid, results
+from epidl import storage
+from epidl.grid import results, workflow
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "book" / "data" / "faults.csv"
@@ -39,9 +40,9 @@ CELLS = Path("runs/quick/correlation")
 COLLECTED = Path("runs/quick/correlation.csv")
 BOOK = Path("book/data/quick")
 GRID = ("epidl.grid", "quick", "--cores", "2", str(COLLECTED))
-CELL = ("epidl.cell", "correlation", "quick", NAME)
-COLLECT = ("epidl.results", str(COLLECTED), str(CELLS / NAME))
-PUBLISH = ("epidl.publish", "quick")
+CELL = ("epidl.grid.cell", "correlation", "quick", NAME)
+COLLECT = ("epidl.grid.results", str(COLLECTED), str(CELLS / NAME))
+PUBLISH = ("epidl.grid.publish", "quick")
 CHANGES = {"hidden_width": 32, "n_trials": 2, "mlp_max_epochs": 5, "mlp_learning_rates": [0.01, 0.001]}
 POINTS = {"n_samples": 200, "n_qtl": 10, "n_traits": 2, "n_replicates": 3, "pleiotropy": 0, "shared_pairs": False}
 CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24
@@ -88,7 +89,7 @@ class Project:
 
     def begin(self, state: str) -> None:
         """Begin from a state: fresh, finished or published."""
-        grid.kill(self.root)
+        workflow.kill(self.root)
         for name in ("runs", ".snakemake", str(BOOK)):
             shutil.rmtree(self.root / name, ignore_errors=True)
             if (self.states / state / name).exists():
@@ -351,7 +352,7 @@ def small_disk(project: Project) -> Iterator[Path]:
             shutil.copytree(project.root, Path(folder, "a project"), symlinks=True)
             yield Path(folder)
         finally:
-            grid.kill(Path(folder, "a project"))
+            workflow.kill(Path(folder, "a project"))
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
@@ -664,7 +665,7 @@ def hang_once(project: Project, rng: np.random.Generator, word: str, timed: bool
     if not timed:
         time.sleep(span)
         os.killpg(run.pid, signal.SIGINT)
-    status = end(run, limit=span + 3 * grid.GRACE)
+    status = end(run, limit=span + 3 * workflow.GRACE)
     problems = {None: ["it hangs"], 0: ["it ended well"]}.get(status, [])
     problems += message(project.said(), AGAIN) + compare(project) + rerun(project, GRID)
     return f"{word}, {'--stop-after' if timed else 'an interrupt'}", problems
@@ -712,7 +713,7 @@ def main(arguments: list[str] | None = None) -> int:
             for fault, parts in tasks.items():  # a row is written once it is whole: hours are not lost by the last
                 write_row(fault, pd.DataFrame([part.get() for part in parts]), commit)
     record = results.provenance({"seed": options.seed}, started) | {"commit": commit}
-    results.write_text(TABLE.with_suffix(".provenance.json"), json.dumps(record, indent=1) + "\n")
+    storage.write_text(TABLE.with_suffix(".provenance.json"), json.dumps(record, indent=1) + "\n")
     table = pd.read_csv(TABLE).set_index("fault")
     print(table.to_string())
     return int((table.loc[options.only, "tried"] != table.loc[options.only, "survived"]).any())
@@ -724,7 +725,7 @@ def write_row(fault: str, rounds: pd.DataFrame, commit: str) -> None:
     known = pd.read_csv(TABLE).set_index("fault") if TABLE.exists() else pd.DataFrame()
     table = pd.concat([known.drop(index=fault, errors="ignore"), pd.DataFrame([row]).set_index("fault")])
     order = [name for name in FAULTS if name in table.index]
-    results.write_table(TABLE, table.loc[order].reset_index())
+    storage.write_table(TABLE, table.loc[order].reset_index())
 
 
 def try_fault(whole: Project, fault: str, seed: int, number: int) -> dict[str, int]:
@@ -744,7 +745,7 @@ def try_fault(whole: Project, fault: str, seed: int, number: int) -> dict[str, i
             row["tried"] += 1
             print(f"{datetime.now():%H:%M:%S} {fault}: {error!r}", flush=True)
         finally:
-            grid.kill(project.root)
+            workflow.kill(project.root)
     return row
 
 

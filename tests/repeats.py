@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from epidl import results
-from epidl.cell import RUN
-from epidl.params import CELL_TYPES, make_cell
+from epidl import storage
+from epidl.grid import results
+from epidl.grid.cell import RUN
+from epidl.grid.params import CELL_TYPES, make_cell
 
 DATA = Path(__file__).parents[1] / "book" / "data"
 COMMON = {
@@ -77,8 +78,8 @@ def main() -> None:
         rows.append(found.reset_index())
         print(found, flush=True)
     record = results.provenance({"common": COMMON, "cells": CELLS}, started)
-    results.write_text(DATA / "repeats.provenance.json", json.dumps(record, indent=1) + "\n")
-    results.write_table(DATA / "repeats.csv", pd.concat(rows))
+    storage.write_text(DATA / "repeats.provenance.json", json.dumps(record, indent=1) + "\n")
+    storage.write_table(DATA / "repeats.csv", pd.concat(rows))
 
 
 if __name__ == "__main__":

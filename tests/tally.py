@@ -13,7 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from epidl import results
+from epidl import storage
+from epidl.grid import results
 
 TABLE = Path(__file__).parents[1] / "book" / "data" / "tests.csv"
 
@@ -34,7 +35,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         reports = [report for some in terminalreporter.stats.values() for report in some if hasattr(report, "when")]
         wall, cpu = config.started
         cost = {"seconds": time.perf_counter() - wall, "cpu_seconds": cpu_seconds() - cpu}
-        results.write_table(TABLE, with_row(TABLE, {"tier": tier} | count(reports) | cost))
+        storage.write_table(TABLE, with_row(TABLE, {"tier": tier} | count(reports) | cost))
         terminalreporter.write_line(f"The row {tier} of {TABLE} is written")
     elif tier:
         terminalreporter.write_line(f"The row {tier} of {TABLE} is not written: not all has passed")

@@ -12,10 +12,10 @@ import pytest
 import scipy.stats
 
 from conftest import REL_AA, ROOT
-from epidl import alphasimr, simulate
-from epidl.experiments import core, correlation, dilution, scaling
-from epidl.params import CorrelationCell, DilutionCell, ScalingCell, make_cell
-from epidl.simulate import genetic_values, variance_components
+from epidl.cohorts import alphasimr, simulate
+from epidl.cohorts.simulate import genetic_values, variance_components
+from epidl.grid.experiments import core, correlation, dilution, scaling
+from epidl.grid.params import CorrelationCell, DilutionCell, ScalingCell, make_cell
 from test_experiments import CELL as SCALING
 from test_experiments import CORRELATION, DILUTION
 
@@ -102,7 +102,7 @@ def test_without_r_the_error_says_how_to_get_it(monkeypatch):
 
 @pytest.mark.usefixtures("installed")
 def test_without_alphasimr_the_error_says_how_to_get_it():
-    code = "from epidl import alphasimr; alphasimr.versions()"
+    code = "from epidl.cohorts import alphasimr; alphasimr.versions()"
     without = {"R_LIBS": "", "R_LIBS_SITE": "/nowhere", "R_LIBS_USER": "/nowhere"}
     done = subprocess.run([sys.executable, "-c", code], env=os.environ | without, capture_output=True, text=True)
     assert re.search(

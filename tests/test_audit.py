@@ -7,7 +7,7 @@ import pytest
 
 import audit
 from conftest import ROOT
-from epidl import appendix
+from epidl_book import testing
 
 PIP_AUDIT = {
     "dependencies": [
@@ -47,7 +47,7 @@ def test_the_table_that_ships_is_of_the_versions_that_are_pinned():
 def test_the_audit_in_words():
     rows = pd.DataFrame({"package": ["a", "b"], "version": ["1", "2"], "known": ["", "X; Y"]})
     record = {"parameters": {"tool": "tool 3", "database": "a database", "as_of": "2026-01-02"}}
-    words = appendix.audit_in_words(rows, record)
+    words = testing.audit_in_words(rows, record)
     assert words.startswith("2 versions were looked up with tool 3 in a database as of 2026-01-02; 1 had")
     assert words.endswith("b 2 (X; Y)")
-    assert appendix.audit_in_words(rows.head(1), record).endswith("none had a known vulnerability")
+    assert testing.audit_in_words(rows.head(1), record).endswith("none had a known vulnerability")

@@ -22,12 +22,13 @@ from hypothesis import strategies as st
 import bad_input
 import epidl
 from conftest import ROOT
-from epidl import costs, kernels, networks, pairs, params, ridge, training
-from epidl.experiments import beyond
-from epidl.genotypes import Genotypes, Haplotypes
-from epidl.params import CELL_TYPES
-from epidl.simulate import Cohort, simulate
-from epidl.splits import Split, split_samples
+from epidl.cohorts.genotypes import Genotypes, Haplotypes
+from epidl.cohorts.simulate import Cohort, simulate
+from epidl.cohorts.splits import Split, split_samples
+from epidl.grid import costs, params
+from epidl.grid.experiments import beyond
+from epidl.grid.params import CELL_TYPES
+from epidl.models import kernels, networks, pairs, ridge, training
 
 PLACES = {place.where: place for place in bad_input.catalogue()}
 DRAWN = [
@@ -37,13 +38,22 @@ DRAWN = [
 # public, but given nothing that a user supplies: why, and which
 NOT_A_USER_S = {
     "draws, words or sums up result tables, which results.read_table has checked": [
-        *("figures.*", "pages.*", "appendix.*", "replication.*", "claims.[!m]*", "malformed.*"),
-        *("planner_page.*", "surface.*"),
-        *("own_data.against_ridge", "own_data.measure_of", "own_data.verdict"),
+        *("figures.*", "contrasts.*", "surface.*"),
+        *("comparison.against_ridge", "comparison.measure_of", "comparison.verdict"),
     ],
     "the checks themselves": ["checks.*", "genotypes.check*", "ridge.checked_rows", "training.check_inputs", "rerun.*"],
     "called by a cell's run with what it has made, or estimates a checked cell": [
-        *("experiments.*", "kept.*", "fingerprint.*", "own_data.make_task", "own_data.Task.*"),
+        *(
+            "core.*",
+            "beyond.*",
+            "dilution.*",
+            "correlation.*",
+            "scaling.*",
+            "kept.*",
+            "fingerprint.*",
+            "comparison.make_task",
+            "comparison.Task.*",
+        ),
         *("costs.Work.*", "costs.*_fits", "costs.network_epoch", "costs.nothing", "costs.cell_*", "costs.requests"),
         *("costs.estimates", "costs.typical_epochs", "costs.machine_memory", "training.fast_products"),
     ],
@@ -53,11 +63,17 @@ NOT_A_USER_S = {
         *("simulate.Trait.*", "alphasimr.trait_of", "alphasimr.check_version", "alphasimr.start", "alphasimr.versions"),
     ],
     "steps of the planner, which checks a study before": [
-        *("planner.answer", "planner.basis", "planner.closed_forms", "planner.command", "planner.forecast*"),
-        *("planner.is_clear", "planner.mlp_closed_form", "planner.nearest", "planner.notes", "planner.place"),
-        *("planner.rounded", "planner.samples_needed", "planner.surface", "planner.when"),
-        *("planner.choose", "planner.interval", "planner.is_bound", "planner.is_searched"),
-        *("planner.variance_of_r", "planner.is_trained", "planner.Plan.*", "planner.Forecast.*", "planner.Study.*"),
+        *("planning.answer", "planning.basis", "planning.closed_forms", "planning.command", "planning.forecast*"),
+        *("planning.is_clear", "planning.mlp_closed_form", "planning.nearest", "planning.notes", "planning.place"),
+        *("planning.rounded", "planning.samples_needed", "planning.surface", "planning.when"),
+        *("planning.choose", "planning.interval", "planning.is_bound", "planning.is_searched"),
+        *(
+            "planning.variance_of_r",
+            "planning.is_trained",
+            "planning.Plan.*",
+            "planning.Forecast.*",
+            "planning.Study.*",
+        ),
     ],
     "asked of what a checked function returned": [
         *("genotypes.*.block", "genotypes.*.n_missing", "genotypes.known_and_copies", "genotypes.row_blocks"),
@@ -70,26 +86,24 @@ NOT_A_USER_S = {
             "params.planned_cells",
             "commands.end",
             "tuning.check_installed",
-            "grid.c[hl]*",
-            "grid.run",
-            "grid.interrupt",
-            "grid.kill",
-            "grid.number_from",
+            "workflow.c[hl]*",
+            "workflow.run",
+            "workflow.interrupt",
+            "workflow.kill",
+            "workflow.number_from",
         ),
         *(
             "publish.[!m]*",
             "cell.compute*",
-            "results.is_full",
+            "storage.*",
             "results.read_json",
             "results.check_seal",
             "results.check_own",
-            "results.set_*",
-            "results.write_t*",
             "results.read_record",
             "results.read_collected",
         ),
-        *("results.provenance", "results.commit", "results.device_name", "results.replacing"),
-        *("published_files.write_cohort", "genotype_files.check_unique", "genotype_files.some"),
+        *("results.provenance", "results.commit", "results.device_name"),
+        *("zenodo.write_cohort", "genotype_files.check_unique", "genotype_files.some"),
         "genotype_files.write_plink",
     ],
 }
@@ -140,7 +154,7 @@ def test_whatever_is_wrong_is_named_with_its_value_and_bound(where):
 )
 def test_what_the_catalogue_calls_valid_is_taken(where, monkeypatch):
     """A refusal says something only where the rest of the arguments is right."""
-    if where in ("results.collect", "published_files.read_cohort", "published_files.read_replicate"):
+    if where in ("results.collect", "zenodo.read_cohort", "zenodo.read_replicate"):
         pytest.skip("its one argument is never right here: see tests/test_results.py, tests/test_published_files.py")
     if where in ("costs.measure_machine", "costs.check_memory"):
         pytest.skip("needs a cell or seconds: see tests/test_costs.py")
@@ -151,9 +165,10 @@ def public_functions() -> set[str]:
     """Return module.function and module.class.method of all that is public in the library."""
     found = set()
     for module in pkgutil.walk_packages(epidl.__path__, "epidl."):
-        if module.name == "epidl.gpu":  # for `training` alone; it needs Triton
+        if module.name == "epidl.models.gpu":  # for `training` alone; it needs Triton
             continue
-        loaded, short = import_module(module.name), module.name.removeprefix("epidl.")
+        loaded, short = import_module(module.name), module.name.rpartition(".")[2]
+        short = "figures" if ".figures." in module.name else short
         for name, value in vars(loaded).items():
             if name.startswith("_") or getattr(value, "__module__", None) != module.name:
                 continue
@@ -374,6 +389,6 @@ def test_the_notebook_that_simulates_runs_where_every_marker_is_a_qtl():
 
 def test_paths_stand_for_themselves(written):
     """`path` objects are taken as texts are."""
-    example = Path(bad_input.own_files.EXAMPLE)
-    cohort = bad_input.own_files.read_cohort(example / "example.bed", example / "phenotypes.csv", trait="height")
+    example = Path(bad_input.reader.EXAMPLE)
+    cohort = bad_input.reader.read_cohort(example / "example.bed", example / "phenotypes.csv", trait="height")
     assert cohort.observed is not None

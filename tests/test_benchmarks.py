@@ -12,8 +12,10 @@ from benchmarks import loop, plain_way, published_way
 from benchmarks.__main__ import WORKS
 
 from conftest import make_cohort
-from epidl import costs, pages, ridge
-from epidl.splits import random_split
+from epidl.cohorts.splits import random_split
+from epidl.grid import costs
+from epidl.models import ridge
+from epidl_book import performance
 
 
 def test_the_published_way_s_files_hold_the_cohort():
@@ -69,7 +71,7 @@ def test_words_of_a_gpu_come_from_its_tables():
     precision = pd.DataFrame({"n_samples": 10, "n_qtl": 4, "rel_aa": 0, "replicate": [1, 1, 2, 2]})
     precision = precision.assign(products=["tf32", "ieee"] * 2, pearson_r=[0.5, 0.4, 0.6, 0.6])
     words = {"floor": "1.25 to 2.00", "together": "2.00 to 2.00", "precision_fits": "2", "precision_within": "1 of 1"}
-    assert pages.gpu_words(gpu, precision) == words | {"precision_mean": "+0.0500", "precision_error": "0.0500"}
+    assert performance.gpu_words(gpu, precision) == words | {"precision_mean": "+0.0500", "precision_error": "0.0500"}
 
 
 def test_a_gpu_s_fits_are_set_against_their_estimate():
@@ -78,4 +80,4 @@ def test_a_gpu_s_fits_are_set_against_their_estimate():
     estimate = costs.network_epoch(850, 150, 46, *layers).seconds(machine) * 7
     fits = pd.DataFrame({"model": ["ridge", "mlp", "mlp"], "seconds": [1, estimate, estimate / 2]})
     fits = fits.assign(n_samples=1000, n_qtl=46, epochs=7, device="a GPU", r_0=0.9, r_1=0.5)
-    assert pages.gpu_estimates(fits, pd.DataFrame([vars(machine) | {"commit": "c"}])) == "1.0 to 2.0"
+    assert performance.gpu_estimates(fits, pd.DataFrame([vars(machine) | {"commit": "c"}])) == "1.0 to 2.0"

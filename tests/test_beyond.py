@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from epidl import costs, figures, pages, replication, theory
-from epidl.params import BeyondCell, ScalingCell, make_cell
+from epidl import figures
+from epidl.grid import contrasts, costs
+from epidl.grid.params import BeyondCell, ScalingCell, make_cell
+from epidl.models import theory
+from epidl_book import beyond, performance, phrases
 
 MODELS = {"ridge": 0.5, "kernel": 0.7, "pairs": 0.95, "mlp": 0.6, "pair_network": 0.94, "oracle": 0.97}
 BY = ["n_samples", "rel_aa", "scaling"]
@@ -44,51 +47,51 @@ def table() -> pd.DataFrame:
 
 
 def test_the_interval_of_a_mean_difference_is_student_s_over_cohorts(table):
-    found = replication.mean_difference(table, "mlp", "ridge", ["scaling"]).loc[1.0]
+    found = contrasts.mean_difference(table, "mlp", "ridge", ["scaling"]).loc[1.0]
     r = table[table["scaling"] == 1].pivot_table(index=["replicate", "trait"], columns="model", values="pearson_r")
     by_cohort = (r["mlp"] - r["ridge"]).groupby("replicate").mean()  # traits of a cohort are not independent
     expected = by_cohort.mean() + np.array([-1, 1]) * scipy.stats.t.ppf(0.975, 3) * by_cohort.std() / 2
     assert found["difference"] == pytest.approx(by_cohort.mean())
     np.testing.assert_allclose([found["low"], found["high"]], expected)
     assert found["cohorts"] == 4
-    single = replication.mean_difference(table[table["replicate"] == 1], "mlp", "ridge", ["scaling"])
+    single = contrasts.mean_difference(table[table["replicate"] == 1], "mlp", "ridge", ["scaling"])
     assert single[["low", "high"]].isna().all(axis=None)
 
 
 def test_a_model_is_set_against_the_best_of_the_others_where_that_is_best(table):
-    found = replication.against_best(table, "mlp", ["ridge", "kernel", "pairs"], BY)
+    found = contrasts.against_best(table, "mlp", ["ridge", "kernel", "pairs"], BY)
     assert found["best"].xs(1.0, level="scaling").unique().tolist() == ["pairs"]
     assert found["best"].xs(20.0, level="scaling").unique().tolist() == ["ridge"]
-    to_ridge = replication.mean_difference(table, "mlp", "ridge", BY).xs(20.0, level="scaling")
+    to_ridge = contrasts.mean_difference(table, "mlp", "ridge", BY).xs(20.0, level="scaling")
     pd.testing.assert_frame_equal(found.xs(20.0, level="scaling").drop(columns="best"), to_ridge)
 
 
 def test_where_a_model_was_not_fitted_nothing_is_compared(table):
     missing = table[(table["model"] != "mlp") | (table["scaling"] == 1)]
-    found = replication.against_best(missing, "mlp", ["ridge", "kernel", "pairs"], BY)
+    found = contrasts.against_best(missing, "mlp", ["ridge", "kernel", "pairs"], BY)
     assert set(found.index.get_level_values("scaling")) == {1.0}
 
 
 def test_words_about_the_models(table):
-    takeaway = pages.beyond_takeaway(table)
+    takeaway = beyond.beyond_takeaway(table)
     assert takeaway.startswith("At 1,000 individuals and a scaling of 1, where ridge reaches a mean r of 0.")
     assert "sparse regression on pairs 0.9" in takeaway
     controls = pd.concat([table, table.assign(all_pairs=True, pearson_r=0.0)])
-    assert pages.beyond_takeaway(controls) == takeaway
-    leads = {model: replication.against_best(table, model, ["ridge", "kernel", "pairs"], BY) for model in ("mlp",)}
-    assert pages.lead_of_networks(leads).startswith("MLP: above in 0 of 4, below in 4, in 4 of these by")
-    reach = pages.reach(table)
+    assert beyond.beyond_takeaway(controls) == takeaway
+    leads = {model: contrasts.against_best(table, model, ["ridge", "kernel", "pairs"], BY) for model in ("mlp",)}
+    assert beyond.lead_of_networks(leads).startswith("MLP: above in 0 of 4, below in 4, in 4 of these by")
+    reach = beyond.reach(table)
     assert reach.startswith(
         "At 1,000 individuals the mean r is at least 0.9 up to a scaling of: Ridge nowhere, MLP nowhere,"
     )
     assert "Sparse pairs 20" in reach
-    words = pages.difference_table(table, ["mlp", "kernel"], "ridge", ["scaling"])
+    words = phrases.difference_table(table, ["mlp", "kernel"], "ridge", ["scaling"])
     assert words.shape == (2, 2)
     assert words.loc[1.0, "MLP"].startswith("+0.")
 
 
 def test_the_numbers_of_the_advice():
-    words = pages.advice_numbers(n_train=850, n_markers=1000, additive=0.4, epistatic=0.1)
+    words = beyond.advice_numbers(n_train=850, n_markers=1000, additive=0.4, epistatic=0.1)
     z = scipy.stats.norm.isf(0.025 / (1000 * 999 / 2))  # 5 % in all by Bonferroni, of which the threshold is a bound
     assert z**2 < theory.pairs_threshold(1000) < 1.2 * z**2
     assert words["pair"] == f"{100 * z**2 / 850:.1f} %"
@@ -96,12 +99,12 @@ def test_the_numbers_of_the_advice():
 
 
 def test_the_ladder_lists_models_in_order_and_theory_last(table):
-    ladder = pages.ladder_table(table)
+    ladder = beyond.ladder_table(table)
     assert ladder.index[0] == "Ridge"
     assert ladder.index[-1] == "expected: ridge"
     assert float(ladder.loc["Epistatic kernel", 1.0]) == pytest.approx(0.7, abs=0.02)
     lacking = table[(table["model"] != "kernel") | (table["scaling"] != 1)]
-    assert pages.ladder_table(lacking).loc["Epistatic kernel", 1.0] == "–"
+    assert beyond.ladder_table(lacking).loc["Epistatic kernel", 1.0] == "–"
 
 
 def test_the_data_behind_the_ladder(table):
@@ -125,7 +128,7 @@ def test_the_models_by_markers_and_their_words(table):
     lines = figure.axes[1].get_lines()
     assert any(np.array_equal(line.get_ydata(), kernel) and list(line.get_xdata()) == [100, 5000] for line in lines)
     assert sum(np.array_equal(line.get_ydata(), [0.5, 0.5]) for line in lines) == 3
-    first, second = pages.diluted_models(diluted).split("With ")[1:]
+    first, second = beyond.diluted_models(diluted).split("With ")[1:]
     assert first.startswith("100 markers: Ridge 0.5")
     assert second.startswith("5,000 markers: Ridge 0.9")
     assert "Sparse pairs 0.9" in first
@@ -133,7 +136,7 @@ def test_the_models_by_markers_and_their_words(table):
 
 
 def test_the_data_behind_the_leads(table):
-    difference = replication.against_best(table, "mlp", ["ridge", "pairs"], BY)
+    difference = contrasts.against_best(table, "mlp", ["ridge", "pairs"], BY)
     ax = figures.leads({"mlp": difference}).axes[0]
     drawn = difference.xs(1.0, level="rel_aa").sort_index()
     assert any(np.allclose(line.get_ydata(), drawn["difference"]) for line in ax.get_lines())
@@ -144,7 +147,7 @@ def test_the_data_behind_the_leads(table):
 def test_growth_exponents_are_those_of_a_power_law():
     points = [(1000, 100), (2000, 100), (4000, 100), (2000, 200), (2000, 400)]
     rows = [{"work": "w", "n_samples": n, "n_qtl": q, "seconds": n * q**2.0, "memory_mb": n**0.5} for n, q in points]
-    found = pages.growth_exponents(pd.DataFrame(rows)).loc["w"]
+    found = performance.growth_exponents(pd.DataFrame(rows)).loc["w"]
     assert found["seconds, exponent"].to_dict() == {"n_samples": 1.0, "n_qtl": 2.0}
     assert found["memory_mb, exponent"].to_dict() == {"n_samples": 0.5, "n_qtl": 0.0}
     assert found["points"].to_dict() == {"n_samples": 3, "n_qtl": 3}
@@ -167,10 +170,10 @@ def test_hours_and_the_quality_of_estimates():
     rates |= {"decomposition": 2e-10, "simulation": 2e-9, "memory": 2e10}
     machines = pd.DataFrame([{"device": "fast", "commit": "c"} | rates])
     seconds = sum(costs.cell_seconds(cell, costs.Machine("fast", **rates), lambda model: 1).values())
-    hours = pages.hours_by_machine(machines, {"quick": [cell]}, {})
+    hours = performance.hours_by_machine(machines, {"quick": [cell]}, {})
     assert float(hours.loc[("fast", "quick"), "scaling"]) == pytest.approx(seconds / 3600, rel=0.01)
     record = {"parameters": cell.model_dump(mode="json"), "seconds": 2 * seconds}
-    ratio = pages.estimate_against_seconds([record], costs.Machine("fast", **rates), {})
+    ratio = performance.estimate_against_seconds([record], costs.Machine("fast", **rates), {})
     assert ratio.to_dict() == {"scaling n1000_scaling1": pytest.approx(0.5)}
 
 

@@ -68,6 +68,6 @@ def test_a_citation_shows_its_reference(page):
 
 def test_the_library_is_described_with_its_code(page):
     visit(page, "book/library")
-    assert "individuals in the cohort" in page.locator("dt:has-text('epidl.params.Cell') + dd").inner_text()
-    page.locator("dt:has-text('epidl.simulate.simulate') a:has-text('source')").first.click()
+    assert "individuals in the cohort" in page.locator("dt:has-text('epidl.grid.params.Cell') + dd").inner_text()
+    page.locator("dt:has-text('epidl.cohorts.simulate.simulate') a:has-text('source')").first.click()
     assert "def simulate(" in page.locator("article").inner_text()

@@ -7,7 +7,7 @@ import pytest
 
 import epidl
 from book_pages import BOOK, visit
-from epidl import planner
+from epidl.planner import planning
 
 pytestmark = pytest.mark.book
 GRID = [
@@ -50,13 +50,13 @@ def test_the_page_and_python_give_the_same_plans(page):
         for model, forecast in plan.forecasts.items():
             for name, value in asdict(forecast).items():
                 assert found["forecasts"][model][name] == pytest.approx(value, abs=1e-6), (study, model, name)
-            assert found["basis"][model] == planner.basis(model, forecast, plan.study)
+            assert found["basis"][model] == planning.basis(model, forecast, plan.study)
         assert found["needed"] == dict(plan.needed), study
         assert found["answer"] == plan.answer, study
         assert found["notes"] == list(plan.notes)
         assert found["command"] == plan.command
         assert [point["cell"] for point in found["nearest"]] == [point["cell"] for point in plan.nearest]
-        assert found["when"] == {model: planner.when(model, n, plan.study) for model, n in plan.needed.items()}
+        assert found["when"] == {model: planning.when(model, n, plan.study) for model, n in plan.needed.items()}
         assert found["ceiling"] == pytest.approx(plan.ceiling)
         assert found["additive_ceiling"] == pytest.approx(plan.additive_ceiling)
 
@@ -69,10 +69,10 @@ def test_inputs_change_the_answer_the_table_the_curve_and_the_command(page):
     plan = epidl.plan(**TYPED)
     assert page.locator("#planner-answer").inner_text() == plan.answer
     rows = page.locator("#planner-forecasts tr").all()
-    assert len(rows) == len(planner.MODELS) + 2
+    assert len(rows) == len(planning.MODELS) + 2
     for row, (model, forecast) in zip(rows, plan.forecasts.items(), strict=False):
         cells = row.locator("th, td").all_inner_texts()
-        assert cells[0] == planner.surface()["sentences"]["names"][model]
+        assert cells[0] == planning.surface()["sentences"]["names"][model]
         assert cells[1] == f"{forecast.pearson_r:.2f}"
         assert cells[2] == f"{forecast.low:.2f} to {forecast.high:.2f}"
     assert page.locator("#planner-command").inner_text() == plan.command
@@ -85,7 +85,7 @@ def test_inputs_change_the_answer_the_table_the_curve_and_the_command(page):
 
 def test_every_preset_gives_its_plan(page):
     open_planner(page)
-    for key, preset in planner.surface()["presets"].items():
+    for key, preset in planning.surface()["presets"].items():
         page.locator("#planner-preset").select_option(key)
         assert page.locator("#planner-answer").inner_text() == epidl.plan(**preset["study"]).answer
 
@@ -131,7 +131,7 @@ def test_a_hostile_link_is_text_and_no_more(page):
     page.goto(f"{(BOOK / 'book/planner.html').as_uri()}{address}")
     page.wait_for_function("window.planner")
     assert "Individuals must be" in page.locator("#planner-problem").inner_text()
-    assert page.locator("#planner-answer").inner_text() == planner.surface()["sentences"]["wrong"]
+    assert page.locator("#planner-answer").inner_text() == planning.surface()["sentences"]["wrong"]
     assert page.locator(".planner img").count() == 0
 
 
@@ -146,8 +146,8 @@ def test_a_section_s_address_is_kept_until_a_number_is_chosen(page):
 def test_the_mlp_beyond_its_cohorts_is_shown_as_a_bound(page):
     open_planner(page)
     page.locator("#planner-preset").select_option("yeast")
-    cells = page.locator("#planner-forecasts tr").nth(planner.MODELS.index("mlp")).locator("td").all_inner_texts()
-    bound = epidl.plan(**planner.surface()["presets"]["yeast"]["study"]).forecasts["mlp"]
+    cells = page.locator("#planner-forecasts tr").nth(planning.MODELS.index("mlp")).locator("td").all_inner_texts()
+    bound = epidl.plan(**planning.surface()["presets"]["yeast"]["study"]).forecasts["mlp"]
     assert cells[:2] == [f"at most {bound.pearson_r:.2f}", ""]
     assert cells[3] == "at best, clearly ahead of ridge"
 

@@ -13,8 +13,8 @@ import pytest
 
 import bad_input
 from conftest import ROOT
-from epidl import cell, results
-from epidl.params import CELL_TYPES, load_grids
+from epidl.grid import cell, results
+from epidl.grid.params import CELL_TYPES, load_grids
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_it_needs_neither_jupyter_nor_snakemake_nor_optuna(project):
     code = (
         "import sys\n"
         f"sys.modules.update(dict.fromkeys({forbidden.split()!r}))\n"  # None: importing it fails
-        f"from epidl import cell\nsys.exit(cell.main(['scaling', 'smoke', {name!r}]))"
+        f"from epidl.grid import cell\nsys.exit(cell.main(['scaling', 'smoke', {name!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,15 +1,17 @@
 """The checks of the publication's claims: in a small made-up world in which all hold, and where it is changed."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
 
 from conftest import ROOT
-from epidl import claims
-from epidl.claims import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED, VERDICTS, Condition, verdict
-from epidl.figures.claims import forest
-from epidl.replication import CONTROL, mean_difference, paired
+from epidl.grid.contrasts import CONTROL, mean_difference, paired
+from epidl_book import claims
+from epidl_book.claim_figures import forest
+from epidl_book.claims import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED, VERDICTS, Condition, verdict
 
 DATA = ROOT / "book" / "data"
 RATIOS = (0, 0.1, 0.5, 1, 3)
@@ -398,7 +400,10 @@ def test_the_command_writes_the_table_or_nothing(tmp_path, monkeypatch, capsys):
     data.mkdir(parents=True)
     for name in claims.TABLES:
         (data / f"{name}.csv").write_bytes((DATA / f"{name}.csv").read_bytes())
+    shutil.copy(DATA / "figure_1_digitised.csv", data)
+    (tmp_path / "book" / "static").mkdir()
     assert claims.main([]) == 0
+    assert (tmp_path / "book" / "static" / "figure_1b.png").exists()
     assert (data / "claims.csv").read_text() == (DATA / "claims.csv").read_text()
     assert "21 claims" in capsys.readouterr().out
 

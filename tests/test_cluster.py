@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from epidl import cell, costs
-from epidl.params import load_grids
+from epidl.grid import cell, costs
+from epidl.grid.params import load_grids
 
 pytestmark = pytest.mark.slow
 

@@ -10,11 +10,20 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from epidl import costs, networks
-from epidl.costs import Machine, Work
-from epidl.experiments import beyond, core, scaling
-from epidl.params import CELL_TYPES, BeyondCell, BeyondDilutionCell, DilutionCell, ScalingCell, load_grids, make_cell
-from epidl.splits import training_size
+from epidl.cohorts.splits import training_size
+from epidl.grid import costs
+from epidl.grid.costs import Machine, Work
+from epidl.grid.experiments import beyond, core, scaling
+from epidl.grid.params import (
+    CELL_TYPES,
+    BeyondCell,
+    BeyondDilutionCell,
+    DilutionCell,
+    ScalingCell,
+    load_grids,
+    make_cell,
+)
+from epidl.models import networks
 
 MACHINE = Machine("a machine", 1e11, 5e10, 4e10, 2e-4, 2e-10, 2e-9, memory=16 * 2**30)
 BASE = {

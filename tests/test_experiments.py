@@ -6,9 +6,9 @@ import pytest
 import scipy.stats
 
 from conftest import REL_AA
-from epidl import ridge, seeds
-from epidl.experiments import beyond, core, correlation, dilution, scaling
-from epidl.params import (
+from epidl import seeds
+from epidl.grid.experiments import beyond, core, correlation, dilution, scaling
+from epidl.grid.params import (
     BeyondCell,
     BeyondCorrelationCell,
     BeyondDilutionCell,
@@ -18,6 +18,7 @@ from epidl.params import (
     ScalingCell,
     make_cell,
 )
+from epidl.models import ridge
 
 CELL = {
     "n_samples": 200,

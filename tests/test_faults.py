@@ -15,7 +15,8 @@ import pytest
 
 import faults
 from conftest import ROOT
-from epidl import cell, grid, kept, publish, results
+from epidl import storage
+from epidl.grid import cell, kept, publish, results, workflow
 
 STARTED = datetime.now(UTC)
 TABLE = pd.DataFrame(
@@ -46,7 +47,7 @@ def test_a_damaged_cell_is_refused_and_set_aside(tmp_path, name, how, capsys):
     assert results.main([str(tmp_path / "all.csv"), str(tmp_path)]) == 1
     assert not (tmp_path / "all.csv").exists()
     before = (tmp_path / "table.csv").read_bytes()
-    results.set_damaged_aside(tmp_path / "table.csv", lambda: results.read_cell(tmp_path))
+    storage.set_damaged_aside(tmp_path / "table.csv", lambda: results.read_cell(tmp_path))
     assert not (tmp_path / "table.csv").exists()
     assert (tmp_path / "table.damaged").read_bytes() == before
     assert "It is made again" in capsys.readouterr().err
@@ -107,7 +108,7 @@ def test_a_full_disk_changes_no_collected_table(tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     write(tmp_path / "a")
     (tmp_path / "closed").mkdir(mode=0o555)
-    command = [sys.executable, "-m", "epidl.results", str(tmp_path / "closed" / "all.csv"), str(tmp_path / "a")]
+    command = [sys.executable, "-m", "epidl.grid.results", str(tmp_path / "closed" / "all.csv"), str(tmp_path / "a")]
     done = subprocess.run(command, preexec_fn=faults.obey_permissions, capture_output=True, text=True)
     assert done.returncode == 1
     assert "Permission denied" in done.stderr
@@ -141,10 +142,10 @@ def test_finished_fits_stay_until_the_grid_knows_the_cell_as_finished(tmp_path, 
     write(tmp_path / "cell")
     (tmp_path / "cell" / "notebook.ipynb").touch()
     (incomplete / "a").touch()
-    grid.clear_kept(tmp_path, [tmp_path / "cell"])
+    workflow.clear_kept(tmp_path, [tmp_path / "cell"])
     assert fits.exists()
     (incomplete / "a").unlink()
-    grid.clear_kept(tmp_path, [tmp_path / "cell"])
+    workflow.clear_kept(tmp_path, [tmp_path / "cell"])
     assert not fits.exists()
 
 
@@ -152,10 +153,10 @@ def test_a_damaged_cell_is_collected_again(tmp_path):
     folder = tmp_path / "scaling" / "a"
     write(folder)
     results.collect([results.read_cell(folder)], tmp_path / "scaling.csv")
-    grid.check_finished(tmp_path, [folder])
+    workflow.check_finished(tmp_path, [folder])
     assert (tmp_path / "scaling.csv").exists()
     faults.damage(folder / "table.csv", np.random.default_rng(1), "cut in half")
-    grid.check_finished(tmp_path, [folder])
+    workflow.check_finished(tmp_path, [folder])
     assert not (tmp_path / "scaling.csv").exists()
     assert (tmp_path / "scaling.outdated").exists()
 
@@ -164,7 +165,7 @@ def test_a_damaged_notebook_is_named_and_its_table_stands(tmp_path, capsys):
     write(tmp_path / "cell")
     for text, said in (('{"cells": []}', False), ('{"cells": [', True), ("", True)):
         (tmp_path / "cell" / "notebook.ipynb").write_text(text)
-        grid.check_finished(tmp_path, [tmp_path / "cell"])
+        workflow.check_finished(tmp_path, [tmp_path / "cell"])
         assert ("notebook.ipynb cannot be read as a notebook" in capsys.readouterr().err) == said
         assert results.read_cell(tmp_path / "cell").table.equals(TABLE)
 
@@ -173,12 +174,12 @@ def test_a_damaged_notebook_is_named_and_its_table_stands(tmp_path, capsys):
 def test_what_hangs_is_killed(tmp_path, monkeypatch, capsys, stop_after):
     ignored = "".join(f"signal.signal({number:d}, signal.SIG_IGN); " for number in (signal.SIGINT, signal.SIGTERM))
     hanging = f"import signal, time; {ignored} time.sleep(60)"
-    monkeypatch.setattr(grid, "_snakemake", lambda: [sys.executable, "-c", hanging])
-    monkeypatch.setattr(grid, "GRACE", 0.5)
+    monkeypatch.setattr(workflow, "_snakemake", lambda: [sys.executable, "-c", hanging])
+    monkeypatch.setattr(workflow, "GRACE", 0.5)
     if stop_after is None:  # an interrupt comes while it waits
         signal.signal(signal.SIGALRM, signal.default_int_handler)
         signal.setitimer(signal.ITIMER_REAL, 0.5)
-    assert grid.run(tmp_path, [], [], stop_after) == 1
+    assert workflow.run(tmp_path, [], [], stop_after) == 1
     said = capsys.readouterr().err
     assert "Killed what did not stop" in said
     assert "Run the same command again" in said
@@ -201,7 +202,7 @@ def test_what_stops_a_cell_is_said(tmp_path, monkeypatch, capsys, error, status,
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [grid, publish])
+@pytest.mark.parametrize("command", [workflow, publish])
 @pytest.mark.parametrize(
     ("error", "said"),
     [(OSError(30, "Read-only file system"), "Read-only file system"), (KeyboardInterrupt(), "Stopped")],
@@ -216,7 +217,7 @@ def test_what_stops_a_command_is_said(tmp_path, monkeypatch, capsys, command, er
 def test_a_full_disk_is_named_whatever_error_it_ends_in(tmp_path, monkeypatch, capsys):
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(results, "is_full", lambda _: True)
+    monkeypatch.setattr(storage, "is_full", lambda _: True)
     monkeypatch.setitem(cell.RUN, "scaling", lambda *_, **__: (_ for _ in ()).throw(ValueError("of a database")))
     assert cell.main(["scaling", "smoke", "n200_scaling1"]) == 1
     assert "is full: make room. Finished fits are kept." in capsys.readouterr().err
@@ -235,7 +236,7 @@ def test_a_second_command_on_the_same_cell_is_refused(tmp_path, monkeypatch, cap
     monkeypatch.chdir(tmp_path)
     arguments = ["scaling", "smoke", "n200_scaling1"]
     monkeypatch.setitem(cell.RUN, "scaling", lambda *_, **__: cell.core.CellResult(TABLE, {}))
-    code = "from epidl import kept; kept.hold('runs/smoke/scaling/n200_scaling1'); print(flush=True); input()"
+    code = "from epidl.grid import kept; kept.hold('runs/smoke/scaling/n200_scaling1'); print(flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         assert cell.main(arguments) == 2
@@ -251,7 +252,7 @@ def project(tmp_path_factory) -> faults.Project:
     project = faults.make_project(tmp_path_factory.mktemp("faults"))
     faults.run_undisturbed(project, faults.CELL)
     yield project
-    grid.kill(project.root)
+    workflow.kill(project.root)
 
 
 @pytest.mark.slow

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from epidl.genotype_files import GenotypeFile, read_genotypes, read_table, write_plink
-from epidl.genotypes import MISSING
+from epidl.cohorts.genotypes import MISSING
+from epidl.own.genotype_files import GenotypeFile, read_genotypes, read_table, write_plink
 
 
 def genotype_file(counts, ploidy=2):
@@ -356,7 +356,7 @@ def test_a_table_in_chunks_is_the_table_at_once(tmp_path, monkeypatch):
     table.iloc[3, 2] = pd.NA
     table.to_csv(tmp_path / "c.csv")
     at_once = read_genotypes(tmp_path / "c.csv").counts
-    monkeypatch.setattr("epidl.genotype_files._CHUNK_BYTES", 8 * 8 * 6)
+    monkeypatch.setattr("epidl.own.genotype_files._CHUNK_BYTES", 8 * 8 * 6)
     np.testing.assert_array_equal(read_genotypes(tmp_path / "c.csv").counts, at_once)
     assert (at_once == table.fillna(MISSING).to_numpy()).all()
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from epidl.genotypes import MISSING, Dosages, Haplotypes, row_blocks
-from epidl.simulate import draw_haplotypes
+from epidl.cohorts.genotypes import MISSING, Dosages, Haplotypes, row_blocks
+from epidl.cohorts.simulate import draw_haplotypes
 
 ALLELES = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.integers(0, 1))
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from epidl import networks, training
-from epidl.splits import split_samples
+from epidl.cohorts.splits import split_samples
+from epidl.models import networks, training
 
 ON_GPU = torch.cuda.is_available()
 pytest.importorskip("triton", reason="Triton comes with PyTorch's CUDA builds")
-from epidl import gpu  # noqa: E402  (it imports Triton)
+from epidl.models import gpu  # noqa: E402  (it imports Triton)
 
 DEVICE = "cuda" if ON_GPU else "cpu"
 needs_gpu = pytest.mark.skipif(not ON_GPU, reason="there is no GPU")

@@ -22,8 +22,8 @@ import yaml
 
 import bad_input
 from conftest import ROOT
-from epidl import cell, grid, results
-from epidl.params import load_grids, planned_cells
+from epidl.grid import cell, results, workflow
+from epidl.grid.params import load_grids, planned_cells
 
 pytestmark = pytest.mark.slow
 FOLDER = Path("runs/smoke/scaling")
@@ -215,11 +215,11 @@ def test_a_second_run_at_the_same_time_is_refused(project):
 
 def test_only_the_grid_s_own_processes_are_leftovers(project):
     command = [sys.executable, "-c", "import time; time.sleep(60)", "papermill", "snakemake"]
-    markers = {"reader": {}, "elsewhere": {grid.MARKER: "/elsewhere"}, "ours": {grid.MARKER: str(project)}}
+    markers = {"reader": {}, "elsewhere": {workflow.MARKER: "/elsewhere"}, "ours": {workflow.MARKER: str(project)}}
     running = {name: subprocess.Popen(command, cwd=project, env=os.environ | extra) for name, extra in markers.items()}
     try:
         time.sleep(0.5)  # until each has its environment
-        grid.clear_leftovers(project, [])
+        workflow.clear_leftovers(project, [])
         assert {name for name, process in running.items() if process.poll() is None} == {"reader", "elsewhere"}
     finally:
         for process in running.values():
@@ -238,7 +238,7 @@ def test_an_interrupt_stops_in_good_order_and_the_run_continues(project, number)
     assert process.wait(timeout=120) == 1
     assert "Run the same command again to continue" in (project / "output.txt").read_text()
     assert "Traceback" not in (project / "output.txt").read_text()
-    assert not grid._workers(project)
+    assert not workflow._workers(project)
     assert finish(project)[0] == 0
 
 
@@ -270,8 +270,8 @@ def executed(cell: Path) -> str:
 @pytest.mark.parametrize("text", ["9", "m", "-1m", "0s", "1d", "nine"])
 def test_a_wrong_duration_is_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match=r"must be a number above 0 and s, m or h, as 9m"):
-        grid.duration(text)
-    assert [grid.duration(right) for right in ("90s", "9m", "1.5h")] == [90, 540, 5400]
+        workflow.duration(text)
+    assert [workflow.duration(right) for right in ("90s", "9m", "1.5h")] == [90, 540, 5400]
 
 
 def test_every_page_can_be_made_of_the_tables_that_ship(project, monkeypatch):
@@ -311,7 +311,7 @@ WRONG_TARGETS = ["scaling/nope/table.csv", "nonsense.csv", "scaling", "../quick/
 @pytest.mark.parametrize("target", [f"runs/smoke/{target}" for target in WRONG_TARGETS])
 def test_a_target_that_no_cell_has_is_refused(project, monkeypatch, capsys, target):
     monkeypatch.chdir(project)
-    assert grid.main(["smoke", target]) == 2
+    assert workflow.main(["smoke", target]) == 2
     assert f"{target} must be a table of this profile, such as runs/smoke/scaling.csv" in capsys.readouterr().err
     assert not (project / "runs").exists()
 
@@ -321,4 +321,6 @@ def test_targets_that_there_are_and_values_of_options_are_handed_on(project, mon
     folder, cells = project / "runs" / "smoke", list(planned_cells(project, "smoke"))
     table = str((cells[0] / "table.csv").relative_to(project))
     page = "runs/smoke/pages/book/scaling.ipynb"
-    grid.check_targets(folder, cells, ["runs/smoke/scaling.csv", f"./{table}", page, "book", "--report", "runs/x.html"])
+    workflow.check_targets(
+        folder, cells, ["runs/smoke/scaling.csv", f"./{table}", page, "book", "--report", "runs/x.html"]
+    )

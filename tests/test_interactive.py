@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from epidl import surface
-from epidl.figures import interactive
 from epidl.figures.style import MODEL_NAMES
+from epidl.planner import surface
+from epidl_book import charts
 
 CHARTS = {"scaling": 1, "dilution": 2, "correlation": 3}
 
@@ -21,7 +21,7 @@ def tables(experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def specify(experiment: str, table: pd.DataFrame, published: pd.DataFrame) -> dict:
-    return interactive.specification(getattr(interactive, f"{experiment}_chart")(table, published))
+    return charts.specification(getattr(charts, f"{experiment}_chart")(table, published))
 
 
 def dataset(spec: dict, name: str) -> pd.DataFrame:
@@ -134,7 +134,7 @@ def test_what_is_not_computed_is_listed():
 @pytest.mark.parametrize("experiment", CHARTS)
 def test_no_address_outside_the_book_is_in_a_page(experiment):
     table, published = tables(experiment)
-    page = interactive.show_chart(getattr(interactive, f"{experiment}_chart")(table, published), "Chart").data
+    page = charts.show_chart(getattr(charts, f"{experiment}_chart")(table, published), "Chart").data
     assert "//" not in page
     assert len(page) < 150_000
 
@@ -142,7 +142,7 @@ def test_no_address_outside_the_book_is_in_a_page(experiment):
 def test_the_html_is_safe_and_named():
     table, published = tables("dilution")
     table["status"] = "</script><b>"
-    page = interactive.show_chart(interactive.dilution_chart(table, published), 'r "by" <markers>').data
+    page = charts.show_chart(charts.dilution_chart(table, published), 'r "by" <markers>').data
     assert page.count("</script>") == 2
     assert 'role="group" aria-label="r &quot;by&quot; &lt;markers&gt;"' in page
     assert "needs JavaScript" in page
@@ -152,18 +152,18 @@ def test_the_html_is_safe_and_named():
 
 def test_the_command_writes_the_script_and_makes_its_folder(tmp_path):
     file = tmp_path / "static" / "charts.js"
-    assert interactive.main([str(file)]) == 0
-    assert file.read_text() == interactive.script()
+    assert charts.main([str(file)]) == 0
+    assert file.read_text() == charts.script()
 
 
-@pytest.mark.parametrize("command", [interactive.main, surface.main])
+@pytest.mark.parametrize("command", [charts.main, surface.main])
 def test_a_command_that_is_asked_for_help_writes_nothing(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(surface, "build", lambda: pytest.fail("the surface was measured"))
     with pytest.raises(SystemExit) as ended:
         command(["--help"])
     assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith("usage: python -m epidl.")
+    assert capsys.readouterr().out.startswith("usage: python -m epidl")
     assert not list(tmp_path.iterdir())
 
 
@@ -183,12 +183,12 @@ def test_a_table_of_two_protocols_is_refused():
     table, published = tables("scaling")
     both = pd.concat([table, table.assign(protocol="held_out")])
     with pytest.raises(ValueError, match="table must hold one protocol, got published, held_out"):
-        interactive.scaling_chart(both, published)
+        charts.scaling_chart(both, published)
 
 
 def test_the_script_is_one_small_file_that_leaves_no_names_behind():
-    script = interactive.script()
-    assert interactive.SPEC_TYPE in script
+    script = charts.script()
+    assert charts.SPEC_TYPE in script
     assert len(script) < 1_500_000
     assert script.splitlines()[1].startswith("(() => {")
     assert script.endswith("})();\n")

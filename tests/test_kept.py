@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from epidl import fingerprint, kept, results
-from epidl.experiments import core, dilution, scaling
-from epidl.params import DilutionCell, ScalingCell, make_cell
+from epidl import storage
+from epidl.grid import fingerprint, kept, results
+from epidl.grid.experiments import core, dilution, scaling
+from epidl.grid.params import DilutionCell, ScalingCell, make_cell
 from test_experiments import CELL, DILUTION
 
 SMALL = CELL | {"n_samples": 100, "models": ["ridge", "ridge_sgd"], "n_replicates": 3}  # 3 x 2 x 2 fits
@@ -53,8 +54,8 @@ def test_a_stopped_cell_goes_on_where_it_was(tmp_path, stop_after, capsys):
     assert (f"continues after {stop_after} finished fits" in capsys.readouterr().err) == (stop_after > 0)
     whole, _ = run()
     path, other = tmp_path / "one.csv", tmp_path / "other.csv"
-    results.write_table(path, result.table.drop(columns="seconds"))
-    results.write_table(other, whole.table.drop(columns="seconds"))
+    storage.write_table(path, result.table.drop(columns="seconds"))
+    storage.write_table(other, whole.table.drop(columns="seconds"))
     assert path.read_text() == other.read_text()
 
 

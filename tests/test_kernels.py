@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
 from conftest import REL_AA, make_cohort
-from epidl import kernels
-from epidl.genotypes import MISSING, Dosages, Haplotypes
-from epidl.kernels import EXACT_LIMIT, Products, estimate_components, fit_kernel
-from epidl.simulate import variance_components
+from epidl.cohorts.genotypes import MISSING, Dosages, Haplotypes
+from epidl.cohorts.simulate import variance_components
+from epidl.models import kernels
+from epidl.models.kernels import EXACT_LIMIT, Products, estimate_components, fit_kernel
 
 COMPONENTS = np.array([[1, 0, 0.001], [0.6, 0.4, 0.01], [0.2, 0.8, 0.001], [0, 1, 0.1], [0.1, 0.2, 0.7]])
 
@@ -174,7 +174,7 @@ def test_blocks_do_not_change_the_fit(cohort, monkeypatch):
     rows, test = np.arange(200), np.arange(200, 300)
     predicted = {}
     for n_bytes in (2**26, 8 * 16 * 7):  # seven samples a block
-        monkeypatch.setattr("epidl.genotypes.BLOCK_BYTES", n_bytes)
+        monkeypatch.setattr("epidl.cohorts.genotypes.BLOCK_BYTES", n_bytes)
         for method in ("exact", "cg"):
             fit = fit_kernel(cohort.genotypes, cohort.phenotypes, rows, COMPONENTS, method=method)
             predicted[method, n_bytes] = fit.predict(cohort.genotypes, test)

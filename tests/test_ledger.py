@@ -6,11 +6,14 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from epidl import appendix, figures, pages, results, seeds
-from epidl.experiments import beyond
-from epidl.figures.ledger import printed_label
-from epidl.params import CELL_TYPES, RaggedCell, ScalingCell, last_batch, load_grids, make_cell
-from epidl.splits import split_samples
+from epidl import figures, seeds
+from epidl.cohorts.splits import split_samples
+from epidl.grid import results
+from epidl.grid.experiments import beyond
+from epidl.grid.params import CELL_TYPES, RaggedCell, ScalingCell, last_batch, load_grids, make_cell
+from epidl_book import ledger as ledger_page
+from epidl_book import phrases, provenance
+from epidl_book.ledger_figures import printed_label
 
 mpl.use("Agg")
 DATA = ROOT / "book" / "data"
@@ -87,33 +90,33 @@ def ragged() -> pd.DataFrame:
 
 
 def test_variants_of_the_last_batch_are_paired_by_cohort(ragged):
-    variants = appendix.variants_of_the_last_batch(ragged)
+    variants = ledger_page.variants_of_the_last_batch(ragged)
     assert set(variants["model"]) == {"ridge", "mlp", "mlp_recomputed", "mlp_dropped"}
     assert not variants.duplicated(["cell", "replicate", "trait", "model"]).any()
     assert variants.groupby("n_samples")["last_batch"].unique().map(list).to_dict() == {153: [2], 200: [42]}
-    words = pages.difference_table(variants, ["mlp_dropped"], "mlp", ["last_batch"])
+    words = phrases.difference_table(variants, ["mlp_dropped"], "mlp", ["last_batch"])
     mlp = ragged[(ragged["model"] == "mlp") & (ragged["n_samples"] == 153)]
     dropped = mlp["cell"].str.endswith("_dropped")
     expected = mlp.loc[dropped, "pearson_r"].mean() - mlp.loc[~dropped, "pearson_r"].mean()
     assert words.loc[2, "mlp_dropped"].startswith(f"{expected:+.3f} [")
     with pytest.raises(ValueError, match="one protocol"):
-        appendix.variants_of_the_last_batch(pd.concat([ragged, ragged.assign(protocol="held_out")]))
+        ledger_page.variants_of_the_last_batch(pd.concat([ragged, ragged.assign(protocol="held_out")]))
 
 
 def test_words_and_epochs_of_the_last_batch(ragged):
-    variants = appendix.variants_of_the_last_batch(ragged)
+    variants = ledger_page.variants_of_the_last_batch(ragged)
     part = variants[(variants["last_batch"] == 2) & (variants["rel_aa"] > 0)]
     r = part.groupby("model")["pearson_r"].mean()
-    effect = appendix.ragged_effect(variants)
+    effect = ledger_page.ragged_effect(variants)
     assert f"{r['mlp']:.3f} as published" in effect
     assert f"{r['mlp_dropped']:.3f} with the batch left out (14 QTL, 2 samples in the last batch)" in effect
-    assert appendix.ragged_effect(variants[variants["model"] != "mlp_dropped"]) == "not measured"
-    assert appendix.describe_variants(variants) == {
+    assert ledger_page.ragged_effect(variants[variants["model"] != "mlp_dropped"]) == "not measured"
+    assert ledger_page.describe_variants(variants) == {
         "profile": "notebook",
         "width": "16",
         "cells": "2 replicates at each of 2 sizes of the last batch, 153 to 200 individuals",
     }
-    epochs = appendix.epochs_by_last_batch(variants)
+    epochs = ledger_page.epochs_by_last_batch(variants)
     assert (
         epochs.loc[(14, 2), "as published"]
         == part[part["model"] == "mlp"].groupby("replicate")["epochs"].first().mean()
@@ -124,14 +127,14 @@ def test_the_sizes_where_the_last_batch_matters():
     r = {"mlp": [0.5, 0.6, 0.5, 0.6], "mlp_dropped": [0.7, 0.81, 0.5, 0.6], "mlp_recomputed": [0.4, 0.49, 0.5, 0.61]}
     place = {"cell": ["a", "a", "b", "b"], "replicate": [1, 2, 1, 2], "last_batch": [2, 2, 64, 64], "n_qtl": 16}
     variants = pd.concat([rows(**place, pearson_r=values).assign(model=model) for model, values in r.items()])
-    assert appendix.where_the_last_batch_matters(variants) == (
+    assert ledger_page.where_the_last_batch_matters(variants) == (
         "Last batch left out, 16 QTL: above 0 at 2, below at none, of 2 sizes. "
         "Statistics recomputed, 16 QTL: above 0 at none, below at 2, of 2 sizes."
     )
 
 
 def test_the_figure_of_the_last_batch_draws_means_over_epistatic_traits(ragged):
-    variants = appendix.variants_of_the_last_batch(ragged)
+    variants = ledger_page.variants_of_the_last_batch(ragged)
     figure = figures.last_batch(variants)
     assert len(figure.axes) == 2  # 14 and 16 QTL
     means = variants[(variants["rel_aa"] > 0) & (variants["n_qtl"] == 14)].groupby("model")["pearson_r"].mean()
@@ -142,7 +145,7 @@ def test_the_figure_of_the_last_batch_draws_means_over_epistatic_traits(ragged):
 def test_the_label_is_right_where_the_correlation_has_two_digits():
     simulated = [0, 0.25, 0.5, 0.75, 0.95]
     assert [printed_label(value) for value in simulated] == [0, 0.25, 0.05, 0.75, 0.95]
-    assert appendix.labels(simulated) == "1 of 5 correlations is printed as another: 0.5 as 0.05"
+    assert ledger_page.labels(simulated) == "1 of 5 correlations is printed as another: 0.5 as 0.05"
 
 
 def test_the_figure_of_the_label_marks_the_wrong_one():
@@ -157,16 +160,16 @@ def test_the_figure_of_the_label_marks_the_wrong_one():
 def test_closed_forms():
     cells = [make_cell(ScalingCell, **point) for point in (scaling_point(0.1), scaling_point(1))]
     # 14.65 and 45.22 before rounding: 16 and 46 QTL where the nearest even numbers are 14 and 46
-    assert appendix.rounding(cells).startswith(
+    assert ledger_page.rounding(cells).startswith(
         "1 of 2 grid points have another number of QTL than the nearest even one"
     )
-    assert f"up to {100 * (120 / 91 - 1):.0f} % larger (1,000 individuals, scaling 0.1)" in appendix.rounding(cells)
+    assert f"up to {100 * (120 / 91 - 1):.0f} % larger (1,000 individuals, scaling 0.1)" in ledger_page.rounding(cells)
     exponent = np.log(1035 / 120) / np.log(46 / 16)
-    assert f"from 120 to 1,035, as q to the power of {exponent:.2f}" in appendix.growth_of_pairs(cells)
-    assert "+0.0045 for 0.999" in appendix.ceiling(0.999)
-    assert "would need relAA 2.83; relAA 1 gives 0.333" in appendix.caption_share(1)
+    assert f"from 120 to 1,035, as q to the power of {exponent:.2f}" in ledger_page.growth_of_pairs(cells)
+    assert "+0.0045 for 0.999" in ledger_page.ceiling(0.999)
+    assert "would need relAA 2.83; relAA 1 gives 0.333" in ledger_page.caption_share(1)
     tuned = load_grids(ROOT / "params" / "dilution.yml")["full"][0]
-    assert f"{100 * (6 / 7) ** 10:.0f} % of searches" in appendix.untried_rates(tuned)
+    assert f"{100 * (6 / 7) ** 10:.0f} % of searches" in ledger_page.untried_rates(tuned)
 
 
 def scaling_point(scaling: float) -> dict:
@@ -182,27 +185,29 @@ def test_effects_of_small_tables():
     fits = rows(
         replicate=[1, 1, 2], trait=[1, 2, 1], status=["max_epochs", "max_epochs", "converged"], epochs=[9, 9, 5]
     )
-    assert appendix.epoch_limit(fits).startswith("1 of 2 fits of the published MLP ran into the limit (the longest: 9 ")
+    assert ledger_page.epoch_limit(fits).startswith(
+        "1 of 2 fits of the published MLP ran into the limit (the longest: 9 "
+    )
     shares = rows(replicate=[1, 2, 2], va_over_vg=[0.2, 0.4, 0.4])
-    assert appendix.additive_shares([shares], 1) == (
+    assert ledger_page.additive_shares([shares], 1) == (
         "V_A/V_G expected 0.333 with relAA 1, 0.500 with 0.5; drawn, mean 0.300 over 2 traits of 2 cohorts"
     )
     published, held_out = rows(replicate=[1, 2], pearson_r=[0.8, 0.9]), rows(replicate=[1, 2], pearson_r=[0.7, 0.9])
     ridge = published.assign(model="ridge")
-    effect = appendix.steering(pd.concat([published, ridge]), held_out.assign(protocol="held_out"))
+    effect = ledger_page.steering(pd.concat([published, ridge]), held_out.assign(protocol="held_out"))
     assert "at 1,000 individuals, 1 scalings: +0.050 (scaling 1, cohorts: 2) to +0.050" in effect
     splits = pd.concat([ridge, held_out.assign(model="ridge", protocol="held_out")])
-    assert "mean +0.0500, standard deviation 0.071 (2 traits at 1,000 individuals)" in appendix.random_splits(splits)
+    assert "mean +0.0500, standard deviation 0.071 (2 traits at 1,000 individuals)" in ledger_page.random_splits(splits)
 
 
 def test_effects_that_no_table_has_are_not_measured():
     lone = rows(pearson_r=[0.8])
-    assert appendix.steering(lone, lone.assign(protocol="held_out", cell="b")) == "not measured"
+    assert ledger_page.steering(lone, lone.assign(protocol="held_out", cell="b")) == "not measured"
     apart = rows(n_traits=2, n_qtl=10, pleiotropy=0.0, shared_pairs=False, pearson_r=[0.8])
     correlated = apart.assign(cell="b", pleiotropy=0.5, shared_pairs=True)
     table = pd.concat([part.assign(model=model) for part in (apart, correlated) for model in ("mlp", "ridge")])
-    assert appendix.pair_sharing(table) == "not measured"  # for want of the control
-    assert appendix.kinds_of_gain(table).endswith("+0.00 and +0 % (10 QTL, 2 traits)")
+    assert ledger_page.pair_sharing(table) == "not measured"  # for want of the control
+    assert ledger_page.kinds_of_gain(table).endswith("+0.00 and +0 % (10 QTL, 2 traits)")
 
 
 def record(cell, **changes) -> dict:
@@ -218,7 +223,7 @@ def test_the_table_of_provenance_counts_cells_of_each_profile():
     cells["full"][0] = cells["full"][0].model_copy(update={"n_replicates": 9})
     done = [record(cell) for cell in cells["standard"]]
     done[1] |= {"commit": "def", "peak_memory_mb": 2048}
-    table = appendix.provenance_table({"scaling": done, "beyond": []}, {"scaling": cells, "beyond": cells}, cells)
+    table = provenance.provenance_table({"scaling": done, "beyond": []}, {"scaling": cells, "beyond": cells}, cells)
     assert table.loc["scaling"].to_dict() == {
         "cells": 2,
         "of standard": "2 of 2",
@@ -232,7 +237,7 @@ def test_the_table_of_provenance_counts_cells_of_each_profile():
         "peak memory, GiB": "2.0",
     }
     assert table.loc["beyond", ["of standard", "commit"]].tolist() == ["0 of 2", "–"]
-    versions = appendix.versions_table({"scaling": done, "beyond": []})
+    versions = provenance.versions_table({"scaling": done, "beyond": []})
     assert versions["scaling"].to_dict() == {"numpy": "1", "torch": "2"}
     assert list(versions.columns) == ["scaling"]
 
@@ -241,14 +246,14 @@ def test_seeds_are_counted_and_a_wrong_one_shows(ragged):
     table = ragged[ragged["n_samples"] == 153]
     cells = [make_cell(RaggedCell, **CELL | {"drop_ragged_batch": drop}) for drop in (False, True)]
     records = [record(cell) for cell in cells]
-    assert appendix.count_repeated_seeds(table, records) == (4, 4)
+    assert provenance.count_repeated_seeds(table, records) == (4, 4)
     wrong = table.assign(seed=table["seed"].where(table["replicate"] == 1, 5))
-    assert appendix.count_repeated_seeds(wrong, records) == (2, 4)
+    assert provenance.count_repeated_seeds(wrong, records) == (2, 4)
 
 
 def test_the_commands_that_repeat_a_cell():
     table = rows(profile=["standard"])
-    assert appendix.repeat_commands(table, {"commit": "abc"}).splitlines() == [
+    assert provenance.repeat_commands(table, {"commit": "abc"}).splitlines() == [
         "git checkout abc",
         "make setup && source .venv/bin/activate",
         "python -m epidl.grid standard runs/standard/scaling/a/table.csv",
@@ -256,4 +261,4 @@ def test_the_commands_that_repeat_a_cell():
 
 
 def test_a_missing_provenance_holds_no_record(tmp_path):
-    assert appendix.read_records(tmp_path / "none.json") == []
+    assert provenance.read_records(tmp_path / "none.json") == []

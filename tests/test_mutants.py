@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from epidl import fingerprint, results
+from epidl.grid import fingerprint, results
 from mutants import DATA, MUTANTS, TESTS, Mutant, find_killer, killers
 
 
@@ -33,9 +33,11 @@ def test_every_mutant_applies_and_changes_what_its_module_does(library):
 
 @pytest.mark.parametrize(("original", "count"), [("no such text", 0), ("plan", 2)])
 def test_a_mutant_whose_text_is_not_there_once_fails_loudly(library, original, count):
-    (library / "lib/epidl/simulate.py").write_text("plan = plan\n")
-    with pytest.raises(ValueError, match=rf"must stand once in lib/epidl/simulate.py, stands there {count} times"):
-        Mutant("simulate", original, "", "a text").apply(library)
+    (library / "lib/epidl/cohorts/simulate.py").write_text("plan = plan\n")
+    with pytest.raises(
+        ValueError, match=rf"must stand once in lib/epidl/cohorts/simulate.py, stands there {count} times"
+    ):
+        Mutant("cohorts/simulate", original, "", "a text").apply(library)
 
 
 def test_the_table_lists_every_mutant_and_the_test_that_killed_it():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from epidl import networks
+from epidl.models import networks
 
 N_MARKERS, N_TRAITS, N_SAMPLES = 12, 3, 40
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from epidl import own_data
+from epidl.cohorts.genotypes import MISSING, Dosages
 from epidl.figures import MODEL_NAMES
-from epidl.genotypes import MISSING, Dosages
-from epidl.own_data import Observed, against_ridge, compare, corrected_interval, make_splits, observe, verdict
+from epidl.own import comparison
+from epidl.own.comparison import Observed, against_ridge, compare, corrected_interval, make_splits, observe, verdict
 
 
 def make_observed(n: int = 240, m: int = 20, epistasis: float = 0.0, seed: int = 1, **changes) -> Observed:
@@ -94,16 +94,16 @@ def test_only_training_individuals_are_learnt_from(cohort):
     changed = cohort.phenotypes.copy()
     changed[split.test] += 1e3 * np.arange(len(split.test))
     other = observe(cohort.genotypes, changed, cohort.design)
-    tasks = [own_data.make_task(c, split, 8, "cpu", 1)[0] for c in (cohort, other)]
+    tasks = [comparison.make_task(c, split, 8, "cpu", 1)[0] for c in (cohort, other)]
     for model in ("ridge", "kernel", "pairs", "mlp", "sparse_mlp", "pair_network"):
-        one, two = (own_data.MODELS[model](task) for task in tasks)
+        one, two = (comparison.MODELS[model](task) for task in tasks)
         np.testing.assert_array_equal(one, two, err_msg=model)
         assert np.isfinite(one).all()
     counts = cohort.genotypes.counts.copy()
     counts[split.test] = 2 - np.maximum(counts[split.test], 0)
     moved = observe(Dosages.from_counts(counts, 2), cohort.phenotypes, cohort.design)
     np.testing.assert_array_equal(
-        own_data.make_task(moved, split, 8, "cpu", 1)[0].genotypes.centre, tasks[0].genotypes.centre
+        comparison.make_task(moved, split, 8, "cpu", 1)[0].genotypes.centre, tasks[0].genotypes.centre
     )
 
 
@@ -225,8 +225,8 @@ def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message
 
 def test_more_splits_than_memory_holds_are_refused_before_the_first_is_drawn(cohort):
     with pytest.raises(ValueError, match="n_splits must be at most 1000, got 1001"):
-        make_splits(cohort, "random", own_data.MOST_SPLITS + 1, seed=1)
-    assert len(make_splits(cohort, "random", own_data.MOST_SPLITS, seed=1)) == 1000
+        make_splits(cohort, "random", comparison.MOST_SPLITS + 1, seed=1)
+    assert len(make_splits(cohort, "random", comparison.MOST_SPLITS, seed=1)) == 1000
 
 
 def test_cohorts_that_cannot_be_split_are_refused(cohort):
@@ -275,7 +275,7 @@ def test_outliers_beside_which_others_do_not_vary_are_named(cohort):
 
 @pytest.mark.parametrize("quantitative", [False, True])
 def test_too_few_cases_are_refused_before_anything_is_fitted(monkeypatch, cohort, quantitative):
-    monkeypatch.setitem(own_data.MODELS, "ridge", lambda task: pytest.fail("a model was fitted"))
+    monkeypatch.setitem(comparison.MODELS, "ridge", lambda task: pytest.fail("a model was fitted"))
     options = {"models": ["ridge", "kernel"], "n_splits": 4, "seed": 1}
     drawn = [split for _, split in make_splits(cohort, "random", 4, seed=1)]
     tested, never = drawn[-1].test, np.setdiff1d(np.arange(240), np.concatenate([split.test for split in drawn]))
@@ -303,7 +303,7 @@ def test_a_split_that_tests_no_case_is_constant_beside_others_that_are_scored(co
 
 @pytest.mark.parametrize("binary", [False, True])
 def test_a_model_that_predicts_all_alike_is_constant(cohort, monkeypatch, binary):
-    monkeypatch.setitem(own_data.MODELS, "kernel", lambda task: np.full(len(task.split.test), 0.1))
+    monkeypatch.setitem(comparison.MODELS, "kernel", lambda task: np.full(len(task.split.test), 0.1))
     liability = cohort.phenotypes - 200 * cohort.design[:, 0]
     phenotypes = np.where(liability > np.median(liability), 1, 0) if binary else liability
     options = {"models": ["ridge", "kernel"], "n_splits": 1}
@@ -325,6 +325,6 @@ def test_what_cannot_be_compared_is_refused(cohort, monkeypatch):
         make_observed(groups=["a"])
     with pytest.raises(ValueError, match="they explain all of it"):
         compare(make_observed(phenotypes=make_observed().design[:, 0] * 2 + 1))
-    monkeypatch.setitem(own_data.MOST_MARKERS, "pairs", 19)
+    monkeypatch.setitem(comparison.MOST_MARKERS, "pairs", 19)
     with pytest.raises(ValueError, match=r"n_markers must be at most 19 for the model pairs, .* got 20: thin"):
         compare(cohort)

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epidl import malformed, own_data
+from epidl.cohorts.genotypes import MISSING
 from epidl.figures.own_data import linkage
-from epidl.genotype_files import GenotypeFile, read_genotypes, write_plink
-from epidl.genotypes import MISSING
-from epidl.own_files import EXAMPLE_COLUMNS, files_and_columns, read_cohort, simulate_trait
+from epidl.own import comparison
+from epidl.own.genotype_files import GenotypeFile, read_genotypes, write_plink
+from epidl.own.reader import EXAMPLE_COLUMNS, files_and_columns, read_cohort, simulate_trait
+from epidl_book import own_data as own_data_page
 
 EXAMPLE = Path("book/data/example")
 N, M = 80, 12
@@ -158,7 +159,7 @@ def test_missing_genotypes_are_filled_from_those_that_train(files):
     counts = files.counts.copy()
     counts[:10, 3] = MISSING
     dosages = files(counts=counts).observed.genotypes
-    ((_, split), *_) = own_data.make_splits(files(counts=counts).observed, "random", 1, seed=0)
+    ((_, split), *_) = comparison.make_splits(files(counts=counts).observed, "random", 1, seed=0)
     train = np.concatenate([split.train, split.validation])
     known = train[counts[train, 3] != MISSING]
     trained = dosages.trained_on(train)
@@ -229,7 +230,7 @@ def test_a_cohort_exported_and_read_back_gives_identical_results(files, tmp_path
     write_plink(tmp_path / "again", first.genotypes)
     again = read_cohort(tmp_path / "again.bed", tmp_path / "phenotypes.csv", trait="yield", covariates=["sex"])
     options = {"models": ["ridge", "kernel", "pairs", "mlp"], "n_splits": 2, "hidden_width": 8}
-    tables = [own_data.compare(cohort.observed, **options).drop(columns="seconds") for cohort in (first, again)]
+    tables = [comparison.compare(cohort.observed, **options).drop(columns="seconds") for cohort in (first, again)]
     pd.testing.assert_frame_equal(*tables)
 
 
@@ -245,7 +246,7 @@ REPORTED = {
 
 
 def test_the_books_cases_are_refused_with_a_reason_or_reported():
-    found = malformed.answers().set_index("case")
+    found = own_data_page.answers().set_index("case")
     assert set(found.index[found["outcome"] == "reported"]) == set(REPORTED)
     for case, answer in REPORTED.items():
         assert answer in found.loc[case, "answer"]
@@ -253,7 +254,7 @@ def test_the_books_cases_are_refused_with_a_reason_or_reported():
     assert refused.str.contains(" must ").all()
     assert "got the allele 9 at m21" in refused["an allele that the site does not have"]
     assert "it is truncated" in refused["a truncated .vcf.gz"]
-    assert malformed.in_words(found.reset_index()).count("\n- **") == len(found)
+    assert own_data_page.in_words(found.reset_index()).count("\n- **") == len(found)
 
 
 # --- Traits of known architecture ----------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ import pytest
 import scipy.stats
 
 from conftest import make_cohort
-from epidl import pairs
-from epidl.genotypes import MISSING, Dosages, Haplotypes
-from epidl.ridge import fit_ridge
-from epidl.simulate import Trait, genetic_values
+from epidl.cohorts.genotypes import MISSING, Dosages, Haplotypes
+from epidl.cohorts.simulate import Trait, genetic_values
+from epidl.models import pairs
+from epidl.models.ridge import fit_ridge
 
 
 def correlations(fit, cohort, rows):
@@ -33,7 +33,7 @@ def brute_force_t(x, residual):
 @pytest.mark.parametrize("strip", [3, 128])
 def test_statistics_are_those_of_regressions(strip, monkeypatch):
     monkeypatch.setattr(pairs, "STRIP", strip)
-    monkeypatch.setattr("epidl.genotypes.BLOCK_BYTES", 8 * 7 * 13)  # thirteen samples a block
+    monkeypatch.setattr("epidl.cohorts.genotypes.BLOCK_BYTES", 8 * 7 * 13)  # thirteen samples a block
     rng = np.random.default_rng(1)
     alleles, rows = rng.integers(0, 2, size=(80, 7)), rng.permutation(80)[:60]
     residuals = rng.normal(size=(60, 2)) + 0.3

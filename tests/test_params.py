@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from epidl.params import (
+from epidl.grid.params import (
     CELL_TYPES,
     CorrelationCell,
     DilutionCell,
@@ -314,7 +314,7 @@ def test_the_compute_path_works_without_what_only_the_grid_needs():
     code = f"""
 import sys
 sys.modules |= dict.fromkeys({absent})
-from epidl.experiments import correlation, dilution, scaling
-import epidl.results
+from epidl.grid.experiments import correlation, dilution, scaling
+import epidl.grid.results
 """
     subprocess.run([sys.executable, "-c", code], check=True)

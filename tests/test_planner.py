@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 import epidl
 from conftest import ROOT
-from epidl import planner, planner_page, surface, theory
-from epidl.params import SurveyCell, load_grids, make_cell
+from epidl.grid.params import SurveyCell, load_grids, make_cell
+from epidl.models import theory
+from epidl.planner import planning, surface
+from epidl_book import planner as planner_page
 
-WHEAT = planner.surface()["presets"]["wheat"]["study"]
+WHEAT = planning.surface()["presets"]["wheat"]["study"]
 EASY = {"n_samples": 10_000, "n_markers": 60, "n_qtl": 60, "va_over_vg": 0.5, "broad_sense_heritability": 0.9}
 studies = st.builds(
-    lambda n, m, part, va, h2: planner.Study(
+    lambda n, m, part, va, h2: planning.Study(
         n_samples=n, n_markers=m, n_qtl=max(2, round(part * m)), va_over_vg=va, broad_sense_heritability=h2
     ),
     st.integers(20, 10**7),
@@ -33,7 +35,7 @@ studies = st.builds(
 @settings(max_examples=60)
 @given(studies)
 def test_forecasts_keep_their_bounds(study):
-    for found in planner.forecast(study).values():
+    for found in planning.forecast(study).values():
         assert 0 <= found.pearson_r <= math.sqrt(study.broad_sense_heritability) + 1e-9
         assert -1 <= found.low <= found.pearson_r <= found.high <= 1
 
@@ -41,34 +43,34 @@ def test_forecasts_keep_their_bounds(study):
 @settings(max_examples=60)
 @given(studies)
 def test_above_a_ceiling_an_interval_holds_the_scatter_of_test_samples_alone(study):
-    for model, found in planner.forecast(study).items():
+    for model, found in planning.forecast(study).items():
         part = study.va_over_vg if model == "ridge" else 1
         ceiling = max(found.pearson_r, math.sqrt(study.broad_sense_heritability * part))
-        scatter = math.sqrt(planner.variance_of_r(ceiling, study.n_samples))
-        assert found.high <= ceiling + planner.NORMAL_95 * scatter + 1e-9
+        scatter = math.sqrt(planning.variance_of_r(ceiling, study.n_samples))
+        assert found.high <= ceiling + planning.NORMAL_95 * scatter + 1e-9
 
 
 @settings(max_examples=60)
-@given(studies, st.fixed_dictionaries(dict.fromkeys(planner.MODELS[1:], st.none() | st.integers(20, 10**7))))
+@given(studies, st.fixed_dictionaries(dict.fromkeys(planning.MODELS[1:], st.none() | st.integers(20, 10**7))))
 def test_an_answer_is_one_sentence(study, needed):
-    sentence = planner.answer(study, planner.forecast(study), needed)
+    sentence = planning.answer(study, planning.forecast(study), needed)
     assert sentence.endswith(".")
     assert ". " not in sentence
     assert not re.search(r"[,;] [A-Z]", sentence.replace("H²", ""))
 
 
 def test_fewer_individuals_than_in_any_cohort_get_no_recommendation():
-    fewest = planner.surface()["simulated"]["n_samples"][0]
+    fewest = planning.surface()["simulated"]["n_samples"][0]
     assert epidl.plan(**EASY | {"n_samples": fewest - 1}).answer.startswith("No recommendation")
     assert not epidl.plan(**EASY | {"n_samples": fewest}).answer.startswith("No recommendation")
 
 
 def test_what_is_told_of_a_forecast_is_where_the_like_of_it_was_simulated():
-    most = planner.surface()["simulated"]["n_samples"][1]
-    texts = planner.surface()["sentences"]
+    most = planning.surface()["simulated"]["n_samples"][1]
+    texts = planning.surface()["sentences"]
     for n, kinds in {most: ("simulated", "simulated"), 3 * most: ("alike", "bound")}.items():
         plan = epidl.plan(**EASY | {"n_samples": n})
-        said = [planner.basis(model, plan.forecasts[model], plan.study) for model in ("ridge", "mlp")]
+        said = [planning.basis(model, plan.forecasts[model], plan.study) for model in ("ridge", "mlp")]
         assert said == [texts[kind] for kind in kinds]
 
 
@@ -90,7 +92,7 @@ def test_what_pays_later_is_said_the_nearest_first():
 @settings(max_examples=30)
 @given(studies)
 def test_where_nothing_is_near_a_forecast_is_the_closed_form(study):
-    known = planner.surface() | {"smoothing": dict.fromkeys(planner.MODELS, (1e-6, 1.0))}
+    known = planning.surface() | {"smoothing": dict.fromkeys(planning.MODELS, (1e-6, 1.0))}
     additive = study.broad_sense_heritability * study.va_over_vg
     expected = theory.expected_accuracy(
         0.85 * study.n_samples,
@@ -99,26 +101,26 @@ def test_where_nothing_is_near_a_forecast_is_the_closed_form(study):
         study.broad_sense_heritability - additive,
         model="ridge",
     ).pearson_r
-    found = planner.forecast(study, known)["ridge"]
+    found = planning.forecast(study, known)["ridge"]
     assert found.pearson_r == pytest.approx(float(expected), abs=1e-9)
     assert not found.supported
 
 
 def test_where_something_is_known_the_forecast_goes_to_it():
-    point = planner.surface()["points"][0] | {"residual": {"ridge": -0.1}, "excess": {"ridge": 0.01}}
-    study = planner.Study(
+    point = planning.surface()["points"][0] | {"residual": {"ridge": -0.1}, "excess": {"ridge": 0.01}}
+    study = planning.Study(
         n_samples=point["n_samples"],
         n_markers=point["n_markers"],
         n_qtl=point["n_qtl"],
         va_over_vg=1 / (1 + 2 * point["rel_aa"]),
         broad_sense_heritability=point["broad_sense_heritability"],
     )
-    base = planner.surface()
+    base = planning.surface()
     many = base | {
-        "smoothing": dict.fromkeys(planner.MODELS, (0.15, 1.0)),
-        "points": [point | {"residual": dict.fromkeys(planner.MODELS, -0.1), "excess": base["excess"]}] * 2000,
+        "smoothing": dict.fromkeys(planning.MODELS, (0.15, 1.0)),
+        "points": [point | {"residual": dict.fromkeys(planning.MODELS, -0.1), "excess": base["excess"]}] * 2000,
     }
-    near, alone = planner.forecast(study, many)["ridge"], planner.forecast(study)["ridge"].closed_form
+    near, alone = planning.forecast(study, many)["ridge"], planning.forecast(study)["ridge"].closed_form
     assert near.pearson_r == pytest.approx(max(0, alone - 0.1), abs=0.002)
     assert near.supported
 
@@ -152,17 +154,17 @@ def test_each_kind_of_answer_names_its_model():
 
 @given(studies)
 def test_ridge_is_recommended_only_where_no_model_is_clearly_ahead(study):
-    found = planner.forecast(study)
-    leads = {model: found[model].pearson_r - found["ridge"].pearson_r for model in planner.MODELS[1:]}
-    ahead = [model for model, lead in leads.items() if planner.is_clear(lead, model)]
-    sentence = planner.answer(study, found, dict.fromkeys(leads))
+    found = planning.forecast(study)
+    leads = {model: found[model].pearson_r - found["ridge"].pearson_r for model in planning.MODELS[1:]}
+    ahead = [model for model, lead in leads.items() if planning.is_clear(lead, model)]
+    sentence = planning.answer(study, found, dict.fromkeys(leads))
     assert not (sentence.startswith("Use ridge") and ahead)
     assert not (sentence.startswith("Start from ridge") and not ahead)
     assert not (sentence.startswith("Use the epistatic kernel") and "kernel" not in ahead)
 
 
 def test_what_no_network_was_trained_on_does_not_support_its_forecast():
-    most = planner.surface()["trained"]["n_markers"]
+    most = planning.surface()["trained"]["n_markers"]
     study = {"n_samples": 10_000, "n_markers": 2500, "n_qtl": 100, "va_over_vg": 0.5, "broad_sense_heritability": 0.8}
     plan = epidl.plan(**study)
     assert plan.forecasts["ridge"].supported
@@ -192,9 +194,9 @@ def test_a_line_that_needs_much_memory_says_how_much():
 
 def test_a_cell_whose_shares_no_study_has_is_forecast_without_them():
     (cell, *_) = load_grids(ROOT / "params" / "survey.yml")["smoke"]
-    table = planner.forecast_table(cell.model_copy(update={"rel_aa": (0.0, 60.0)}))
+    table = planning.forecast_table(cell.model_copy(update={"rel_aa": (0.0, 60.0)}))
     assert set(table["rel_aa"]) == {0}
-    assert planner.forecast_table(cell.model_copy(update={"rel_aa": (60.0,)})).empty
+    assert planning.forecast_table(cell.model_copy(update={"rel_aa": (60.0,)})).empty
 
 
 def test_where_few_markers_are_causal_a_network_is_expected_between_kernel_and_sparse_pairs():
@@ -206,39 +208,39 @@ def test_where_few_markers_are_causal_a_network_is_expected_between_kernel_and_s
 
 
 def test_the_answer_is_deep_learning_where_it_is_forecast_to_lead(monkeypatch):
-    alone = dict.fromkeys(planner.MODELS, (1e-6, 1.0))
-    known = planner.surface() | {"efficiency": [1.0, 20.0, 0.0], "smoothing": alone, "enough": 0.0}
-    monkeypatch.setattr(planner, "surface", lambda: known)
+    alone = dict.fromkeys(planning.MODELS, (1e-6, 1.0))
+    known = planning.surface() | {"efficiency": [1.0, 20.0, 0.0], "smoothing": alone, "enough": 0.0}
+    monkeypatch.setattr(planning, "surface", lambda: known)
     study = {"n_samples": 2000, "n_markers": 200, "n_qtl": 200, "va_over_vg": 0.4, "broad_sense_heritability": 0.9}
-    study = planner.Study(**study)
-    forecasts = planner.forecast(study)
+    study = planning.Study(**study)
+    forecasts = planning.forecast(study)
     forecasts["pairs"] = forecasts["ridge"]
-    needed = dict.fromkeys(planner.MODELS[1:])
-    assert planner.answer(study, forecasts, needed).startswith("Use deep learning")
+    needed = dict.fromkeys(planning.MODELS[1:])
+    assert planning.answer(study, forecasts, needed).startswith("Use deep learning")
 
 
 def test_outside_what_was_simulated_there_is_no_recommendation(monkeypatch):
-    known = planner.surface() | {"enough": math.inf}
-    monkeypatch.setattr(planner, "surface", lambda: known)
+    known = planning.surface() | {"enough": math.inf}
+    monkeypatch.setattr(planning, "surface", lambda: known)
     assert epidl.plan(**EASY).answer.startswith("No recommendation")
 
 
 def test_the_mlp_is_never_supported_beyond_the_cohorts_that_were_simulated():
-    most = planner.surface()["simulated"]["n_samples"][1]
-    large = planner.forecast(planner.Study(**EASY | {"n_samples": 10 * most}))
+    most = planning.surface()["simulated"]["n_samples"][1]
+    large = planning.forecast(planning.Study(**EASY | {"n_samples": 10 * most}))
     assert not large["mlp"].supported
     assert large["kernel"].supported
     assert any("upper bound" in note for note in epidl.plan(**EASY | {"n_samples": 10 * most}).notes)
 
 
 def test_the_number_needed_is_the_first_at_which_the_lead_is_clear():
-    study = planner.Study(**EASY | {"n_samples": 40, "broad_sense_heritability": 0.7})
-    needed = planner.samples_needed(study, "kernel")
+    study = planning.Study(**EASY | {"n_samples": 40, "broad_sense_heritability": 0.7})
+    needed = planning.samples_needed(study, "kernel")
     assert needed > study.n_samples
-    before = int(needed / 10 ** (1 / planner.STEPS_PER_DECADE))
+    before = int(needed / 10 ** (1 / planning.STEPS_PER_DECADE))
     for n, clear in ((needed, True), (before, False)):
-        r = planner.forecast(planner.Study(**EASY | {"n_samples": n, "broad_sense_heritability": 0.7}))
-        assert planner.is_clear(r["kernel"].pearson_r - r["ridge"].pearson_r, "kernel") == clear
+        r = planning.forecast(planning.Study(**EASY | {"n_samples": n, "broad_sense_heritability": 0.7}))
+        assert planning.is_clear(r["kernel"].pearson_r - r["ridge"].pearson_r, "kernel") == clear
 
 
 def test_an_additive_trait_needs_no_more_than_ridge():
@@ -250,8 +252,8 @@ def test_an_additive_trait_needs_no_more_than_ridge():
 @settings(max_examples=40)
 @given(studies, st.integers(1, 4))
 def test_the_command_is_a_cell_that_the_survey_can_run(study, n_traits):
-    study = planner.Study(**vars(study) | {"n_traits": n_traits})
-    words = planner.command(study).split(" -y ")
+    study = planning.Study(**vars(study) | {"n_traits": n_traits})
+    words = planning.command(study).split(" -y ")
     options = words[0].split()[3:]
     given_ = {name: yaml.safe_load(value) for name, value in zip(options[1::3], options[2::3], strict=True)}
     given_ |= yaml.safe_load(words[1].strip('"'))
@@ -263,29 +265,29 @@ def test_the_command_is_a_cell_that_the_survey_can_run(study, n_traits):
 
 
 def test_the_command_line_prints_the_plan_of_a_preset_and_of_changes_to_it(capsys):
-    assert planner.main(["--preset", "wheat"]) == 0
+    assert planning.main(["--preset", "wheat"]) == 0
     assert capsys.readouterr().out == f"{epidl.plan(**WHEAT)}\n"
-    assert planner.main(["--preset", "wheat", "--n-samples", "2000"]) == 0
+    assert planning.main(["--preset", "wheat", "--n-samples", "2000"]) == 0
     assert capsys.readouterr().out == f"{epidl.plan(**WHEAT | {'n_samples': 2000})}\n"
 
 
 def test_the_command_line_says_what_is_missing_or_wrong(capsys):
-    assert planner.main(["--n-samples", "500"]) == 2
+    assert planning.main(["--n-samples", "500"]) == 2
     assert capsys.readouterr().err.startswith("n_markers, n_qtl, va_over_vg, broad_sense_heritability must be given")
-    assert planner.main(["--preset", "wheat", "--n-qtl", "1"]) == 2
+    assert planning.main(["--preset", "wheat", "--n-qtl", "1"]) == 2
     assert capsys.readouterr().err == "n_qtl must be at least 2, got 1\n"
 
 
 def test_segments_of_a_cross_and_of_a_population():
-    assert planner.cross_segments([1e-6]) == 1  # one segment, never broken
-    assert planner.cross_segments([50.0]) == pytest.approx(100, rel=0.01)  # 8 l^2 / 4 l where l is long
-    assert planner.independent_segments(100, 30, 1.0) == round(2 * 100 * 30 / math.log(100))
+    assert planning.cross_segments([1e-6]) == 1  # one segment, never broken
+    assert planning.cross_segments([50.0]) == pytest.approx(100, rel=0.01)  # 8 l^2 / 4 l where l is long
+    assert planning.independent_segments(100, 30, 1.0) == round(2 * 100 * 30 / math.log(100))
     with pytest.raises(ValueError, match="effective_size must be greater than 0, got 0"):
-        planner.independent_segments(0, 30, 1.0)
+        planning.independent_segments(0, 30, 1.0)
     with pytest.raises(ValueError, match=r"effective_size \* morgans must be at least 2, got 1"):
-        planner.independent_segments(1, 30, 1.0)
+        planning.independent_segments(1, 30, 1.0)
     with pytest.raises(ValueError, match="chromosomes must be at least 1e-06"):
-        planner.cross_segments([1.0, 0.0])
+        planning.cross_segments([1.0, 0.0])
 
 
 def test_linked_markers_are_worth_the_segments_that_a_formula_gives():
@@ -298,7 +300,7 @@ def test_linked_markers_are_worth_the_segments_that_a_formula_gives():
         chromosomes.append((np.cumsum(np.hstack([start, crossed]), axis=1) % 2) * 2.0 - 1)
     x = np.hstack(chromosomes)
     relationship = (x @ x.T / x.shape[1])[np.triu_indices(n, 1)]
-    assert 1 / np.var(relationship) == pytest.approx(planner.cross_segments(lengths), rel=0.1)
+    assert 1 / np.var(relationship) == pytest.approx(planning.cross_segments(lengths), rel=0.1)
 
 
 # ---- what it was measured from ----
@@ -306,7 +308,7 @@ def test_linked_markers_are_worth_the_segments_that_a_formula_gives():
 
 def test_the_surface_belongs_to_the_tables_that_ship():
     rows = surface.evidence(ROOT / "book" / "data")
-    known = planner.surface()
+    known = planning.surface()
     assert known["efficiency"] == pytest.approx(surface.fit_efficiency(rows), rel=1e-3)
     points = surface.points_of(surface.with_closed_forms(rows, known["efficiency"]))
     ours = {(p["experiment"], p["cell"], p["rel_aa"]): p for p in known["points"]}
@@ -318,7 +320,7 @@ def test_the_surface_belongs_to_the_tables_that_ship():
 
 
 def test_every_preset_and_sentence_of_the_surface_is_that_of_the_code():
-    known = planner.surface()
+    known = planning.surface()
     assert known["sentences"] == surface.SENTENCES
     assert known["presets"] == json.loads(json.dumps(surface.PRESETS))
     for preset in known["presets"].values():
@@ -330,7 +332,7 @@ def small_rows(n_cells: int = 6) -> pd.DataFrame:
     rows = []
     for k in range(n_cells):
         for replicate in (1, 2):
-            for model in planner.MODELS:
+            for model in planning.MODELS:
                 rows.append(
                     {
                         "experiment": "survey",
@@ -355,16 +357,16 @@ def small_rows(n_cells: int = 6) -> pd.DataFrame:
 
 def test_a_cell_that_is_left_out_does_not_help_its_own_forecast():
     rows = small_rows()
-    before = surface.left_out(rows, "cell", dict.fromkeys(planner.MODELS, (0.3, 4.0)))
+    before = surface.left_out(rows, "cell", dict.fromkeys(planning.MODELS, (0.3, 4.0)))
     changed = rows.assign(residual=rows["residual"].where(rows["cell"] != "c2", 0.9))
-    after = surface.left_out(changed, "cell", dict.fromkeys(planner.MODELS, (0.3, 4.0)))
+    after = surface.left_out(changed, "cell", dict.fromkeys(planning.MODELS, (0.3, 4.0)))
     own = rows["cell"] == "c2"
     pd.testing.assert_series_equal(before.loc[own, "forecast"], after.loc[own, "forecast"])
     assert (after.loc[~own, "forecast"] > before.loc[~own, "forecast"] + 0.01).any()
 
 
 def test_a_shared_residual_is_learned_from_the_other_cells():
-    found = surface.errors(surface.left_out(small_rows(), "cell", dict.fromkeys(planner.MODELS, (0.3, 1.0))))
+    found = surface.errors(surface.left_out(small_rows(), "cell", dict.fromkeys(planning.MODELS, (0.3, 1.0))))
     closed = surface.errors(small_rows(), "closed_form")
     assert closed["bias"].to_numpy() == pytest.approx(0.05, abs=1e-9)
     assert (found["bias"] < 0.03).all()
@@ -393,13 +395,13 @@ def test_controls_diverged_fits_and_steered_test_samples_are_no_evidence():
 def test_the_quick_studies_are_not_among_those_that_the_planner_knows():
     grids = load_grids(ROOT / "params" / "survey.yml")
     assert not {cell.name for cell in grids["quick"]} & {cell.name for cell in grids["standard"]}
-    known = {(p["n_samples"], p["n_markers"], p["n_qtl"]) for p in planner.surface()["points"]}
+    known = {(p["n_samples"], p["n_markers"], p["n_qtl"]) for p in planning.surface()["points"]}
     assert not known & {(cell.n_samples, cell.n_markers, cell.n_qtl) for cell in grids["quick"]}
 
 
 @pytest.mark.slow
 def test_held_out_cells_are_forecast_within_the_stated_errors():
-    rows, known = surface.evidence(ROOT / "book" / "data"), planner.surface()
+    rows, known = surface.evidence(ROOT / "book" / "data"), planning.surface()
     found = surface.left_out_with_fit(rows, "cell", known["smoothing"])
     assert surface.errors(found)["error"].to_dict() == pytest.approx(known["error"], abs=1e-3)
     covered = surface.coverage(found, known["smoothing"])

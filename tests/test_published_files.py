@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epidl import published_files
-from epidl.experiments import core, correlation, dilution, scaling
-from epidl.params import CorrelationCell, DilutionCell, ParameterError, RaggedCell, ScalingCell, make_cell
-from epidl.published_files import file_stem, read_cohort, write_cohort
-from epidl.simulate import simulate
+from epidl.cohorts import zenodo
+from epidl.cohorts.simulate import simulate
+from epidl.cohorts.zenodo import file_stem, read_cohort, write_cohort
+from epidl.grid.experiments import core, correlation, dilution, scaling
+from epidl.grid.params import CorrelationCell, DilutionCell, ParameterError, RaggedCell, ScalingCell, make_cell
 from test_experiments import CELL as SCALING
 from test_experiments import CORRELATION, DILUTION
 
@@ -119,7 +119,7 @@ def test_reading_keeps_memory_to_bits(tmp_path):
     cohort = simulate(n_samples=5_000, n_qtl=2_000, rel_aa=[1], broad_sense_heritability=H2, seed=4)
     write_cohort(tmp_path / "c", cohort)
     tracemalloc.start()
-    published_files.read_haplotypes(tmp_path / "c_g.txt")
+    zenodo.read_haplotypes(tmp_path / "c_g.txt")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3 * cohort.genotypes.nbytes  # a byte a genotype would be 8 times the bits

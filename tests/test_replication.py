@@ -9,9 +9,13 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from epidl import figures, pages, publish, replication, results
-from epidl.figures.claims import agreement
-from epidl.params import CELL_TYPES, Cell, ScalingCell, is_of, load_grids, make_cell
+from epidl import figures
+from epidl.grid import contrasts, publish, results
+from epidl.grid.params import CELL_TYPES, Cell, ScalingCell, is_of, load_grids, make_cell
+from epidl_book import agreement as agreement_page
+from epidl_book import correlation, dilution, phrases
+from epidl_book import scaling as scaling_page
+from epidl_book.claim_figures import agreement
 
 DATA = ROOT / "book" / "data"
 R = {"mlp": [0.9, 0.8, 0.3, 0.2], "ridge_sgd": [0.6, 0.5, 0.25, 0.2], "ridge": [0.6, 0.6, 0.3, 0.3]}
@@ -52,7 +56,7 @@ def digitised() -> pd.DataFrame:
 
 
 def test_relative_gain(table):
-    gain = replication.paired(table, "mlp", "ridge_sgd").query("rel_aa == 3")
+    gain = contrasts.paired(table, "mlp", "ridge_sgd").query("rel_aa == 3")
     np.testing.assert_allclose(gain["relative_gain"], [0.5, 0.6, 0.2, 0.0], atol=1e-12)
 
 
@@ -68,7 +72,7 @@ def test_comparison_with_the_digitised_figure(table):
             "scaling": [0.1, 7],
         }
     )
-    result = replication.compare_with_figure_1(table, published)
+    result = agreement_page.compare_with_figure_1(table, published)
     assert len(result) == 1, "only what both tables hold"
     row = result.iloc[0]
     assert row["r"] == pytest.approx(0.85)
@@ -77,17 +81,17 @@ def test_comparison_with_the_digitised_figure(table):
     assert row["difference"] == pytest.approx(0.05)
     assert row["bound"] == pytest.approx(2 * np.hypot(0.05, 0.2 / 3.078 / np.sqrt(10)) + 0.02)
     assert row["agrees"]
-    assert pages.comparison_table(result, ["scaling"], "rel_aa", "difference").to_numpy().tolist() == [["+0.050"]]
-    assert pages.agreement(result) == {
+    assert phrases.comparison_table(result, ["scaling"], "rel_aa", "difference").to_numpy().tolist() == [["+0.050"]]
+    assert phrases.agreement(result) == {
         "agree": "1",
         "compared": "1",
         "values": "1",
         "unbounded": "0",
         "mean_difference": "+0.050",
     }
-    far = replication.compare_with_figure_1(table, published.assign(r_mid=0.6))
+    far = agreement_page.compare_with_figure_1(table, published.assign(r_mid=0.6))
     assert not far["agrees"].any()
-    assert pages.comparison_table(far, ["scaling"], "rel_aa", "difference").to_numpy().tolist() == [["+0.250 *"]]
+    assert phrases.comparison_table(far, ["scaling"], "rel_aa", "difference").to_numpy().tolist() == [["+0.250 *"]]
 
 
 def test_agreement_of_models_by_its_closed_forms():
@@ -96,7 +100,7 @@ def test_agreement_of_models_by_its_closed_forms():
     both = pd.concat(
         [pd.DataFrame(keys | {"model": model, "pearson_r": r}) for model, r in (("ridge", x), ("ridge_sgd", y))]
     )
-    row = replication.agreement_of_models(both, "ridge_sgd", "ridge").loc[(1000, "published")]
+    row = contrasts.agreement_of_models(both, "ridge_sgd", "ridge").loc[(1000, "published")]
     difference = y - x
     assert row["pairs"] == 4
     assert row["mean_difference"] == pytest.approx(difference.mean())
@@ -105,22 +109,22 @@ def test_agreement_of_models_by_its_closed_forms():
     expected = 2 * np.cov(x, y, ddof=0)[0, 1] / (x.var() + y.var() + (x.mean() - y.mean()) ** 2)
     assert row["concordance"] == pytest.approx(expected)
     same = both.assign(pearson_r=np.tile(x, 2))
-    assert replication.agreement_of_models(same, "ridge_sgd", "ridge")["concordance"].iloc[0] == pytest.approx(1)
+    assert contrasts.agreement_of_models(same, "ridge_sgd", "ridge")["concordance"].iloc[0] == pytest.approx(1)
     shifted = both.assign(pearson_r=np.concatenate([x, x + 0.3]))
-    assert replication.agreement_of_models(shifted, "ridge_sgd", "ridge")["concordance"].iloc[0] < 0.8
+    assert contrasts.agreement_of_models(shifted, "ridge_sgd", "ridge")["concordance"].iloc[0] < 0.8
 
 
 def test_pairs_are_of_the_same_cohort_trait_and_protocol(table):
     both = pd.concat([table, table.assign(protocol="held_out", pearson_r=table["pearson_r"] - 0.1)])
-    pairs = replication.paired(both.sample(frac=1, random_state=1), "mlp", "ridge")
+    pairs = contrasts.paired(both.sample(frac=1, random_state=1), "mlp", "ridge")
     assert len(pairs) == 2 * 2 * 2 * 2
-    single = replication.paired(table, "mlp", "ridge")
+    single = contrasts.paired(table, "mlp", "ridge")
     for protocol in ("published", "held_out"):
         part = pairs[pairs["protocol"] == protocol].sort_values(["cell", "replicate", "trait"])
         expected = single.sort_values(["cell", "replicate", "trait"])
         np.testing.assert_allclose(part["difference"], expected["difference"], atol=1e-12)
     without = table.assign(pearson_r=table["pearson_r"].where(table["model"] != "ridge"))
-    assert replication.paired(without, "mlp", "ridge").empty
+    assert contrasts.paired(without, "mlp", "ridge").empty
 
 
 @pytest.fixture
@@ -161,7 +165,7 @@ def diluted() -> pd.DataFrame:
 
 def test_comparison_with_figure_2(diluted):
     published = pd.read_csv(DATA / "figure_2_digitised.csv")
-    result = replication.compare_with_figure_2(diluted, published).set_index(["n_markers", "rel_aa", "model"])
+    result = agreement_page.compare_with_figure_2(diluted, published).set_index(["n_markers", "rel_aa", "model"])
     assert len(result) == 2 * 2 * 3
     epistatic = result.loc[(100, 1.0, "mlp")]
     assert epistatic["difference"] == pytest.approx(0.15)
@@ -171,12 +175,12 @@ def test_comparison_with_figure_2(diluted):
     additive = result.loc[(1000, 0.0, "lasso_pruned")]
     assert additive["bound"] == pytest.approx(0.02), "no range could be read off the figure"
     assert additive["agrees"]
-    shown = pages.comparison_table(result.reset_index(), ["rel_aa", "n_markers"], "model", "excess")
+    shown = phrases.comparison_table(result.reset_index(), ["rel_aa", "n_markers"], "model", "excess")
     assert shown.loc[(1.0, 100), "mlp"] == "-0.245 *"
-    words = pages.disagreements(result.reset_index(), "difference", "difference_published", ["model", "n_markers"])
+    words = phrases.disagreements(result.reset_index(), "difference", "difference_published", ["model", "n_markers"])
     assert "mlp, n_markers 100: +0.15, in the publication +0.40" in words
     assert "lasso" not in words
-    assert replication.compare_with_figure_2(diluted.assign(n_samples=200), published).empty
+    assert agreement_page.compare_with_figure_2(diluted.assign(n_samples=200), published).empty
 
 
 @pytest.fixture
@@ -211,7 +215,7 @@ def correlated() -> pd.DataFrame:
 
 def test_comparison_with_figure_3(correlated):
     published = pd.read_csv(DATA / "figure_3_digitised.csv")
-    result = replication.compare_with_figure_3(correlated, published).set_index("pleiotropy")
+    result = agreement_page.compare_with_figure_3(correlated, published).set_index("pleiotropy")
     assert result.index.tolist() == [0, 0.95], "the control that shares pairs is not the publication's"
     assert result.loc[0, "median_relative_gain"] == pytest.approx(0.2)
     assert result.loc[0, "excess"] == pytest.approx(0.2 - 0.62)
@@ -219,57 +223,57 @@ def test_comparison_with_figure_3(correlated):
     sd = 0.04 / np.sqrt(2)  # of the cohorts' medians, 0.18 and 0.22
     assert result["bound"].tolist() == pytest.approx([2 * sd * np.sqrt(1 / 2 + 1 / 5) + 0.02] * 2)
     assert result["agrees"].tolist() == [False, True]
-    assert pages.agreement(result, "excess")["compared"] == "2"
-    assert replication.compare_with_figure_3(correlated.assign(n_samples=200), published).empty
+    assert phrases.agreement(result, "excess")["compared"] == "2"
+    assert agreement_page.compare_with_figure_3(correlated.assign(n_samples=200), published).empty
 
 
 def test_one_cohort_has_no_bound(correlated):
     published = pd.read_csv(DATA / "figure_3_digitised.csv")
-    single = replication.compare_with_figure_3(correlated.query("replicate == 1"), published)
+    single = agreement_page.compare_with_figure_3(correlated.query("replicate == 1"), published)
     assert single["bound"].isna().all()
-    shown = pages.comparison_table(single, ["n_traits", "n_qtl"], "pleiotropy", "excess")
+    shown = phrases.comparison_table(single, ["n_traits", "n_qtl"], "pleiotropy", "excess")
     assert shown.to_numpy().tolist() == [["-0.440 °", "+0.020 °"]], "no star without a bound"
-    assert pages.agreement(single, "excess")["compared"] == "0"
+    assert phrases.agreement(single, "excess")["compared"] == "0"
 
 
 def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
-    steps = pages.correlation_steps(correlated, "difference")
+    steps = correlation.correlation_steps(correlated, "difference")
     assert steps.columns.tolist() == ["0", "0, shared pairs", "0.95", "sharing pairs", "correlation"]
     np.testing.assert_allclose(steps.to_numpy(), [[0.1, 0.2, 0.3, 0.1, 0.1]])
-    r = pages.correlation_steps(correlated, "pearson_r")
+    r = correlation.correlation_steps(correlated, "pearson_r")
     np.testing.assert_allclose(r.to_numpy(), [[0.6, 0.7, 0.8, 0.1, 0.1]])
-    words = pages.correlation_steps_in_words(correlated)
+    words = correlation.correlation_steps_in_words(correlated)
     assert (
         "With 10 traits and 100 QTL (cohorts a condition: 2), sharing pairs changes the MLP's r by +0.10 [0.04, 0.16] "
         "(its lead over ridge by +0.10 [0.04, 0.16])" in words
     )
-    single = pages.correlation_steps_in_words(correlated.query("replicate == 1 or pleiotropy > 0"))
+    single = correlation.correlation_steps_in_words(correlated.query("replicate == 1 or pleiotropy > 0"))
     assert "(cohorts a condition: 1 to 2), sharing pairs changes the MLP's r by +0.10 (its lead" in single
     more = correlated.assign(pearson_r=correlated["pearson_r"] + 0.2 * correlated["shared_pairs"], n_qtl=200)
     more = more[more["replicate"] == 1].assign(cell=more["cell"] + "_200")
     both = pd.concat([correlated, more]).assign(hidden_width=256)
-    assert pages.steps_in_words(both) == {
+    assert correlation.steps_in_words(both) == {
         "pairs": "+0.10 to +0.30",
         "effects": "+0.10",
         "comparisons": "2",
         "cohorts": "1 to 2",
         "width": "256",
     }
-    assert pages.steps_in_words(both.query("pleiotropy > 0"))["pairs"] == "not computed"
+    assert correlation.steps_in_words(both.query("pleiotropy > 0"))["pairs"] == "not computed"
     lower = correlated[correlated["pleiotropy"] > 0].assign(pleiotropy=0.25, cell="lower")  # at 100 QTL alone
-    assert "and 200 QTL" in pages.correlation_steps_in_words(pd.concat([both, lower]))
+    assert "and 200 QTL" in correlation.correlation_steps_in_words(pd.concat([both, lower]))
     without = correlated[(correlated["pleiotropy"] > 0) | ~correlated["shared_pairs"]]
-    assert "No number of traits and QTL has all three" in pages.correlation_steps_in_words(without)
+    assert "No number of traits and QTL has all three" in correlation.correlation_steps_in_words(without)
 
 
 def test_takeaways_are_computed(diluted, correlated):
-    text = pages.dilution_takeaway(diluted)
+    text = dilution.dilution_takeaway(diluted)
     assert "For the epistatic trait the MLP reaches r = 0.55 with 100 markers, where ridge reaches 0.40" in text
     assert "and 0.45 with 1,000, where ridge reaches 0.40" in text
     assert text.count(". ") == 0, "a takeaway is one sentence"
     failed = diluted.assign(pearson_r=diluted["pearson_r"].where(diluted["model"] != "mlp_pruned"))
-    assert "that a LASSO selects no r (its fits failed), and the LASSO" in pages.dilution_takeaway(failed)
-    text = pages.correlation_takeaway(correlated)
+    assert "that a LASSO selects no r (its fits failed), and the LASSO" in dilution.dilution_takeaway(failed)
+    text = correlation.correlation_takeaway(correlated)
     assert "With 100 QTL and 10 traits" in text
     assert "0.60 against 0.50 (0, drawn apart); 0.70 against 0.50 (0, shared pairs); 0.80 against 0.50 (0.95)" in text
 
@@ -277,17 +281,17 @@ def test_takeaways_are_computed(diluted, correlated):
 def test_values_by_model_list_all_replicates(diluted):
     second = diluted.assign(replicate=2, learning_rate=diluted["learning_rate"] * 10, epochs=60)
     second.loc[second["model"] == "mlp", ["pearson_r", "status"]] = [np.nan, "diverged"]
-    values = pages.values_by_model(pd.concat([diluted, second]), ["n_markers"])
+    values = phrases.values_by_model(pd.concat([diluted, second]), ["n_markers"])
     assert values.loc[(100, "mlp_pruned")].tolist() == [0.74, 0.52, 0.33, "0.01, 0.1", "150", "45", "converged"]
     assert values.loc[(100, "mlp"), "status"] == "converged, diverged"
-    alone = pages.values_by_model(second, ["n_markers"])
+    alone = phrases.values_by_model(second, ["n_markers"])
     assert alone.loc[(100, "mlp"), "status"] == "diverged", "a model that failed stays in the table"
 
 
 def test_how_often_the_limit_of_features_limited(diluted):
     keys = {"cell": "m100", "replicate": 1, "protocol": "published", "model": "mlp_pruned"}
     trials = pd.DataFrame([keys | {"max_features": limit} for limit in (100, 149, 150, 900)])
-    words = pages.selection_limit(diluted, trials)
+    words = dilution.selection_limit(diluted, trials)
     assert (
         words
         == "150 to 150 columns pass the threshold, and the limit that a trial set was lower than that in 2 of 4 trials"
@@ -362,7 +366,7 @@ def test_the_pictures_of_agreement(table):
     for draw in (figures.parity, figures.differences):
         figure = draw(both, "ridge_sgd", "ridge")
         assert [ax.get_title() for ax in figure.axes] == ["Protocol: published", "Protocol: held_out"]
-    limits = replication.agreement_of_models(both, "ridge_sgd", "ridge", by=["protocol"])
+    limits = contrasts.agreement_of_models(both, "ridge_sgd", "ridge", by=["protocol"])
     horizontal = [line.get_ydata()[0] for line in figure.axes[0].get_lines() if list(line.get_xdata()) == [0, 1]]
     expected = limits.loc["published", ["mean_difference", "lower_limit", "upper_limit"]]
     np.testing.assert_allclose(sorted(horizontal), sorted([0, *expected]))
@@ -371,20 +375,20 @@ def test_the_pictures_of_agreement(table):
 def test_protocols_are_not_pooled(table, digitised):
     mixed = pd.concat([table, table.assign(protocol="held_out")])
     for use in (
-        lambda: replication.compare_with_figure_1(mixed, digitised),
+        lambda: agreement_page.compare_with_figure_1(mixed, digitised),
         lambda: figures.figure_1a(mixed, digitised),
         lambda: figures.figure_1b(mixed, digitised),
         lambda: figures.figure_2(mixed, pd.read_csv(DATA / "figure_2_digitised.csv")),
         lambda: figures.figure_3(mixed, pd.read_csv(DATA / "figure_3_digitised.csv")),
-        lambda: pages.headline(mixed),
-        lambda: pages.baseline_gap(mixed),
+        lambda: scaling_page.headline(mixed),
+        lambda: scaling_page.baseline_gap(mixed),
     ):
         with pytest.raises(ValueError, match="table must hold one protocol, got published, held_out"):
             use()
 
 
 def test_numbers_in_the_text(table):
-    assert pages.headline(table) == {
+    assert scaling_page.headline(table) == {
         "mlp_low": "0.85",
         "ridge_low": "0.60",
         "mlp_high": "0.25",
@@ -396,7 +400,7 @@ def test_numbers_in_the_text(table):
         "n_samples": "1,000",
         "replicates": "2",
     }
-    gap = pages.baseline_gap(table)
+    gap = scaling_page.baseline_gap(table)
     assert (gap["low"], gap["high"], gap["mlp_sgd"], gap["mlp_exact"]) == ("0.050", "0.075", "+0.025", "-0.050")
 
 
@@ -406,7 +410,7 @@ def test_words_about_a_run(table, tmp_path):
         {"device": "a chip", "commit": "abc", "seconds": 1800},
     ]
     (tmp_path / "p.json").write_text(json.dumps(records))
-    assert pages.describe_run(table, tmp_path / "p.json") == {
+    assert phrases.describe_run(table, tmp_path / "p.json") == {
         "profile": "quick",
         "width": "512",
         "cells": "2 scalings with 2 replicates at 1,000 individuals",
@@ -418,7 +422,7 @@ def test_words_about_a_run(table, tmp_path):
 
 def test_only_cohorts_that_both_tables_have_are_compared(table):
     one, other = table[table["replicate"] == 1], table[table["scaling"] == 20]
-    found = replication.common_cohorts(one, other)
+    found = contrasts.common_cohorts(one, other)
     wanted = table[(table["replicate"] == 1) & (table["scaling"] == 20)].reset_index(drop=True)
     for part in found:
         pd.testing.assert_frame_equal(part, wanted)
@@ -429,16 +433,16 @@ def test_ridge_on_the_networks_individuals_replaces_that_on_random_splits(table)
     ridge = table[table["model"] == "ridge"]
     held_out = ridge.assign(protocol="held_out", pearson_r=ridge["pearson_r"] - 0.05)
     known = held_out[held_out["scaling"] == 20]
-    found = replication.ridge_on_test_individuals(table, pd.concat([ridge, known, known.assign(model="mlp")]))
+    found = contrasts.ridge_on_test_individuals(table, pd.concat([ridge, known, known.assign(model="mlp")]))
     assert set(found["protocol"]) == {"published"}
     assert found.columns.tolist() == table.columns.tolist()
-    leads = replication.mean_difference(found, "mlp", "ridge", ["scaling"])
-    before = replication.mean_difference(table, "mlp", "ridge", ["scaling"])
+    leads = contrasts.mean_difference(found, "mlp", "ridge", ["scaling"])
+    before = contrasts.mean_difference(table, "mlp", "ridge", ["scaling"])
     assert leads.index.tolist() == [20], "no ridge where the other table has none"
     assert leads.loc[20, "difference"] == pytest.approx(before.loc[20, "difference"] + 0.05)
     others = found[found["model"] != "ridge"]
     pd.testing.assert_frame_equal(others, table[table["model"] != "ridge"].reset_index(drop=True))
-    of_other_cohorts = replication.ridge_on_test_individuals(table, known.assign(seed=0))
+    of_other_cohorts = contrasts.ridge_on_test_individuals(table, known.assign(seed=0))
     assert "ridge" not in set(of_other_cohorts["model"])
 
 
@@ -452,11 +456,11 @@ def test_other_settings_are_models_beside_the_table_s(table):
     others = pd.concat(
         [narrow, both, narrow.assign(hidden_width=width, learning_rate=0.5), table[table["model"] == "ridge"]]
     )
-    found = replication.settings_as_models(table, others)
+    found = contrasts.settings_as_models(table, others)
     assert set(found["model"]) == {"mlp", "16 units", "rate 0.5", "16 units, rate 0.5"}
     assert found.loc[found["model"] == "mlp", "hidden_width"].unique() == [width]
     assert found.loc[found["model"] == "16 units", "learning_rate"].unique() == [rate]
-    shown = pages.settings_table(table, others)
+    shown = scaling_page.settings_table(table, others)
     assert shown.columns.tolist() == ["16 units", "16 units, rate 0.5", "rate 0.5"]
     assert shown["16 units"].str.startswith("-0.103 [").all()
 
@@ -464,7 +468,7 @@ def test_other_settings_are_models_beside_the_table_s(table):
 def test_leads_stand_beside_individuals_per_qtl(table):
     larger = table.assign(n_samples=10_000, n_qtl=10 * table["n_qtl"], cell=table["cell"] + "_large")
     both = pd.concat([table, larger[larger["replicate"] == 1]])
-    leads = pages.leads_by_scaling(both)
+    leads = scaling_page.leads_by_scaling(both)
     assert leads["QTL"].tolist() == [16, 202, 160, 2020]
     assert leads["individuals per QTL"].tolist() == [62.5, 5.0, 62.5, 5.0]
     assert leads["cohorts"].tolist() == [2, 2, 1, 1]
@@ -474,11 +478,11 @@ def test_leads_stand_beside_individuals_per_qtl(table):
     share = np.mean(of_epistatic["mlp"] ** 2 - of_epistatic["ridge"] ** 2) / 0.999 / (6 / 7)
     assert leads.loc[(1000, 0.1), "share of V_AA"] == pytest.approx(share, abs=0.005)
     assert leads.loc[(10_000, 20), "MLP less ridge"].endswith("(one cohort)")
-    shares = pages.shares_in_words(both, [0.1, 20])
+    shares = scaling_page.shares_in_words(both, [0.1, 20])
     assert shares["small"].startswith(f"{100 * share:.0f}, ")
     assert (shares["scalings"], shares["small_n"], shares["large_n"]) == ("0.1, 20", "1,000", "10,000")
     assert shares["cohorts"] == "2 and 1"
-    words = pages.at_highest_scaling(leads)
+    words = scaling_page.at_highest_scaling(leads)
     assert (words["scaling"], words["small_n"], words["large_n"]) == ("20", "1,000", "10,000")
     assert (words["small_mlp"], words["small_ridge"], words["large_per_qtl"]) == ("0.25", "0.30", "5")
 
@@ -486,17 +490,17 @@ def test_leads_stand_beside_individuals_per_qtl(table):
 def test_cells_with_fewer_replicates_are_not_all_computed(table):
     grid = {cell.name: cell for cell in load_grids(ROOT / "params" / "scaling.yml")["standard"]}
     cells = [grid[name].model_copy(update={"n_replicates": 2}) for name in table["cell"].unique()]
-    assert pages.not_computed(table, cells) == "All is computed"
+    assert phrases.not_computed(table, cells) == "All is computed"
     more = [cell.model_copy(update={"n_replicates": 3}) for cell in cells[:1]]
     assert (
-        pages.not_computed(table, more)
+        phrases.not_computed(table, more)
         == "Of the 1 cells of this profile, with fewer replicates or models than planned: 1"
     )
     part = table[(table["scaling"] == 20) & (table["replicate"] == 1)]
-    assert pages.not_computed(part, cells) == (
+    assert phrases.not_computed(part, cells) == (
         "Of the 2 cells of this profile, not computed yet: 1; with fewer replicates or models than planned: 1"
     )
-    assert "models than planned: 2" in pages.not_computed(table[table["model"] != "mlp"], cells)
+    assert "models than planned: 2" in phrases.not_computed(table[table["model"] != "mlp"], cells)
 
 
 def test_single_fits_stand_beside_the_publication_s_replicates(digitised):
@@ -509,10 +513,10 @@ def test_single_fits_stand_beside_the_publication_s_replicates(digitised):
             "r_3": [0.789, 0.1, 0.5, 0.5],
         }
     )
-    found = replication.single_fits(fits, digitised)
+    found = agreement_page.single_fits(fits, digitised)
     assert found.index.tolist() == [(10_000, 1.0, 0.1), (10_000, 1.0, 3.0), (100_000, 1.0, 0.1), (100_000, 1.0, 3.0)]
     np.testing.assert_allclose(found["difference"], [-0.002, 0, 0, -0.166], atol=1e-9)
-    words = pages.single_fits_in_words(found)
+    words = agreement_page.single_fits_in_words(found)
     assert words.startswith("3 of 4 values lie in the range of the publication's replicates or within 0.02 of it")
     assert "At a scaling of 1 the mean r over the epistatic traits is 0.867 at 10,000" in words
 
@@ -548,7 +552,7 @@ def test_figures_of_a_sample_size_that_the_publication_lacks(table, digitised):
 def test_the_published_table_replicates_figure_1(digitised):
     """The issue's bounds: scaling 0.1, 1 and 20 at 1000 samples, ten cohorts each with the published network."""
     table = results.read_table(DATA / "scaling.csv").query("protocol == 'published' and n_samples == 1000")
-    comparison = replication.compare_with_figure_1(table, digitised)
+    comparison = agreement_page.compare_with_figure_1(table, digitised)
     nine = comparison[comparison["scaling"].isin([0.1, 1, 20]) & (comparison["rel_aa"] >= 0.5)]
     assert len(nine) == 9
     assert (nine["replicates"] == 10).all()
@@ -674,8 +678,6 @@ def test_cells_of_several_machines_merge_and_conflicts_are_refused(tmp_path, mon
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(publish, "DATA", tmp_path / "data")
-    monkeypatch.setattr(publish, "draw_readme_figure", lambda: None)
-    monkeypatch.setattr(publish.claims, "main", lambda _: 0)
     monkeypatch.setattr(results, "commit", lambda: "abc")
     one, two, three = load_grids(ROOT / "params" / "scaling.yml")["standard"][:3]
 
@@ -709,7 +711,7 @@ def compared():
     names = ("scaling", "dilution", "correlation")
     tables = {name: results.read_table(DATA / f"{name}.csv") for name in names}
     published = {name: pd.read_csv(DATA / f"figure_{k}_digitised.csv") for k, name in enumerate(names, start=1)}
-    return replication.against_publication(tables, published), tables, published
+    return agreement_page.against_publication(tables, published), tables, published
 
 
 def test_every_value_of_the_publication_stands_once_computed_or_not(compared):
@@ -717,7 +719,7 @@ def test_every_value_of_the_publication_stands_once_computed_or_not(compared):
     middles = {"scaling": "r_mid", "dilution": "median", "correlation": "median_relative_gain"}
     assert len(found) == sum(published[name][column].count() for name, column in middles.items())
     assert not found.duplicated(["comparison", "place"]).any()
-    ours = replication.compare_with_figure_1(tables["scaling"], published["scaling"])
+    ours = agreement_page.compare_with_figure_1(tables["scaling"], published["scaling"])
     part = found[found["comparison"] == "r of the MLP, figure 1"]
     assert part["ours"].count() == len(ours)
     np.testing.assert_allclose(np.sort(part["difference"].dropna()), np.sort(ours["difference"]))
@@ -727,12 +729,14 @@ def test_every_value_of_the_publication_stands_once_computed_or_not(compared):
 
 def test_the_summary_counts_what_is_there(compared):
     found, _, _ = compared
-    table = pages.agreement_table(found)
+    table = agreement_page.agreement_table(found)
     assert (table["in publication"] == table["computed"] + table["not computed"]).all()
     beyond = (table["with bound"] - table["within bound"]).sum()
-    assert pages.beyond_bounds(found).count("- ") >= beyond > 0
-    assert pages.agreement_in_words(found).startswith(f"Of {len(found)} values {found['ours'].count()} are computed")
-    assert pages.beyond_bounds(found[found["agrees"].eq(True)]) == "None."
+    assert agreement_page.beyond_bounds(found).count("- ") >= beyond > 0
+    assert agreement_page.agreement_in_words(found).startswith(
+        f"Of {len(found)} values {found['ours'].count()} are computed"
+    )
+    assert agreement_page.beyond_bounds(found[found["agrees"].eq(True)]) == "None."
 
 
 def test_the_figure_draws_what_was_computed(compared):

@@ -10,8 +10,8 @@ import pytest
 
 import bad_input
 from conftest import ROOT
-from epidl import rerun
-from epidl.params import CELL_TYPES, ParameterError
+from epidl.grid import rerun
+from epidl.grid.params import CELL_TYPES, ParameterError
 
 KNOWN = "n_samples = 100\nmodels = ['ridge']\nmodels += ['mlp']  # two lines\n"
 
@@ -82,7 +82,7 @@ def test_a_notebook_runs_to_its_end_where_a_table_of_it_is_empty():
 def test_what_was_computed_is_kept_before_any_figure_is_drawn():
     for notebook in set(CELL_TYPES) | {"own_data"}:
         code = bad_input.code_of(notebook)
-        fitted = [k for k, source in enumerate(code) if "experiment.run" in source or "own_data.compare(" in source]
+        fitted = [k for k, source in enumerate(code) if "experiment.run" in source or "comparison.compare(" in source]
         assert "results.write_cell(output" in code[fitted[0] + 1], notebook
 
 
@@ -104,7 +104,7 @@ def run_small(notebook: str, **given: object) -> None:
 )
 def test_what_a_notebook_refuses_is_the_last_line_and_no_traceback_is_shown(tmp_path, arguments, said):
     notebook = ROOT / "notebooks" / "ridge_vs_sgd.ipynb"
-    command = [sys.executable, "-m", "epidl.rerun", notebook, tmp_path / "out.ipynb", *arguments]
+    command = [sys.executable, "-m", "epidl.grid.rerun", notebook, tmp_path / "out.ipynb", *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(said)

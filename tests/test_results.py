@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from epidl import results
+from epidl import storage
+from epidl.grid import results
 
 COLUMNS = {"experiment": "scaling", "replicate": 1, "trait": 1, "model": "ridge"}
 
@@ -80,7 +81,7 @@ def test_side_tables_belong_to_their_table_or_the_old_ones_stay(tmp_path, monkey
         }
 
     write_both(0.1, ["trials", "importances"])
-    real = results.write_table
+    real = storage.write_table
 
     def full_disk(path, content):
         if path.name == "table.csv":

@@ -6,8 +6,8 @@ import scipy.stats
 from sklearn.linear_model import RidgeCV
 
 from conftest import make_cohort
-from epidl.genotypes import MISSING, Dosages, Haplotypes
-from epidl.ridge import PENALTIES, fit_ridge, fit_ridge_splits
+from epidl.cohorts.genotypes import MISSING, Dosages, Haplotypes
+from epidl.models.ridge import PENALTIES, fit_ridge, fit_ridge_splits
 
 # n_samples, n_qtl, H2: ten cohorts, three of them with more markers than training samples
 COHORTS = [
@@ -122,7 +122,7 @@ def test_splits_together_are_splits_alone(n_qtl):
 def test_blocks_do_not_change_the_fit(cohort, monkeypatch):
     rows = np.arange(255)
     whole = fit_ridge(cohort.genotypes, cohort.phenotypes, rows)
-    monkeypatch.setattr("epidl.genotypes.BLOCK_BYTES", 8 * 16 * 7)  # seven samples a block
+    monkeypatch.setattr("epidl.cohorts.genotypes.BLOCK_BYTES", 8 * 16 * 7)  # seven samples a block
     in_blocks = fit_ridge(cohort.genotypes, cohort.phenotypes, rows)
     np.testing.assert_allclose(in_blocks.effects, whole.effects, rtol=1e-9)
     np.testing.assert_array_equal(in_blocks.penalties, whole.penalties)

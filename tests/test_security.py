@@ -18,7 +18,9 @@ import yaml
 
 import bad_input
 from conftest import ROOT
-from epidl import cell, own_files, params, results, tuning
+from epidl.grid import cell, params, results
+from epidl.models import tuning
+from epidl.own import reader
 
 HOSTILE = [
     "a b",
@@ -199,9 +201,9 @@ def test_trials_are_stored_where_they_should_be(inside, name):
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if "/" not in name and name != ".."])
 def test_files_of_hostile_names_are_read(inside, name):
-    for path in own_files.EXAMPLE.glob("example.*"):
+    for path in reader.EXAMPLE.glob("example.*"):
         shutil.copy(path, inside / f"{name}{path.suffix}")
-    shutil.copy(own_files.EXAMPLE / "phenotypes.csv", inside / f"{name}.csv")
+    shutil.copy(reader.EXAMPLE / "phenotypes.csv", inside / f"{name}.csv")
     bad_input.run_notebook("own_data", 2, genotypes=f"{name}.bed", phenotypes=f"{name}.csv", trait="height")
     assert not ran(inside.parent)
 

@@ -6,9 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epidl import networks, selection, splits, training
-from epidl.genotypes import Haplotypes
-from epidl.simulate import Trait, simulate
+from epidl.cohorts import splits
+from epidl.cohorts.genotypes import Haplotypes
+from epidl.cohorts.simulate import Trait, simulate
+from epidl.models import networks, selection, training
 
 IMPORTANCE = np.array([0.5, 0.01, 0.2, 0.2, 0.0, 0.04])
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from conftest import REL_AA, ROOT, make_cohort
 from epidl import checks
-from epidl.genotypes import MISSING, Dosages, Haplotypes
-from epidl.simulate import (
+from epidl.cohorts.genotypes import MISSING, Dosages, Haplotypes
+from epidl.cohorts.simulate import (
     Cohort,
     Trait,
     check_cohort,
@@ -248,7 +248,7 @@ def test_a_seed_is_one_cohort():
 
 def test_blocks_do_not_change_the_values(monkeypatch):
     whole = make_cohort(seed=4)
-    monkeypatch.setattr("epidl.genotypes.BLOCK_BYTES", 8 * 16 * 7)  # seven samples a block
+    monkeypatch.setattr("epidl.cohorts.genotypes.BLOCK_BYTES", 8 * 16 * 7)  # seven samples a block
     np.testing.assert_allclose(make_cohort(seed=4).phenotypes, whole.phenotypes, atol=1e-12)
 
 

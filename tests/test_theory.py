@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import REL_AA, make_cohort
-from epidl import theory
-from epidl.genotypes import Dosages
-from epidl.pairs import fit_pairs
-from epidl.ridge import fit_ridge
-from epidl.simulate import simulate_on, variance_components
-from epidl.theory import expected_accuracy, expected_pairs_accuracy, expected_shares
+from epidl.cohorts.genotypes import Dosages
+from epidl.cohorts.simulate import simulate_on, variance_components
+from epidl.models import theory
+from epidl.models.pairs import fit_pairs
+from epidl.models.ridge import fit_ridge
+from epidl.models.theory import expected_accuracy, expected_pairs_accuracy, expected_shares
 
 MODELS = ["ridge", "kernel", "oracle"]
 share = st.floats(0, 0.5)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from conftest import make_cohort
-from epidl import networks, seeds, training
-from epidl.splits import random_split, split_samples
-from epidl.training import TrainingPlan, mlp_plan, predict, train, train_together
+from epidl import seeds
+from epidl.cohorts.splits import random_split, split_samples
+from epidl.models import networks, training
+from epidl.models.training import TrainingPlan, mlp_plan, predict, train, train_together
 
 WIDTH = 16
 

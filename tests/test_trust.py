@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from epidl import appendix
+from epidl_book import testing as testing_page
 
 TABLES = {
     "faults": pd.DataFrame({"fault": ["kill", "disk full"], "tried": [30, 1], "survived": [30, 0]}),
@@ -41,7 +41,7 @@ TABLES = {
 
 
 def test_the_figures_in_words():
-    assert appendix.trust_in_words(TABLES) == {
+    assert testing_page.trust_in_words(TABLES) == {
         "faults": "30 of 31 tries of 2 faults",
         "bad_input": "3 of 4 kinds in 3 places",
         "mutants": "2 of 3 mutants in 2 modules",
@@ -57,38 +57,38 @@ def test_the_figures_in_words():
 
 
 def test_the_tables_of_mutants_say_what_survived():
-    table = appendix.mutants_by_module(TABLES["mutants"])
+    table = testing_page.mutants_by_module(TABLES["mutants"])
     assert table.loc["ridge"].tolist() == [2, 1, "test_ridge.py"]
     assert table.loc["pairs"].tolist() == [1, 1, "test_pairs.py"]
-    assert appendix.mutant_list(TABLES["mutants"])["killed by"].tolist() == ["a fit", "none: it survived", "t"]
+    assert testing_page.mutant_list(TABLES["mutants"])["killed by"].tolist() == ["a fit", "none: it survived", "t"]
 
 
 def test_the_tables_of_bad_input():
-    table = appendix.bad_input_by_place(TABLES["bad_input"])
+    table = testing_page.bad_input_by_place(TABLES["bad_input"])
     assert table["refused"].to_dict() == {"simulate": 2, "params": 1, "files": 0}
     assert table["kinds"].tolist() == [2, 1, 1]
-    examples = appendix.examples_of_messages(TABLES["bad_input"])
+    examples = testing_page.examples_of_messages(TABLES["bad_input"])
     assert examples["message"].to_dict() == {"simulate": "must be at least 2", "params": "must be"}
 
 
 def test_the_tables_of_costs_and_repeats():
-    table = appendix.cost_of_tests(TABLES["tests"])
+    table = testing_page.cost_of_tests(TABLES["tests"])
     assert table.loc["fast"].tolist() == [900, 2, 2.5, 4.0, "it takes long[4]", 7.0]
-    table = appendix.differences_of_repeats(TABLES["repeats"])
+    table = testing_page.differences_of_repeats(TABLES["repeats"])
     assert table.loc["MLP"].tolist() == ["0", "0.002"]
     assert table.loc["Ridge", "two threads, not one"] == "1e-15"
 
 
-@pytest.mark.parametrize("name", appendix.TRUST)
+@pytest.mark.parametrize("name", testing_page.TRUST)
 def test_a_table_is_read_as_it_was_written_and_a_missing_or_broken_one_is_named(tmp_path, name):
     with pytest.raises(ValueError, match=rf"{name}.csv must be a table that `make \w+` writes: .*No such file"):
-        appendix.read_trust(tmp_path, name)
+        testing_page.read_trust(tmp_path, name)
     table = TABLES[name]
     table.to_csv(tmp_path / f"{name}.csv", index=False)
-    pd.testing.assert_frame_equal(appendix.read_trust(tmp_path, name), table)
+    pd.testing.assert_frame_equal(testing_page.read_trust(tmp_path, name), table)
     table.head(0).to_csv(tmp_path / f"{name}.csv", index=False)
     with pytest.raises(ValueError, match="but has no row"):
-        appendix.read_trust(tmp_path, name)
-    table.drop(columns=appendix.TRUST[name][1]).to_csv(tmp_path / f"{name}.csv", index=False)
-    with pytest.raises(ValueError, match=f"but lacks the columns {appendix.TRUST[name][1]}"):
-        appendix.read_trust(tmp_path, name)
+        testing_page.read_trust(tmp_path, name)
+    table.drop(columns=testing_page.TRUST[name][1]).to_csv(tmp_path / f"{name}.csv", index=False)
+    with pytest.raises(ValueError, match=f"but lacks the columns {testing_page.TRUST[name][1]}"):
+        testing_page.read_trust(tmp_path, name)

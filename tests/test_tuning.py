@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from epidl import tuning
+from epidl.models import tuning
 
 SPACE = {"rate": (0.1, 0.01, 0.001), "size": range(10, 101)}
 

@@ -26,7 +26,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """Give `plan` when it is asked for: to import the package alone stays quick."""
     if name == "plan":
-        from epidl.planner import plan
+        from epidl.planner.planning import plan
 
         return plan
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,9 +13,9 @@ import msprime
 import numpy as np
 import pandas as pd
 
-from epidl.genotype_files import MARKER_COLUMNS, GenotypeFile, write_plink
-from epidl.genotypes import MISSING, Dosages
-from epidl.simulate import Cohort, simulate_on
+from epidl.cohorts.genotypes import MISSING, Dosages
+from epidl.cohorts.simulate import Cohort, simulate_on
+from epidl.own.genotype_files import MARKER_COLUMNS, GenotypeFile, write_plink
 
 SEED = 7
 POPULATIONS = ("north", "east", "south", "west")

@@ -8,12 +8,12 @@ from epidl.figures.beyond import accuracy_by_seconds, ladder, ladder_by, leads
 from epidl.figures.correlation import accuracy_by_pleiotropy, figure_3
 from epidl.figures.dilution import accuracy_by_markers, figure_2, importances, selection_by_markers
 from epidl.figures.forecasts import forecast_and_found, forecast_of_publication, forecasts_left_out
-from epidl.figures.ledger import last_batch, mislabelled
 from epidl.figures.models import accuracy_by_trait, differences, parity
 from epidl.figures.own_data import allele_frequencies, ld_decay, relatedness, scores_by_split
 from epidl.figures.scaling import accuracy_by_scaling, figure_1a, figure_1b
 from epidl.figures.simulation import genotype_matrix, interaction_matrix, phenotype_distributions, variance_ratios
 from epidl.figures.style import MODEL_NAMES, expected_va_over_vg, save, use_style
+from epidl_book.ledger_figures import last_batch, mislabelled
 
 __all__ = [
     "MODEL_NAMES",

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from epidl.figures.style import OPEN, PARITY, legend_below, select
-from epidl.replication import CONTROL, condition, one_protocol, paired
+from epidl.grid.contrasts import CONTROL, condition, one_protocol, paired
 
 
 def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:

@@ -21,7 +21,7 @@ from epidl.figures.style import (
     trait_handles,
     trait_style,
 )
-from epidl.replication import one_protocol, paired
+from epidl.grid.contrasts import one_protocol, paired
 
 COMPARED = ("mlp", "lasso_pruned", "mlp_pruned")  # with ridge, in figure 2
 SELECTION = {

@@ -6,7 +6,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from epidl import planner
 from epidl.figures.style import (
     MODEL_COLORS,
     MODEL_MARKERS,
@@ -21,6 +20,7 @@ from epidl.figures.style import (
     trait_name,
     trait_style,
 )
+from epidl.planner import planning
 
 
 def forecast_and_found(forecasts: pd.DataFrame, table: pd.DataFrame) -> Figure:
@@ -28,7 +28,7 @@ def forecast_and_found(forecasts: pd.DataFrame, table: pd.DataFrame) -> Figure:
 
     forecasts: of `planner.forecast_table`. table: results of the same study.
     """
-    models = [model for model in planner.MODELS if model in set(table["model"])]
+    models = [model for model in planning.MODELS if model in set(table["model"])]
     ratios = list(forecasts["rel_aa"].unique())
     figure, ax = plt.subplots(figsize=(1.5 + 1.7 * len(ratios), 4.2))
     for k, model in enumerate(models):
@@ -53,7 +53,7 @@ def forecasts_left_out(forecasts: pd.DataFrame) -> Figure:
     sizes = sorted(forecasts["n_samples"].unique())
     colors = dict(zip(sizes, TRAIT_COLORS, strict=False))
     figure, axes = plt.subplots(2, 2, figsize=(6, 6), sharex=True, sharey=True)
-    for ax, model in zip(axes.flat, planner.MODELS, strict=True):
+    for ax, model in zip(axes.flat, planning.MODELS, strict=True):
         part = select(forecasts, model=model)
         means = part.groupby(["cell", "n_samples", "rel_aa"])[["forecast", "pearson_r"]].mean().reset_index()
         ax.plot([0, 1], [0, 1], **PARITY)

@@ -17,7 +17,7 @@ from epidl.figures.style import (
     trait_handles,
     trait_style,
 )
-from epidl.replication import agreement_of_models, paired
+from epidl.grid.contrasts import agreement_of_models, paired
 
 
 def accuracy_by_trait(table: pd.DataFrame) -> Figure:

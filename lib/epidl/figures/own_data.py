@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from epidl.cohorts.genotypes import Dosages, known_and_copies
 from epidl.figures.style import (
     MODEL_COLORS,
     MODEL_MARKERS,
@@ -17,9 +18,8 @@ from epidl.figures.style import (
     models_of,
     select,
 )
-from epidl.genotype_files import GenotypeFile
-from epidl.genotypes import Dosages, known_and_copies
-from epidl.own_data import measure_of
+from epidl.own.comparison import measure_of
+from epidl.own.genotype_files import GenotypeFile
 
 MEASURES = {"pearson_r": "Pearson's r, test individuals", "auc": "AUC, test individuals"}
 GROUP_COLORS = [

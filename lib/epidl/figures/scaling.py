@@ -22,7 +22,7 @@ from epidl.figures.style import (
     trait_handles,
     trait_style,
 )
-from epidl.replication import one_protocol, paired
+from epidl.grid.contrasts import one_protocol, paired
 
 SCALING_LABEL = "Scaling (possible pairs per individual)"
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from epidl.cohorts.simulate import Cohort, Trait
 from epidl.figures.style import TRAIT_COLORS, expected_va_over_vg, handle, legend_below
-from epidl.simulate import Cohort, Trait
 
 
 def genotype_matrix(cohort: Cohort, n_shown: int = 60) -> Figure:

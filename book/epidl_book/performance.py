@@ -1,0 +1,118 @@
+"""The page of performance: its computed words and tables."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from epidl.cohorts.splits import split_samples
+from epidl.grid import costs
+from epidl.grid.params import CELL_TYPES, Cell
+from epidl_book.claims import WIDTH
+
+
+def side_by_side(benchmarks: pd.DataFrame) -> pd.DataFrame:
+    """Return the benchmarks' table with three digits, a row a work and reference."""
+    columns = ["ours_seconds", "reference_seconds", "ratio", "rounds"]
+    shown = benchmarks.set_index(["work", "n_samples", "n_qtl", "reference"])[columns]
+    return shown.apply(lambda column: column.map("{:.3g}".format))
+
+
+def gpu_words(gpu: pd.DataFrame, precision: pd.DataFrame) -> dict[str, str]:
+    """Return what the performance page says of a GPU: a step over its floor, fits side by side, r by precision.
+
+    Of the fits side by side, those that the library trains so: networks of the published width are too large.
+    """
+    floor = 1 / gpu.loc[gpu["reference"] == "floor of a step", "ratio"]
+    spread = precision_against_replicates(precision)
+    small = ~gpu["work"].str.contains(f"{WIDTH} wide")
+    together = gpu.loc[small & (gpu["reference"] == "one after another"), "ratio"]
+    difference = _precision_difference(precision).groupby(["n_samples", "n_qtl", "replicate"]).mean()
+    return {
+        "floor": f"{floor.min():.2f} to {floor.max():.2f}",
+        "together": f"{together.min():.2f} to {together.max():.2f}",
+        "precision_mean": f"{difference.mean():+.4f}",
+        "precision_error": f"{difference.sem():.4f}",
+        "precision_fits": str(len(difference)),
+        "precision_within": f"{(spread['SD of differences'] < spread['SD of replicates']).sum()} of {len(spread)}",
+    }
+
+
+def gpu_estimates(fits: pd.DataFrame, machines: pd.DataFrame) -> str:
+    """Return the range of estimate over seconds of the MLPs that a GPU has fitted, given its rates and their epochs.
+
+    fits: as `benchmarks.on_gpu` measures them. machines: the measured rates.
+    """
+    rates, ratios, n_traits = machines.drop(columns="commit").set_index("device"), [], fits.filter(like="r_").shape[1]
+    for row in fits[fits["model"] == "mlp"].itertuples():
+        split = split_samples(row.n_samples, "published")
+        layers = row.n_qtl * WIDTH, WIDTH * (WIDTH + n_traits)
+        epoch = costs.network_epoch(len(split.train), len(split.validation), row.n_qtl, *layers)
+        machine = costs.Machine(row.device, **rates.loc[row.device])
+        ratios.append((epoch * row.epochs).seconds(machine) / row.seconds)
+    return f"{min(ratios):.1f} to {max(ratios):.1f}"
+
+
+def precision_against_replicates(precision: pd.DataFrame) -> pd.DataFrame:
+    """Return of each size and trait the difference in r, 10 bits less single precision, beside that of replicates.
+
+    precision: as `benchmarks.on_gpu` measures it.
+    """
+    by = ["n_samples", "n_qtl", "rel_aa"]
+    difference = _precision_difference(precision).groupby(by)
+    exact = precision[precision["products"] == "ieee"].groupby(by)["pearson_r"]
+    return pd.DataFrame(
+        {
+            "r": exact.mean(),
+            "mean difference": difference.mean(),
+            "SD of differences": difference.std(),
+            "SD of replicates": exact.std(),
+            "replicates": exact.count(),
+        }
+    ).round(4)
+
+
+def _precision_difference(precision: pd.DataFrame) -> pd.Series:
+    index = ["n_samples", "n_qtl", "rel_aa", "replicate"]
+    r = precision.pivot(index=index, columns="products", values="pearson_r")
+    return r["tf32"] - r["ieee"]
+
+
+def growth_exponents(growth: pd.DataFrame) -> pd.DataFrame:
+    """Return how seconds and memory of each work grow: b of cost ~ size^b, from the points in which one size grows.
+
+    The points that grow in n_samples are those of the smallest n_qtl, and the other way round those of the n_samples
+    that has the most n_qtl.
+    """
+    rows = []
+    for work, points in growth.groupby("work", sort=False):
+        steady = {"n_samples": points["n_qtl"].min(), "n_qtl": points["n_samples"].mode().iloc[0]}
+        for size, other in (("n_samples", "n_qtl"), ("n_qtl", "n_samples")):
+            grown = points[points[other] == steady[size]].sort_values(size)
+            slopes = {
+                f"{cost}, exponent": np.polyfit(np.log(grown[size]), np.log(grown[cost]), 1)[0].round(2)
+                for cost in ("seconds", "memory_mb")
+            }
+            span = f"{grown[size].min():,} to {grown[size].max():,}"
+            rows.append({"work": work, "growing": size, "from, to": span, "points": len(grown)} | slopes)
+    return pd.DataFrame(rows).set_index(["work", "growing"])
+
+
+def hours_by_machine(machines: pd.DataFrame, cells: Mapping[str, Sequence[Cell]], epochs: Mapping) -> pd.DataFrame:
+    """Return the estimated hours of each profile's experiments on each measured machine, a job at a time."""
+    rows = []
+    for values in machines.drop(columns="commit").to_dict("records"):
+        for profile, planned in cells.items():
+            hours = costs.estimates(planned, costs.Machine(**values), epochs).groupby("experiment", sort=False)["hours"]
+            rows.append({"device": values["device"], "profile": profile} | hours.sum().to_dict())
+    return pd.DataFrame(rows).set_index(["device", "profile"]).map("{:.3g}".format)
+
+
+def estimate_against_seconds(records: Sequence[Mapping], machine: costs.Machine, epochs: Mapping) -> pd.Series:
+    """Return the estimated seconds of cells over those that they took, by their provenances: a number a cell."""
+    ratios = {}
+    for record in records:
+        cell = CELL_TYPES[record["parameters"]["experiment"]](**record["parameters"])
+        estimated = 3600 * costs.estimates([cell], machine, epochs)["hours"].sum()
+        ratios[f"{cell.experiment} {cell.name}"] = estimated / record["seconds"]
+    return pd.Series(ratios)

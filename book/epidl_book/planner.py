@@ -1,0 +1,319 @@
+"""The planner's page: its form and curve, with the data that book/static/planner.js works with; words and tables."""
+
+import html
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from epidl.figures.style import MODEL_COLORS
+from epidl.planner import planning, surface
+from epidl_book import phrases
+from epidl_book.charts import show_chart
+
+CONDITION = surface.KEYS[2:]  # of whatever experiment and cell
+EXPECTED = ("kernel", "pairs", "ridge")  # what theory expects where a network leads
+PRESET = "yeast"  # what the page opens with
+FIELDS = {  # label, hint and step of each input
+    "n_samples": ("Individuals", "n, of which 85 % train", 1),
+    "n_markers": ("Independent markers", "m, or independent segments", 1),
+    "n_qtl": ("Causal loci (QTL)", "q, a guess; at most m: loci in one segment count as one", 1),
+    "va_over_vg": ("V_A/V_G", "additive share of the genetic variance, a guess", "any"),
+    "broad_sense_heritability": ("Broad-sense heritability H²", "V_G/V_P", "any"),
+    "n_traits": ("Traits", "that one network learns; they change a note, no number", 1),
+}
+NEAREST = ["Condition", "n", "m", "q", "V_A/V_G", "H²", "Ridge", "Kernel", "MLP", "Pairs", "Distance"]
+FORECASTS = ["Model", "Expected r", "90 % of studies of this V_A/V_G", "Based on", "Against ridge"]
+
+
+def show_planner() -> HTML:
+    """Return the planner for a page in the folder book/; book/static/planner.js fills it."""
+    content = planning.surface()
+    presets = {key: {name: preset[name] for name in ("name", "study")} for key, preset in content["presets"].items()}
+    # as a table, which names its columns once: pages stay small
+    points = json.loads(pd.json_normalize(content["points"]).to_json(orient="split", index=False))
+    embedded = content | {"presets": presets, "points": points}
+    data = json.dumps(embedded, separators=(",", ":")).replace("<", "\\u003c")
+    return HTML(
+        '<div class="planner">'
+        f'<form class="planner-form" autocomplete="off">{_preset_field(presets)}{"".join(map(_field, FIELDS))}</form>'
+        '<p id="planner-problem" role="alert"></p>'
+        "<noscript>The planner needs JavaScript; <code>python -m epidl.planner</code> gives the same.</noscript>"
+        '<p id="planner-answer" class="planner-answer" aria-live="polite"></p>'
+        f"{_table('forecasts', FORECASTS, 'What to expect of each model')}"
+        f'<div id="planner-chart">{show_chart(curve_chart(), CHART_NAME).data}</div>'
+        '<ul id="planner-notes"></ul>'
+        f"{_table('nearest', NEAREST, 'The nearest simulated conditions, with the mean r of each model there')}"
+        "<p>To simulate such a study, from the project's root:</p>"
+        '<pre tabindex="0"><code id="planner-command"></code></pre>'
+        '<p><a id="planner-link" href="#">Permanent link to these numbers</a></p>'
+        f'<script type="application/json" id="planner-surface">{data}</script>'
+        '<script defer src="../_static/planner.js"></script></div>'
+    )
+
+
+CHART_NAME = "Expected r of ridge, the epistatic kernel, the MLP and sparse pairs against the number of individuals"
+
+
+def curve_chart() -> alt.LayerChart:
+    """Return each model's expected r against the number of individuals, for data that the page's script sets."""
+    texts = planning.surface()["sentences"]
+    names = texts["names"]
+    colors = alt.Scale(domain=list(names.values()), range=[MODEL_COLORS[model] for model in names])
+    x = alt.X("n_samples:Q", title="Individuals", scale=alt.Scale(type="log", nice=False), axis=_axis())
+    y = alt.Y("pearson_r:Q", title="Expected r", scale=alt.Scale(zero=False))
+    color = alt.Color("model:N", scale=colors, legend=alt.Legend(title=None, orient="bottom", columns=1))
+    curve = alt.Chart(alt.NamedData("curve"))
+    tooltip = ["model:N", alt.Tooltip("n_samples:Q", format=","), alt.Tooltip("pearson_r:Q", format=".2f"), "basis:N"]
+    bands = curve.mark_area(opacity=0.12, aria=False).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=color)
+    dashes = alt.StrokeDash(
+        "basis:N",
+        scale=alt.Scale(
+            domain=[texts[kind] for kind in ("simulated", "alike", "theory", "bound")],
+            range=[[1, 0], [10, 2], [5, 4], [2, 2]],
+        ),
+        legend=alt.Legend(title=None, orient="bottom", columns=1),
+    )
+    lines = curve.mark_line(strokeWidth=2).encode(x=x, y=y, color=color, strokeDash=dashes, tooltip=tooltip)
+    study = alt.Chart(alt.NamedData("study"))
+    here = study.mark_rule(color="black").encode(x="n_samples:Q")
+    ceilings = []
+    for name, label in (("ceiling", "ceiling"), ("additive", "additive ceiling")):
+        ceilings.append(study.mark_rule(color="gray").encode(y=f"{name}:Q"))
+        text = study.mark_text(text=label, align="left", dx=3, dy=-6, color="#555")
+        ceilings.append(text.encode(x=alt.value(0), y=f"{name}:Q"))
+    return (
+        alt.layer(bands.properties(name="intervals"), *ceilings, here, lines.properties(name="curves"))
+        .properties(
+            datasets={"curve": _start(), "study": [{"n_samples": 1000, "ceiling": 1, "additive": 1}]},
+            width="container",
+            height=300,
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),
+            background="white",
+            description=CHART_NAME,
+        )
+        .configure_axis(labelFontSize=12, titleFontSize=12)
+        .configure_legend(labelFontSize=12, symbolOpacity=1)
+    )
+
+
+def _axis() -> alt.Axis:
+    return alt.Axis(format="~s", grid=False, labelOverlap=True)
+
+
+def _start() -> list[dict[str, Any]]:
+    """Return one row, whose columns tell the chart what they are; the script replaces it."""
+    row = {"n_samples": 1000, "model": "Ridge", "pearson_r": 0.5, "low": 0.5, "high": 0.5}
+    return pd.DataFrame([row | {"basis": "theory alone"}]).to_dict("records")
+
+
+def _preset_field(presets: dict[str, Any]) -> str:
+    options = "".join(
+        f'<option value="{key}"{" selected" * (key == PRESET)}>{html.escape(preset["name"])}</option>'
+        for key, preset in presets.items()
+    )
+    return (
+        '<div><label for="planner-preset">Start from</label><select id="planner-preset" name="preset">'
+        f'<option value="">my own numbers</option>{options}</select></div>'
+    )
+
+
+def _field(name: str) -> str:
+    (label, hint, step), (least, most) = FIELDS[name], planning.BOUNDS[name]
+    return (
+        f'<div><label for="planner-{name}">{label}</label>'
+        f'<input id="planner-{name}" name="{name}" type="number" required min="{least}" max="{most}" step="{step}" '
+        f'aria-describedby="planner-{name}-hint"><small id="planner-{name}-hint">{hint}</small></div>'
+    )
+
+
+def _table(name: str, columns: list[str], caption: str) -> str:
+    heads = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    return (
+        f'<div class="planner-scroll" tabindex="0" role="group" aria-label="{caption}">'
+        f"<table><caption>{caption}</caption>"
+        f'<thead><tr>{heads}</tr></thead><tbody id="planner-{name}"></tbody></table></div>'
+    )
+
+
+def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
+    """Return the page's computed words.
+
+    known: the surface; rows: its evidence; compared: of `surface.publication_forecast`.
+    """
+    most = known["simulated"]["n_samples"][1]
+    found = {"most": f"{most:,}", "conditions": str(len(known["points"]))}
+    found |= {"length": f"{known['smoothing']['mlp'][0]:g}", "prior": f"{known['smoothing']['mlp'][1]:g}"}
+    found["worth"] = f"{surface.WORTH:g}"
+    found["prior_ridge"] = f"{known['smoothing']['ridge'][1]:g}"
+    found |= {f"clear_{model}": f"{value:.2f}" for model, value in known["clear"].items()}
+    additive, epistatic, power = known["efficiency"]
+    found |= {"additive": f"{additive:.2f}", "epistatic": f"{epistatic:.2f}", "power": f"{power:.2f}"}
+    found |= {f"first_{kind}": str(count) for kind, count in first_choices(known).items()}
+    mlp = rows[rows["model"] == "mlp"]
+    fits = mlp.groupby(["experiment", "cell", "replicate"])["hidden_width"].first()
+    found |= {"mlp_fits": f"{len(fits):,}", "narrow_fits": f"{(fits == fits.mode()[0]).sum():,}"}
+    found["narrow"] = f"{fits.mode()[0]:,.0f}"
+    for name, part in compared.groupby(compared["n_samples"] <= most):
+        prefix, off = "known" if name else "larger", part["found"] - part["forecast"]
+        found[f"{prefix}_sizes"] = " and ".join(f"{size:,}" for size in sorted(part["n_samples"].unique()))
+        found[f"{prefix}_mean"] = f"{off.mean():+.3f}" if name else f"{-off.mean():.2f}"
+        found[f"{prefix}_rms"] = f"{(off**2).mean() ** 0.5:.3f}"
+    return found
+
+
+def first_choices(known: Mapping[str, Any]) -> dict[str, int]:
+    """Return for how many of the simulated conditions the planner's answer names each model first, or none."""
+    kinds = dict.fromkeys(["ridge", "kernel", "mlp", "pairs", "none"], 0)
+    for point in known["points"]:
+        study = planning.Study(
+            va_over_vg=max(planning.LEAST_SHARE, point["va_over_vg"]),
+            **{name: point[name] for name in ("n_samples", "n_markers", "n_qtl", "broad_sense_heritability")},
+        )
+        kind = planning.choose(study, planning.forecast(study, known)).kind
+        named = {"unproven": "ridge", "unscreened": "ridge", "outside": "none", "nothing": "none"}.get(kind, kind)
+        kinds[named] += 1
+    return kinds
+
+
+def preset_table(known: Mapping[str, Any]) -> Markdown:
+    """Return the studies to start from as a Markdown table, whose citations the book resolves."""
+    lines = ["| study | what it is | n | M_e | QTL | V_A/V_G | H² |", "|---|---|---|---|---|---|---|"]
+    for preset in known["presets"].values():
+        study = preset["study"]
+        counts = [f"{study[name]:,}" for name in ("n_samples", "n_markers", "n_qtl")]
+        shares = [f"{study[name]:g}" for name in ("va_over_vg", "broad_sense_heritability")]
+        lines.append("| " + " | ".join([preset["name"], preset["about"], *counts, *shares]) + " |")
+    return Markdown("\n".join(lines))
+
+
+def error_table(errors: pd.DataFrame) -> pd.DataFrame:
+    """Return the errors of `surface.errors`, with readable names and three digits."""
+    names = known_names()
+    table = errors.rename(index=names).rename_axis("model")
+    shown = {name: "{:.0%}" if name == "covered" else "{:+.3f}" if name == "bias" else "{:.3f}" for name in table}
+    shown["conditions"] = "{:.0f}"
+    return table.apply(lambda column: column.map(shown[column.name].format, na_action="ignore")).fillna("–")
+
+
+def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
+    """Return where a model's forecast is most wrong over conditions left out, in words.
+
+    left_out: of `surface.left_out_with_fit`.
+    """
+    means = left_out[left_out["model"] == model].groupby(CONDITION)[["forecast", "pearson_r"]].mean()
+    place = (means["pearson_r"] - means["forecast"]).abs().idxmax()
+    found = dict(zip(CONDITION, (f"{value:,g}" for value in place), strict=True))
+    return found | {name: f"{value:.2f}" for name, value in means.loc[place].items()}
+
+
+LEAST_LEAD = 0.05  # of a network over the kernel, to be shown
+FEW_CAUSAL = {"share": 0.15, "h2": 0.8, "n_samples": 4000}  # where networks were seen to do best
+
+
+def few_causal_in_words(left_out: pd.DataFrame) -> dict[str, str]:
+    """Return the MLP's error where few markers are causal, H2 is high and individuals are many, in words.
+
+    left_out: of `surface.left_out_with_fit`.
+    """
+    few = left_out[
+        (left_out["n_qtl"] <= FEW_CAUSAL["share"] * left_out["n_markers"])
+        & (left_out["broad_sense_heritability"] >= FEW_CAUSAL["h2"])
+        & (left_out["n_samples"] >= FEW_CAUSAL["n_samples"])
+        & (left_out["rel_aa"] > 0)
+    ]
+    mlp = surface.errors(few).loc["mlp"]
+    bounds = {name: f"{value:,g}" for name, value in FEW_CAUSAL.items()}
+    return bounds | {"conditions": f"{mlp['conditions']:.0f}", "error": f"{mlp['error']:.3f}"}
+
+
+def leads_of_the_network(rows: pd.DataFrame, least: float = LEAST_LEAD) -> pd.DataFrame:
+    """Return the conditions in which the MLP's mean r is ahead of what theory expects of the epistatic kernel.
+
+    rows: of `surface.evidence`. least: of the lead. Beside it what theory expects of sparse pairs and of ridge, and the
+    mean r of kernel and pairs where they were fitted.
+    """
+    mlp = _of_the_network(rows)
+    fitted = rows.pivot_table(index=CONDITION, columns="model", values="pearson_r")
+    means = mlp.groupby(CONDITION)[["pearson_r", "additive", "epistatic"]].mean().reset_index()
+    counts = [means[name] for name in ("n_samples", "n_markers", "n_qtl", "additive", "epistatic")]
+    closed = planning.closed_forms(*counts, planning.surface()["efficiency"])
+    table = means[CONDITION].assign(
+        cohorts=mlp.groupby(CONDITION)["replicate"].nunique().to_numpy(),
+        MLP=means["pearson_r"],
+        **{f"{model}, theory": closed[model] for model in EXPECTED},
+    )
+    table = table.join(fitted[["kernel", "pairs"]].add_suffix(", fitted"), on=CONDITION)
+    found = table[table["MLP"] - table["kernel, theory"] > least]
+    return found.sort_values(["n_samples", "n_markers", "broad_sense_heritability", "rel_aa"], ignore_index=True)
+
+
+def _of_the_network(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the MLP's rows of at least 1000 individuals: fewer test samples scatter too much."""
+    return rows[(rows["model"] == "mlp") & (rows["n_samples"] >= 1000)]
+
+
+def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
+    """Return how many conditions `leads_of_the_network` found, of how many that it looked at, and what they share.
+
+    alike: how many conditions have markers for each QTL, individuals and H2 within the range of those found.
+    """
+    mlp = _of_the_network(rows).query("rel_aa > 0")
+    conditions = mlp[CONDITION].drop_duplicates()
+    ranges, all_places = (
+        table[["n_samples", "broad_sense_heritability"]].assign(markers_per_qtl=table["n_markers"] / table["n_qtl"])
+        for table in (found, conditions)
+    )
+    alike = ((all_places >= ranges.min()) & (all_places <= ranges.max())).all(axis=1)
+    values = {name: [f"{value:,}" for value in sorted(found[name].unique())] for name in CONDITION[:3]}
+    return {
+        "count": str(len(found)),
+        "of": str(len(conditions)),
+        "alike": str(alike.sum()),
+        "least": f"{LEAST_LEAD:g}",
+        "most": f"{(found['MLP'] - found['kernel, theory']).max():.2f}",
+        **{name: _either(each) for name, each in values.items()},
+        "least_h2": f"{found['broad_sense_heritability'].min():g}",
+        **_against_fitted(found, "kernel"),
+        **_against_fitted(found, "pairs"),
+        "cohorts": " to ".join(map(str, sorted({found["cohorts"].min(), found["cohorts"].max()}))),
+    }
+
+
+def _either(names: list[str]) -> str:
+    """Return `a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _against_fitted(found: pd.DataFrame, model: str) -> dict[str, str]:
+    """Return in how many conditions a model was fitted, and from where to where the MLP's lead over it goes."""
+    leads = (found["MLP"] - found[f"{model}, fitted"]).dropna()
+    return {f"{model}_fitted": str(len(leads)), f"{model}_lead": phrases.span(leads) if len(leads) else "not known"}
+
+
+def tried_table(tried: pd.DataFrame) -> pd.DataFrame:
+    """Return each model's errors over studies that the planner does not know, of `surface.tried`."""
+    inside = tried["pearson_r"].between(tried["low"], tried["high"]).groupby(tried["model"]).mean()
+    return error_table(surface.errors(tried).assign(covered=inside))
+
+
+def traits_table(survey: pd.DataFrame) -> pd.DataFrame:
+    """Return the MLP's mean r for traits of relAA 1 where one, five and ten are learned together, with its error.
+
+    survey: the survey's table; of its conditions, those that have all three.
+    """
+    place = ["n_samples", "n_markers", "n_qtl", "broad_sense_heritability"]
+    table = survey[(survey["model"] == "mlp") & (survey["rel_aa"] == 1)]
+    groups = table.groupby([*place, "n_traits"])["pearson_r"].agg(["mean", "sem", "size"])
+    shown = groups.apply(lambda row: f"{row['mean']:.3f} ± {row['sem']:.3f} ({row['size']:.0f} traits)", axis=1)
+    shown = shown.unstack("n_traits").dropna()
+    return shown.rename(columns=lambda count: "alone" if count == 1 else f"among {count}")
+
+
+def known_names() -> dict[str, str]:
+    """Return the models' names."""
+    return planning.surface()["sentences"]["names"]

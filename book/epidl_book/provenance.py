@@ -1,0 +1,96 @@
+"""The page of provenance: where, when and by which code each table was computed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from epidl import seeds
+from epidl.grid import results
+from epidl.grid.params import CELL_TYPES, Cell, is_of
+from epidl_book.phrases import each
+
+Records = Sequence[Mapping[str, Any]]
+
+
+def read_records(path: Path) -> Records:
+    """Return the provenances of a collected table, none where the file is missing."""
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def count_computed(records: Records, cells: Sequence[Cell]) -> int:
+    """Return how many planned cells were computed with the same parameters, under whatever profile's name."""
+    named = [record["parameters"] | {"profile": cell.profile} for cell in cells[:1] for record in records]
+    return sum(any(is_of(parameters, cell) for parameters in named) for cell in cells)
+
+
+def provenance_table(
+    records: Mapping[str, Records], grids: Mapping[str, Mapping[str, Sequence[Cell]]], profiles: Sequence[str]
+) -> pd.DataFrame:
+    """Return a row an experiment: how much of some profiles is computed, by which code, where, and at what cost.
+
+    records: provenances by experiment. grids: the cells of each profile by experiment. Hours: of computing, one job at
+    a time; peak memory: of the largest job, in GiB.
+    """
+    rows = []
+    for experiment, done in records.items():
+        planned = {name: grids[experiment][name] for name in profiles}
+        cells = {f"of {name}": f"{count_computed(done, part)} of {len(part)}" for name, part in planned.items()}
+        rows.append({"experiment": experiment, "cells": len(done)} | cells | _origin(done))
+    return pd.DataFrame(rows).set_index("experiment")
+
+
+def versions_table(records: Mapping[str, Records]) -> pd.DataFrame:
+    """Return the versions of Python and the packages, a row a package and a column an experiment that has any."""
+    columns = {
+        experiment: {name: each(record["versions"].get(name) for record in done) for name in _packages(done)}
+        for experiment, done in records.items()
+        if done
+    }
+    return pd.DataFrame(columns).fillna("–")
+
+
+def count_repeated_seeds(table: pd.DataFrame, records: Records) -> tuple[int, int]:
+    """Return how many of a collected table's cohorts have the seed that the rule gives, and how many there are.
+
+    records: the provenances of its cells, in the table's order.
+    """
+    right = total = 0
+    for name, record in zip(table["cell"].unique(), records, strict=True):
+        cell = CELL_TYPES[record["parameters"]["experiment"]](**record["parameters"])
+        for replicate, seed in table[table["cell"] == name].groupby("replicate")["seed"].first().items():
+            right += seed == seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
+            total += 1
+    return int(right), total
+
+
+def repeat_commands(table: pd.DataFrame, record: Mapping[str, Any]) -> str:
+    """Return the shell commands that compute a published cell again; table: its results."""
+    experiment, profile, cell = table[["experiment", "profile", "cell"]].iloc[0]
+    return "\n".join(
+        [
+            f"git checkout {record['commit']}",
+            "make setup && source .venv/bin/activate",
+            f"python -m epidl.grid {profile} runs/{profile}/{experiment}/{cell}/{results.TABLE}",
+        ]
+    )
+
+
+def _origin(records: Records) -> dict[str, str]:
+    if not records:
+        return dict.fromkeys(("profile", "commit", "device", "torch", "numpy", "hours", "peak memory, GiB"), "–")
+    return {
+        "profile": each(record["parameters"]["profile"] for record in records),
+        "commit": each(record["commit"] for record in records),
+        "device": each(record["device"] for record in records),
+        "torch": each(record["versions"]["torch"] for record in records),
+        "numpy": each(record["versions"]["numpy"] for record in records),
+        "hours": f"{sum(record['seconds'] for record in records) / 3600:.3g}",
+        "peak memory, GiB": f"{max(record['peak_memory_mb'] for record in records) / 1024:.1f}",
+    }
+
+
+def _packages(records: Records) -> list[str]:
+    return sorted({name for record in records for name in record["versions"]})

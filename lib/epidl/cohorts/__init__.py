@@ -1,0 +1,1 @@
+"""What is studied: genotypes, simulated and read cohorts, and who trains and who is scored."""

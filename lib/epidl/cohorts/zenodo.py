@@ -1,0 +1,250 @@
+"""The authors' cohorts: the text files of their Zenodo record, read with a bit a genotype, and written the same.
+
+A cohort is three files, their columns separated by single spaces, with a header:
+
+- `..._g.txt`: a marker a row, its name (1_1, 1_2, ...) and then a 0 or 1 for each individual;
+- `..._p.txt`: an individual a row, its name and then the phenotype of each trait;
+- `..._eff.txt`: a trait and marker a row: trait locus add_eff epi_loc epi_eff sfs, NA where there is no effect or
+  partner.
+
+In `eff` the partners of a pair are places among the trait's QTL, joined to the table by number (the ledger's row 10).
+Where all markers are QTL, places and markers are the same; in the dilution experiment they are not, and are put right
+here. Whether they are is seen: effects that do not explain the phenotypes are refused.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from epidl import checks, storage
+from epidl.cohorts.genotypes import Haplotypes, row_blocks
+from epidl.cohorts.simulate import Cohort, Trait, check_cohort, standardise
+
+if TYPE_CHECKING:
+    from epidl.grid.params import Cell
+
+PARTS = ("g", "p", "eff")
+NOISE_TOLERANCE = 0.5  # relative, of the residual variance that H2 says; chance makes a tenth of it among 1000
+
+
+def file_stem(cell: "Cell", replicate: int) -> str:
+    """Return the authors' name of a cell's replicate, without the part that says g, p or eff.
+
+    Raises ValueError for a cell whose cohorts are not among the authors'.
+    """
+    q, n = cell.n_qtl, cell.n_samples
+    stems = {
+        "scaling": lambda: f"qhaplo_{q}qtl_{n}n",
+        "dilution": lambda: f"qhaplo_{q}qtl_{cell.n_markers}marker_{n}n",
+        "correlation": lambda: f"qhaplo_{q}qtl_{n}n_{cell.pleiotropy:g}pleio_{cell.n_traits}trait",
+    }
+    if cell.cohorts not in stems or getattr(cell, "shared_pairs", False) != bool(getattr(cell, "pleiotropy", 0)):
+        raise ValueError(f"source must be simulated for {cell.name}: the authors have no such cohorts, got zenodo")
+    return f"{stems[cell.cohorts]()}_rep{replicate}"
+
+
+def read_replicate(cell: "Cell", replicate: int, architecture: Mapping[str, Any]) -> Cohort:
+    """Read the cohort of a cell's replicate from the folder `cell.data` and check that it is what the cell says.
+
+    architecture: what `simulate.simulate` would be given.
+
+    Raises FileNotFoundError that names a missing file, and ValueError where the files do not fit each other, or the
+    cell.
+    """
+    return read_cohort(
+        Path(cell.data) / file_stem(cell, replicate),
+        architecture["rel_aa"],
+        architecture["broad_sense_heritability"],
+        expected=(cell.n_samples, architecture.get("n_markers") or cell.n_qtl),
+    )
+
+
+def read_cohort(
+    stem: Path | str,
+    rel_aa: Sequence[float],
+    broad_sense_heritability: float,
+    expected: tuple[int, int] | None = None,
+) -> Cohort:
+    """Read the three files whose names begin with `stem`, and end with ``_g.txt``, ``_p.txt`` and ``_eff.txt``.
+
+    rel_aa: of each trait, which the files do not say. broad_sense_heritability: the one that they were simulated with,
+    to check the effects by. expected: the numbers of individuals and markers, checked where given. Memory: two bits a
+    genotype, and one line of the file.
+
+    Raises FileNotFoundError for a missing file, and ValueError for files that are cut off, do not belong together, or
+    whose effects do not explain the phenotypes.
+    """
+    rel_aa = [checks.real(f"rel_aa[{t}]", ratio, minimum=0) for t, ratio in enumerate(rel_aa)]
+    checks.integer("len(rel_aa)", len(rel_aa), minimum=1)
+    checks.real("broad_sense_heritability", broad_sense_heritability, above=0, maximum=1)
+    checks.path("stem", stem)
+    paths = {part: Path(f"{stem}_{part}.txt") for part in PARTS}
+    for path in paths.values():
+        if not path.is_file():
+            raise FileNotFoundError(f"data must hold the authors' files, {path} is missing")
+    names, genotypes = read_haplotypes(paths["g"])
+    found = genotypes.n_samples, genotypes.n_markers
+    if expected and found != expected:
+        raise ValueError(f"{paths['g']} must hold {expected[0]} individuals and {expected[1]} markers, got {found}")
+    phenotypes = _read_phenotypes(paths["p"], names, len(rel_aa))
+    raw = _read_traits(paths["eff"], rel_aa, genotypes.n_markers)
+    traits, values = standardise(genotypes, raw)
+    _check_explained(paths["eff"], phenotypes, values, broad_sense_heritability)
+    cohort = Cohort(genotypes, phenotypes, values, traits)
+    check_cohort(cohort)
+    return cohort
+
+
+def write_cohort(stem: Path | str, cohort: Cohort) -> None:
+    """Write a cohort of haplotypes in the authors' layout, the pairs by their places among the trait's QTL, as theirs.
+
+    Values are written with all their digits, so that what is read back differs from the cohort by rounding alone.
+    """
+    genotypes, n = cohort.genotypes, cohort.genotypes.n_samples
+    markers = [f"1_{k + 1}" for k in range(genotypes.n_markers)]
+    individuals = np.arange(1, n + 1)
+    traits = {f"Trait{t + 1}": values for t, values in enumerate(cohort.phenotypes.T)}
+    _write(f"{stem}_p.txt", pd.DataFrame({"ind": individuals} | traits))
+    copies = sum(genotypes.block(rows).sum(axis=0, dtype=float) for rows in row_blocks(n, len(markers)))
+    effects = [_effects(cohort, t, markers, copies / n) for t in range(len(cohort.traits))]
+    _write(f"{stem}_eff.txt", pd.concat(effects))
+    with storage.replacing(Path(f"{stem}_g.txt")) as file:
+        file.write(" ".join(["qtl", *individuals.astype(str)]) + "\n")
+        line = np.full(2 * n - 1, ord(" "), dtype=np.uint8)
+        for block in row_blocks(len(markers), n):
+            alleles = genotypes.packed[:, block.start // 8 : (block.stop + 7) // 8]
+            bits = np.unpackbits(alleles, axis=1, bitorder="little")[:, block.start % 8 :]
+            for k, name in enumerate(markers[block]):
+                line[::2] = bits[:, k] + ord("0")
+                file.write(f"{name} {line.tobytes().decode()}\n")
+
+
+def read_haplotypes(path: Path) -> tuple[list[str], Haplotypes]:
+    """Read a `g` file a line at a time; return the individuals' names and a bit a genotype.
+
+    Raises ValueError for a file that is cut off, or no `g` file.
+    """
+    with checks.path("path", path).open("rb") as file:
+        names = file.readline().decode(errors="replace").split()[1:]
+        columns, pending, n_markers = [], [], 0
+        for line in file:
+            pending.append(_alleles(line, len(names), path))
+            n_markers += 1
+            if len(pending) == 8:
+                columns.append(_byte_of(pending))
+                pending = []
+    if pending:
+        columns.append(_byte_of(pending))
+    if not columns or not names:
+        raise ValueError(f"{path} must hold a header of individuals and a row a marker, got {n_markers} markers")
+    return names, Haplotypes(np.stack(columns, axis=1), n_markers)
+
+
+def _alleles(line: bytes, n_samples: int, path: Path) -> NDArray[np.uint8]:
+    name, _, rest = line.rstrip().partition(b" ")
+    values = np.frombuffer(rest, dtype=np.uint8)
+    alleles = values[::2] - ord("0")
+    if len(values) != 2 * n_samples - 1 or (alleles > 1).any() or (values[1::2] != ord(" ")).any():
+        raise ValueError(
+            f"{path} must hold a 0 or 1 for each of {n_samples} individuals, see the marker "
+            f"{name.decode(errors='replace')}"
+        )
+    return alleles
+
+
+def _byte_of(alleles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    return np.packbits(np.stack(alleles), axis=0, bitorder="little")[0]
+
+
+def _read_phenotypes(path: Path, names: list[str], n_traits: int) -> NDArray[np.float64]:
+    table = _table(path)
+    columns = [f"Trait{t + 1}" for t in range(n_traits)]
+    if list(table.columns) != ["ind", *columns] or len(table) != len(names):
+        raise ValueError(
+            f"{path} must hold {len(names)} individuals and the columns ind, Trait1 to Trait{n_traits}, got "
+            f"{len(table)} and {', '.join(map(str, table.columns))}"
+        )
+    if table["ind"].astype(str).tolist() != names:
+        raise ValueError(f"{path} must name its individuals as the header of the g file does, in the same order")
+    values = checks.floats(f"phenotypes of {path}", table[columns])
+    if not np.isfinite(values).all():
+        raise ValueError(f"{path} must hold finite phenotypes, got {(~np.isfinite(values)).sum()} others")
+    return values
+
+
+def _read_traits(path: Path, rel_aa: Sequence[float], n_markers: int) -> list[Trait]:
+    table = _table(path)
+    wanted = ["trait", "locus", "add_eff", "epi_loc", "epi_eff"]
+    if not set(wanted) <= set(table.columns):
+        raise ValueError(f"{path} must hold the columns {', '.join(wanted)}, got {', '.join(table.columns)}")
+    try:
+        numbers = {name: _numbers(table[name]) for name in ("locus", "epi_loc")}
+        effects = {name: table[name].astype(float) for name in ("add_eff", "epi_eff")}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} must hold loci such as 1_12, and effects that are numbers, got: {error}") from None
+    table = table.assign(**numbers, **effects)
+    groups = [part for _, part in table.groupby("trait", sort=False)]
+    if len(groups) != len(rel_aa) or not table["locus"].between(1, n_markers).all():
+        raise ValueError(
+            f"{path} must hold {len(rel_aa)} traits with loci of 1 to {n_markers}, got {len(groups)} traits and loci "
+            f"of {table['locus'].min()} to {table['locus'].max()}"
+        )
+    return [_trait(part, ratio) for part, ratio in zip(groups, rel_aa, strict=True)]
+
+
+def _trait(part: pd.DataFrame, rel_aa: float) -> Trait:
+    """Return a trait; its pairs are places among its QTL, whichever markers they stand beside."""
+    additive = part.dropna(subset="add_eff").query("add_eff != 0").sort_values("locus")
+    qtl = additive["locus"].to_numpy(np.int64) - 1
+    beside = part.dropna(subset=["epi_loc", "epi_eff"])
+    places = np.sort(beside[["locus", "epi_loc"]].to_numpy(np.int64), axis=1) - 1
+    places, first = np.unique(places, axis=0, return_index=True)  # a pair may stand beside both partners
+    if len(places) and places.max() >= len(qtl):
+        raise ValueError(f"pairs must name places among the {len(qtl)} QTL of a trait, got {places.max() + 1}")
+    effects = beside["epi_eff"].to_numpy(float)[first]
+    return Trait(rel_aa, qtl, additive["add_eff"].to_numpy(float), qtl[places.reshape(-1, 2)], effects)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, sep=" ")
+    except ValueError as error:  # empty, cut off, or no text
+        raise ValueError(f"{path} must be a table with a header, its columns a space apart, got: {error}") from None
+
+
+def _numbers(names: pd.Series) -> pd.Series:
+    """Return the marker's number of names such as 1_12, or of plain numbers."""
+    return pd.to_numeric(names.astype("string").str.rsplit("_", n=1).str[-1]).astype("Int64")
+
+
+def _check_explained(path: Path, phenotypes: NDArray, values: NDArray, h2: float) -> None:
+    """Check that the phenotypes are the genetic values and as much noise as H2 says."""
+    expected = (1 - h2) / h2
+    residual = (phenotypes - values).var(axis=0)
+    wrong = np.abs(residual - expected) > NOISE_TOLERANCE * expected + 1e-6
+    if wrong.any():
+        t = int(np.argmax(wrong))
+        raise ValueError(
+            f"{path} must explain the phenotypes up to a variance of {expected:.4g} (broad_sense_heritability {h2:g}), "
+            f"got {residual[t]:.4g} for trait {t + 1}: another cohort's files, another H2, or pairs numbered otherwise"
+        )
+
+
+def _effects(cohort: Cohort, t: int, markers: Sequence[str], frequencies: NDArray[np.float64]) -> pd.DataFrame:
+    """Return the `eff` rows of one trait; pairs stand beside the markers that have their places' numbers."""
+    trait = cohort.traits[t]
+    table = pd.DataFrame(index=pd.RangeIndex(len(markers)))
+    table["trait"], table["locus"] = f"Trait{t + 1}", markers
+    table["add_eff"] = pd.Series(trait.additive_effects, index=trait.qtl)
+    first, second = np.searchsorted(trait.qtl, trait.pairs.T)
+    table["epi_loc"] = pd.Series(np.asarray(markers)[second], index=first)
+    table["epi_eff"] = pd.Series(trait.pair_effects, index=first)
+    return table.assign(sfs=frequencies)
+
+
+def _write(path: str, table: pd.DataFrame) -> None:
+    storage.write_text(Path(path), table.to_csv(sep=" ", index=False, na_rep="NA"))

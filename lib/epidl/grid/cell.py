@@ -1,0 +1,109 @@
+"""Compute one cell without a notebook, at the project's root: `python -m epidl.grid.cell EXPERIMENT PROFILE CELL`.
+
+For a machine that has neither Jupyter nor Snakemake, such as a GPU node: it needs what the library needs, and Optuna
+only for a cell that searches. It writes the same table and provenance as the notebook, into the folder that the grid
+would take, so that `epidl.grid.publish` finds them; a cell that was stopped goes on after its finished fits.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from epidl import checks, commands, storage
+from epidl.grid import kept, results
+from epidl.grid.experiments import beyond, core, correlation, dilution, scaling
+from epidl.grid.params import CELL_TYPES, Cell, ParameterError, ProfileName, is_of, load_grids
+
+RUN: dict[str, Callable[..., core.CellResult]] = {
+    "scaling": scaling.run,
+    "dilution": dilution.run,
+    "correlation": correlation.run,
+    "ridge_vs_sgd": scaling.run,
+    "hyperparameters": scaling.run,
+    "beyond": beyond.run,
+    "beyond_dilution": beyond.run,
+    "beyond_correlation": beyond.run,
+    "ragged": beyond.run_ragged,
+    "survey": beyond.run,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status: 0 done or done before, 1 stopped, 2 it cannot be computed."""
+    parser = argparse.ArgumentParser(prog="python -m epidl.grid.cell", description=__doc__.splitlines()[0])
+    parser.add_argument("experiment", choices=list(CELL_TYPES))
+    parser.add_argument("profile", choices=ProfileName.__args__)
+    parser.add_argument("cell", nargs="?", help="its name; without one, the names of the profile's cells are printed")
+    parser.add_argument("--output", help="the folder to write to (runs/PROFILE/EXPERIMENT/CELL)")
+    options = parser.parse_args(arguments)
+    try:
+        cells = {cell.name: cell for cell in load_grids(Path("params", f"{options.experiment}.yml"))[options.profile]}
+        if not options.cell:
+            print("\n".join(cells))
+            return 0
+        if options.cell not in cells:
+            raise ParameterError(f"cell must be one of {', '.join(cells)}, got {options.cell}")
+        if options.output == "":
+            raise ParameterError("--output must be a folder, got ''")
+        folder = options.output or Path("runs", options.profile, options.experiment, options.cell)
+        return compute_safely(cells[options.cell], Path(folder))
+    except ParameterError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def compute_safely(cell: Cell, folder: Path) -> int:
+    """Compute a cell and return the exit status; say what stopped it where that was not the code."""
+    try:
+        compute(cell, folder)
+    except KeyboardInterrupt:
+        print("Stopped. Run the same command again to continue: finished fits are kept.", file=sys.stderr)
+        return 1
+    except Exception as error:  # torch's and Optuna's own too, for want of memory or disk
+        if _is_out_of_memory(error):
+            print(f"Out of memory; finished fits are kept. {error}", file=sys.stderr)
+            return 1
+        if storage.is_full(folder):
+            print(f"The disk that holds {folder} is full: make room. Finished fits are kept.", file=sys.stderr)
+            return 1
+        if not isinstance(error, (ValueError, ImportError, MemoryError, OSError)):
+            raise
+        print(str(error) or "Out of memory: finished fits are kept", file=sys.stderr)
+        return 2
+    return 0
+
+
+def compute(cell: Cell, folder: Path) -> None:
+    """Compute a cell and write its table and provenance to a folder, unless the same cell's stand there.
+
+    Raises BlockingIOError where another process works in the folder, ValueError where a finished cell of other
+    parameters or someone else's file stands in it, and what computing a cell raises.
+    """
+    folder = Path(checks.folder("output", folder))
+    kept.hold(folder)
+    results.check_own(folder)
+    storage.set_damaged_aside(folder / results.TABLE, lambda: results.read_cell(folder))
+    if (folder / results.TABLE).exists():
+        record = results.read_record(folder)
+        if not is_of(record["parameters"], cell):
+            raise ValueError(
+                f"output must be a folder for {cell.name} with these parameters, but {folder} holds a finished cell of "
+                "others: remove it, or choose another folder"
+            )
+        said = f"{folder} holds this cell already, by commit {record['commit']}: remove it to repeat it"
+        print(said, file=sys.stderr)
+        return
+    started = datetime.now(UTC)
+    result = RUN[cell.experiment](cell, folder=folder, progress=sys.stderr.isatty())
+    results.write_cell(folder, result.table, cell.model_dump(mode="json"), started, result.side)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether torch ran out of memory, which it says by its own classes or none."""
+    return "out of memory" in str(error).lower() or "can't allocate memory" in str(error)
+
+
+if __name__ == "__main__":
+    commands.end(main)

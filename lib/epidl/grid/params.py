@@ -1,0 +1,586 @@
+"""Cells and grids: the typed, checked parameters of an experiment.
+
+A cell is one grid point with all its replicates: the unit that a notebook runs and the grid resumes. A parameter file
+`params/<experiment>.yml` holds the parameters that all its cells share (`base`) and a grid per profile.
+"""
+
+import difflib
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from epidl import checks
+from epidl.checks import LEAST_H2, MOST
+from epidl.cohorts.splits import BATCH_SIZE, Protocol, check_batches, training_size
+
+ProfileName = Literal["smoke", "quick", "standard", "full"]
+ExperimentName = Literal[
+    *("scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond", "beyond_dilution", "beyond_correlation"),
+    *("hyperparameters", "ragged", "survey"),
+]
+# a list of these is one value in a grid, not an axis
+LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
+BATCH_NORMED = {"mlp", "mlp_pruned", "mlp_recomputed", "mlp_patient"}
+PUBLISHED_H2 = 0.999  # of the scaling experiment
+PositiveInt = Annotated[int, Field(ge=1, le=MOST, strict=True)]
+# strict: neither "0.5" nor true is taken for a number
+NonNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False, strict=True)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+
+
+def _all_different(values: tuple) -> tuple:
+    if len(set(values)) < len(values):
+        raise ValueError("must name each at most once")
+    return values
+
+
+class ParameterError(ValueError):
+    """A parameter is missing, unknown, of the wrong type or out of its bounds; the message says where."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: the message says it all."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("must be even, since every QTL has one partner")
+    return value
+
+
+EvenInt = Annotated[int, Field(ge=2, le=MOST, strict=True), AfterValidator(_even)]
+ModelNames = Annotated[
+    tuple[Literal["ridge", "ridge_sgd", "mlp"], ...],
+    AfterValidator(_all_different),
+    Field(min_length=1, description="models to fit"),
+]
+MoreModelNames = Annotated[
+    tuple[
+        Literal[
+            *("ridge", "ridge_sgd", "mlp", "mlp_recomputed", "mlp_patient", "skip_mlp", "sparse_mlp"),
+            *("pair_network", "kernel", "pairs", "oracle"),
+            *("theory_ridge", "theory_kernel", "theory_oracle"),
+        ],
+        ...,
+    ],
+    AfterValidator(_all_different),
+    Field(min_length=1, description="models to fit, and their expected accuracies"),
+]
+
+
+class Cell(BaseModel):
+    """What the cells of all experiments have in common; see the fields' descriptions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    experiment: str
+    profile: str = Field(default="notebook", description="the profile that the cell belongs to")
+    n_samples: int = Field(ge=20, le=MOST, strict=True, description="individuals in the cohort")
+    n_replicates: PositiveInt = Field(description="cohorts simulated and fitted, each from its own seed")
+    broad_sense_heritability: float = Field(ge=LEAST_H2, le=1, strict=True, description="H2 = V_G / V_P of every trait")
+    models: ModelNames
+    protocols: Annotated[tuple[Literal["published", "held_out"], ...], AfterValidator(_all_different)] = Field(
+        min_length=1, description="how fits are validated"
+    )
+    seed: int = Field(ge=0, lt=2**63, strict=True, description="the root of all random draws")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where networks are trained")
+    n_threads: int = Field(
+        default=1, ge=1, le=1024, strict=True, description="CPU threads; another number rounds differently"
+    )
+    backend: Literal["native", "alphasimr"] = Field(default="native", description="the simulator")
+    source: Literal["simulated", "zenodo"] = Field(
+        default="simulated", description="simulated here, or read from the authors' files"
+    )
+    data: str = Field(default="", description="the folder of the authors' files")
+
+    @property
+    def name(self) -> str:
+        """A readable, stable name: the cell's place in its grid, and where its cohorts are from if not `native`."""
+        return f"{self.place}{self.origin}"
+
+    @property
+    def place(self) -> str:
+        """The cell's place in its grid."""
+        raise NotImplementedError
+
+    @property
+    def origin(self) -> str:
+        """Where the cohorts are from: nothing for the native simulator, or _alphasimr, or _zenodo."""
+        if self.source == "zenodo":
+            return "_zenodo"
+        return "" if self.backend == "native" else f"_{self.backend}"
+
+    @property
+    def cohorts(self) -> str:
+        """The experiment whose cohorts these are: cells of the same cohort_name and cohorts simulate the same ones."""
+        return self.experiment
+
+    @property
+    def cohort_name(self) -> str:
+        """The part of the name that stands for the cohorts; cells that differ in their fits alone share it."""
+        return f"{self.cohort_place}{self.origin}"
+
+    @property
+    def cohort_place(self) -> str:
+        """The part of the place that stands for the cohorts."""
+        return self.place
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Cell":
+        """Refuse what no source of cohorts can give, before anything is computed."""
+        if (self.source == "zenodo") != bool(self.data):
+            raise ValueError(f"data must name a folder for source zenodo, and for it alone, got {self.data!r}")
+        if self.source == "zenodo" and self.backend != "native":
+            raise ValueError(f"backend must be native for source zenodo, which simulates nothing, got {self.backend}")
+        if self.origin and getattr(self, "all_pairs", False):
+            raise ValueError(
+                f"all_pairs must be False for cohorts of {self.origin[1:]}: each QTL has one partner there"
+            )
+        return self
+
+
+class MlpCell(Cell):
+    """A cell that fits the MLP."""
+
+    hidden_width: PositiveInt = Field(description="units in each of the MLP's two hidden layers")
+    mlp_max_epochs: PositiveInt = Field(default=100, description="most epochs of an MLP fit")
+    drop_ragged_batch: bool = Field(
+        default=False, strict=True, description="leave out the last, smaller batch of an epoch"
+    )
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """AdamW's initial rate, or those that it is chosen from."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _trainable(self) -> "MlpCell":
+        """Refuse batches that batch norm or the plan could not train on, before anything is computed."""
+        for protocol in self.protocols if BATCH_NORMED & set(self.models) else ():
+            check_batches(
+                training_size(self.n_samples, protocol),
+                batch_size=BATCH_SIZE,
+                drop_ragged_batch=self.drop_ragged_batch,
+                batch_norm=True,
+            )
+        return self
+
+
+class TunedCell(MlpCell):
+    """A cell whose MLP has its learning rate chosen by Optuna."""
+
+    mlp_learning_rates: Annotated[tuple[Positive, ...], AfterValidator(_all_different)] = Field(
+        default=(0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 0.0001),
+        min_length=1,
+        description="initial rates of AdamW that are tried; a single one is taken without a search",
+    )
+    n_trials: PositiveInt = Field(default=10, description="Optuna's trials of the MLP's rate")
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """AdamW's initial rates to choose from."""
+        return self.mlp_learning_rates
+
+
+class _Scaled(Cell):
+    """A cell whose number of QTL follows from `scaling`; every marker is causal."""
+
+    scaling: float = Field(
+        gt=0, le=MOST, allow_inf_nan=False, strict=True, description="possible pairs of QTL for each sample"
+    )
+    rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
+
+    @property
+    def n_qtl(self) -> int:
+        """The number of causal loci, which is the number of markers too."""
+        return qtl_for_scaling(self.scaling, self.n_samples)
+
+    @property
+    def place(self) -> str:
+        """For instance n1000_scaling0.5."""
+        return f"n{self.n_samples}_scaling{self.scaling:g}"
+
+
+class ScalingCell(_Scaled, MlpCell):
+    """A cell of the scaling experiment."""
+
+    experiment: Literal["scaling"] = "scaling"
+    mlp_learning_rate: Positive = Field(default=0.01, description="AdamW's initial rate")
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The one rate."""
+        return (self.mlp_learning_rate,)
+
+
+class HyperparametersCell(ScalingCell):
+    """A cell that fits the MLP with another width or rate to the scaling experiment's cohorts."""
+
+    experiment: Literal["hyperparameters"] = "hyperparameters"
+
+    @property
+    def cohorts(self) -> str:
+        """Those of the scaling experiment."""
+        return "scaling"
+
+    @property
+    def cohort_place(self) -> str:
+        """For instance n1000_scaling0.5."""
+        return super().place
+
+    @property
+    def place(self) -> str:
+        """For instance n1000_scaling0.5_width512_rate0.01."""
+        return f"{self.cohort_place}_width{self.hidden_width}_rate{self.mlp_learning_rate:g}"
+
+
+class BeyondCell(ScalingCell):
+    """A cell that sets more models against each other on the scaling experiment's cohorts."""
+
+    experiment: Literal["beyond"] = "beyond"
+    models: MoreModelNames
+    all_pairs: bool = Field(default=False, strict=True, description="whether all pairs of QTL interact, as a control")
+
+    @property
+    def cohorts(self) -> str:
+        """Those of the scaling experiment."""
+        return "scaling"
+
+    @property
+    def cohort_place(self) -> str:
+        """For instance n1000_scaling1; controls say what they change: n1000_scaling1_H0.5, n1000_scaling1_all_pairs."""
+        noise = f"_H{self.broad_sense_heritability:g}" if self.broad_sense_heritability != PUBLISHED_H2 else ""
+        return f"{super().place}{noise}{'_all_pairs' if self.all_pairs else ''}"
+
+    @property
+    def place(self) -> str:
+        """That of its cohorts; n1000_scaling1_dropped where the last, smaller batch of an epoch is left out."""
+        return f"{self.cohort_place}{'_dropped' if self.drop_ragged_batch else ''}"
+
+
+class RaggedCell(BeyondCell):
+    """A cell that asks what the last, smaller batch of an epoch does to the MLP's batch norm, and so to its r."""
+
+    experiment: Literal["ragged"] = "ragged"
+
+    @property
+    def cohorts(self) -> str:
+        """Its own: the numbers of individuals are chosen for the size of the last batch."""
+        return "ragged"
+
+
+class RidgeVsSgdCell(_Scaled):
+    """A cell of the supplement's check of ridge by SGD: the cohorts of the scaling experiment, linear models only."""
+
+    experiment: Literal["ridge_vs_sgd"] = "ridge_vs_sgd"
+    models: Annotated[tuple[Literal["ridge", "ridge_sgd"], ...], AfterValidator(_all_different)] = Field(
+        min_length=1, description="models to fit"
+    )
+
+    @property
+    def cohorts(self) -> str:
+        """Those of the scaling experiment."""
+        return "scaling"
+
+
+class _Diluted(TunedCell):
+    """A cell of separate traits whose QTL are some of many markers."""
+
+    n_markers: PositiveInt = Field(description="all markers")
+    n_qtl: EvenInt = Field(description="causal loci of each trait, even")
+    rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
+
+    @property
+    def place(self) -> str:
+        """For instance n10000_q100_m1000."""
+        return f"n{self.n_samples}_q{self.n_qtl}_m{self.n_markers}"
+
+    @model_validator(mode="after")
+    def _enough_markers(self) -> "_Diluted":
+        if self.n_qtl > self.n_markers:
+            raise ValueError(f"n_qtl must be at most {self.n_markers} (n_markers), got {self.n_qtl}")
+        return self
+
+
+class DilutionCell(_Diluted):
+    """A cell of the dilution experiment: models on all markers, and on the features that a LASSO selects."""
+
+    experiment: Literal["dilution"] = "dilution"
+    models: Annotated[
+        tuple[Literal["ridge", "ridge_sgd", "mlp", "lasso", "lasso_pruned", "mlp_pruned"], ...],
+        AfterValidator(_all_different),
+    ] = Field(min_length=1, description="models to fit")
+    n_trials_pruned: PositiveInt = Field(default=20, description="Optuna's trials of number of features and rate")
+    importance_threshold: NonNegative = Field(default=0.03, description="features of lower importance are left out")
+    max_features: tuple[PositiveInt, PositiveInt] = Field(
+        default=(100, 1000), description="bounds of the largest number of features kept"
+    )
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> "DilutionCell":
+        low, high = self.max_features
+        if low > high:
+            raise ValueError(f"max_features must be a lower and an upper bound, got {low} and {high}")
+        return self
+
+
+class CorrelationCell(TunedCell):
+    """A cell of the correlation experiment: many traits of one kind, every marker causal."""
+
+    experiment: Literal["correlation"] = "correlation"
+    n_qtl: EvenInt = Field(description="causal loci, even, which are all markers too")
+    n_traits: PositiveInt = Field(description="traits, all learned by one network")
+    rel_aa: NonNegative = Field(description="relative epistatic variance of every trait")
+    pleiotropy: float = Field(ge=0, le=1, strict=True, description="correlation of the effects between any two traits")
+    shared_pairs: bool = Field(strict=True, description="whether the traits share their interacting pairs")
+
+    @property
+    def place(self) -> str:
+        """For instance n10000_q100_t10_rho0.25, or n10000_q100_t10_rho0_shared."""
+        control = "_shared" if self.shared_pairs and self.pleiotropy == 0 else ""
+        return f"n{self.n_samples}_q{self.n_qtl}_t{self.n_traits}_rho{self.pleiotropy:g}{control}"
+
+    @model_validator(mode="after")
+    def _possible(self) -> "CorrelationCell":
+        if self.pleiotropy and not self.shared_pairs:
+            raise ValueError(
+                f"shared_pairs must be True where pleiotropy is not 0, got pleiotropy {self.pleiotropy:g}: effects are "
+                "correlated pair by pair"
+            )
+        return self
+
+
+class BeyondDilutionCell(_Diluted):
+    """A cell that sets more models against each other on the dilution experiment's cohorts."""
+
+    experiment: Literal["beyond_dilution"] = "beyond_dilution"
+    models: MoreModelNames
+
+    @property
+    def cohorts(self) -> str:
+        """Those of the dilution experiment."""
+        return "dilution"
+
+
+class SurveyCell(_Diluted):
+    """A cell of the survey of studies: individuals, markers, QTL, noise and traits as real studies combine them."""
+
+    experiment: Literal["survey"] = "survey"
+    models: MoreModelNames
+
+    @property
+    def place(self) -> str:
+        """For instance n1000_q20_m100_H0.5_t5, the last the number of traits."""
+        return f"{super().place}_H{self.broad_sense_heritability:g}_t{len(self.rel_aa)}"
+
+
+class BeyondCorrelationCell(CorrelationCell):
+    """A cell that sets more models against each other on the correlation experiment's cohorts."""
+
+    experiment: Literal["beyond_correlation"] = "beyond_correlation"
+    models: MoreModelNames
+
+    @property
+    def cohorts(self) -> str:
+        """Those of the correlation experiment."""
+        return "correlation"
+
+
+CELL_TYPES: dict[str, type[Cell]] = {
+    "scaling": ScalingCell,
+    "dilution": DilutionCell,
+    "correlation": CorrelationCell,
+    "ridge_vs_sgd": RidgeVsSgdCell,
+    "hyperparameters": HyperparametersCell,
+    "beyond": BeyondCell,
+    "beyond_dilution": BeyondDilutionCell,
+    "beyond_correlation": BeyondCorrelationCell,
+    "ragged": RaggedCell,
+    "survey": SurveyCell,
+}
+
+
+def last_batch(n_samples: int, protocol: Protocol) -> int:
+    """Return how many training samples an epoch's last batch holds, 1 to `splits.BATCH_SIZE` where none are left over.
+
+    Raises ValueError for an unknown protocol, and for fewer than 10 samples.
+    """
+    n_train = training_size(n_samples, protocol)
+    return n_train % BATCH_SIZE or BATCH_SIZE
+
+
+def qtl_for_scaling(scaling: float, n_samples: int) -> int:
+    """Return the even number of QTL q for which C(q, 2) / n_samples is about `scaling`.
+
+    q = (1 + sqrt(1 + 8 scaling n)) / 2, rounded to an integer, then up to an even one, as in the authors' code.
+
+    Raises ValueError for a scaling that is not above 0, and fewer than 1 sample.
+    """
+    scaling = checks.real("scaling", scaling, above=0, maximum=MOST)
+    n_samples = checks.integer("n_samples", n_samples, minimum=1, maximum=MOST)
+    q = round((1 + math.sqrt(1 + 8 * scaling * n_samples)) / 2)
+    return q + q % 2
+
+
+class Profile(BaseModel):
+    """One profile of a parameter file: what it is for, what it changes in `base`, and its grids.
+
+    In a grid, each value that is a list is an axis, and the cells are the product of the axes; parameters that are
+    lists themselves (`LIST_PARAMETERS`) are no axes.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    about: str
+    changes: dict[str, Any] = {}
+    grids: list[dict[str, Any]] = Field(min_length=1)
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Yield the parameters of each grid point."""
+        for grid in self.grids:
+            axes = [
+                value if isinstance(value, list) and name not in LIST_PARAMETERS else [value]
+                for name, value in grid.items()
+            ]
+            for values in itertools.product(*axes):
+                yield dict(zip(grid, values, strict=True))
+
+
+class ParameterFile(BaseModel):
+    """The contents of params/<experiment>.yml."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    experiment: ExperimentName
+    base: dict[str, Any]
+    profiles: dict[ProfileName, Profile]
+
+    @model_validator(mode="after")
+    def _every_profile(self) -> "ParameterFile":
+        missing = set(ProfileName.__args__) - set(self.profiles)
+        if missing:
+            raise ValueError(
+                f"profiles must hold smoke, quick, standard and full; missing: {', '.join(sorted(missing))}"
+            )
+        return self
+
+
+def load_grids(path: Path) -> dict[str, list[Cell]]:
+    """Read a parameter file and return the cells of each of its profiles.
+
+    Every profile is expanded and checked, whichever is wanted: a mistake shows before anything runs.
+
+    Raises ParameterError with file, profile, cell and parameter.
+    """
+    try:
+        content = yaml.load(checks.path("path", path).read_text(), Loader=_Loader)
+    except FileNotFoundError:
+        raise ParameterError(f"{path} is missing: commands are run at the project's root") from None
+    except (OSError, ValueError, AttributeError, RecursionError, yaml.YAMLError) as error:  # PyYAML lets some through
+        raise ParameterError(f"{path}: cannot be read as YAML: {error}") from None
+    return grids_of(content, path)
+
+
+def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
+    """Return the folder of each cell of a profile; raise ParameterError for a mistake in any parameter file.
+
+    `published` has none: its book is made of tables that ship with it.
+    """
+    folder = root / "runs" / profile
+    grids = {experiment: load_grids(root / "params" / f"{experiment}.yml") for experiment in CELL_TYPES}
+    return {
+        folder / experiment / cell.name: cell
+        for experiment, profiles in grids.items()
+        for cell in profiles.get(profile, [])
+    }
+
+
+def grids_of(content: object, path: Path) -> dict[str, list[Cell]]:
+    """Return what `load_grids` does of a file's content; path: where it is from. Raises what `load_grids` does."""
+    if not isinstance(content, Mapping):
+        raise ParameterError(f"{path}: must hold the keys experiment, base and profiles")
+    file = _validated(ParameterFile, content, str(path))
+    return {name: _cells(file, name, profile, path) for name, profile in file.profiles.items()}
+
+
+# YAML 1.1 reads 0123 as 83, to the base 8, and 3:20 as 200, to the base 60
+MISREAD = re.compile(r"[-+]?0[0-7_]+|.*:.*")
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values alone, no tag that could make an object or run code; a key that stands twice is a mistake."""
+
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: object) -> str:
+        """Return the tag of a node; a number that would be misread is a text, which no number's parameter takes."""
+        tag = super().resolve(kind, value, implicit)
+        is_number = tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+        return self.DEFAULT_SCALAR_TAG if is_number and MISREAD.fullmatch(value) else tag
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for number, key in enumerate(keys):
+            if key in keys[:number]:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def make_cell(cell_type: type[Cell], **parameters: Any) -> Cell:
+    """Return a checked cell; raise ParameterError that names each wrong parameter, its value and its bound."""
+    return _validated(cell_type, parameters, cell_type.model_fields["experiment"].default)
+
+
+def is_of(parameters: Mapping[str, Any], cell: Cell) -> bool:
+    """Tell whether a provenance's parameters are a cell's; one that it lacks had its default."""
+    try:
+        return make_cell(type(cell), **parameters) == cell
+    except ParameterError:
+        return False
+
+
+def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list[Cell]:
+    for grid in profile.grids:
+        for axis in (key for key, values in grid.items() if values == [] and key not in LIST_PARAMETERS):
+            place = f"{path}, profile {name}, grid {checks.shown(grid)}"
+            raise ParameterError(f"{place}: {axis} must have at least one value, got []")  # or the grid has no cells
+    cells: dict[str, Cell] = {}
+    for point in profile.points():
+        place = f"{path}, profile {name}, grid point {checks.shown(point)}"
+        parameters = file.base | profile.changes | point
+        cell = _validated(CELL_TYPES[file.experiment], {"profile": name} | parameters, place)
+        if cell.name in cells:
+            raise ParameterError(f"{place}: the cell {cell.name} stands in this profile twice")
+        cells[cell.name] = cell
+    return list(cells.values())
+
+
+def _validated(model: type[BaseModel], values: Mapping[str, Any], place: str) -> Any:
+    if not all(isinstance(name, str) for name in values):
+        raise ParameterError(f"{place}: names of parameters must be texts, got {checks.shown(list(values))}")
+    try:
+        return model(**values)
+    except ValidationError as error:
+        problems = error.errors()
+        # pydantic counts what is wrong within a list as missing from it, too
+        wrong_within = {problem["loc"][:1] for problem in problems if problem["type"] != "too_short"}
+        told = [p for p in problems if p["type"] != "too_short" or p["loc"][:1] not in wrong_within]
+        raise ParameterError("\n".join(f"{place}: {_explain(model, problem)}" for problem in told)) from None
+
+
+def _explain(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
+    name = ".".join(map(str, problem["loc"]))
+    if not name:  # a rule about several parameters, which names them itself
+        return problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(name, model.model_fields, n=1)
+        return f"{name} is not a parameter" + (f"; did you mean {close[0]}?" if close else "")
+    if problem["type"] == "missing":
+        return f"{name} is missing"
+    if problem["type"] == "tuple_type":
+        return f"{name} must be a list, in [ ], got {checks.shown(problem['input'])}"
+    return f"{name}: {problem['msg']}, got {checks.shown(problem['input'])}"

@@ -1,0 +1,70 @@
+"""Rerun a notebook: `python -m epidl.grid.rerun NOTEBOOK OUT -p NAME VALUE ...` is papermill without tracebacks.
+
+It takes papermill's arguments and hands them on. Where the notebook refuses a parameter it ends with the message alone;
+papermill itself prints where in its own code it met the error, too.
+"""
+
+import ast
+import sys
+from collections.abc import Sequence
+
+import IPython
+
+from epidl import commands
+from epidl.grid.params import ParameterError
+
+INJECTED = "# Parameters\n"  # how papermill begins the cell of the parameters that it was given
+
+
+def check_names() -> None:
+    """Refuse parameters that the notebook at work does not have, which papermill only warns of.
+
+    Raises ParameterError that names them, with the parameters that there are.
+    """
+    shell = IPython.get_ipython()
+    history = shell.history_manager.input_hist_parsed if shell else []
+    injected = [number for number, source in enumerate(history) if source.startswith(INJECTED)]
+    if not injected:
+        return
+    earlier = [source for source in history[: injected[-1]] if not source.startswith(INJECTED)]
+    known = list(dict.fromkeys(name for source in earlier for name in _assigned(source)))
+    unknown = [name for name in _assigned(history[injected[-1]]) if name not in known]
+    if unknown:
+        raise ParameterError(f"{', '.join(unknown)} must be among the notebook's parameters: {', '.join(known)}")
+
+
+def _assigned(source: str) -> list[str]:
+    """Return the names that a cell assigns, in its order."""
+    targets = [target for line in ast.parse(source).body if isinstance(line, ast.Assign) for target in line.targets]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run papermill and return its exit status; where the notebook ends with an error, its last words and 1."""
+    import yaml  # late, as the others: the notebooks themselves do without them
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbformat import ValidationError
+    from nbformat.reader import NotJSONError
+    from papermill import cli, exceptions
+
+    try:
+        cli.papermill.main(args=arguments, prog_name="python -m epidl.grid.rerun")
+    except exceptions.PapermillExecutionError as error:
+        print(f"{error.ename}: {error.evalue}", file=sys.stderr)
+        return 1
+    except (exceptions.PapermillException, OSError, NotJSONError, ValidationError, NoSuchKernel) as error:
+        print(str(error).strip(), file=sys.stderr)
+        return 2
+    except UnicodeDecodeError as error:
+        print(f"The notebook must be a text file: {error}", file=sys.stderr)
+        return 2
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # papermill takes what -y and -f hold as it is
+        print(f"-y and -f must hold names and values in YAML, as '{{models: [ridge, mlp]}}': {error}", file=sys.stderr)
+        return 2
+    except SystemExit as end:  # click's
+        return end.code
+    return 0
+
+
+if __name__ == "__main__":
+    commands.end(main)

@@ -1,0 +1,535 @@
+"""Your own cohort: which model predicts its trait best, by how much, and is that more than chance?
+
+Every model is given the same individuals to train on and is scored on the same others, many times. Three kinds of
+splits ask three questions: `random` (an individual like those that trained: close relatives may be among them, which
+flatters every model), `family` (a group that none has seen) and `forward` (a later time).
+
+Fixed effects (an intercept and covariates) are estimated on the training individuals by least squares and taken away;
+genotypes predict what is left. A quantitative trait is scored by Pearson's r between that prediction and the trait less
+its fixed effects, a binary one by the area under the ROC curve (AUC) of the sum of both. Whatever is estimated, the
+means that stand for missing genotypes included, is estimated on the training individuals alone.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import nn
+
+from epidl import checks, seeds
+from epidl.cohorts.genotypes import Dosages
+from epidl.cohorts.splits import BATCH_SIZE, Split, random_split
+from epidl.grid import costs
+from epidl.grid.experiments.beyond import MOST_WIDTH, PAIR_RATE, PENALTIES, patient_epochs
+from epidl.grid.experiments.core import pearson_r, resolve_device
+from epidl.models import kernels, networks, pairs, ridge, training
+
+SplitKind = Literal["random", "family", "forward"]
+
+LEAST_SAMPLES = 40  # of a cohort: a split of fewer says nothing
+LEAST_TEST = 10  # individuals: a score of fewer says nothing
+FORWARD_SHARES = (0.55, 0.70, 0.85)  # of individuals, in order of time, that train
+MOST_SPLITS = 1000  # random ones: all are drawn first, and an interval gets no narrower by more
+HIDDEN_WIDTH = 512  # of the MLP
+LEAST_SPREAD = 1e-9  # of a trait, a share of its size: what varies less is lost in rounding
+ROUNDING = 1e-9  # a difference of scores that is none
+SQUARED = 1e-150, 1e150  # a trait's range: squares of less are 0 in double precision, and of more infinite
+REML_ROWS = 2000  # individuals that estimate variance components: enough, and quick where markers are many
+MOST_MARKERS = {"pairs": 10_000, "pair_network": 2_000}  # all pairs of more take hours, or memory
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A cohort to compare models on.
+
+    genotypes: of n individuals. phenotypes: (n,); of a binary trait 0 and 1. design: (n, k) covariates without an
+    intercept, k may be 0. groups: (n,) labels of families, or None. times: (n,) numbers, or None.
+    """
+
+    genotypes: Dosages
+    phenotypes: NDArray[np.float64]
+    binary: bool
+    design: NDArray[np.float64]
+    groups: NDArray | None = None
+    times: NDArray[np.float64] | None = None
+
+
+def observe(
+    genotypes: Dosages,
+    phenotypes: ArrayLike,
+    design: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    times: ArrayLike | None = None,
+) -> Observed:
+    """Check what belongs to a cohort and return it; a trait of two values is binary, 0 for the lower.
+
+    Raises ValueError for fewer than 40 individuals, phenotypes or covariates that are not finite or of another length,
+    a trait that does not vary, or so little beside its size, or on such a scale, that rounding takes it.
+    """
+    checks.instance("genotypes", genotypes, Dosages, "Dosages")
+    n = checks.integer("genotypes.n_samples", genotypes.n_samples, minimum=LEAST_SAMPLES)
+    phenotypes = checks.matrix("phenotypes", checks.floats("phenotypes", phenotypes).reshape(-1, 1), rows=n)[:, 0]
+    values = np.unique(phenotypes)
+    if len(values) < 2:
+        raise ValueError(f"phenotypes must vary, all {n} are {values[0]:g}")
+    if len(values) == 2:
+        phenotypes = (phenotypes == values[1]).astype(float)
+    _check_scale(phenotypes)
+    design = checks.array("design", [] if design is None else design)
+    design = checks.matrix("design", design, rows=n) if design.size else np.empty((n, 0))
+    for name, labels in (("groups", groups), ("times", times)):
+        if labels is not None and checks.array(name, labels).shape != (n,):
+            raise ValueError(f"{name} must have {n} values, one an individual, got shape {np.shape(labels)}")
+    times = (
+        None if times is None else checks.matrix("times", checks.floats("times", times).reshape(-1, 1), rows=n)[:, 0]
+    )
+    groups = None if groups is None else np.asarray(groups)
+    return Observed(genotypes, phenotypes, len(values) == 2, design, groups, times)
+
+
+def _check_scale(phenotypes: NDArray[np.float64]) -> None:
+    """Raise ValueError where double precision loses the differences between individuals, or their squares."""
+    low, high = float(phenotypes.min()), float(phenotypes.max())
+    if not SQUARED[0] <= high - low <= SQUARED[1]:
+        raise ValueError(
+            f"phenotypes must have a range from {SQUARED[0]:g} to {SQUARED[1]:g}, got {low:g} to {high:g}: squares are "
+            "lost on this scale; give the trait in another unit"
+        )
+    _check_spread(phenotypes.std(), max(abs(low), abs(high)))
+
+
+def _check_spread(spread: float, size: float) -> None:
+    if not spread > LEAST_SPREAD * size:
+        raise ValueError(
+            f"phenotypes must have a standard deviation above {LEAST_SPREAD:g} of their largest value, {size:g}, got "
+            f"{spread:g}: what varies is lost in rounding; take a constant from the trait, such as its mean, or leave "
+            "out outliers"
+        )
+
+
+# --- Splits --------------------------------------------------------------------------------------------------------
+
+
+def make_splits(cohort: Observed, kind: SplitKind, n_splits: int, seed: int) -> list[tuple[str, Split]]:
+    """Return named splits of one kind; the validation samples of networks are a random 15 % of the training ones.
+
+    A split is the same however many are drawn after it.
+
+    random: `n_splits` draws of 85 % that train. family: each group of at least `LEAST_TEST` individuals is the test
+    split once. forward: the first 55, 70 and 85 % by time train, and those until the next cut are tested; individuals
+    of the same time stay together.
+
+    Raises ValueError for an unknown kind, more than `MOST_SPLITS` random ones, groups or times that the cohort lacks or
+    that make fewer than 2 splits.
+    """
+    rng, n = seeds.generator(seed, "splits", kind), cohort.genotypes.n_samples
+    if kind == "random":
+        n_splits = checks.integer("n_splits", n_splits, minimum=1, maximum=MOST_SPLITS)
+        tests = {f"draw {k + 1}": random_split(n, rng) for k in range(n_splits)}
+    elif kind == "family":
+        tests = _by_family(cohort.groups)
+    elif kind == "forward":
+        tests = _by_time(cohort.times)
+    else:
+        raise ValueError(f"kind of splits must be of random, family and forward, got {checks.shown(kind)}")
+    return [
+        (name, _with_validation(*rows, seeds.generator(seed, "validation", kind, name))) for name, rows in tests.items()
+    ]
+
+
+def _by_family(groups: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
+    if groups is None:
+        raise ValueError("group must name a column of the phenotype table for family splits, got none")
+    names, sizes = np.unique(groups, return_counts=True)
+    kept = names[(sizes >= LEAST_TEST) & (len(groups) - sizes >= 2 * LEAST_TEST)]
+    if len(kept) < 2:
+        raise ValueError(
+            f"group must have at least 2 groups of at least {LEAST_TEST} individuals, got {len(kept)} among "
+            f"{len(names)} groups"
+        )
+    return {f"{name}": (np.flatnonzero(groups != name), np.flatnonzero(groups == name)) for name in kept}
+
+
+def _by_time(times: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
+    if times is None:
+        raise ValueError("time must name a column of the phenotype table for forward splits, got none")
+    cuts = [*np.unique(np.quantile(times, FORWARD_SHARES, method="lower")), times.max()]
+    splits = {}
+    for cut, until in itertools.pairwise(cuts):
+        train, test = np.flatnonzero(times <= cut), np.flatnonzero((times > cut) & (times <= until))
+        if min(len(train) / 2, len(test)) >= LEAST_TEST:
+            splits[f"after {cut}".removesuffix(".0")] = train, test  # all digits: a name a cut
+    if len(splits) < 2:
+        raise ValueError(
+            f"time must tell at least 3 periods of at least {LEAST_TEST} individuals apart, got "
+            f"{len(np.unique(times))} different times"
+        )
+    return splits
+
+
+def _with_validation(train: NDArray, test: NDArray, rng: np.random.Generator) -> Split:
+    fit, validation = random_split(len(train), rng)
+    return Split(train[fit], train[validation], test)
+
+
+# --- Models --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is given: standardised residuals of the trait (n, 1) of all individuals, and which train."""
+
+    genotypes: Dosages
+    residuals: NDArray[np.float64]
+    split: Split
+    hidden_width: int
+    device: str
+    seed: int
+
+    @property
+    def all_but_test(self) -> NDArray[np.int64]:
+        """The individuals that train a model that needs no validation."""
+        return np.sort(np.concatenate([self.split.train, self.split.validation]))
+
+    def generator(self, *purpose: object) -> torch.Generator:
+        """Return the generator of one purpose."""
+        return seeds.torch_generator(self.seed, *purpose)
+
+
+Predict = Callable[[Task], NDArray[np.float64]]  # of the test individuals, (n_test,)
+
+
+def _ridge(task: Task) -> NDArray[np.float64]:
+    fit = ridge.fit_ridge(task.genotypes, task.residuals, task.all_but_test, device=task.device)
+    return fit.predict(task.genotypes, task.split.test)[:, 0]
+
+
+def _kernel(task: Task) -> NDArray[np.float64]:
+    options = {"device": task.device, "reml_rows": REML_ROWS, "seed": task.seed}
+    fit = kernels.fit_kernel(task.genotypes, task.residuals, task.all_but_test, **options)
+    return fit.predict(task.genotypes, task.split.test)[:, 0]
+
+
+def _pairs(task: Task) -> NDArray[np.float64]:
+    fit = pairs.fit_pairs(task.genotypes, task.residuals, task.all_but_test, device=task.device)
+    return fit.predict(task.genotypes, task.split.test)[:, 0]
+
+
+def _mlp(task: Task) -> NDArray[np.float64]:
+    """The publication's MLP; the last, smaller batch is left out where there is a whole one (see the ledger)."""
+    plan = training.mlp_plan(0.01, drop_ragged_batch=_has_whole_batch(task))
+    return _network(task, "mlp", networks.mlp, [plan])
+
+
+def _sparse_mlp(task: Task) -> NDArray[np.float64]:
+    return _network(task, "sparse_mlp", networks.SkipMlp, _patient_plans(task, "sparse_mlp", 0.003))
+
+
+def _pair_network(task: Task) -> NDArray[np.float64]:
+    def make(n_markers: int, n_traits: int, *_: object) -> nn.Module:
+        return networks.PairNetwork(n_markers, n_traits)
+
+    rate = PAIR_RATE / task.genotypes.n_markers
+    return _network(task, "pair_network", make, _patient_plans(task, "pair_network", rate))
+
+
+def _patient_plans(task: Task, name: str, rate: float) -> list[training.TrainingPlan]:
+    epochs = patient_epochs(len(task.split.train))
+    return [
+        training.patient_plan(penalty, rate, epochs, drop_ragged_batch=_has_whole_batch(task))
+        for penalty in PENALTIES[name]
+    ]
+
+
+def _has_whole_batch(task: Task) -> bool:
+    return len(task.split.train) >= BATCH_SIZE
+
+
+def _network(
+    task: Task, name: str, make: Callable[..., nn.Module], plans: Sequence[training.TrainingPlan]
+) -> NDArray[np.float64]:
+    """Train with each plan and predict with the one of the smallest validation loss; NaN where all diverge."""
+    width = min(task.hidden_width, MOST_WIDTH) if len(plans) > 1 else task.hidden_width
+    models = [make(task.genotypes.n_markers, 1, width, task.generator("weights", name)) for _ in plans]
+    records = training.train_together(
+        models,
+        task.genotypes,
+        task.residuals,
+        task.split,
+        plans,
+        generators=[task.generator("batches", name) for _ in plans],
+        device=task.device,
+    )
+    losses = [record.comparable_loss for record in records]
+    if np.isinf(losses).all():
+        return np.full(len(task.split.test), np.nan)
+    return training.predict(models[np.argmin(losses)], task.genotypes, task.split.test, task.device)[:, 0]
+
+
+MODELS: dict[str, Predict] = {
+    "ridge": _ridge,
+    "kernel": _kernel,
+    "pairs": _pairs,
+    "mlp": _mlp,
+    "sparse_mlp": _sparse_mlp,
+    "pair_network": _pair_network,
+}
+
+
+# --- Comparison ----------------------------------------------------------------------------------------------------
+
+
+def compare(
+    cohort: Observed,
+    *,
+    models: Sequence[str] = ("ridge", "kernel", "pairs", "mlp"),
+    splits: Sequence[SplitKind] = ("random",),
+    n_splits: int = 10,
+    hidden_width: int = HIDDEN_WIDTH,
+    device: str = "auto",
+    n_threads: int = 1,
+    seed: int = 1,
+) -> pd.DataFrame:
+    """Fit and score every model on every split; return a row a split and model.
+
+    n_threads: of the CPU; more pay where individuals and markers are many and nothing else runs.
+
+    Columns: split_kind, split (its name), replicate (its number), model, n_train, n_test, n_imputed (missing genotypes
+    of the training and test individuals that the training mean stands for), pearson_r (of a quantitative trait), auc
+    (of a binary one), fixed_auc (the same of the fixed effects alone), seconds, status (scored; constant where all test
+    individuals are predicted alike or are alike; diverged). ridge must be among the models: it is what the others are
+    compared with.
+
+    Raises ValueError for unknown models, ridge missing, more markers than `MOST_MARKERS` of a model, a hidden_width,
+    n_threads or n_splits below 1, what `make_splits` refuses, and a trait that does not vary, beyond the covariates, in
+    every training split and, of a kind of splits, in a test split; all before anything is fitted.
+    """
+    options = {"hidden_width": hidden_width, "device": device, "n_threads": n_threads, "seed": seed}
+    plans = check_options(cohort, models=models, splits=splits, n_splits=n_splits, **options)
+    device = resolve_device(device)
+    rows = []
+    with costs.one_cell_threads(n_threads):
+        for kind, named in plans.items():
+            for number, (name, split) in enumerate(named, start=1):
+                place = {"split_kind": kind, "split": name, "replicate": number}
+                task, *scales = make_task(cohort, split, hidden_width, device, seeds.derive(seed, kind, number))
+                rows += [place | {"model": model} | _fit_and_score(cohort, task, *scales, model) for model in models]
+    return pd.DataFrame(rows)
+
+
+def check_options(
+    cohort: Observed,
+    *,
+    models: Sequence[str],
+    splits: Sequence[SplitKind],
+    n_splits: int,
+    hidden_width: int,
+    device: str,
+    n_threads: int,
+    seed: int,
+) -> dict[str, list[tuple[str, Split]]]:
+    """Return the splits of each kind; raise what `compare` does for the same arguments."""
+    checks.instance("cohort", cohort, Observed, "what observe returns")
+    _check_models(models, cohort.genotypes.n_markers)
+    width = checks.integer("hidden_width", hidden_width, minimum=1)
+    # six arrays of single precision: weights, gradient, AdamW's two, the best ones and their copy
+    checks.memory("hidden_width", width, 24 * width * (width + 2 * cohort.genotypes.n_markers))
+    resolve_device(device)
+    checks.integer("seed", seed, minimum=0)
+    checks.integer("n_threads", n_threads, minimum=1, maximum=costs.MOST_THREADS)
+    checks.integer("n_splits", n_splits, minimum=1, maximum=MOST_SPLITS)
+    if not checks.texts("splits", splits):
+        raise ValueError("splits must name at least one of random, family and forward, got none")
+    plans = {kind: make_splits(cohort, kind, n_splits, seed) for kind in splits}
+    for kind, named in plans.items():
+        _check_scores(cohort, kind, [split for _, split in named])
+    return plans
+
+
+def _check_scores(cohort: Observed, kind: SplitKind, splits: Sequence[Split]) -> None:
+    """Raise ValueError where a split of one kind cannot be trained on, or none of them can be scored."""
+    varying = 0
+    for split in splits:
+        fixed, _ = _fixed_effects(cohort, np.concatenate([split.train, split.validation]))
+        scored = cohort.phenotypes if cohort.binary else cohort.phenotypes - fixed
+        varying += np.ptp(scored[split.test]) > 0
+    if not varying:
+        raise ValueError(
+            f"phenotypes must vary among the test individuals of a split at least, got 0 such of {len(splits)} {kind} "
+            f"splits: {_rarer(cohort.phenotypes)}"
+        )
+
+
+def _check_models(models: Sequence[str], n_markers: int) -> None:
+    unknown = [name for name in checks.texts("models", models) if name not in MODELS]
+    if unknown:
+        raise ValueError(f"models must be of {', '.join(MODELS)}, got {', '.join(unknown)}")
+    if len(set(models)) < len(models) or "ridge" not in models or len(models) < 2:
+        raise ValueError(f"models must hold ridge and at least one other, each once, got {', '.join(models)}")
+    for name in set(models) & set(MOST_MARKERS):
+        if n_markers > MOST_MARKERS[name]:
+            raise ValueError(
+                f"n_markers must be at most {MOST_MARKERS[name]:,} for the model {name}, which looks at all pairs, got "
+                f"{n_markers:,}: thin the markers, or leave {name} out of models"
+            )
+
+
+def make_task(
+    cohort: Observed, split: Split, hidden_width: int, device: str, seed: int
+) -> tuple[Task, NDArray[np.float64], float]:
+    """Return the task of one split, the fixed part of all individuals, and the scale of the residuals."""
+    train = np.concatenate([split.train, split.validation])
+    fixed, scale = _fixed_effects(cohort, train)
+    residuals = cohort.phenotypes - fixed
+    genotypes = cohort.genotypes.trained_on(train)
+    return Task(genotypes, (residuals / scale)[:, None], split, hidden_width, device, seed), fixed, scale
+
+
+def _fixed_effects(cohort: Observed, train: NDArray[np.integer]) -> tuple[NDArray[np.float64], float]:
+    """Return the fixed part of all individuals, and the standard deviation of what it leaves of those that train."""
+    phenotypes = cohort.phenotypes
+    if np.ptp(phenotypes[train]) == 0:
+        raise ValueError(
+            f"phenotypes must vary in every training split, got {phenotypes[train[0]]:g} for all {len(train)} of one: "
+            f"{_rarer(phenotypes)}"
+        )
+    design = np.column_stack([np.ones(len(phenotypes)), cohort.design])
+    effects, *_ = np.linalg.lstsq(design[train], phenotypes[train], rcond=None)
+    fixed = design @ effects
+    scale, size = (phenotypes - fixed)[train].std(), np.abs(phenotypes).max()
+    if not scale > LEAST_SPREAD * size:
+        _check_spread(phenotypes[train].std(), size)
+        raise ValueError("phenotypes must vary beyond the covariates in every training split: they explain all of it")
+    return fixed, float(scale)
+
+
+def _rarer(phenotypes: NDArray[np.float64]) -> str:
+    commonest = np.unique(phenotypes, return_counts=True)[1].max()
+    return f"{len(phenotypes) - commonest} of {len(phenotypes)} individuals have another value than the most common one"
+
+
+def _fit_and_score(
+    cohort: Observed, task: Task, fixed: NDArray[np.float64], scale: float, model: str
+) -> dict[str, object]:
+    started = time.perf_counter()
+    predicted = MODELS[model](task)
+    seconds = time.perf_counter() - started
+    test = task.split.test
+    usable = np.isfinite(predicted).all()
+    r = auc = fixed_auc = np.nan
+    if cohort.binary and usable and np.ptp(cohort.phenotypes[test]) > 0:
+        from sklearn.metrics import roc_auc_score  # late: whatever draws a figure imports this module
+
+        risk = fixed[test] + scale * predicted
+        auc = roc_auc_score(cohort.phenotypes[test], risk) if np.ptp(risk) > 0 else np.nan
+        fixed_auc = roc_auc_score(cohort.phenotypes[test], fixed[test])
+    elif not cohort.binary:
+        r = pearson_r(task.residuals[test], predicted[:, None])[0]
+    scored = "scored" if np.isfinite([r, auc]).any() else "constant"
+    return {
+        "n_train": len(task.all_but_test),
+        "n_test": len(test),
+        "n_imputed": task.genotypes.n_missing(np.concatenate([task.all_but_test, test])),
+        "pearson_r": r,
+        "auc": auc,
+        "fixed_auc": fixed_auc,
+        "seconds": seconds,
+        "status": scored if usable else "diverged",
+    }
+
+
+# --- Verdict -------------------------------------------------------------------------------------------------------
+
+
+def corrected_interval(differences: ArrayLike, test_over_train: float, level: float = 0.95) -> tuple[float, float]:
+    """Return a confidence interval of the mean difference over repeated splits of the same individuals.
+
+    Splits share individuals, so that their differences are not independent and Student's interval is too narrow. With
+    J splits and s^2 the variance of the differences, the variance of their mean is taken as (1/J + n_test/n_train) s^2,
+    with J - 1 degrees of freedom (Nadeau and Bengio 2003). NaN for fewer than two splits.
+    """
+    differences = np.atleast_1d(checks.floats("differences", differences))
+    test_over_train = checks.real("test_over_train", test_over_train, minimum=0)
+    level = checks.real("level", level, above=0, maximum=1)
+    if len(differences) < 2:
+        return np.nan, np.nan
+    error = np.sqrt((1 / len(differences) + test_over_train) * differences.var(ddof=1))
+    half = error * scipy.stats.t.ppf(0.5 + level / 2, len(differences) - 1)
+    return float(differences.mean() - half), float(differences.mean() + half)
+
+
+def against_ridge(table: pd.DataFrame) -> pd.DataFrame:
+    """Return every model's mean score and its difference to ridge with a corrected interval, a row a kind and model.
+
+    Columns: splits (in which the model and ridge are scored), score and difference (their means over these), low, high.
+    Intervals are at 95 % for all models of a kind of splits together (Bonferroni).
+    """
+    measure = measure_of(table)
+    rows = []
+    for kind, part in table.groupby("split_kind", sort=False):
+        scores = part.pivot(index="replicate", columns="model", values=measure)
+        ratio = (part["n_test"] / part["n_train"]).mean()
+        others = [model for model in part["model"].unique() if model != "ridge"]
+        ridge = scores["ridge"].dropna()
+        rows.append({"split_kind": kind, "model": "ridge", "score": ridge.mean(), "splits": len(ridge)})
+        for model in others:
+            both = scores[["ridge", model]].dropna()
+            differences = both[model] - both["ridge"]
+            low, high = corrected_interval(differences, ratio, level=1 - 0.05 / len(others))
+            found = {"score": both[model].mean(), "difference": differences.mean(), "low": low, "high": high}
+            rows.append({"split_kind": kind, "model": model} | found | {"splits": len(both)})
+    return pd.DataFrame(rows).set_index(["split_kind", "model"])
+
+
+def measure_of(table: pd.DataFrame) -> str:
+    """Return the column that holds the scores: auc for a binary trait, or pearson_r.
+
+    Raises ValueError where no fit could be scored.
+    """
+    for name in ("auc", "pearson_r"):
+        if table[name].notna().any():
+            return name
+    raise ValueError("table must hold a score, got none: every fit diverged or predicted all test individuals alike")
+
+
+def verdict(table: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
+    """Return a sentence or two a kind of splits: which model predicts best, by how much, and whether that is shown.
+
+    Models are ranked by their differences to ridge: their means may be over different splits. names: what the models
+    are called.
+    """
+    comparison, measure = against_ridge(table), {"auc": "AUC", "pearson_r": "r"}[measure_of(table)]
+    kinds = comparison.index.unique("split_kind")
+    return [f"{kind} splits: {_verdict_of(comparison.loc[kind], measure, names)}" for kind in kinds]
+
+
+def _verdict_of(found: pd.DataFrame, measure: str, names: Mapping[str, str]) -> str:
+    others = found["difference"].dropna()  # ridge's own is NaN
+    if others.empty:
+        return f"no model is scored in a split in which {names['ridge']} is: none can be compared with it here."
+    best = found.loc[others.idxmax()]
+    if best["difference"] < ROUNDING:
+        alike = [names[model] for model in others.index[others.abs() < ROUNDING]]
+        where = f"; the best of the others is {-others.max():.3f} below"
+        if alike:
+            where = f", and so does {' and '.join(alike)}"
+        ridge = f"{names['ridge']} predicts best, with a mean {measure} of {found.loc['ridge', 'score']:.3f}"
+        return f"{ridge}{where}. Nothing here speaks against ridge."
+    start = f"{names[best.name]} predicts best, with a mean {measure} of {best['score']:.3f}"
+    against = f"{start}, {best['difference']:+.3f} against ridge's {best['score'] - best['difference']:.3f}"
+    shared, most = int(best["splits"]), int(found.loc["ridge", "splits"])
+    if shared < most:
+        against += f" in the splits in which both are scored, {shared} of {most}"
+    if not np.isfinite(best["low"]):
+        return f"{against}. One split has no interval: take more."
+    shown = "no more than chance may do, so that ridge, the simpler model, stays the choice until there are more data"
+    if best["low"] > 0:
+        shown = "more than chance"
+    return f"{against}, 95 % interval [{best['low']:+.3f}, {best['high']:+.3f}]: {shown}."

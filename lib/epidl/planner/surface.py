@@ -1,0 +1,483 @@
+"""What the planner knows: measured from the book's tables by `python -m epidl.planner.surface`, kept in surface.json.
+
+Each simulated condition (a cell's traits of one relAA) is a point: its place, and each model's mean residual from its
+closed form. The MLP's closed form has three numbers, fitted here. How far residuals reach, and how much they are shrunk
+towards the closed form, is chosen by the error of leaving each cell out; so are the errors that the planner states.
+"""
+
+import argparse
+import itertools
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import least_squares
+
+from epidl import commands
+from epidl.grid.params import PUBLISHED_H2, qtl_for_scaling
+from epidl.grid.results import read_table
+from epidl.models.kernels import EXACT_LIMIT
+from epidl.models.theory import expected_shares
+from epidl.own.comparison import MOST_MARKERS
+from epidl.planner import planning
+from epidl.storage import write_text
+
+DATA = Path("book/data")
+TABLES = ("beyond", "beyond_dilution", "beyond_correlation", "survey")
+FEW_TRAITS = (2, 5)  # of the networks that count: others are compared on the page
+LENGTHS, PRIORS = (0.05, 0.1, 0.15, 0.2, 0.3), (1.0, 2.0, 4.0, 8.0, 16.0, 64.0)
+ENOUGH = 1.0  # the weight of one simulated condition at the very place of a study
+WORTH = 0.02  # a lead in r that is worth another model
+Smoothing = Mapping[str, tuple[float, float]]  # of each model: how far residuals reach, and the weight of none
+KEYS = ["experiment", "cell", "n_samples", "n_markers", "n_qtl", "broad_sense_heritability", "rel_aa"]
+PLACE = ["p0", "p1", "p2", "p3", "p4"]
+ERROR_OF_A_COHORT = 0.03  # in r, beside that of its test samples; to weigh cohorts in the fit of the efficiencies
+
+SENTENCES = {
+    "names": {"ridge": "Ridge", "kernel": "Epistatic kernel", "mlp": "MLP", "pairs": "Sparse pairs"},
+    "in_text": {
+        "ridge": "ridge",
+        "kernel": "the epistatic kernel",
+        "mlp": "deep learning",
+        "pairs": "sparse pairs",
+    },
+    "outside": "No recommendation: nothing like this study was simulated, and by theory alone ridge would reach "
+    "{ridge} and the epistatic kernel {kernel}; simulate it with the line below.",
+    "nothing": "No model predicts this trait from {n} individuals: the best of them is expected at {best}; {later}.",
+    "ridge": "Use ridge: with {n} individuals its r of {ridge} is not expected to be beaten by more than this forecast "
+    "can be wrong; {later}.",
+    "kernel": "Use the epistatic kernel: an r of {kernel} against ridge's {ridge}; {network}.",
+    "pairs": "Look for few interacting pairs: sparse pairs are expected at {pairs} if each QTL has one partner; where "
+    "epistasis is spread over many pairs, {spread}, at {r_spread}, is the better guess; {network}.",
+    "mlp": "Use deep learning: an r of {mlp} against {ridge} of ridge and {kernel} of the epistatic kernel.",
+    "unproven": "Start from ridge, at {ridge}: {unproven} would reach {r_unproven}, but too little like this study was "
+    "simulated to rely on that; simulate it with the line below.",
+    "unscreened": "Start from ridge, at {ridge}: sparse pairs would reach {pairs} if each QTL has one partner, but "
+    "this project's code does not search so many markers.",
+    "network_clear": "deep learning is expected ahead of ridge too, at {mlp}, but not ahead of what is named here by "
+    "more than that forecast can be wrong",
+    "network_far": "deep learning, at {mlp}, is forecast from afar",
+    "network_between": "deep learning is expected between the two, at {mlp}, on such pairs",
+    "network_beyond": "deep learning reaches {mlp} at best: no network was trained on so many individuals here, and "
+    "the publication's fell short of such forecasts",
+    "network_not": "deep learning, at {mlp}, is not clearly ahead of ridge",
+    "later": "with more individuals others would pay: {models}",
+    "later_from": "{model} from about {n}",
+    "later_at_best": "{model} not before about {n}",
+    "later_none": "no other model pays with more individuals",
+    "ahead_now": "clearly ahead of ridge",
+    "ahead_later": "clearly ahead of ridge from about {n} individuals on",
+    "never_ahead": "not clearly ahead of ridge at any number of individuals tried",
+    "at_best_now": "at best, clearly ahead of ridge",
+    "at_best_later": "at best, clearly ahead of ridge from about {n} individuals on",
+    "simulated": "simulation and theory",
+    "alike": "theory, tried nearby",
+    "theory": "theory alone",
+    "bound": "an upper bound",
+    "at_most": "at most {r}",
+    "wrong": "Correct the numbers to see the answer.",
+    "beyond_n_samples": "No cohort of {value} individuals informs this forecast; those that do have {fewest} to "
+    "{most}.",
+    "bound_n_samples": "Ridge, kernel and sparse pairs follow theory. For the MLP the forecast is an upper bound: at "
+    "{sizes} individuals the publication's network was below such forecasts by {mean} on average, and by {worst} at "
+    "worst.",
+    "beyond_n_markers": "No cohort of {value} independent markers informs this forecast; those that do have {fewest} "
+    "to {most}.",
+    "not_trained": "No network was trained with more than {most} markers: the MLP's forecast is by its formula alone.",
+    "not_screened": "This project's code looks for interacting pairs among at most {most} markers: sparse pairs are "
+    "not recommended here, and the line below leaves them out.",
+    "too_large": "The line below needs at least {gib} GiB of memory: take fewer individuals and markers.",
+    "partners": "The line below simulates {n_qtl} QTL, since each has a partner.",
+    "traits": "A network learns traits together. Where they share their interacting pairs that helps: in cohorts of "
+    "{n_samples} individuals with {n_qtl} QTL and {n_traits} traits the MLP's r was {shared} with shared pairs, and "
+    "{apart} with pairs of their own. The forecast is for traits that share nothing.",
+}
+
+# above both the kernel holds cross-products of markers (`kernels.EXACT_LIMIT`), of more than some 9 GiB
+LARGE = {"n_samples": int(EXACT_LIMIT / planning.TRAIN_SHARE), "n_markers": 20_000}
+
+PRESETS = {
+    "yeast": {
+        "name": "F1 yeast cross, 100,000 segregants",
+        "about": "One cross of budding yeast {cite}`nguyenba2022barcoded`: 16 chromosomes of some 2.75 Morgans.",
+        "study": {
+            "n_samples": 100_000,
+            "n_markers": planning.cross_segments([2.75] * 16),
+            "n_qtl": 80,
+            "va_over_vg": 0.8,
+            "broad_sense_heritability": 0.8,
+        },
+    },
+    "wheat": {
+        "name": "Wheat panel, 600 lines",
+        "about": "A panel of inbred lines, of an effective size of 50: 21 chromosomes of some 1.4 Morgans.",
+        "study": {
+            "n_samples": 600,
+            "n_markers": planning.independent_segments(50, 21, 1.4),
+            "n_qtl": 60,
+            "va_over_vg": 0.8,
+            "broad_sense_heritability": 0.6,
+        },
+    },
+    "dairy": {
+        "name": "Dairy population, 20,000 animals",
+        "about": "Phenotyped animals of one breed, of an effective size of 100: 30 chromosomes of some 1 Morgan.",
+        "study": {
+            "n_samples": 20_000,
+            "n_markers": planning.independent_segments(100, 30, 1.0),
+            "n_qtl": 200,
+            "va_over_vg": 0.9,
+            "broad_sense_heritability": 0.3,
+        },
+    },
+    "human": {
+        "name": "Human cohort, 400,000 people",
+        "about": "Unrelated people, of an effective size of 10,000: 22 chromosomes of some 1.6 Morgans.",
+        "study": {
+            "n_samples": 400_000,
+            "n_markers": planning.independent_segments(10_000, 22, 1.6),
+            "n_qtl": 5_000,
+            "va_over_vg": 0.9,
+            "broad_sense_heritability": 0.7,
+        },
+    },
+}
+
+
+def evidence(folder: Path = DATA) -> pd.DataFrame:
+    """Return a row a cohort, trait and model of the tables that the planner learns from, with the trait's shares.
+
+    additive, epistatic: shares of the phenotypic variance, as drawn in that cohort. A network that predicts the same
+    for all test samples has an r of 0. Diverged fits, and controls in which all pairs interact, are left out.
+    """
+    table = pd.concat([read_table(folder / f"{name}.csv") for name in TABLES], ignore_index=True)
+    table["all_pairs"] = table["all_pairs"].fillna(False).astype(bool)
+    table = table[table["model"].isin(planning.MODELS) & (table["protocol"] == "held_out") & ~table["all_pairs"]]
+    table = table[(table["model"] != "mlp") | table["n_traits"].isin(FEW_TRAITS)]
+    table = _with_all_r(table)
+    additive = table["va_over_vg"] / (table["va_over_vg"] + table["vaa_over_vg"])
+    h2 = table["broad_sense_heritability"]
+    return table.assign(additive=h2 * additive, epistatic=h2 * (1 - additive)).reset_index(drop=True)
+
+
+def _with_all_r(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that have an r: 0 for a network that predicts the same for all, none for one that diverged."""
+    table = table.assign(pearson_r=table["pearson_r"].mask(table["status"] == "constant", 0.0))
+    return table[table["pearson_r"].notna()]
+
+
+def fit_efficiency(rows: pd.DataFrame, start: Sequence[float] = (0.5, 0.5, 0.5)) -> tuple[float, ...]:
+    """Return the numbers of `planner.mlp_closed_form`: what the MLP makes of its samples.
+
+    Those that bring the closed form nearest to the MLP's mean r in the conditions of `rows` (of `evidence`).
+    """
+    groups = rows[rows["model"] == "mlp"].groupby(KEYS)
+    mlp = groups[["pearson_r", "additive", "epistatic"]].mean().reset_index()
+    variance = planning.variance_of_r(mlp["pearson_r"], mlp["n_samples"]) + ERROR_OF_A_COHORT**2
+    weight = np.sqrt(groups.size().to_numpy() / variance)
+
+    def misfit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return ((planning.mlp_closed_form(*_studies(mlp), values) - mlp["pearson_r"]) * weight).to_numpy()
+
+    found = least_squares(misfit, start, bounds=([0.01, 0.01, -2], [100, 100, 2]))
+    return tuple(float(value) for value in found.x)
+
+
+def with_closed_forms(rows: pd.DataFrame, efficiency: Sequence[float]) -> pd.DataFrame:
+    """Return rows with the closed form of each one's model, at its own cohort's shares, and its residual."""
+    closed = planning.closed_forms(*_studies(rows), efficiency)
+    return _with_residual(rows, np.select([rows["model"] == model for model in closed], list(closed.values())))
+
+
+def _with_residual(rows: pd.DataFrame, closed_form: ArrayLike) -> pd.DataFrame:
+    return rows.assign(closed_form=closed_form, residual=rows["pearson_r"] - closed_form)
+
+
+def points_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a condition and model of `with_closed_forms`: its place p0 to p4, mean shares, r and residual."""
+    shares = expected_shares(rows["rel_aa"], rows["broad_sense_heritability"])
+    at = planning.place(rows["n_samples"], rows["n_markers"], rows["n_qtl"], shares.additive, shares.epistatic)
+    rows = rows.assign(**dict(zip(PLACE, at.T, strict=True)))
+    means = dict.fromkeys([*PLACE, "pearson_r", "residual", "va_over_vg"], "mean")
+    return rows.groupby([*KEYS, "model"], sort=False).agg(means).reset_index()
+
+
+def left_out(rows: pd.DataFrame, by: str, smoothing: Smoothing, value: object = None) -> pd.DataFrame:
+    """Return rows of `with_closed_forms` with each one's forecast from all that does not share its value of `by`.
+
+    value: forecast the rows of this one alone.
+    """
+    parts = []
+    for model, own in rows.groupby("model", sort=False):
+        points, (length, prior) = points_of(own), smoothing[model]
+        own = own if value is None else own[own[by] == value]
+        weights = _weights(_place_of(own), points[PLACE].to_numpy(), length)
+        weights *= own[by].to_numpy()[:, None] != points[by].to_numpy()
+        residual = weights @ points["residual"].to_numpy() / (weights.sum(axis=1) + prior)
+        top = np.sqrt(own["broad_sense_heritability"])
+        parts.append(own.assign(forecast=np.clip(own["closed_form"] + residual, 0, top)))
+    return pd.concat(parts).sort_index()
+
+
+def left_out_with_fit(rows: pd.DataFrame, by: str, smoothing: Smoothing) -> pd.DataFrame:
+    """Return `left_out` with the MLP's efficiency, too, fitted without the rows that are forecast."""
+    start = fit_efficiency(rows)
+    found = left_out(with_closed_forms(rows, start), by, smoothing)
+    mlp = rows[rows["model"] == "mlp"]
+    parts = [found[found["model"] != "mlp"]]
+    for value in mlp[by].unique():
+        efficiency = fit_efficiency(mlp[mlp[by] != value], start)
+        fitted = _with_residual(mlp, planning.mlp_closed_form(*_studies(mlp), efficiency))
+        parts.append(left_out(fitted, by, smoothing, value))
+    return pd.concat(parts).sort_index()
+
+
+def errors(forecasts: pd.DataFrame, column: str = "forecast") -> pd.DataFrame:
+    """Return each model's error over conditions left out, a row a model: bias, rms, worst, chance and error.
+
+    forecasts: of `left_out`; column: what is tried. chance: the root mean square that the scatter of a condition's few
+    cohorts would give if every forecast were right; error: the rest, sqrt(rms^2 - chance^2).
+    """
+    means = _by_condition(forecasts["pearson_r"] - forecasts[column], forecasts)
+    groups = means.groupby("model")
+    return (
+        _net(groups)
+        .assign(conditions=groups.size(), bias=groups["mean"].mean(), worst=groups["mean"].agg(lambda e: e.abs().max()))
+        .reindex(planning.MODELS)[["conditions", "bias", "worst", "rms", "chance", "error"]]
+    )
+
+
+def lead_errors(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Return rms, chance and error, as in `errors`, of each model's forecast lead over ridge."""
+    index = [*KEYS, "replicate", "trait", "model"]
+    both = forecasts.set_index(index)[["pearson_r", "forecast"]].unstack("model")
+    wrong = {
+        model: both["pearson_r"][model]
+        - both["pearson_r"]["ridge"]
+        - (both["forecast"][model] - both["forecast"]["ridge"])
+        for model in planning.MODELS[1:]
+    }
+    table = pd.DataFrame(wrong).reset_index().melt(index[:-1], var_name="model", value_name="error").dropna()
+    return _net(_by_condition(table["error"], table).groupby("model")).reindex(planning.MODELS[1:])
+
+
+def coverage(forecasts: pd.DataFrame, smoothing: Smoothing) -> pd.Series:
+    """Return how many single cohorts lie within the interval of the forecast that was made without their cell.
+
+    Its variance, too, is taken from other cells.
+    """
+    inside = {}
+    for model, own in forecasts.groupby("model"):
+        points, (length, prior) = points_of(own).set_index(KEYS), smoothing[model]
+        excess = _excess(own).droplevel("model").loc[points.index].to_numpy()
+        weights = _weights(_place_of(own), points[PLACE].to_numpy(), length)
+        weights *= own["cell"].to_numpy()[:, None] != points.index.get_level_values("cell").to_numpy()
+        variance = (weights @ excess + prior * excess.mean()) / (weights.sum(axis=1) + prior)
+        ceiling = np.sqrt(own["additive"] + (0 if model == "ridge" else own["epistatic"]))
+        low, high = planning.interval(own["forecast"], variance, own["n_samples"], ceiling)
+        inside[model] = own["pearson_r"].between(low, high).mean()
+    return pd.Series(inside).reindex(planning.MODELS)
+
+
+def publication_forecast(digitised: pd.DataFrame, known: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Return the MLP's forecast beside each value of the publication's figure 1, at 1000 to 1,000,000 individuals.
+
+    digitised: the values, of which none went into the planner; known: as for `planner.forecast`. The test samples of
+    its networks steered their training, and their last batch is small; see the ledger.
+    """
+    table = digitised[(digitised["model"] == "mlp") & digitised["r_mid"].notna()].copy()
+    forecasts = []
+    for row in table.itertuples():
+        n_qtl = qtl_for_scaling(row.scaling, row.n_samples)
+        study = planning.Study(
+            n_samples=row.n_samples,
+            n_markers=n_qtl,
+            n_qtl=n_qtl,
+            va_over_vg=1 / (1 + 2 * row.rel_aa),
+            broad_sense_heritability=PUBLISHED_H2,
+        )
+        forecasts.append(planning.forecast(study, known)["mlp"].pearson_r)
+    return table.assign(forecast=forecasts, found=table["r_mid"])
+
+
+def shortfall(compared: pd.DataFrame, rows: pd.DataFrame) -> dict[str, str]:
+    """Return by how much the publication's MLP is below its forecast in cohorts larger than any of `rows`, in words."""
+    larger = compared[compared["n_samples"] > rows["n_samples"].max()]
+    below = larger["forecast"] - larger["found"]
+    return {
+        "sizes": " and ".join(f"{size:,}" for size in sorted(larger["n_samples"].unique())),
+        "mean": f"{below.mean():.2f}",
+        "worst": f"{below.max():.2f}",
+    }
+
+
+def tried(table: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of the planner's models of a survey that it does not know, each with its forecast and interval.
+
+    At the V_A/V_G that each cohort drew, which few QTL make differ from what is expected.
+    """
+    table = _with_all_r(table[table["model"].isin(planning.MODELS)])
+    parts = []
+    for _, own in table.groupby(["cell", "replicate", "trait"], sort=False):
+        first = own.iloc[0]
+        study = planning.Study(
+            n_samples=int(first["n_samples"]),
+            n_markers=int(first["n_markers"]),
+            n_qtl=int(first["n_qtl"]),
+            va_over_vg=max(planning.LEAST_SHARE, first["va_over_vg"] / (first["va_over_vg"] + first["vaa_over_vg"])),
+            broad_sense_heritability=first["broad_sense_heritability"],
+        )
+        found = pd.DataFrame({model: vars(each) for model, each in planning.forecast(study).items()}).T
+        columns = own["model"].map(found["pearson_r"]), own["model"].map(found["low"]), own["model"].map(found["high"])
+        parts.append(own.assign(**dict(zip(("forecast", "low", "high"), columns, strict=True))))
+    return pd.concat(parts).sort_index().infer_objects()
+
+
+def build(folder: Path = DATA) -> dict[str, Any]:
+    """Return all that the planner needs, from the tables in a folder."""
+    rows = evidence(folder)
+    efficiency, mlp = fit_efficiency(rows), rows[rows["model"] == "mlp"]
+    known = with_closed_forms(rows, efficiency)
+    smoothing = choose_smoothing(known)
+    forecasts = left_out_with_fit(rows, "cell", smoothing)
+    excess, leads = _excess(forecasts), lead_errors(forecasts)["error"]
+    found = {
+        "efficiency": [float(f"{value:.4g}") for value in efficiency],
+        "smoothing": smoothing,
+        "enough": ENOUGH,
+        "error": errors(forecasts)["error"].round(4).to_dict(),
+        "clear": {model: round(max(WORTH, 2 * error), 4) for model, error in leads.items()},
+        "excess": {model: float(f"{value:.4g}") for model, value in excess.groupby("model").mean().items()},
+        "simulated": {name: [int(rows[name].min()), int(rows[name].max())] for name in ("n_samples", "n_markers")},
+        "trained": {name: int(mlp[name].max()) for name in ("n_samples", "n_markers")},
+        "most_screened": MOST_MARKERS["pairs"],
+        # as `costs` counts them
+        "large": {**LARGE, "gib_per_square": 3 * 8 / 2**30},
+        "hidden_width": int(mlp["hidden_width"].mode()[0]),
+        "traits": traits_together(folder),
+        "points": _as_points(points_of(known), excess),
+        "sentences": SENTENCES,
+        "presets": PRESETS,
+    }
+    compared = publication_forecast(pd.read_csv(folder / "figure_1_digitised.csv"), found)
+    return found | {"publication": shortfall(compared, rows)}
+
+
+def choose_smoothing(rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Return each model's length and prior of the smallest error over cells left out; rows: of `with_closed_forms`."""
+    return {model: _smoothing_of(model, rows[rows["model"] == model]) for model in planning.MODELS}
+
+
+def _smoothing_of(model: str, rows: pd.DataFrame) -> tuple[float, float]:
+    tried = itertools.product(LENGTHS, PRIORS)
+    return min(tried, key=lambda choice: _mean_square(left_out(rows, "cell", {model: choice})))
+
+
+def traits_together(folder: Path = DATA) -> dict[str, str]:
+    """Return what sharing their pairs does to the MLP's r, in the correlation experiment's cells of most individuals.
+
+    Of its fewest QTL and traits, where both kinds of uncorrelated traits are computed.
+    """
+    table = read_table(folder / "correlation.csv").query("model == 'mlp' and pleiotropy == 0")
+    r = table.groupby(["n_samples", "n_qtl", "n_traits", "shared_pairs"])["pearson_r"].mean().unstack().dropna()
+    n_samples = r.index.get_level_values("n_samples").max()
+    (n_qtl, n_traits), both = next(r.loc[n_samples].iterrows())
+    return {
+        "n_samples": f"{n_samples:,}",
+        "n_qtl": str(n_qtl),
+        "n_traits": str(n_traits),
+        "shared": f"{both[True]:.2f}",
+        "apart": f"{both[False]:.2f}",
+    }
+
+
+def _studies(rows: pd.DataFrame) -> list[pd.Series]:
+    return [rows[name] for name in ("n_samples", "n_markers", "n_qtl", "additive", "epistatic")]
+
+
+def _place_of(rows: pd.DataFrame) -> NDArray[np.float64]:
+    return planning.place(*_studies(rows))
+
+
+def _weights(at: NDArray[np.float64], places: NDArray[np.float64], length: float) -> NDArray[np.float64]:
+    squares = (at**2).sum(axis=1)[:, None] + (places**2).sum(axis=1) - 2 * at @ places.T
+    return np.exp(-squares.clip(0) / (2 * length**2))
+
+
+def _by_condition(error: pd.Series, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean, variance and number of cohorts' errors in each condition and model."""
+    return error.groupby([rows[key] for key in (*KEYS, "model")]).agg(["mean", "var", "size"])
+
+
+def _net(groups: Any) -> pd.DataFrame:
+    """Return rms, chance and error of conditions' means, a row a group."""
+    rms = groups["mean"].agg(lambda means: math.sqrt((means**2).mean()))
+    chance = groups.apply(lambda part: math.sqrt((part["var"] / part["size"]).mean()))
+    return pd.DataFrame({"rms": rms, "chance": chance, "error": np.sqrt((rms**2 - chance**2).clip(0))})
+
+
+def _mean_square(forecasts: pd.DataFrame) -> float:
+    return float((_by_condition(forecasts["pearson_r"] - forecasts["forecast"], forecasts)["mean"] ** 2).mean())
+
+
+def _excess(forecasts: pd.DataFrame) -> pd.Series:
+    """Return by how much the squared error of single cohorts exceeds that, a number a condition and model."""
+    square = (forecasts["pearson_r"] - forecasts["forecast"]) ** 2
+    excess = square - planning.variance_of_r(forecasts["forecast"], forecasts["n_samples"])
+    return _by_condition(excess, forecasts)["mean"]
+
+
+def _as_points(points: pd.DataFrame, excess: pd.Series) -> list[dict[str, Any]]:
+    points = points.set_index([*KEYS, "model"]).join(excess.rename("excess"))
+    found = []
+    for key, part in points.groupby(level=KEYS, sort=False):
+        models = part.droplevel(KEYS)
+        found.append(
+            dict(zip(KEYS, key, strict=True))
+            | {
+                "place": [round(float(value), 5) for value in models[PLACE].iloc[0]],
+                "va_over_vg": round(float(models["va_over_vg"].iloc[0]), 3),
+                "pearson_r": models["pearson_r"].round(4).to_dict(),
+                "residual": models["residual"].round(5).to_dict(),
+                "excess": models["excess"].round(6).to_dict(),
+            }
+        )
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write surface.json, and print what the forecasts are worth; return 0, or 2 where a table is missing or none."""
+    argparse.ArgumentParser(prog="python -m epidl.planner.surface", description=__doc__.splitlines()[0]).parse_args(
+        arguments
+    )
+    try:
+        _check_tables()
+        found = build()
+        write_text(planning.SURFACE, json.dumps(found, separators=(",", ":")) + "\n")
+    except (OSError, ValueError) as error:
+        print(str(error).strip(), file=sys.stderr)  # pandas ends some with a line break
+        return 2
+    print(f"{len(found['points'])} conditions; " + json.dumps({k: found[k] for k in ("efficiency", "smoothing")}))
+    print(json.dumps({key: found[key] for key in ("error", "clear", "excess")}, indent=1))
+    return 0
+
+
+def _check_tables() -> None:
+    """Raise ValueError for a table that cannot be read, before anything is fitted to the others."""
+    for name in (*TABLES, "correlation"):
+        read_table(DATA / f"{name}.csv")
+    path = DATA / "figure_1_digitised.csv"
+    try:
+        pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} must be the table of the publication's figure 1: {error}") from None
+
+
+if __name__ == "__main__":
+    commands.end(main)
