@@ -181,7 +181,9 @@ def public_functions() -> set[str]:
 
 
 def test_every_public_function_is_in_the_catalogue_or_is_given_nothing_by_a_user():
-    covered = set(PLACES) | {f"{where.removeprefix('python -m epidl.')}.main" for where in PLACES}
+    in_packages = {"grid": "workflow", "planner": "planning"}  # `python -m epidl.grid` runs workflow.main
+    commands = {where.rpartition(".")[2] for where in PLACES if where.startswith("python -m ")}
+    covered = set(PLACES) | {f"{in_packages.get(name, name)}.main" for name in commands}
     exempt = [pattern for patterns in NOT_A_USER_S.values() for pattern in patterns]
     missing = {
         name
