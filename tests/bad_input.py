@@ -1553,7 +1553,27 @@ def notebooks() -> list[Place]:
             ),
         ],
     }
-    return [*places, _notebook("simulate", 2, simulated), _notebook("own_data", 2, own)]
+    by_hand = {
+        "n_samples": integer(50),
+        "n_qtl": [*integer(4), Wrong("odd", 5, "must be even")],
+        "rel_aa": real(0, 1e12),
+        "broad_sense_heritability": HERITABILITY,
+        "hidden_width": integer(1),
+        "mlp_max_epochs": integer(1),
+        "sizes": [
+            Wrong("one number", 500, "must be a list"),
+            Wrong("empty", [], "at least 1", says="got 0"),
+            Wrong("below its bound", [500, 49], "at least 50", says="got 49"),
+        ],
+        "scalings": [
+            Wrong("text", "1", "must be a list"),
+            Wrong("zero", [0.1, 0], "at least 0.01", says="got 0"),
+            Wrong("NaN", [NAN], "finite|at least", says="nan"),
+        ],
+        "seed": SEED,
+    }
+    places += [_notebook("by_hand", 2, by_hand), _notebook("simulate", 2, simulated)]
+    return [*places, _notebook("own_data", 2, own)]
 
 
 def _notebook(name: str, n_cells: int, wrong: dict[str, list[Wrong]]) -> Place:
