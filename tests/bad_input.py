@@ -1564,6 +1564,7 @@ def notebooks() -> list[Place]:
             Wrong("one number", 500, "must be a list"),
             Wrong("empty", [], "at least 1", says="got 0"),
             Wrong("below its bound", [500, 49], "at least 50", says="got 49"),
+            Wrong("a last batch of one", [887], "a batch of one individual", says="got 887"),
         ],
         "scalings": [
             Wrong("text", "1", "must be a list"),
