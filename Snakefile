@@ -117,7 +117,7 @@ OF_OTHER_PAGES = {"beyond_dilution", "beyond_correlation", "hyperparameters", "r
 RESULTS = [name for name in CELLS if name not in OF_OTHER_PAGES]
 PAGES = ["approach", *RESULTS, "takeaways", "planner", "own_data", "performance"]
 PAGES += ["agreement", "claims", "ledger", "provenance", "testing"]
-NOTEBOOKS = ["simulate", *CELLS, "own_data"]
+NOTEBOOKS = ["by_hand", "simulate", *CELLS, "own_data"]
 LIBRARY = sorted(str(path) for folder in ("lib/epidl", "book/epidl_book") for path in Path(folder).rglob("*.py"))
 HTML = f"_build/{PROFILE}/html"
 

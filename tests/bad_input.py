@@ -31,12 +31,12 @@ from epidl import checks, seeds, storage
 from epidl.cohorts import alphasimr, splits, zenodo
 from epidl.cohorts import simulate as simulation
 from epidl.cohorts.genotypes import Dosages, Haplotypes
-from epidl.grid import cell, costs, params, publish, results, workflow
 from epidl.grid.experiments import core, scaling
+from epidl.grid.workflow import cell, costs, params, publish, results, workflow
 from epidl.models import kernels, networks, pairs, ridge, selection, theory, training, tuning
 from epidl.own import comparison as own_comparison
 from epidl.own import genotype_files, reader
-from epidl.planner import planning, surface
+from epidl.planner.planning import planning, surface
 from epidl_book import charts, claims
 
 ROOT = Path(__file__).parents[1]
@@ -1533,7 +1533,28 @@ def notebooks() -> list[Place]:
             ),
         ],
     }
-    return [*places, _notebook("simulate", 2, simulated), _notebook("own_data", 2, own)]
+    by_hand = {
+        "n_samples": integer(50),
+        "n_qtl": [*integer(4), Wrong("odd", 5, "must be even")],
+        "rel_aa": real(0, 1e12),
+        "broad_sense_heritability": HERITABILITY,
+        "hidden_width": integer(1),
+        "mlp_max_epochs": integer(1),
+        "sizes": [
+            Wrong("one number", 500, "must be a list"),
+            Wrong("empty", [], "at least 1", says="got 0"),
+            Wrong("below its bound", [500, 49], "at least 50", says="got 49"),
+            Wrong("a last batch of one", [887], "a batch of one individual", says="got 887"),
+        ],
+        "scalings": [
+            Wrong("text", "1", "must be a list"),
+            Wrong("zero", [0.1, 0], "at least 0.01", says="got 0"),
+            Wrong("NaN", [NAN], "finite|at least", says="nan"),
+        ],
+        "seed": SEED,
+    }
+    places += [_notebook("by_hand", 2, by_hand), _notebook("simulate", 2, simulated)]
+    return [*places, _notebook("own_data", 2, own)]
 
 
 def _notebook(name: str, n_cells: int, wrong: dict[str, list[Wrong]]) -> Place:
