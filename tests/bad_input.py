@@ -1064,6 +1064,12 @@ def _own() -> list[Place]:
             time=column,
             max_missing=[*share, over],
             min_maf=[*share, over],
+            missing_codes=[
+                Wrong("a text", "-999", "must be a list", TEXTS, says="-999"),
+                Wrong("a number", -999, "must be a list", st.integers(), says="-999"),
+                Wrong("a list of lists", [[-999]], "must be a list", says="-999"),
+                Wrong("True", [True], "must be a list", says="True"),
+            ],
         ),
         _place(
             own_files,

@@ -318,7 +318,7 @@ def test_ids_that_are_all_numbers_stay_texts(tmp_path, header):
     (tmp_path / "c.csv").write_text(f"{header}\n007,0\n08,2\n", encoding="utf-8")
     assert read_genotypes(tmp_path / "c.csv").sample_ids.tolist() == ["007", "08"]
     if "id" in header:
-        assert read_table(tmp_path / "c.csv", text=["id"])["id"].tolist() == ["007", "08"]
+        assert read_table(tmp_path / "c.csv")["id"].tolist() == ["007", "08"]
 
 
 @pytest.mark.parametrize("calls", ["True,False", "True,0", "TRUE,", "0,true", "0,False"])
