@@ -282,7 +282,7 @@ def _join(
             "families? a column FID is joined to it"
         )
     table = table.set_index(ids.to_numpy())
-    known = np.isin(found.sample_ids, table.index)
+    known = pd.Index(found.sample_ids).isin(table.index)
     lost, without = found.sample_ids[~known], table.index[~table.index.isin(found.sample_ids)]
     near = set(_bare(pd.Series(lost))) & set(_bare(pd.Series(without, dtype=str)))
     alike = f"; {len(near)} differ by capitals, zeros before a number or .0 behind it" if near else ""
@@ -400,7 +400,7 @@ def _report_copies(copies: NDArray[np.int64], groups: NDArray | None, report: "_
 def _report_near_copies(found: GenotypeFile, observed: Observed, report: "_Report") -> None:
     """Count the markers that are the trait itself, or nearly: of a sample of individuals, then of all."""
     y, n = observed.phenotypes, len(observed.phenotypes)
-    chosen = np.unique(np.linspace(0, n - 1, min(n, 500)).round().astype(int))
+    chosen = np.unique(np.linspace(0, n - 1, min(n, 200)).round().astype(int))
     near = np.flatnonzero(_correlations(found.counts[chosen], y[chosen]) > 0.9)
     near = near[_correlations(found.counts[:, near], y) > NEAR_COPY]
     names = some(found.markers["marker"].iloc[near].tolist())
@@ -409,16 +409,12 @@ def _report_near_copies(found: GenotypeFile, observed: Observed, report: "_Repor
 
 def _correlations(counts: NDArray[np.int8], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the absolute correlation of each marker with the trait, among the genotypes that are known."""
-    found = np.zeros(counts.shape[1])
-    for columns in row_blocks(counts.shape[1], max(1, len(counts))):
-        block = counts[:, columns].astype(float)
-        block[block == MISSING] = np.nan
-        x = block - np.nanmean(block, axis=0, where=~np.isnan(block), keepdims=True)
-        target = np.where(np.isnan(x), np.nan, y[:, None])
-        target -= np.nanmean(target, axis=0)
-        spread = np.sqrt(np.nansum(x**2, axis=0) * np.nansum(target**2, axis=0))
-        found[columns] = np.abs(np.nansum(x * target, axis=0)) / np.where(spread > 0, spread, 1)
-    return found
+    known = (counts != MISSING).astype(np.float32)
+    x, y = counts * known, ((y - y.mean()) / y.std()).astype(np.float32)
+    n = np.maximum(known.sum(axis=0), 1)
+    mean_x, mean_y = x.sum(axis=0) / n, y @ known / n
+    variances = ((x**2).sum(axis=0) / n - mean_x**2) * (y**2 @ known / n - mean_y**2)
+    return np.abs(y @ x / n - mean_x * mean_y) / np.sqrt(np.maximum(variances, np.finfo(np.float32).eps))
 
 
 def _filter(
