@@ -71,7 +71,7 @@ MISSING_TEXTS = {  # in small letters
     ),
     *("nd", "n.d.", "#value!", "#div/0!", "#ref!", "#name?", "#num!", "#null!", "1.#ind", "-1.#ind", "1.#qnan"),
 }
-MISSING_COUNT = -9  # PLINK's
+NINES = (-9, 9, -99, 99, -999, 999, -9999, 9999)  # for a missing count: PLINK's -9, and the like
 PEDIGREE = ("FID", "IID", "PAT", "MAT", "SEX", "PHENOTYPE")  # before the markers of PLINK's .raw
 PLACEHOLDERS = ("<NON_REF>", "<*>", "<X>")  # of a VCF: any other allele; a star is a deletion that another site tells
 BED_MAGIC = b"\x6c\x1b\x01"  # PLINK 1, a marker after the other
@@ -106,10 +106,8 @@ class GenotypeFile:
         return "diploid" if any((self.counts[rows] == 1).any() for rows in row_blocks(*self.counts.shape)) else "inbred"
 
 
-def read_genotypes(path: Path | str, missing_codes: Sequence[str | float] = ()) -> GenotypeFile:
+def read_genotypes(path: Path | str) -> GenotypeFile:
     """Read genotypes; the name's ending tells the format: .bed, .vcf, .vcf.gz, .bcf, .csv, .tsv, .txt, .raw (or .gz).
-
-    missing_codes: what stands for a missing genotype in a table, beside the usual ways to write one and -9.
 
     Raises FileNotFoundError where a file is missing, and ValueError for a file that is empty, cut off, at odds with its
     companions, of another format, of mixed or higher ploidy, or in which individuals or table columns have the same
@@ -122,7 +120,7 @@ def read_genotypes(path: Path | str, missing_codes: Sequence[str | float] = ()) 
         way = f"; convert it: {CONVERT[suffix]}" if suffix in CONVERT else ""
         raise ValueError(f"genotypes must be a file that ends in {', '.join(readers)}, got {path}{way}")
     _existing(path)
-    found = _read_table(path, missing_codes) if suffix in SEPARATORS else readers[suffix](path)
+    found = readers[suffix](path)
     if 0 in found.counts.shape:
         raise ValueError(f"genotypes must hold individuals and markers, got {found.counts.shape} in {path}")
     if (found.sample_ids == "").any():
@@ -379,7 +377,7 @@ _OTHER_FILES = {
 }
 
 
-def _read_table(path: Path, missing_codes: Sequence[str | float]) -> GenotypeFile:
+def _read_table(path: Path) -> GenotypeFile:
     layout = _layout(path)
     header = layout.header
     _check_format(path, header)
@@ -390,11 +388,10 @@ def _read_table(path: Path, missing_codes: Sequence[str | float]) -> GenotypeFil
         if number >= layout.first and line.strip():
             _check_width(path, number, _width(line, layout.separator), len(header))
     ids, parts, n_coded = [], [], 0
-    codes = [code for code in map(_number, missing_codes) if code is not None]
-    for chunk in _chunks(path, layout, missing_codes):
+    for chunk in _chunks(path, layout):
         first, calls = chunk.iloc[:, :lead], chunk.iloc[:, lead:].set_axis(chunk[key], axis=0)
         blank = (first == "").all(axis=1).to_numpy() & calls.isna().all(axis=1).to_numpy()
-        counts, coded = _counts_of_chunk(calls[~blank], path, codes)
+        counts, coded = _counts_of_chunk(calls[~blank], path)
         n_coded += coded
         parts.append(counts)
         ids.append(first[~blank])
@@ -415,9 +412,9 @@ def _read_table(path: Path, missing_codes: Sequence[str | float]) -> GenotypeFil
         counted_allele="1", other_allele="0"
     )
     notes = (
-        ("columns before the markers", lead, f"no markers: {', '.join(header[:lead])}"),
+        ("columns before the markers", lead if lead > 1 else 0, f"no markers: {', '.join(header[:lead])}"),
         ("empty columns without a name", (~named).sum(), "dropped"),
-        ("genotypes of a missing code", n_coded, f"taken as missing: {some([MISSING_COUNT, *missing_codes])}"),
+        ("genotypes of nines, such as -9", n_coded, "taken as missing"),
     )
     return GenotypeFile(samples.to_numpy(str), markers, counts, 2 if counts.max(initial=0) > 1 else 1, notes=notes)
 
@@ -441,7 +438,7 @@ def _check_format(path: Path, header: list[str]) -> None:
         )
 
 
-def _chunks(path: Path, layout: _Layout, missing_codes: Sequence[str | float]) -> Iterator[pd.DataFrame]:
+def _chunks(path: Path, layout: _Layout) -> Iterator[pd.DataFrame]:
     spellings = [spell(text) for text in MISSING_TEXTS for spell in (str, str.upper, str.capitalize)]
     options = {
         "sep": layout.separator,
@@ -449,7 +446,7 @@ def _chunks(path: Path, layout: _Layout, missing_codes: Sequence[str | float]) -
         "names": layout.header,
         "skiprows": layout.first,
         "converters": {name: lambda text: text.strip(BLANKS) for name in {layout.header[0], *PEDIGREE[:2]}},
-        "na_values": [*spellings, *map(str, missing_codes)],
+        "na_values": spellings,
         "decimal": "," if layout.separator == ";" else ".",
         "skipinitialspace": True,
         "index_col": False,
@@ -465,8 +462,8 @@ def _chunks(path: Path, layout: _Layout, missing_codes: Sequence[str | float]) -
         ) from None
 
 
-def _counts_of_chunk(chunk: pd.DataFrame, path: Path, codes: Sequence[float]) -> tuple[NDArray[np.int8], int]:
-    """Return counts, and how many are missing by a code that is a number."""
+def _counts_of_chunk(chunk: pd.DataFrame, path: Path) -> tuple[NDArray[np.int8], int]:
+    """Return counts, and how many are missing for they are nines."""
     values = chunk.to_numpy()
     if values.dtype.kind in "bO":  # pandas keeps True and False, which would count as 1 and 0
         maybe = chunk.loc[:, [dtype.kind in "bO" for dtype in chunk.dtypes]]
@@ -477,8 +474,8 @@ def _counts_of_chunk(chunk: pd.DataFrame, path: Path, codes: Sequence[float]) ->
     missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
     right = np.isin(values, (0, 1, 2))
     coded = np.zeros(values.shape, dtype=bool)
-    if codes or not (right | missing).all():
-        coded = np.isin(values, (MISSING_COUNT, *codes))
+    if not (right | missing).all():
+        coded = np.isin(values, NINES)
         _refuse(chunk, ~missing & ~right & ~coded, path)
     return np.where(missing | coded, MISSING, np.nan_to_num(values)).astype(np.int8), int(coded.sum())
 
@@ -504,10 +501,10 @@ def _remedy(value: object) -> str:
     if 0 < number < 2:
         return ": imputed? table.round() of pandas, or round(X) of R, makes calls of fractions"
     if number == -1:
-        return ": -1, 0 and 1? add 1 to all; missing? missing_codes: [-1]"
+        return ": -1, 0 and 1? table + 1 of pandas makes 0, 1 and 2; missing? table.replace(-1, None)"
     if number in (3, 4):
         return ": tetraploid? as diploids, table.replace({2: 1, 3: 1, 4: 2}) of pandas makes all heterozygotes alike"
-    return f": missing? missing_codes: [{number:g}]"
+    return f": missing? table.replace({number:g}, None) of pandas"
 
 
 def _number(value: object) -> float | None:

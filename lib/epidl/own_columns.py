@@ -2,8 +2,9 @@
 
 A value is missing where it is empty, one of the usual texts for it (`genotype_files.MISSING_TEXTS`; among numbers also
 `MISSING_WORDS`), or named by `missing_codes`. A number of nines alone is missing where it is negative and no other
-number is, or where it is as far from all others as these are from each other. What fits two readings is refused, with
-the line that settles it; any `missing_codes`, an empty list included, settle it too, and an empty list keeps the nines.
+number is, or where it is as far from all others as these are from each other. What fits two readings, such as a number
+that stands apart several times, is refused with the line that settles it: any `missing_codes`, an empty list included.
+An empty list keeps the nines, too.
 """
 
 from collections.abc import Sequence
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 from epidl.genotype_files import MISSING_TEXTS, some
 
 MISSING_WORDS = {"none", "unknown", "unk", "missing", "not measured", "not available", "no data"}
-NINES = r"-?9+\.(0|9+)"
 MOST_NUMBERED_LEVELS = 20  # of a covariate of texts, say sites 1, 2 and B: more different numbers are measurements
 FEW = 0.3  # of individuals: those of a code, never the greater part
+MOST_CODES = 3  # at either end of the numbers
+LOW, HIGH, HIGHEST = 0.25, 1, 3  # gaps before numbers that stand apart, in ranges of the others; a code, if repeated
 SPIKE = 4  # times as often as any other value
 NO_PARENT = ("fid", "pat", "mat", "father", "mother", "sire", "dam")  # columns in which pedigrees say 0 for unknown
 UNSORTED = {  # times whose order as numbers is another than in time; each beside the form that does sort
@@ -52,6 +54,8 @@ def read_column(
             f"trait must be numbers, got {others.iloc[0]!r} in the column {texts.name} ({len(others)} such); missing? "
             f"missing_codes: [{others.iloc[0]}]"
         )
+    if argument == "covariates" and not labels:
+        _check_no_labels(known)
     if labels:
         return _labels(texts, known, numbers, argument)
     if argument == "time" and len(others):
@@ -84,6 +88,17 @@ def _numbers(known: pd.Series, argument: str, separator: str) -> tuple[pd.Series
     return numbers.where(np.isfinite(numbers)), notes
 
 
+def _check_no_labels(known: pd.Series) -> None:
+    """Refuse texts such as 1.1 and 1.10, which are one number and may be two labels."""
+    padded = known[known.str.fullmatch(r"-?\d+\.\d*[1-9]0+")]
+    both = padded[padded.str.rstrip("0").isin(known)]
+    if len(both):
+        raise ValueError(
+            f"covariates must fit one reading, got {both.iloc[0]} and {both.iloc[0].rstrip('0')} in the column "
+            f"{known.name}: one number? write it alike; two labels? write them as texts such as plot_{both.iloc[0]}"
+        )
+
+
 def _padded(known: pd.Series) -> bool:
     """Tell whether whole numbers are written with zeros before them, as labels are."""
     return bool(known.str.fullmatch(r"0\d+").any())
@@ -96,7 +111,7 @@ def _is_number(text: str) -> bool:
 def _labels(texts: pd.Series, known: pd.Series, numbers: pd.Series, argument: str) -> tuple[pd.Series, str]:
     """Take texts as they are, but for negative nines among numbers that are not negative."""
     if numbers.notna().all():
-        nines = numbers.astype(str).str.fullmatch(NINES) & (numbers < 0)
+        nines = _is_nines(numbers) & (numbers < 0)
         known = known if (numbers[~nines] < 0).any() else known[~nines]
     elif argument == "covariates" and numbers.nunique() > MOST_NUMBERED_LEVELS:
         text = known[numbers.isna()].iloc[0]
@@ -117,63 +132,61 @@ def _labels(texts: pd.Series, known: pd.Series, numbers: pd.Series, argument: st
 
 def _without_codes(values: pd.Series, name: str, argument: str, settled: bool) -> tuple[pd.Series, list[str]]:
     """Return the numbers that are no code for missing, and what is noticed about the rest; refuse what may be one."""
-    nines = values.astype(str).str.fullmatch(NINES)
-    rest = values[~nines]
+    nines = _is_nines(values)
+    body = values[~nines & ~values.isin(_lowest(values[~nines], LOW))]
     codes = []
-    spread = np.ptp(rest) if len(rest) else 0
-    if spread > 0:
-        for value in values[nines].unique():
-            gap = max(rest.min() - value, value - rest.max())
-            if gap >= spread or (value < 0 and rest.min() >= 0):
-                codes.append(value)
-    if argument == "covariates" and name.lower() in ("sex", "gender") and set(rest) == {0, 1, 2}:
+    if len(body) and np.ptp(body) > 0:
+        gaps = {value: max(body.min() - value, value - body.max()) for value in values[nines].unique()}
+        codes += [value for value, gap in gaps.items() if gap >= np.ptp(body) or value < 0 <= body.min()]
+    if argument == "covariates" and name.lower() in ("sex", "gender") and set(body) == {0, 1, 2}:
         codes.append(0)  # PLINK's unknown sex
     values = values[~values.isin(codes)]
-    if values.empty:
-        return values, []
-    doubtful, notes = _doubtful(values, argument), []
-    if doubtful and not settled:
-        shown = some([f"{value:g}" for value in doubtful])
+    doubtful = [] if settled else _doubtful(values, argument)
+    if doubtful:
+        named, others = ", ".join(f"{value:g}" for value in doubtful), values[~values.isin(doubtful)]
         raise ValueError(
-            f"{argument} must fit one reading, got {shown} in the column {name}, {_times(values, doubtful[0])} among "
-            f"numbers from {values[~values.isin(doubtful)].min():g} to {values[~values.isin(doubtful)].max():g}: "
-            f"missing? missing_codes: [{', '.join(f'{value:g}' for value in doubtful)}]; measured? missing_codes: []"
+            f"{argument} must fit one reading, got {named} in the column {name}, {values.isin(doubtful).sum()} times "
+            f"among numbers from {others.min():g} to {others.max():g}: missing? missing_codes: [{named}]; measured? "
+            "missing_codes: []"
         )
-    apart = values[_apart(values.to_numpy(), 1)].unique()
-    if len(apart):
+    notes = []
+    apart = [*_lowest(values, LOW), *-_lowest(-values, HIGH)]
+    if apart:
         notes.append(f"far from all others: {some([f'{value:g}' for value in apart])}")
     spike = _spike(values)
     if spike is not None:
-        notes.append(f"{spike:g} stands there {_times(values, spike)}, far more often than any other")
+        notes.append(f"{spike:g} stands there {(values == spike).sum()} times, far more often than any other")
     return values, notes
 
 
+def _is_nines(values: pd.Series) -> pd.Series:
+    return values.astype(str).str.fullmatch(r"-?9+\.(0|9+)")
+
+
 def _doubtful(values: pd.Series, argument: str) -> list[float]:
-    """Return numbers that may be a code for missing, or a measurement."""
+    """Return numbers that may be codes for missing, or measurements."""
     found = set(values)
     for code in (0, -1):
         if argument == "trait" and len(found) == 3 and found - {code} in ({0, 1}, {1, 2}):
             return [code]
-    apart = values[_apart(values.to_numpy(), 3)].value_counts()
-    if 0 < len(apart) <= 2 and apart.min() > 1:
-        return sorted(apart.index)
-    spike = _spike(values)
-    nines = spike is not None and pd.Series([f"{float(spike)}"]).str.fullmatch(r"(-9+|9{3,})\.0").all()
-    return [spike] if nines or (spike == -1 and (values == -1).sum() == (values < 0).sum()) else []
+    for apart in (_lowest(values, LOW), -_lowest(-values, HIGHEST)):
+        if len(apart) and (values.value_counts()[apart] > 1).all():
+            return sorted(apart)
+    spike = pd.Series([_spike(values)]).dropna()
+    return spike[_is_nines(spike.astype(float)) & ((spike < 0) | (spike > 99))].tolist() if len(spike) else []
 
 
-def _apart(values: NDArray[np.float64], times: float) -> NDArray[np.bool_]:
-    """Tell which few values are beyond a gap at least `times` as wide as the range of all others."""
-    distinct, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    gaps, below = np.diff(distinct), np.cumsum(counts)[:-1] / len(values)
-    low = (below <= FEW) & (gaps >= times * (distinct[-1] - distinct[1:])) & (distinct[1:] < distinct[-1])
-    high = (1 - below <= FEW) & (gaps >= times * (distinct[:-1] - distinct[0])) & (distinct[:-1] > distinct[0])
-    apart = np.zeros(len(distinct), dtype=bool)
-    if low.any():
-        apart[: np.flatnonzero(low)[-1] + 1] = True
-    if high.any():
-        apart[np.flatnonzero(high)[0] + 1 :] = True
-    return apart[inverse]
+def _lowest(values: pd.Series, share: float) -> NDArray[np.float64]:
+    """Return the few lowest numbers, where a gap follows that is wide beside the range and the gaps of all others."""
+    distinct, counts = np.unique(values, return_counts=True)
+    for k in range(min(MOST_CODES, len(distinct) - 2), 0, -1):
+        gap, others = distinct[k] - distinct[k - 1], distinct[k:]
+        whole = (others % 1 == 0).all()
+        if len(others) > 3 or whole:
+            wide = gap >= share * np.ptp(others) and gap > 2 * np.diff(others).max()
+            if wide and counts[:k].sum() <= FEW * len(values):
+                return distinct[:k]
+    return distinct[:0]
 
 
 def _spike(values: pd.Series) -> float | None:
@@ -183,10 +196,6 @@ def _spike(values: pd.Series) -> float | None:
         return None
     extreme = counts.index[0] in (values.min(), values.max()) or counts.index[0] < 0
     return counts.index[0] if extreme else None
-
-
-def _times(values: pd.Series, value: float) -> str:
-    return f"{(values == value).sum()} times"
 
 
 # --- Times ---------------------------------------------------------------------------------------------------------

@@ -79,8 +79,9 @@ def read_cohort(
     names of its columns; `own_columns` says how each is read. A covariate of texts becomes an indicator a level; `time`
     is numbers or dates (days then, in UTC where they name a time zone). group may be `copies`: individuals of the same
     genotype. max_missing: markers, then individuals, with a larger share of missing genotypes are dropped. min_maf: so
-    are markers whose rarer allele has a smaller frequency, and those that do not vary. missing_codes: values that stand
-    for missing ones, beside those that `own_columns` knows; [] where every number is a measurement.
+    are markers whose rarer allele has a smaller frequency, and those that do not vary. missing_codes: values of the
+    phenotype table that stand for missing ones, beside those that `own_columns` knows; [] where every number is a
+    measurement.
 
     Raises what `read_genotypes` and `own_columns.read_column` raise, and ValueError for a column that is not there, ids
     that stand twice or match no genotype, a trait that does not vary, a covariate that is the trait or nearly, bounds
@@ -94,7 +95,7 @@ def read_cohort(
     table = None
     if phenotypes:
         table = _read_phenotypes(checks.path("phenotypes", phenotypes), sample_id, columns, codes, report)
-    found = read_genotypes(genotypes, codes or ())
+    found = read_genotypes(genotypes)
     report.add("read", "individuals", len(found.sample_ids), f"from {Path(genotypes).name}, {found.coding}")
     report.add("read", "markers", found.counts.shape[1], "")
     report.add("read", "sites of more than two alleles", found.n_multiallelic, "dropped")
