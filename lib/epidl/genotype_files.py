@@ -370,6 +370,7 @@ class _Layout:
 
 BLANKS = " \t\r\n\xa0\u200b\ufeff"  # no-break and zero-width ones, too
 NAMELESS = "Unnamed: "
+_AS_TEXT = "="  # before an id while pandas reads it: an individual may be called NA or 1e5
 _OTHER_FILES = {
     b"PK\x03\x04": "an Excel workbook or zip",
     b"\xd0\xcf\x11\xe0": "an Excel workbook",
@@ -382,41 +383,44 @@ def _read_table(path: Path) -> GenotypeFile:
     header = layout.header
     _check_format(path, header)
     lead = max(1, next((k for k, name in enumerate(header) if name not in PEDIGREE), len(header)))
-    names, key = header[lead:], "IID" if "IID" in header[:lead] else header[0]
-    check_unique(f"marker columns of {path}", names)
+    check_unique(f"marker columns of {path}", header[lead:])
     for number, line in enumerate(_lines(path, layout.encoding), start=1):
         if number >= layout.first and line.strip():
             _check_width(path, number, _width(line, layout.separator), len(header))
-    ids, parts, n_coded = [], [], 0
-    for chunk in _chunks(path, layout):
-        first, calls = chunk.iloc[:, :lead], chunk.iloc[:, lead:].set_axis(chunk[key], axis=0)
-        blank = (first == "").all(axis=1).to_numpy() & calls.isna().all(axis=1).to_numpy()
-        counts, coded = _counts_of_chunk(calls[~blank], path)
-        n_coded += coded
+    keys = [name for name in PEDIGREE[:2] if name in header[:lead]] or header[:1]
+    ids, parts, n_nines = [], [], 0
+    for chunk in _chunks(path, layout, keys):
+        first = chunk[keys].apply(lambda column: column.str[len(_AS_TEXT) :])
+        calls = chunk.iloc[:, lead:].set_axis(first[keys[-1]], axis=0)
+        blank = (first == "").all(axis=1).to_numpy()
+        if blank.any():
+            blank = blank & calls.isna().all(axis=1).to_numpy()
+            first, calls = first[~blank], calls[~blank]
+        counts, nines = _counts_of_chunk(calls, path)
+        n_nines += nines
         parts.append(counts)
-        ids.append(first[~blank])
-    counts = np.concatenate(parts) if parts else np.empty((0, len(names)), dtype=np.int8)
-    first = pd.concat(ids) if ids else pd.DataFrame(columns=header[:lead])
-    samples = joined_ids(first["FID"], first["IID"]) if {"FID", "IID"} <= set(first) else first[key]
-    named = np.array(
-        [not (name.startswith(NAMELESS) and (counts[:, k] < 0).all()) for k, name in enumerate(names)], bool
-    )
-    if not named.all():
-        names, counts = np.array(names)[named].tolist(), counts[:, named]
+        ids.append(first)
+    first = pd.concat(ids) if ids else pd.DataFrame(columns=keys, dtype=str)
+    counts = np.concatenate(parts) if parts else np.empty((0, len(header) - lead), dtype=np.int8)
     if counts.max(initial=0) == 2 and not (counts == 0).any():
         raise ValueError(
             f"{path} must hold 0, 1 or 2 copies of an allele, got 1 and 2 alone: homozygotes coded 1 and 2? write "
             "them as 0 and 2"
         )
-    markers = pd.DataFrame({"marker": names, "chromosome": "", "position": 0}).assign(
+    markers = pd.DataFrame({"marker": header[lead:], "chromosome": "", "position": 0}).assign(
         counted_allele="1", other_allele="0"
     )
+    nameless = np.array(markers["marker"].str.startswith(NAMELESS), bool)
+    nameless[nameless] = (counts[:, nameless] == MISSING).all(axis=0)
+    if nameless.any():
+        markers, counts = markers[~nameless].reset_index(drop=True), counts[:, ~nameless]
     notes = (
         ("columns before the markers", lead if lead > 1 else 0, f"no markers: {', '.join(header[:lead])}"),
-        ("empty columns without a name", (~named).sum(), "dropped"),
-        ("genotypes of nines, such as -9", n_coded, "taken as missing"),
+        ("empty columns without a name", nameless.sum(), "dropped"),
+        ("genotypes of nines, such as -9", n_nines, "taken as missing"),
     )
-    return GenotypeFile(samples.to_numpy(str), markers, counts, 2 if counts.max(initial=0) > 1 else 1, notes=notes)
+    samples = (joined_ids(first["FID"], first["IID"]) if len(keys) == 2 else first[keys[0]]).to_numpy(str)
+    return GenotypeFile(samples, markers, counts, 2 if counts.max(initial=0) > 1 else 1, notes=notes)
 
 
 def _check_format(path: Path, header: list[str]) -> None:
@@ -438,14 +442,14 @@ def _check_format(path: Path, header: list[str]) -> None:
         )
 
 
-def _chunks(path: Path, layout: _Layout) -> Iterator[pd.DataFrame]:
+def _chunks(path: Path, layout: _Layout, keys: Sequence[str]) -> Iterator[pd.DataFrame]:
     spellings = [spell(text) for text in MISSING_TEXTS for spell in (str, str.upper, str.capitalize)]
     options = {
         "sep": layout.separator,
         "encoding": layout.encoding,
         "names": layout.header,
         "skiprows": layout.first,
-        "converters": {name: lambda text: text.strip(BLANKS) for name in {layout.header[0], *PEDIGREE[:2]}},
+        "converters": {name: lambda text: _AS_TEXT + text.strip(BLANKS) for name in keys},
         "na_values": spellings,
         "decimal": "," if layout.separator == ";" else ".",
         "skipinitialspace": True,
@@ -547,6 +551,8 @@ def _encoding(path: Path) -> str:
             raise ValueError(
                 f"{path} must be a table of text, got {name}: save it as CSV UTF-8, or name it for what it is"
             )
+    if start.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "utf-32"
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     if b"\0" in start[:2]:  # without its mark
@@ -569,10 +575,11 @@ def _width(line: str, separator: str) -> int:
 def _check_width(path: Path, number: int, found: int, expected: int) -> None:
     """Check that a row has the header's columns: pandas fills a short one, and moves all where each is longer."""
     if found != expected:
-        row_names = ": R's row names? write the table with col.names = NA" if found == expected + 1 else ""
+        why = ": R's row names? write the table with col.names = NA" if found == expected + 1 else ""
+        why = ": a title above the header? take it away" if expected == 1 else why
         raise ValueError(
             f"{path} must have a value for each of the header's {expected} columns in each row, got {found} in "
-            f"line {number}{row_names}"
+            f"line {number}{why}"
         )
 
 

@@ -59,7 +59,7 @@ def read_column(
     if labels:
         return _labels(texts, known, numbers, argument)
     if argument == "time" and len(others):
-        numbers, kind = _days(known.drop(words.index), numbers.notna().any()), "days"
+        numbers, kind = _days(known.drop(words.index), numbers.notna().any()), "dates"
     elif argument == "time":
         _check_sorted(known.drop(words.index))
         kind = "numbers"
@@ -68,7 +68,7 @@ def read_column(
     values = numbers.dropna()
     values = values[~values.isin([float(code) for code in codes if _is_number(code)])]
     if missing_codes is None or len(missing_codes):
-        values, more = _without_codes(values, texts.name, argument, settled=missing_codes is not None)
+        values, more = _without_codes(values, known, argument, missing_codes is not None, kind)
         notes += more
     return values.reindex(texts.index), _in_words(texts, values, kind, argument, notes)
 
@@ -130,33 +130,40 @@ def _labels(texts: pd.Series, known: pd.Series, numbers: pd.Series, argument: st
 # --- Numbers -------------------------------------------------------------------------------------------------------
 
 
-def _without_codes(values: pd.Series, name: str, argument: str, settled: bool) -> tuple[pd.Series, list[str]]:
+def _without_codes(
+    values: pd.Series, texts: pd.Series, argument: str, settled: bool, kind: str
+) -> tuple[pd.Series, list[str]]:
     """Return the numbers that are no code for missing, and what is noticed about the rest; refuse what may be one."""
-    nines = _is_nines(values)
-    body = values[~nines & ~values.isin(_lowest(values[~nines], LOW))]
-    codes = []
-    if len(body) and np.ptp(body) > 0:
-        gaps = {value: max(body.min() - value, value - body.max()) for value in values[nines].unique()}
-        codes += [value for value, gap in gaps.items() if gap >= np.ptp(body) or value < 0 <= body.min()]
-    if argument == "covariates" and name.lower() in ("sex", "gender") and set(body) == {0, 1, 2}:
+    codes = _nines_to_drop(values) if kind == "numbers" else []
+    if argument == "covariates" and texts.name.lower() in ("sex", "gender") and set(values) - set(codes) == {0, 1, 2}:
         codes.append(0)  # PLINK's unknown sex
     values = values[~values.isin(codes)]
     doubtful = [] if settled else _doubtful(values, argument)
     if doubtful:
-        named, others = ", ".join(f"{value:g}" for value in doubtful), values[~values.isin(doubtful)]
+        place, others = values[values.isin(doubtful)], values[~values.isin(doubtful)]
+        named = ", ".join(texts[place.drop_duplicates().index])
         raise ValueError(
-            f"{argument} must fit one reading, got {named} in the column {name}, {values.isin(doubtful).sum()} times "
-            f"among numbers from {others.min():g} to {others.max():g}: missing? missing_codes: [{named}]; measured? "
-            "missing_codes: []"
+            f"{argument} must fit one reading, got {named} in the column {texts.name}, {len(place)} times among {kind} "
+            f"from {_shown(others.min(), kind)} to {_shown(others.max(), kind)}: missing? missing_codes: [{named}]; "
+            "measured? missing_codes: []"
         )
-    notes = []
-    apart = [*_lowest(values, LOW), *-_lowest(-values, HIGH)]
+    notes, spike = [], _spike(values)
+    apart = [] if argument == "time" else [*_lowest(values, LOW), *-_lowest(-values, HIGH)]
     if apart:
-        notes.append(f"far from all others: {some([f'{value:g}' for value in apart])}")
-    spike = _spike(values)
-    if spike is not None:
+        notes.append(f"far from all others: {some([_shown(value, kind) for value in apart])}")
+    if spike is not None and argument != "time":
         notes.append(f"{spike:g} stands there {(values == spike).sum()} times, far more often than any other")
     return values, notes
+
+
+def _nines_to_drop(values: pd.Series) -> list[float]:
+    """Return the numbers of nines alone that are negative as no other, or far from all others."""
+    nines = _is_nines(values)
+    others = values[~nines & ~values.isin(_lowest(values[~nines], LOW))]
+    if others.empty or np.ptp(others) == 0:
+        return []
+    gaps = {value: max(others.min() - value, value - others.max()) for value in values[nines].unique()}
+    return [value for value, gap in gaps.items() if gap >= np.ptp(others) or value < 0 <= others.min()]
 
 
 def _is_nines(values: pd.Series) -> pd.Series:
@@ -209,6 +216,8 @@ def _check_sorted(known: pd.Series) -> None:
     years = pd.to_numeric(known.str.replace(",", ".")).to_numpy()
     if len(years) and _all(known, r"\d\d?") and years.min() <= 40 and years.max() >= 70:
         form = "" if ((years > 40) & (years < 70)).any() else "year of two digits"
+    if _padded(known) and _all(known, r"(0[1-9]|1[0-2])\d\d"):
+        form = "month and year of two digits"
     if _all(known, r"(19|20)\d\d[.,](0?\d|1[0-2])") and np.ptp(known.str.len()) > 0:
         form = "year and month of one digit or two"
     if form:
@@ -228,6 +237,7 @@ def _days(known: pd.Series, numbers_among_them: bool) -> pd.Series:
         if numbers_among_them:
             raise ValueError("numbers and texts")
         dates = pd.to_datetime(known, format="ISO8601", utc=True)
+        return (dates - pd.Timestamp(0, tz="UTC")).dt.days.astype(float)
     except ValueError as error:
         raise ValueError(
             f"time must be numbers, or dates as 2026-01-31, in the column {known.name}: {str(error).splitlines()[0]}"
@@ -239,15 +249,15 @@ def _days(known: pd.Series, numbers_among_them: bool) -> pd.Series:
 
 
 def _in_words(texts: pd.Series, values: pd.Series, kind: str, argument: str, notes: list[str]) -> str:
-    start = "no values"
-    if len(values):
-        low, high = values.min(), values.max()
-        shown = [f"{pd.Timestamp(int(v), unit='D'):%Y-%m-%d}" if kind == "days" else f"{v:g}" for v in (low, high)]
-        start = f"{'dates' if kind == 'days' else kind} from {shown[0]} to {shown[1]}"
+    start = f"{kind} from {_shown(values.min(), kind)} to {_shown(values.max(), kind)}" if len(values) else "no values"
     few = 2 < values.nunique() <= MOST_NUMBERED_LEVELS and (values % 1 == 0).all()
     if argument == "covariates" and few:
         start += f", one slope for all; labels? write them as texts such as {texts.name}_1"
     return "; ".join([start, *notes, *_missing(texts, values)])
+
+
+def _shown(value: float, kind: str) -> str:
+    return f"{pd.Timestamp(int(value), unit='D'):%Y-%m-%d}" if kind == "dates" else f"{value:.10g}"
 
 
 def _missing(texts: pd.Series, known: pd.Series) -> list[str]:
