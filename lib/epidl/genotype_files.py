@@ -39,6 +39,7 @@ CONVERT = {  # other formats, and the line that makes one of these of them
     ".gen": "plink2 --gen NAME.gen ref-first --sample NAME.sample --hard-call-threshold 0.1 --make-bed --out NAME",
     ".traw": "plink --bfile NAME --recode A --out NAME, from the files that it was made of",
     ".hmp": "run_pipeline.pl -h NAME.hmp.txt -export NAME -exportType VCF, with TASSEL",
+    ".bgz": "let its name end in .vcf.gz",
     ".gds": 'SNPRelate::snpgdsGDS2BED("NAME.gds", "NAME"), in R',
     ".xlsx": "save it as CSV UTF-8",
     ".xls": "save it as CSV UTF-8",
@@ -73,7 +74,8 @@ MISSING_TEXTS = {  # in small letters
 }
 NINES = (-9, 9, -99, 99, -999, 999, -9999, 9999)  # for a missing count: PLINK's -9, and the like
 PEDIGREE = ("FID", "IID", "PAT", "MAT", "SEX", "PHENOTYPE")  # before the markers of PLINK's .raw
-PLACEHOLDERS = ("<NON_REF>", "<*>", "<X>")  # of a VCF: any other allele; a star is a deletion that another site tells
+PLACEHOLDERS = ("<NON_REF>", "<*>", "<X>")  # of a VCF: any other allele
+STARS = ("*", "<*:DEL>")  # a deletion that another site tells
 BED_MAGIC = b"\x6c\x1b\x01"  # PLINK 1, a marker after the other
 BGZF_MAGIC = (b"\x1f\x8b\x08\x04", b"\x06\x00BC\x02\x00")  # bytes 0 to 3 and 10 to 15, as htslib asks
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -280,7 +282,7 @@ def _read_vcf(path: Path) -> GenotypeFile:
             if len(named) > 1:
                 n_multiallelic += 1
                 continue
-            if site.ALT and named in ([], ["*"]):
+            if site.ALT and all(allele in STARS for allele in named):
                 n_placeholder += 1
                 continue
             name, allele = site.ID or f"{site.CHROM}:{site.POS}", named[0] if named else "."
@@ -433,7 +435,7 @@ def _check_format(path: Path, header: list[str]) -> None:
         raise ValueError(
             f"{path} must have a row an individual, got a {name}, a marker a row; convert it: {CONVERT[form]}"
         )
-    if start[0].startswith("##fileformat=vcf"):
+    if start[0].startswith("#fileformat=vcf"):  # one # is taken away
         raise ValueError(f"{path} must be a table with a header, got a VCF: let its name end in .vcf")
     if header[-1].endswith("_HET"):
         raise ValueError(
@@ -498,7 +500,7 @@ def _refuse(chunk: pd.DataFrame, wrong: NDArray[np.bool_], path: Path) -> None:
 def _remedy(value: object) -> str:
     """Return what may be done about a value that is no count."""
     number = _number(value)
-    if isinstance(value, bool):
+    if str(value).lower() in ("true", "false"):
         return ""
     if number is None:
         return ": alleles as letters? plink --file NAME --make-bed --out NAME, from a .ped of them"
@@ -507,7 +509,10 @@ def _remedy(value: object) -> str:
     if number == -1:
         return ": -1, 0 and 1? table + 1 of pandas makes 0, 1 and 2; missing? table.replace(-1, None)"
     if number in (3, 4):
-        return ": tetraploid? as diploids, table.replace({2: 1, 3: 1, 4: 2}) of pandas makes all heterozygotes alike"
+        return (
+            ": 1, 2 and 3? table - 1 of pandas makes 0, 1 and 2; tetraploid? table.replace({2: 1, 3: 1, 4: 2}) makes "
+            "diploids, all heterozygotes alike"
+        )
     return f": missing? table.replace({number:g}, None) of pandas"
 
 

@@ -19,7 +19,8 @@ MISSING_WORDS = {"none", "unknown", "unk", "missing", "not measured", "not avail
 MOST_NUMBERED_LEVELS = 20  # of a covariate of texts, say sites 1, 2 and B: more different numbers are measurements
 FEW = 0.3  # of individuals: those of a code, never the greater part
 MOST_CODES = 3  # at either end of the numbers
-LOW, HIGH, HIGHEST = 0.25, 1, 3  # gaps before numbers that stand apart, in ranges of the others; a code, if repeated
+LOW, HIGH = 0.25, 3  # gaps after the lowest and before the highest numbers, in ranges of the others: codes, if repeated
+FAR = 0.5  # the same of numbers that are named
 SPIKE = 4  # times as often as any other value
 NO_PARENT = ("fid", "pat", "mat", "father", "mother", "sire", "dam")  # columns in which pedigrees say 0 for unknown
 UNSORTED = {  # times whose order as numbers is another than in time; each beside the form that does sort
@@ -148,7 +149,7 @@ def _without_codes(
             "measured? missing_codes: []"
         )
     notes, spike = [], _spike(values)
-    apart = [] if argument == "time" else [*_lowest(values, LOW), *-_lowest(-values, HIGH)]
+    apart = [] if argument == "time" else [*_lowest(values, FAR), *-_lowest(-values, FAR)]
     if apart:
         notes.append(f"far from all others: {some([_shown(value, kind) for value in apart])}")
     if spike is not None and argument != "time":
@@ -176,22 +177,22 @@ def _doubtful(values: pd.Series, argument: str) -> list[float]:
     for code in (0, -1):
         if argument == "trait" and len(found) == 3 and found - {code} in ({0, 1}, {1, 2}):
             return [code]
-    for apart in (_lowest(values, LOW), -_lowest(-values, HIGHEST)):
-        if len(apart) and (values.value_counts()[apart] > 1).all():
+    for apart in (_lowest(values, LOW, least=2), -_lowest(-values, HIGH, least=2)):
+        if len(apart):
             return sorted(apart)
     spike = pd.Series([_spike(values)]).dropna()
     return spike[_is_nines(spike.astype(float)) & ((spike < 0) | (spike > 99))].tolist() if len(spike) else []
 
 
-def _lowest(values: pd.Series, share: float) -> NDArray[np.float64]:
-    """Return the few lowest numbers, where a gap follows that is wide beside the range and the gaps of all others."""
+def _lowest(values: pd.Series, share: float, least: int = 1) -> NDArray[np.float64]:
+    """Return the few lowest numbers, each there `least` times, where a gap follows that is wide beside all others'."""
     distinct, counts = np.unique(values, return_counts=True)
     for k in range(min(MOST_CODES, len(distinct) - 2), 0, -1):
         gap, others = distinct[k] - distinct[k - 1], distinct[k:]
         whole = (others % 1 == 0).all()
         if len(others) > 3 or whole:
             wide = gap >= share * np.ptp(others) and gap > 2 * np.diff(others).max()
-            if wide and counts[:k].sum() <= FEW * len(values):
+            if wide and counts[:k].sum() <= FEW * len(values) and counts[:k].min() >= least:
                 return distinct[:k]
     return distinct[:0]
 

@@ -35,7 +35,8 @@ LEAST_MARKERS = 2
 COPIES = "copies"  # a group that needs no column: individuals of the same genotype
 SAME_GENOTYPE = 0.98  # of the markers known of both: copies differ in errors alone
 LOOKED_AT = 100, 1000  # markers: a first look for copies, and a second
-NEAR_COPY = 0.98  # correlation with the trait, of values or ranks
+NEAR_COPY = 0.95  # correlation with the trait, of values or ranks
+NO_MARKERS = ("sex", "gender", "status", "phenotype", *(name.lower() for name in PEDIGREE))
 SEX_AND_ORGANELLES = ("X", "Y", "XY", "MT", "M", "PAR1", "PAR2")
 HUMAN = ("23", "24", "25", "26")  # PLINK's numbers for these, where no chromosome has a greater one
 
@@ -105,7 +106,7 @@ def read_cohort(
         found = _without_columns(found, table.attrs["names"], report)
         found, table = _join(found, table, columns, report)
     found, kept = _filter(found, max_missing, min_maf, report)
-    _report_chromosomes(found, report)
+    _report_places(found, report)
     observed = None
     if table is not None:
         table = table[kept]
@@ -249,10 +250,11 @@ def _read_fam(path: Path, sample_id: str) -> pd.DataFrame:
 
 
 def _without_columns(found: GenotypeFile, names: set[str], report: "_Report") -> GenotypeFile:
-    """Leave out markers that have the name of a column of the phenotypes: the trait itself may stand among them."""
-    markers = ~found.markers["marker"].isin(names | set(PEDIGREE)).to_numpy()
+    """Leave out markers with the name of a column of the phenotypes or a pedigree: the trait may stand among them."""
+    others = {name.lower() for name in names} | set(NO_MARKERS)
+    markers = ~found.markers["marker"].str.lower().isin(others).to_numpy()
     named = some(found.markers["marker"][~markers].tolist())
-    report.add("read", "markers named as columns of the phenotypes", (~markers).sum(), f"dropped: {named}")
+    report.add("read", "markers named as other columns", (~markers).sum(), f"dropped: {named}")
     return _take(found, np.ones(len(found.sample_ids), dtype=bool), markers)
 
 
@@ -267,6 +269,8 @@ def _join(
         ways = ""
         if set(ids) & set(found.markers["marker"]):
             ways = ": its columns are individuals? pandas' table.T, or R's t(X), turns it"
+        elif set(ids) & {name.rpartition("_")[2] for name in found.sample_ids}:
+            ways = ": the ids stand in several families? a column FID is joined to them"
         elif set(_bare(ids)) & set(_bare(pd.Series(found.sample_ids))):
             ways = ": they differ by capitals, zeros before a number or .0 behind it"
         raise ValueError(
@@ -351,15 +355,21 @@ def _dosages(genotypes: GenotypeFile) -> Dosages:
 # --- Filters -------------------------------------------------------------------------------------------------------
 
 
-def _report_chromosomes(found: GenotypeFile, report: "_Report") -> None:
-    """Count the markers of sex chromosomes and organelles, of which males or all have one copy."""
+def _report_places(found: GenotypeFile, report: "_Report") -> None:
+    """Count the markers of sex chromosomes and organelles, of which some have one copy, and those at one position."""
     names = found.markers["chromosome"].str.upper().str.removeprefix("CHR")
     numbers = pd.to_numeric(names, errors="coerce")
     codes = [*SEX_AND_ORGANELLES, *(HUMAN if numbers.max() <= 26 and (numbers.max() >= 22) else ())]
     there = names[names.isin(codes)]
     report.add(
-        "check", "markers on sex chromosomes or organelles", len(there), f"kept as diploid: {some(there.unique())}"
+        "check",
+        "markers on sex chromosomes or organelles",
+        len(there),
+        f"kept as {found.coding}: {some(there.unique())}",
     )
+    known = found.markers[found.markers["position"] > 0]
+    shared = known.duplicated(["chromosome", "position"], keep=False).sum()
+    report.add("check", "markers at the position of another", shared, "kept: alleles of one site, split?")
 
 
 def _copies(found: GenotypeFile) -> NDArray[np.int64]:
