@@ -393,7 +393,7 @@ def test_the_trait_among_the_markers_is_left_out_or_named(tables):
     [
         lambda y: 2.2 * y,
         lambda y: np.log(y + 5),
-        lambda y: y + 0.01 * np.arange(N),
+        lambda y: y + 0.005 * np.arange(N),
         lambda y: pd.cut(y, 8).astype(str),
         lambda y: y.rank(),
     ],
@@ -404,6 +404,29 @@ def test_a_covariate_that_is_the_trait_is_refused(tables, copy):
         tables(phenotypes=table, covariates=["age", "x"])
     with pytest.raises(ValueError, match="covariates must be other columns than the trait, got 'yield'"):
         tables(covariates=["yield"])
+
+
+def test_a_near_copy_of_a_status_is_refused_as_a_covariate(tables):
+    sick = np.resize([0, 1, 1], N)
+    nearly = np.where(np.arange(N) == 3, "control", np.where(sick == 1, "case", "control"))
+    table = tables.table.assign(sick=sick, x=nearly)
+    with pytest.raises(ValueError, match=r"covariates must be no copy of the trait, got x"):
+        tables(phenotypes=table, trait="sick", covariates=["x"])
+
+
+def test_sites_of_large_effects_are_no_copies_and_score_alike_however_they_are_spelt(tables):
+    rng = np.random.default_rng(4)
+    site = np.resize(np.arange(6), N)
+    site[site == 5] = np.where(np.arange(N) < N // 4, 5, 4)[site == 5]  # the last in one family alone
+    trait = 4 * site + rng.normal(size=N)
+    scores = []
+    for spelling in ("ABCDEF", "FEDCBA"):
+        table = tables.table.assign(**{"yield": trait, "site": [spelling[k] for k in site]})
+        observed = tables(phenotypes=table, covariates=["site"], group="family").observed
+        scores.append(own_data.compare(observed, models=["ridge", "kernel"], splits=["family"]))
+    np.testing.assert_allclose(scores[0]["pearson_r"], scores[1]["pearson_r"], atol=1e-6)
+    assert scores[0].query("split == 'a'")["n_unseen"].gt(0).all()
+    assert scores[0].query("split != 'a'")["n_unseen"].eq(0).all()
 
 
 def test_copies_are_counted_and_can_be_kept_together(tables):

@@ -241,7 +241,7 @@ def _days(known: pd.Series, numbers_among_them: bool) -> pd.Series:
         return (dates - pd.Timestamp(0, tz="UTC")).dt.days.astype(float)
     except ValueError as error:
         raise ValueError(
-            f"time must be numbers, or dates as 2026-01-31, in the column {known.name}: {str(error).splitlines()[0]}"
+            f"time must be numbers, or dates as 2026-01-31, in the column {known.name}: {str(error).split('. You might')[0]}"
         ) from None
     return (dates - pd.Timestamp(0, tz="UTC")).dt.days.astype(float)
 

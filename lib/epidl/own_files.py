@@ -35,7 +35,8 @@ LEAST_MARKERS = 2
 COPIES = "copies"  # a group that needs no column: individuals of the same genotype
 SAME_GENOTYPE = 0.98  # of the markers known of both: copies differ in errors alone
 LOOKED_AT = 100, 1000  # markers: a first look for copies, and a second
-NEAR_COPY = 0.95  # correlation with the trait, of values or ranks
+NEAR_COPY = 0.95  # correlation of a marker with the trait, or of a covariate with a trait of two values
+NEARER_COPY = 0.98  # the same of a covariate and any other trait, of values or ranks
 NO_MARKERS = ("sex", "gender", "status", "phenotype", *(name.lower() for name in PEDIGREE))
 SEX_AND_ORGANELLES = ("X", "Y", "XY", "MT", "M", "PAR1", "PAR2")
 HUMAN = ("23", "24", "25", "26")  # PLINK's numbers for these, where no chromosome has a greater one
@@ -331,21 +332,29 @@ def _design(covariates: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _check_near_copy(y: pd.Series, covariate: pd.Series, trait: str) -> None:
-    """Refuse a covariate that tells the trait: linearly, by rank, or by its levels."""
-    design = _design(covariate.to_frame())
-    n, k = design.shape
-    if pd.api.types.is_numeric_dtype(covariate):
-        design, k = np.column_stack([design, covariate.rank()]), 1
-    found = 0.0
-    for target in (y, y.rank()):
-        x, centred = design - design.mean(axis=0), target - target.mean()
-        left = centred - x @ np.linalg.lstsq(x, centred, rcond=None)[0]
-        found = max(found, 1 - (left @ left / max(1, n - k - 1)) / (centred @ centred / (n - 1)))
-    if found > NEAR_COPY**2 and n - k > 1:
+    """Refuse a covariate that tells the trait: by its values, by their ranks, or by classes of the trait."""
+    limit = NEAR_COPY if y.nunique() == 2 else NEARER_COPY
+    if pd.api.types.is_numeric_dtype(covariate) or limit == NEAR_COPY:
+        design = _design(covariate.to_frame())
+        design = np.column_stack([design, covariate.rank()]) if design.shape[1] == 1 else design
+        found = max(_explained(design, target.to_numpy(float)) for target in (y, y.rank()))
+    else:  # a site may explain as much: classes of the trait do not overlap
+        ordered = covariate[y.sort_values().index]
+        n_changes, n_levels = (ordered != ordered.shift()).sum(), covariate.nunique()
+        found = float(1 < n_changes == n_levels <= len(y) / 3)
+    if found > limit**2:
         raise ValueError(
             f"covariates must be no copy of the trait, got {covariate.name}, which explains {found:.1%} of the "
             f"variance of {trait}: leave it out"
         )
+
+
+def _explained(design: NDArray[np.float64], target: NDArray[np.float64]) -> float:
+    """Return the share of a variance that a linear model explains, its degrees of freedom taken off."""
+    n, k = design.shape
+    x, centred = design - design.mean(axis=0), target - target.mean()
+    left = centred - x @ np.linalg.lstsq(x, centred, rcond=None)[0]
+    return float(1 - (left @ left / (n - k - 1)) / (centred @ centred / (n - 1))) if n > k + 1 else 0.0
 
 
 def _dosages(genotypes: GenotypeFile) -> Dosages:
