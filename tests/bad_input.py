@@ -31,12 +31,12 @@ from epidl import checks, seeds, storage
 from epidl.cohorts import alphasimr, splits, zenodo
 from epidl.cohorts import simulate as simulation
 from epidl.cohorts.genotypes import Dosages, Haplotypes
+from epidl.grid import cell, costs, params, publish, results, workflow
 from epidl.grid.experiments import core, scaling
-from epidl.grid.workflow import cell, costs, params, publish, results, workflow
 from epidl.models import kernels, networks, pairs, ridge, selection, theory, training, tuning
 from epidl.own import comparison as own_comparison
 from epidl.own import genotype_files, reader
-from epidl.planner.planning import planning, surface
+from epidl.planner import planning, surface
 from epidl_book import charts, claims
 
 ROOT = Path(__file__).parents[1]
@@ -1044,6 +1044,12 @@ def _own() -> list[Place]:
             time=column,
             max_missing=[*share, over],
             min_maf=[*share, over],
+            missing_codes=[
+                Wrong("a text", "-999", "must be a list", TEXTS, says="-999"),
+                Wrong("a number", -999, "must be a list", st.integers(), says="-999"),
+                Wrong("a list of lists", [[-999]], "must be a list", says="-999"),
+                Wrong("True", [True], "must be a list", says="True"),
+            ],
         ),
         _place(
             reader,

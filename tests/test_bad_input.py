@@ -104,7 +104,8 @@ NOT_A_USER_S = {
         ),
         *("results.provenance", "results.commit", "results.device_name"),
         *("zenodo.write_cohort", "genotype_files.check_unique", "genotype_files.some"),
-        "genotype_files.write_plink",
+        *("genotype_files.write_plink", "genotype_files.joined_ids", "genotype_files.read_companion"),
+        "columns.read_column",
     ],
 }
 

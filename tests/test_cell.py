@@ -13,8 +13,8 @@ import pytest
 
 import bad_input
 from conftest import ROOT
+from epidl.grid import cell, results
 from epidl.grid.params import CELL_TYPES, load_grids
-from epidl.grid.workflow import cell, results
 
 
 @pytest.fixture

@@ -160,6 +160,35 @@ def test_sites_of_more_than_two_alleles_are_left_out_and_counted(tmp_path):
     assert found.n_multiallelic == 1
 
 
+def test_a_lone_dot_is_missing_in_diploids_and_haploids(tmp_path):
+    sites = ("m1", "G", (".", "0/1", "1/1")), ("m2", "G", (".", ".", ".")), ("m3", "G", ("0/1", ".|.", "./1"))
+    found = read_genotypes(write_vcf(tmp_path / "c.vcf", *sites))
+    assert found.counts.T.tolist() == [[MISSING, 1, 2], [MISSING] * 3, [1, MISSING, MISSING]]
+    assert found.coding == "diploid"
+    found = read_genotypes(write_vcf(tmp_path / "c.vcf", ("m1", "G", (".", "0", "1")), ("m2", "G", ("./.", "1", "0"))))
+    assert found.counts.T.tolist() == [[MISSING, 0, 1], [MISSING, 1, 0]]
+    assert found.coding == "haploid"
+
+
+@pytest.mark.parametrize(
+    ("alternative", "genotypes", "counts"),
+    [
+        ("*", ("0/0", "0/1", "1/1"), None),
+        ("<NON_REF>", ("0/0", "0/0", "0/0"), None),
+        ("*,<NON_REF>", ("0/0", "0/1", "1/1"), None),
+        ("<*>,G", ("0/0", "0/2", "2/2"), [0, 1, 2]),
+        ("G,<NON_REF>", ("0/1", "0/2", "1/1"), [1, MISSING, 2]),
+        ("<DEL>", ("0/0", "0/1", "1/1"), [0, 1, 2]),
+    ],
+)
+def test_placeholders_are_no_alleles(tmp_path, alternative, genotypes, counts):
+    sites = ("m1", "G", ("0/0", "0/1", "1/1")), ("m2", alternative, genotypes), ("m3", "G,*", ("0/0", "0/1", "1/2"))
+    found = read_genotypes(write_vcf(tmp_path / "c.vcf", *sites))
+    assert found.counts.T.tolist() == [[0, 1, 2], *([counts] if counts else [])]
+    assert found.n_multiallelic == 1
+    assert found.notes == (("sites with a placeholder for their only alternative", int(counts is None), "dropped"),)
+
+
 def test_a_haploid_vcf(tmp_path):
     found = read_genotypes(write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0", "1", ".")), ("m2", "G", ("1", "1", "0"))))
     assert found.counts.T.tolist() == [[0, 1, MISSING], [1, 1, 0]]
@@ -179,7 +208,9 @@ def test_mixed_ploidy_is_refused(tmp_path, sites):
 
 
 def test_tetraploids_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="must be haploid or diploid, got 4 alleles an individual at m1"):
+    with pytest.raises(
+        ValueError, match=r"must be haploid or diploid, got 4 alleles an individual at m1 .* sed -E 's:0"
+    ):
         read_genotypes(write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0/0/1", "0/0/0/1", "1/1/1/1"))))
 
 
@@ -318,7 +349,7 @@ def test_ids_that_are_all_numbers_stay_texts(tmp_path, header):
     (tmp_path / "c.csv").write_text(f"{header}\n007,0\n08,2\n", encoding="utf-8")
     assert read_genotypes(tmp_path / "c.csv").sample_ids.tolist() == ["007", "08"]
     if "id" in header:
-        assert read_table(tmp_path / "c.csv", text=["id"])["id"].tolist() == ["007", "08"]
+        assert read_table(tmp_path / "c.csv")["id"].tolist() == ["007", "08"]
 
 
 @pytest.mark.parametrize("calls", ["True,False", "True,0", "TRUE,", "0,true", "0,False"])
@@ -368,6 +399,110 @@ def test_unknown_endings_and_missing_files_are_refused(tmp_path):
         read_genotypes(tmp_path / "c.vcf")
     with pytest.raises(ValueError, match=r"must be a file that ends in \.csv"):
         read_table(tmp_path / "c.xlsx")
+
+
+@pytest.mark.parametrize("header", ["id,m1", "\ufeffid,m1", ",m1"])
+def test_an_individual_may_be_called_na(tmp_path, header):
+    (tmp_path / "c.csv").write_text(f"{header}\nNA,0\nNone,2\n1e5,NA\n1.10,1\nTRUE,1\n", encoding="utf-8")
+    found = read_genotypes(tmp_path / "c.csv")
+    assert found.sample_ids.tolist() == ["NA", "None", "1e5", "1.10", "TRUE"]
+    assert found.counts[:, 0].tolist() == [0, 2, MISSING, 1, 1]
+
+
+TABLE = "id,m1,m2\n007,0,2\nb c,,1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.csv", TABLE.replace(",", ";")),
+        ("c.csv", TABLE.replace(",", ";").replace(";2\n", ";2,0\n")),
+        ("c.csv", "sep=;\n" + TABLE.replace(",", ";")),
+        ("c.csv", TABLE.replace(",", "\t")),
+        ("c.txt", TABLE.replace(",", "\t")),
+        ("c.txt", TABLE),
+        ("c.csv", TABLE.replace(",", ", ")),
+        ("c.csv", TABLE.replace(",", " ,")),
+        ("c.csv", TABLE.replace("\n", "\r\n")),
+        ("c.csv", TABLE.replace("\n", "\r")),
+        ("c.csv", TABLE + ",,\n\n,,\n"),
+        ("c.csv", TABLE.replace("\n", ",\n")),
+        ("c.csv", TABLE.replace(",,", ",-9,")),
+        ("c.csv", TABLE.replace(",,", ",.,")),
+        ("c.csv", TABLE.replace(",,", ",./.,")),
+        ("c.txt", '"id" "m1" "m2"\n"007" 0 2\n"b c" NA 1\n'),
+        ("c.txt", ' id   m1 m2\n 007   0 2 \n"b c"  NA 1\n'),
+        ("c.csv", '"","m1","m2"\n"007",0,2\n"b c",NA,1\n'),
+        ("c.raw", "FID IID PAT MAT SEX PHENOTYPE m1 m2\nF1 007 0 0 1 2 0 2\nF1 b_c 0 0 2 -9 NA 1\n"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_table_is_read_however_it_is_written(tmp_path, name, text, encoding):
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    found = read_genotypes(tmp_path / name)
+    assert found.counts.tolist() == [[0, 2], [MISSING, 1]]
+    assert found.sample_ids.tolist() == ["007", "b_c" if name == "c.raw" else "b c"]
+    assert found.markers["marker"].tolist() == ["m1", "m2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("c.csv", "id,m1\na,0.87\n", r"got '0\.87' for a at m1 .*imputed\? table\.round\(\)"),
+        ("c.csv", "id,m1\na,4\n", r"got '4' .*tetraploid\? table\.replace\(\{2: 1, 3: 1, 4: 2\}\)"),
+        ("c.csv", "id,m1\na,-1\nb,1\n", r"got '-1' .*-1, 0 and 1\? table \+ 1 .*; missing\? table\.replace\(-1, None"),
+        ("c.csv", "id,m1\na,5\n", r"got '5' .*missing\? table\.replace\(5, None\)"),
+        ("c.csv", "id,m1,m2\na,1,2\nb,2,1\n", "got 1 and 2 alone: homozygotes coded 1 and 2"),
+        (
+            "c.hmp.txt",
+            "rs# alleles chrom pos s1\nm1 A/G 1 9 AA\n",
+            "got a HapMap file, a marker a row; convert it: run_pi",
+        ),
+        ("c.txt", "CHR SNP (C)M POS\n1 m1 0 9\n", r"got a \.traw, a marker a row; convert it: plink --bfile"),
+        ("c.raw", "FID IID m1_A m1_HET\na a 0 0\n", "got m1_HET beside it; write it again: plink"),
+        ("c.txt", "##fileformat=VCFv4.2\n#CHROM POS\n", r"got a VCF: let its name end in \.vcf"),
+        ("c.txt", '"m1" "m2"\n"a" 0 1\n', "got 3 in line 2: R's row names"),
+        ("c.csv", "my cohort\nid,m1\na,0\n", "got 2 in line 2: a title above the header"),
+        ("c.pgen", "", r"ends in \.bed, .* convert it: plink2 --pfile NAME --make-bed --out NAME"),
+        ("c.xlsx", "", "convert it: save it as CSV UTF-8"),
+        ("c.csv", "PK\x03\x04", "must be a table of text, got an Excel workbook or zip"),
+    ],
+)
+def test_other_formats_and_codings_are_named_with_the_line_that_converts_them(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_genotypes(tmp_path / name)
+
+
+def test_a_table_in_latin_1_is_named(tmp_path):
+    (tmp_path / "c.csv").write_bytes("id,m1\nÄhre,0\n".encode("latin1"))
+    for read in (read_genotypes, read_table):
+        with pytest.raises(ValueError, match=r"in UTF-8 or UTF-16, got: .*0xc4.*iconv -f latin1 -t utf-8"):
+            read(tmp_path / "c.csv")
+
+
+def test_imputed_dosages_of_a_vcf_are_refused_with_the_line_that_calls_them(tmp_path):
+    path = write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0.1", "0.9", "1.8")))
+    path.write_text(path.read_text().replace("GT", "DS").replace("String", "Float"))
+    with pytest.raises(ValueError, match=r"field GT, got none at m1 .*make calls: plink2 --vcf NAME\.vcf dosage=DS"):
+        read_genotypes(path)
+
+
+def test_ids_that_stand_in_several_families_are_joined_to_these(tmp_path):
+    written = genotype_file(np.ones((4, 2)))
+    write_plink(tmp_path / "c", written)
+    (tmp_path / "c.fam").write_text("".join(f"F{k // 2} {k % 2} 0 0 0 -9\n" for k in range(4)))
+    assert read_genotypes(tmp_path / "c.bed").sample_ids.tolist() == ["F0_0", "F0_1", "F1_0", "F1_1"]
+    (tmp_path / "c.raw").write_text("FID IID m\n" + "".join(f"F{k // 2} {k % 2} {k % 2}\n" for k in range(4)))
+    assert read_genotypes(tmp_path / "c.raw").sample_ids.tolist() == ["F0_0", "F0_1", "F1_0", "F1_1"]
+
+
+def test_a_phenotype_table_is_text_without_blanks(tmp_path):
+    text = ' sample_id , yield ,,\n007 , 1.10,,\n,,,\n"b, c","say ""x""\nso",,\n\n'
+    (tmp_path / "p.csv").write_text(text)
+    found = read_table(tmp_path / "p.csv")
+    assert found.to_dict("list") == {"sample_id": ["007", "b, c"], "yield": ["1.10", 'say "x"\nso']}
+    assert found.attrs == {"blank_rows": 1, "blank_columns": 2, "separator": ","}
 
 
 # --- Size ----------------------------------------------------------------------------------------------------------

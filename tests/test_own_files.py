@@ -12,7 +12,7 @@ from epidl.cohorts.genotypes import MISSING
 from epidl.figures.own_data import linkage
 from epidl.own import comparison
 from epidl.own.genotype_files import GenotypeFile, read_genotypes, write_plink
-from epidl.own.reader import EXAMPLE_COLUMNS, files_and_columns, read_cohort, simulate_trait
+from epidl.own.reader import EXAMPLE_COLUMNS, _copies, files_and_columns, read_cohort, simulate_trait
 from epidl_book import own_data as own_data_page
 
 EXAMPLE = Path("book/data/example")
@@ -83,7 +83,8 @@ def test_missing_phenotypes_and_covariates_are_dropped_and_counted(files):
 
 def test_covariates_groups_and_times(files):
     found = files(covariates=["sex", "age"], group="family", time="year").observed
-    assert sorted(map(tuple, found.design[:2])) == sorted(zip(files.table["age"][:2], [0.0, 1.0], strict=True))
+    female = (files.table["sex"] == "f").to_numpy(float)
+    np.testing.assert_array_equal(found.design, np.column_stack([files.table["age"], female, 1 - female]))
     assert found.groups.tolist() == files.table["family"].tolist()
     assert found.times.tolist() == files.table["year"].tolist()
     days = files(time="day").observed.times
@@ -102,12 +103,12 @@ def test_covariates_that_do_not_vary_are_dropped_and_reported(files):
 
 def test_a_text_among_measurements_is_refused_and_a_few_numbered_levels_are_not(files):
     age = files.table["age"].astype(str)
-    age.iloc[[5, 9]] = "unknown"
-    message = r"covariates must be numbers, .* at most 20 .*, got 'unknown' among \d+ numbers in the column age: leave"
+    age.iloc[[5, 9]] = "old"
+    message = r"covariates must be numbers, .* at most 20 .*, got 'old' among \d+ numbers in the column age: leave"
     with pytest.raises(ValueError, match=message):
         files(table=files.table.assign(age=age), covariates=["sex", "age"])
     sites = files(table=files.table.assign(age=np.tile(["1", "2", "3", "B"], N // 4)), covariates=["age"])
-    assert sites.observed.design.shape == (N, 3)
+    assert sites.observed.design.shape == (N, 4)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,10 @@ def test_missing_genotypes_are_filled_from_those_that_train(files):
             lambda t: t.assign(sample_id=[f"t{k}" for k in range(N)]),
             r"must match, got none in common: s0, s1, s2 and 77",
         ),
-        (lambda t: pd.concat([t, t.head(1)]), r"sample ids of .*phenotypes.csv must all be different.*: s0$"),
+        (
+            lambda t: pd.concat([t, t.head(1)]),
+            r"sample ids of .*phenotypes.csv must all be different, got s0 in the rows 1, 81",
+        ),
         (lambda t: t.assign(**{"yield": "tall"}), "trait must be numbers, got 'tall' in the column yield"),
         (lambda t: t.assign(**{"yield": 3.0}), "trait must vary, got 3 for all 80 individuals"),
         (lambda t: t.assign(**{"yield": np.nan}), "at least 40 individuals and 2 markers, got 0 and 0"),
@@ -255,6 +259,259 @@ def test_the_books_cases_are_refused_with_a_reason_or_reported():
     assert "got the allele 9 at m21" in refused["an allele that the site does not have"]
     assert "it is truncated" in refused["a truncated .vcf.gz"]
     assert own_data_page.in_words(found.reset_index()).count("\n- **") == len(found)
+
+
+# --- What users bring ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tables(files, tmp_path):
+    """Return a function that writes genotypes and phenotypes as tables, given as frames or texts, and reads them."""
+    genotypes = pd.DataFrame(files.counts, files.ids).add_prefix("m").rename_axis("id")
+
+    def read(genotypes=genotypes, phenotypes=files.table, ending=".csv", trait="yield", **options):
+        for name, table in (("g.csv", genotypes), (f"p{ending}", phenotypes)):
+            text = table if isinstance(table, str) else table.to_csv(index=name == "g.csv")
+            (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+        return read_cohort(tmp_path / "g.csv", tmp_path / f"p{ending}", trait=trait, **options)
+
+    read.genotypes, read.table = genotypes, files.table
+    return read
+
+
+def action(cohort, what):
+    (value,) = cohort.report.loc[cohort.report["what"] == what, "action"]
+    return value
+
+
+def test_the_report_says_how_every_column_was_read(tables):
+    table = tables.table.assign(year=tables.table["year"].where(tables.table.index > 5, -9))
+    found = tables(phenotypes=table, covariates=["sex", "age"], group="family", time="year")
+    rows = found.report[found.report["step"] == "column"].set_index("what")
+    assert list(rows.index) == [
+        "yield (trait)",
+        "sex (covariates)",
+        "age (covariates)",
+        "family (group)",
+        "year (time)",
+    ]
+    assert rows.loc["sex (covariates)", "action"] == "2 labels: f, m"
+    assert rows.loc["year (time)"].tolist() == ["column", N - 6, "numbers from 2001 to 2004; missing: -9 (6)"]
+    assert count(found, "individuals without year (time)") == 6
+
+
+def test_codes_for_missing_values_are_left_out_or_refused(tables):
+    table = tables.table.assign(**{"yield": tables.table["yield"].abs() + 5})
+    for code, options in ((-999, {}), (-9, {}), (0, {"missing_codes": [0]}), ("dead", {"missing_codes": ["dead"]})):
+        coded = table.astype({"yield": object})
+        coded.loc[::13, "yield"] = code
+        found = tables(phenotypes=coded, **options)
+        assert count(found, "individuals without yield (trait)") == 7
+        assert f"missing: {code} (7)" in action(found, "yield (trait)")
+        assert found.observed.phenotypes.min() >= 5
+    with pytest.raises(
+        ValueError, match=r"got 'dead' in the column yield \(7 such\); missing\? missing_codes: \[dead\]"
+    ):
+        tables(phenotypes=coded)
+
+
+def test_status_as_plink_has_it(files, tmp_path):
+    status = pd.Series(np.resize([1, 2, 2, 1, 2, 1, -9], N))
+    found = files(table=files.table.assign(sick=status), trait="sick")
+    assert (found.observed.binary, len(found.observed.phenotypes)) == (True, (status > 0).sum())
+    with pytest.raises(
+        ValueError, match=r"trait must fit one reading, got 0 in the column sick, .*missing_codes: \[0\]"
+    ):
+        files(table=files.table.assign(sick=status.replace(-9, 0)), trait="sick")
+    none = dict.fromkeys(["trait", "covariates", "group", "time"])
+    assert files_and_columns(tmp_path / "cohort.bed", "", none)[1] == ""
+    fam = "".join(f"f {name} 0 0 {k % 3} {status[k]}\n" for k, name in enumerate(files.ids))
+    (tmp_path / "cohort.fam").write_text(fam.replace(" -9\n", " 0\n", 3))
+    genotypes, phenotypes, columns = files_and_columns(tmp_path / "cohort.bed", "", none)
+    assert (phenotypes, columns) == (tmp_path / "cohort.fam", {"trait": "phenotype"})
+    assert files_and_columns(tmp_path / "cohort.bed", "", none, simulated=True)[1:] == ("", {})
+    found = read_cohort(genotypes, phenotypes, **columns)
+    assert (found.observed.binary, len(found.observed.phenotypes)) == (True, (status > 0).sum())
+    assert "0 (27)" in action(read_cohort(genotypes, phenotypes, **columns, covariates=["sex"]), "sex (covariates)")
+
+
+def test_families_and_ids_are_joined_where_ids_repeat(files, tmp_path):
+    files()
+    pairs = [(f"F{k // 10}", f"{k % 10}") for k in range(N)]
+    (tmp_path / "cohort.fam").write_text("".join(f"{family} {name} 0 0 0 -9\n" for family, name in pairs))
+    rows = [f"{family} {name} {k}.5\n" for k, (family, name) in enumerate(pairs)]
+    (tmp_path / "p.txt").write_text("#FID IID yield\n" + "".join(rows[::-1]))
+    found = read_cohort(tmp_path / "cohort.bed", tmp_path / "p.txt", trait="yield", sample_id="IID", group="FID")
+    assert found.observed.phenotypes.tolist() == [k + 0.5 for k in range(N)]
+    assert found.genotypes.sample_ids[11] == "F1_1"
+    (tmp_path / "p.txt").write_text("IID yield\n" + "".join(row.split(" ", 1)[1] for row in rows))
+    with pytest.raises(ValueError, match=r"got none in common: .*the ids stand in several families"):
+        read_cohort(tmp_path / "cohort.bed", tmp_path / "p.txt", trait="yield", sample_id="IID")
+
+
+def test_r_s_tables(tables):
+    names = [f"{k:03d}" for k in range(N)]
+    rows = "".join(f'"{name}",{value}\n' for name, value in zip(names, tables.table["yield"], strict=True))
+    options = {"genotypes": tables.genotypes.set_axis(names), "phenotypes": '"","Trait_1"\n' + rows, "trait": "Trait_1"}
+    found = tables(**options, sample_id="Unnamed: 0")
+    assert found.genotypes.sample_ids.tolist() == names
+    np.testing.assert_allclose(found.observed.phenotypes, tables.table["yield"])
+    with pytest.raises(ValueError, match=r"sample_id must name a column .*: the column without a name is 'Unnamed: 0'"):
+        tables(**options, sample_id="")
+
+
+def test_spreadsheets(tables):
+    text = tables.table[["sample_id", "yield"]].to_csv(index=False)
+    for changed, dropped in (
+        (text.replace("\n", ",,\n"), ("columns without a name and values", 2)),
+        (text + ",\n,\n,\n", ("rows without a value", 3)),
+        (text.replace("sample_id,yield", " sample_id, yield "), None),
+        (text.replace(",", ";").replace(".", ","), None),
+        (text.replace("s7,", "s7 ,"), None),
+    ):
+        found = tables(phenotypes=changed)
+        np.testing.assert_allclose(found.observed.phenotypes, tables.table["yield"])
+        assert dropped is None or count(found, dropped[0]) == dropped[1]
+    commas = text.replace(",", "\t").replace(".", ",")
+    assert "decimal commas" in action(tables(phenotypes=commas, ending=".tsv"), "yield (trait)")
+
+
+def test_the_trait_among_the_markers_is_left_out_or_named(tables):
+    trait = np.resize([0, 1, 1], N)
+    marked = tables.genotypes.assign(sick=trait, sex=trait + 1, SIRE=1 - trait)
+    table = tables.table.assign(sick=trait).rename(columns={"family": "sire"})
+    found = tables(genotypes=marked, phenotypes=table, trait="sick")
+    assert (count(found, "markers named as other columns"), len(found.genotypes.markers)) == (3, M)
+    assert action(found, "markers named as other columns") == "dropped: sick, sex, SIRE"
+    assert count(found, "markers that are the trait, or nearly") == 0
+    nearly = np.where(np.arange(N) == 3, 1 - trait, trait)
+    found = tables(genotypes=tables.genotypes.assign(x=2 - 2 * nearly), phenotypes=table, trait="sick")
+    assert action(found, "markers that are the trait, or nearly").endswith("leave it out: x")
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        lambda y: 2.2 * y,
+        lambda y: np.log(y + 5),
+        lambda y: y + 0.005 * np.arange(N),
+        lambda y: pd.cut(y, 8).astype(str),
+        lambda y: y.rank(),
+    ],
+)
+def test_a_covariate_that_is_the_trait_is_refused(tables, copy):
+    table = tables.table.assign(x=copy(tables.table["yield"]))
+    with pytest.raises(ValueError, match=r"covariates must be no copy of the trait, got x, which explains \d+\.\d% of"):
+        tables(phenotypes=table, covariates=["age", "x"])
+    with pytest.raises(ValueError, match="covariates must be other columns than the trait, got 'yield'"):
+        tables(covariates=["yield"])
+
+
+def test_a_near_copy_of_a_status_is_refused_as_a_covariate(tables):
+    sick = np.resize([0, 1, 1], N)
+    nearly = np.where(np.arange(N) == 3, "control", np.where(sick == 1, "case", "control"))
+    table = tables.table.assign(sick=sick, x=nearly)
+    with pytest.raises(ValueError, match=r"covariates must be no copy of the trait, got x"):
+        tables(phenotypes=table, trait="sick", covariates=["x"])
+
+
+def test_sites_of_large_effects_are_no_copies_and_score_alike_however_they_are_spelt(tables):
+    rng = np.random.default_rng(4)
+    site = np.resize(np.arange(6), N)
+    site[site == 5] = np.where(np.arange(N) < N // 4, 5, 4)[site == 5]  # the last in one family alone
+    trait = 4 * site + rng.normal(size=N)
+    scores = []
+    for spelling in ("ABCDEF", "FEDCBA"):
+        table = tables.table.assign(**{"yield": trait, "site": [spelling[k] for k in site]})
+        observed = tables(phenotypes=table, covariates=["site"], group="family").observed
+        scores.append(comparison.compare(observed, models=["ridge", "kernel"], splits=["family"]))
+    np.testing.assert_allclose(scores[0]["pearson_r"], scores[1]["pearson_r"], atol=1e-6)
+    assert scores[0].query("split == 'a'")["n_unseen"].gt(0).all()
+    assert scores[0].query("split != 'a'")["n_unseen"].eq(0).all()
+
+
+def test_copies_are_counted_and_can_be_kept_together(tables):
+    counts = np.repeat(tables.genotypes.to_numpy()[:20], 4, axis=0)
+    clones = pd.DataFrame(counts, tables.genotypes.index).add_prefix("m")
+    found = tables(genotypes=clones, group="family")
+    assert count(found, "individuals with the genotype of another") == N
+    assert "80 individuals are 20 different genotypes" in action(found, "individuals with the genotype of another")
+    assert count(found, "individuals with a copy in another group") == 0
+    assert count(tables(genotypes=clones, group="sex"), "individuals with a copy in another group") == N
+    found = tables(genotypes=clones, group="copies")
+    for _, split in comparison.make_splits(found.observed, "family", 1, seed=1):
+        trained = found.observed.groups[np.concatenate([split.train, split.validation])]
+        assert not set(trained) & set(found.observed.groups[split.test])
+    assert count(tables(), "individuals with the genotype of another") == 0
+
+
+def test_copies_may_differ_in_a_few_genotypes_and_lack_others():
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 3, (60, 300)).astype(np.int8)
+    counts[1] = counts[0]
+    counts[1, [7, 90, 170]] = (counts[0, [7, 90, 170]] + 1) % 3  # 1 % wrong
+    counts[1, 200:] = MISSING
+    counts[3] = counts[2]
+    counts[3, ::20] = (counts[2, ::20] + 1) % 3  # 5 % differ: relatives
+    labels = _copies(GenotypeFile(np.arange(60).astype(str), pd.DataFrame(), counts, 2))
+    assert labels[0] == labels[1]
+    assert len(set(labels)) == 59
+
+
+def test_markers_on_sex_chromosomes_and_at_one_position_are_counted(files, tmp_path):
+    files()
+    bim = tmp_path / "cohort.bim"
+    for chromosomes, sexed in (
+        (["23", "X", "chrY", "MT"], 4),
+        (["23", "24", "29", "30"], 0),
+        (["1", "2", "3", "4"], 0),
+    ):
+        lines = [f"{name} m{k} 0 {k} G A\n" for k, name in enumerate([*chromosomes, *["5"] * 6, "22", "22"], start=1)]
+        bim.write_text("".join(lines).replace(" 12 ", " 11 "))
+        found = read_cohort(tmp_path / "cohort.bed", tmp_path / "phenotypes.csv", trait="yield")
+        assert count(found, "markers on sex chromosomes or organelles") == sexed
+        assert count(found, "markers at the position of another") == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"trait": 2021}, "trait must be the name of a column, got 2021: -r trait 2021 in place of -p, and .* quotes"),
+        ({"trait": False}, "trait must be the name of a column, got False: .*words such as NO stay names in quotes"),
+        ({"group": 1.1}, r"group must be the name of a column, got 1\.1: -r group"),
+        (
+            {"covariates": "[sex]"},
+            r"covariates must be a list of names, got '\[sex\]': give -y \"\{covariates: \[sex\]\}\"",
+        ),
+        ({"covariates": [2021]}, r"covariates must be a list of names, got \[2021\]; numbers and words"),
+        ({"trait": "Yield"}, "trait must name a column .*: 'yield' is meant"),
+        ({"trait": "7"}, "trait must name a column .*: with -r trait a name stays as it is written"),
+    ],
+)
+def test_names_that_a_command_changes_are_explained(files, options, message):
+    with pytest.raises(ValueError, match=message):
+        files(**options)
+
+
+def test_names_may_be_numbers(tables):
+    for name in ("1", "2021", "NO"):
+        found = tables(phenotypes=tables.table.rename(columns={"yield": name}), trait=name)
+        np.testing.assert_allclose(found.observed.phenotypes, tables.table["yield"])
+
+
+def test_ids_that_a_spreadsheet_changed_are_explained(tables):
+    names = [f"{k:03d}" for k in range(N)]
+    genotypes = tables.genotypes.set_axis(names)
+    for changed in (range(N), [f"{k}.0" for k in range(N)]):
+        with pytest.raises(
+            ValueError, match=r"got none in common: .*: they differ by capitals, zeros before a number or"
+        ):
+            tables(genotypes=genotypes, phenotypes=tables.table.assign(sample_id=changed))
+    some = [*range(20), *names[20:]]
+    found = tables(genotypes=genotypes, phenotypes=tables.table.assign(sample_id=some))
+    assert "20 differ by capitals" in action(found, "rows of phenotypes without genotypes")
+    with pytest.raises(ValueError, match="its columns are individuals"):
+        tables(genotypes=tables.genotypes.T)
 
 
 # --- Traits of known architecture ----------------------------------------------------------------------------------

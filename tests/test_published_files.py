@@ -50,9 +50,10 @@ def test_the_layout_is_the_authors(tmp_path):
     cohort = simulate(**CASES["dilution"], broad_sense_heritability=H2, seed=4)
     write_cohort(tmp_path / "c", cohort)
     g, p, eff = ((tmp_path / f"c_{part}.txt").read_text().splitlines() for part in ("g", "p", "eff"))
-    assert g[0].split(" ") == ["qtl", *map(str, range(1, 98))]
+    assert g[0].split(" ") == ["qtl", *(f"{k}_1" for k in range(1, 98))]  # haplotypes: individual and copy
     assert g[9].split(" ") == ["1_9", *cohort.genotypes.block(slice(None))[:, 8].astype(str)]
     assert p[0] == "ind Trait1 Trait2"
+    assert [line.split(" ")[0] for line in p[1:]] == [str(k) for k in range(1, 98)]  # individuals
     assert eff[0] == "trait locus add_eff epi_loc epi_eff sfs"
     assert len(eff) == 1 + 2 * 61
     second = pd.read_csv(tmp_path / "c_eff.txt", sep=" ").query("trait == 'Trait2'")
@@ -70,6 +71,50 @@ def test_pairs_that_stand_beside_both_partners_count_once(cohort, tmp_path):
     table.reset_index().to_csv(path, sep=" ", index=False, na_rep="NA")
     found = read_cohort(tmp_path / "c", [trait.rel_aa for trait in cohort.traits], H2)
     np.testing.assert_allclose(found.genetic_values, cohort.genetic_values, atol=1e-12)
+
+
+AUTHORS_FILES = {  # as their script writes them: haplotypes in g, individuals in p, loci by number, no quotes
+    "g": "qtl 1_1 2_1 3_1 4_1 5_1 6_1\n1_1 0 1 1 0 1 0\n1_2 1 1 0 0 1 0\n",
+    "p": "ind Trait1\n1 {0}\n2 {1}\n3 {2}\n4 {3}\n5 {4}\n6 {5}\n",
+    "eff": "trait locus add_eff epi_loc epi_eff sfs\n1 1 0.5 2 0.25 0.5\n1 2 -1 NA NA 0.5\n",
+}
+
+
+def write_authors(folder, stem, header="1_1 2_1 3_1 4_1 5_1 6_1"):
+    """Write two loci of six individuals as the authors' script does; return the phenotypes."""
+    x = np.array([[0, 1, 1, 0, 1, 0], [1, 1, 0, 0, 1, 0]]) * 2 - 1
+    value = 0.5 * x[0] - x[1] + 0.25 * x[0] * x[1]
+    phenotypes = (value - value.mean()) / value.std() + 0.03 * np.tile([-1, 1], 3)
+    for part, text in AUTHORS_FILES.items():
+        text = text.format(*phenotypes) if part == "p" else text
+        (folder / f"{stem}_{part}.txt").write_text(text.replace("1_1 2_1 3_1 4_1 5_1 6_1", header))
+    return phenotypes
+
+
+def test_files_as_the_authors_script_writes_them_are_read(tmp_path):
+    phenotypes = write_authors(tmp_path, "c")
+    found = read_cohort(tmp_path / "c", [0.5], H2)
+    np.testing.assert_array_equal(found.phenotypes[:, 0], phenotypes)
+    assert found.genotypes.block(slice(None)).T.tolist() == [[0, 1, 1, 0, 1, 0], [1, 1, 0, 0, 1, 0]]
+    assert found.traits[0].pairs.tolist() == [[0, 1]]
+    write_authors(tmp_path, "c", header="1 2 3 4 5 6")  # as this project's own files name them up to now
+    assert read_cohort(tmp_path / "c", [0.5], H2).genotypes.n_samples == 6
+    for header in ("1_1 3_1 2_1 4_1 5_1 6_1", "1_1 1_2 2_1 2_2 3_1 3_2"):  # another order; both copies of diploids
+        write_authors(tmp_path, "c", header=header)
+        with pytest.raises(ValueError, match=r"as 1 or as the haplotype 1_1, got \['1', '2', .* beside \['1_1'"):
+            read_cohort(tmp_path / "c", [0.5], H2)
+
+
+def test_a_replicate_is_asked_for_by_its_number(tmp_path):
+    cell = make_cell(ScalingCell, **SCALING, source="zenodo", data=str(tmp_path / "rep7"))
+    cohorts = {number: simulate(**scaling.architecture(cell), seed=number) for number in (7, 8)}
+    for number, cohort in cohorts.items():
+        write_cohort(tmp_path / file_stem(cell, number), cohort)
+    for place, number in enumerate(cohorts, start=1):
+        found = core.make_cohort(cell, scaling.architecture, seed=0, replicate=place)
+        np.testing.assert_array_equal(found.phenotypes, cohorts[number].phenotypes)
+    with pytest.raises(FileNotFoundError, match=r"_rep9_g\.txt is missing"):
+        core.make_cohort(cell, scaling.architecture, seed=0, replicate=3)
 
 
 def change(path, old, new):

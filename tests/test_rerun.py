@@ -132,7 +132,9 @@ def test_a_file_that_is_no_notebook_is_refused(tmp_path, capfd, content, said):
 def test_a_kernel_that_is_not_there_is_named(tmp_path, capfd):
     notebook = str(ROOT / "notebooks" / "scaling.ipynb")
     assert rerun.main([notebook, str(tmp_path / "out.ipynb"), "-k", "nope"]) == 2
-    assert "nope" in capfd.readouterr().err.splitlines()[-1]
+    said = capfd.readouterr().err
+    assert "nope, which the notebook was saved with: -k python3" in said.splitlines()[-1]
+    assert "Traceback" not in said
 
 
 def test_a_notebook_that_is_not_there_is_named(tmp_path, capfd):

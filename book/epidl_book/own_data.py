@@ -67,7 +67,8 @@ def _answer(case: str, damage: Callable[[Files], None], folder: Path) -> tuple[s
         report = read_cohort(files.genotypes, files.phenotypes, trait="yield").report
     except (ValueError, FileNotFoundError) as error:
         return case, "refused", str(error).replace(f"{folder}/", "").splitlines()[0].removesuffix(" after:")
-    changed = report[(report["count"] != sound["count"]) & report["step"].isin(["read", "join", "filter", "fill"])]
+    counts = report["what"].map(sound.set_index("what")["count"])
+    changed = report[(report["count"] != counts) & report["step"].isin(["read", "join", "filter", "fill"])]
     return (
         case,
         "reported",

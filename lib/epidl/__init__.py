@@ -6,9 +6,9 @@ The modules, in reading order: `params` (cells and grids), `genotypes`, `simulat
 regression on pairs, and the oracle), `theory` (expected accuracy), `experiments` (the work of a grid cell), `kept` (its
 finished fits), `results` (tables and provenance), `replication` (the comparison with the publication), `claims` (its
 claims, checked), `figures`, `pages` (a page's computed words), `appendix` (the ledger's effects, what was computed
-where); for a reader's own cohort `genotype_files`, `own_files` (joined, filtered, reported), `own_data` (models
-compared), `malformed` (what goes wrong); for a study that is still to be made `planner` (`epidl.plan`) and `surface`
-(what it knows, measured from the tables);
+where); for a reader's own cohort `genotype_files`, `own_columns` (how a column is read), `own_files` (joined,
+filtered, reported), `own_data` (models compared), `malformed` (what goes wrong); for a study that is still to be made
+`planner` (`epidl.plan`) and `surface` (what it knows, measured from the tables);
 beside them `checks`, `seeds`, and four commands: `costs` (what a grid takes), `grid` (run it), `cell` (one cell,
 without a notebook) and `publish` (take its cells into the book), with `fingerprint` (did the code change?).
 """

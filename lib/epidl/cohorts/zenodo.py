@@ -2,8 +2,9 @@
 
 A cohort is three files, their columns separated by single spaces, with a header:
 
-- `..._g.txt`: a marker a row, its name (1_1, 1_2, ...) and then a 0 or 1 for each individual;
-- `..._p.txt`: an individual a row, its name and then the phenotype of each trait;
+- `..._g.txt`: a marker a row, its name (1_1, 1_2, ...) and then a 0 or 1 for each individual; the header names
+  haplotypes: 1_1, 2_1, ..., individual and copy;
+- `..._p.txt`: an individual a row, its name (1, 2, ...) and then the phenotype of each trait;
 - `..._eff.txt`: a trait and marker a row: trait locus add_eff epi_loc epi_eff sfs, NA where there is no effect or
   partner.
 
@@ -12,6 +13,7 @@ Where all markers are QTL, places and markers are the same; in the dilution expe
 here. Whether they are is seen: effects that do not explain the phenotypes are refused.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,13 +52,18 @@ def file_stem(cell: "Cell", replicate: int) -> str:
 def read_replicate(cell: "Cell", replicate: int, architecture: Mapping[str, Any]) -> Cohort:
     """Read the cohort of a cell's replicate from the folder `cell.data` and check that it is what the cell says.
 
+    `data` that ends with a number, as in FOLDER/rep7, asks for that replicate first, and then for those that follow.
     architecture: what `simulate.simulate` would be given.
 
     Raises FileNotFoundError that names a missing file, and ValueError where the files do not fit each other, or the
     cell.
     """
+    folder = Path(cell.data)
+    numbered = re.fullmatch(r"rep([1-9]\d*)", folder.name)
+    if numbered:
+        folder, replicate = folder.parent, replicate + int(numbered[1]) - 1
     return read_cohort(
-        Path(cell.data) / file_stem(cell, replicate),
+        folder / file_stem(cell, replicate),
         architecture["rel_aa"],
         architecture["broad_sense_heritability"],
         expected=(cell.n_samples, architecture.get("n_markers") or cell.n_qtl),
@@ -113,7 +120,7 @@ def write_cohort(stem: Path | str, cohort: Cohort) -> None:
     effects = [_effects(cohort, t, markers, copies / n) for t in range(len(cohort.traits))]
     _write(f"{stem}_eff.txt", pd.concat(effects))
     with storage.replacing(Path(f"{stem}_g.txt")) as file:
-        file.write(" ".join(["qtl", *individuals.astype(str)]) + "\n")
+        file.write(" ".join(["qtl", *(f"{individual}_1" for individual in individuals)]) + "\n")
         line = np.full(2 * n - 1, ord(" "), dtype=np.uint8)
         for block in row_blocks(len(markers), n):
             alleles = genotypes.packed[:, block.start // 8 : (block.stop + 7) // 8]
@@ -124,7 +131,7 @@ def write_cohort(stem: Path | str, cohort: Cohort) -> None:
 
 
 def read_haplotypes(path: Path) -> tuple[list[str], Haplotypes]:
-    """Read a `g` file a line at a time; return the individuals' names and a bit a genotype.
+    """Read a `g` file a line at a time; return the haplotypes' names and a bit a genotype.
 
     Raises ValueError for a file that is cut off, or no `g` file.
     """
@@ -168,8 +175,12 @@ def _read_phenotypes(path: Path, names: list[str], n_traits: int) -> NDArray[np.
             f"{path} must hold {len(names)} individuals and the columns ind, Trait1 to Trait{n_traits}, got "
             f"{len(table)} and {', '.join(map(str, table.columns))}"
         )
-    if table["ind"].astype(str).tolist() != names:
-        raise ValueError(f"{path} must name its individuals as the header of the g file does, in the same order")
+    individuals = table["ind"].astype(str).tolist()
+    if names not in (individuals, [f"{individual}_1" for individual in individuals]):
+        raise ValueError(
+            f"{path} must name its individuals as the header of the g file does, in the same order, as 1 or as the "
+            f"haplotype 1_1, got {checks.shown(individuals)} beside {checks.shown(names)}"
+        )
     values = checks.floats(f"phenotypes of {path}", table[columns])
     if not np.isfinite(values).all():
         raise ValueError(f"{path} must hold finite phenotypes, got {(~np.isfinite(values)).sum()} others")

@@ -5,6 +5,8 @@ papermill itself prints where in its own code it met the error, too.
 """
 
 import ast
+import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -47,12 +49,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nbformat.reader import NotJSONError
     from papermill import cli, exceptions
 
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # a kernel that is not there is said below, in one line
     try:
         cli.papermill.main(args=arguments, prog_name="python -m epidl.grid.rerun")
     except exceptions.PapermillExecutionError as error:
         print(f"{error.ename}: {error.evalue}", file=sys.stderr)
         return 1
-    except (exceptions.PapermillException, OSError, NotJSONError, ValidationError, NoSuchKernel) as error:
+    except NoSuchKernel as error:
+        print(
+            f"{error}, which the notebook was saved with: -k python3 takes the one of this environment", file=sys.stderr
+        )
+        return 2
+    except (exceptions.PapermillException, OSError, NotJSONError, ValidationError) as error:
         print(str(error).strip(), file=sys.stderr)
         return 2
     except UnicodeDecodeError as error:
@@ -67,4 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    if sys.getfilesystemencoding() != "utf-8":  # as in a C or Latin-1 locale: names are UTF-8 in files all the same
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, sys.orig_argv)
     commands.end(main)

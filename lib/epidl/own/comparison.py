@@ -35,6 +35,7 @@ SplitKind = Literal["random", "family", "forward"]
 
 LEAST_SAMPLES = 40  # of a cohort: a split of fewer says nothing
 LEAST_TEST = 10  # individuals: a score of fewer says nothing
+MOST_FOLDS = 10  # of groups too small to be tested alone
 FORWARD_SHARES = (0.55, 0.70, 0.85)  # of individuals, in order of time, that train
 MOST_SPLITS = 1000  # random ones: all are drawn first, and an interval gets no narrower by more
 HIDDEN_WIDTH = 512  # of the MLP
@@ -123,8 +124,9 @@ def make_splits(cohort: Observed, kind: SplitKind, n_splits: int, seed: int) -> 
     A split is the same however many are drawn after it.
 
     random: `n_splits` draws of 85 % that train. family: each group of at least `LEAST_TEST` individuals is the test
-    split once. forward: the first 55, 70 and 85 % by time train, and those until the next cut are tested; individuals
-    of the same time stay together.
+    split once, and smaller ones are gathered, whole, into at most `MOST_FOLDS` test splits of at least as many.
+    forward: the first 55, 70 and 85 % by time train, and those until the next cut are tested; individuals of the same
+    time stay together.
 
     Raises ValueError for an unknown kind, more than `MOST_SPLITS` random ones, groups or times that the cohort lacks or
     that make fewer than 2 splits.
@@ -148,13 +150,28 @@ def _by_family(groups: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
     if groups is None:
         raise ValueError("group must name a column of the phenotype table for family splits, got none")
     names, sizes = np.unique(groups, return_counts=True)
-    kept = names[(sizes >= LEAST_TEST) & (len(groups) - sizes >= 2 * LEAST_TEST)]
-    if len(kept) < 2:
+    rest = len(groups) - 2 * LEAST_TEST
+    tests = {f"{name}": groups == name for name in names[(sizes >= LEAST_TEST) & (sizes <= rest)]}
+    folds = _gathered(groups, names[sizes < LEAST_TEST])
+    tests |= {f"fold {k}": rows for k, rows in enumerate(folds, start=1) if rows.sum() <= rest}
+    if len(tests) < 2:
         raise ValueError(
-            f"group must have at least 2 groups of at least {LEAST_TEST} individuals, got {len(kept)} among "
-            f"{len(names)} groups"
+            f"group must have at least 2 groups of at least {LEAST_TEST} individuals, or small ones that make as many "
+            f"together, got {len(tests)} among {len(names)} groups"
         )
-    return {f"{name}": (np.flatnonzero(groups != name), np.flatnonzero(groups == name)) for name in kept}
+    return {name: (np.flatnonzero(~rows), np.flatnonzero(rows)) for name, rows in tests.items()}
+
+
+def _gathered(groups: NDArray, small: NDArray) -> list[NDArray[np.bool_]]:
+    """Return test splits of at least `LEAST_TEST` individuals, each of whole small groups."""
+    from sklearn.model_selection import GroupKFold  # late: whatever draws a figure imports this module
+
+    rows = np.flatnonzero(np.isin(groups, small))
+    for n_folds in range(min(MOST_FOLDS, len(small), len(rows) // LEAST_TEST), 1, -1):
+        folds = [rows[test] for _, test in GroupKFold(n_folds).split(rows, groups=groups[rows])]
+        if min(map(len, folds)) >= LEAST_TEST:
+            return [np.isin(np.arange(len(groups)), fold) for fold in folds]
+    return [np.isin(groups, small)] if len(rows) >= LEAST_TEST else []
 
 
 def _by_time(times: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
@@ -302,9 +319,10 @@ def compare(
     n_threads: of the CPU; more pay where individuals and markers are many and nothing else runs.
 
     Columns: split_kind, split (its name), replicate (its number), model, n_train, n_test, n_imputed (missing genotypes
-    of the training and test individuals that the training mean stands for), pearson_r (of a quantitative trait), auc
-    (of a binary one), fixed_auc (the same of the fixed effects alone), seconds, status (scored; constant where all test
-    individuals are predicted alike or are alike; diverged). ridge must be among the models: it is what the others are
+    of the training and test individuals that the training mean stands for), n_unseen (test individuals with a level of
+    a covariate that none has that trains), pearson_r (of a quantitative trait), auc (of a binary one), fixed_auc (the
+    same of the fixed effects alone), seconds, status (scored; constant where all test individuals are predicted alike
+    or are alike; diverged). ridge must be among the models: it is what the others are
     compared with.
 
     Raises ValueError for unknown models, ridge missing, more markers than `MOST_MARKERS` of a model, a hidden_width,
@@ -393,21 +411,34 @@ def make_task(
 
 
 def _fixed_effects(cohort: Observed, train: NDArray[np.integer]) -> tuple[NDArray[np.float64], float]:
-    """Return the fixed part of all individuals, and the standard deviation of what it leaves of those that train."""
+    """Return the fixed part of all individuals, and the standard deviation of what it leaves of those that train.
+
+    Covariates are centred and scaled among those that train, and of all effects that fit equally well the smallest are
+    taken: a level that none of them has gets the mean of the levels that they have, whatever its name.
+    """
     phenotypes = cohort.phenotypes
     if np.ptp(phenotypes[train]) == 0:
         raise ValueError(
             f"phenotypes must vary in every training split, got {phenotypes[train[0]]:g} for all {len(train)} of one: "
             f"{_rarer(phenotypes)}"
         )
-    design = np.column_stack([np.ones(len(phenotypes)), cohort.design])
-    effects, *_ = np.linalg.lstsq(design[train], phenotypes[train], rcond=None)
-    fixed = design @ effects
+    design = cohort.design - cohort.design[train].mean(axis=0)
+    design[:, np.ptp(cohort.design[train], axis=0) == 0] = 0
+    design /= np.maximum(np.abs(design[train]).max(axis=0, initial=0), np.finfo(float).tiny)
+    mean = phenotypes[train].mean()
+    effects, *_ = np.linalg.lstsq(design[train], phenotypes[train] - mean, rcond=None)
+    fixed = mean + design @ effects
     scale, size = (phenotypes - fixed)[train].std(), np.abs(phenotypes).max()
     if not scale > LEAST_SPREAD * size:
         _check_spread(phenotypes[train].std(), size)
         raise ValueError("phenotypes must vary beyond the covariates in every training split: they explain all of it")
     return fixed, float(scale)
+
+
+def _unseen(design: NDArray[np.float64], train: NDArray[np.integer], test: NDArray[np.integer]) -> int:
+    """Return how many test individuals have another value where all that train have the same."""
+    constant = np.ptp(design[train], axis=0) == 0
+    return int((design[np.ix_(test, constant)] != design[train[0], constant]).any(axis=1).sum())
 
 
 def _rarer(phenotypes: NDArray[np.float64]) -> str:
@@ -436,6 +467,7 @@ def _fit_and_score(
     return {
         "n_train": len(task.all_but_test),
         "n_test": len(test),
+        "n_unseen": _unseen(cohort.design, task.all_but_test, test),
         "n_imputed": task.genotypes.n_missing(np.concatenate([task.all_but_test, test])),
         "pearson_r": r,
         "auc": auc,

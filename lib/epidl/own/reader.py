@@ -11,18 +11,27 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 from numpy.typing import NDArray
 
 from epidl import checks
 from epidl.cohorts.genotypes import MISSING, Dosages, known_and_copies, row_blocks
 from epidl.cohorts.simulate import Cohort, simulate_on
+from epidl.own.columns import read_column
 from epidl.own.comparison import LEAST_SAMPLES, Observed, observe
-from epidl.own.genotype_files import GenotypeFile, check_unique, read_genotypes, read_table, some
+from epidl.own.genotype_files import NAMELESS, PEDIGREE, GenotypeFile, read_companion, read_genotypes, read_table, some
 
 EXAMPLE = Path(__file__).parents[3] / "book" / "data" / "example"  # of the checkout: it is no part of the package
 EXAMPLE_COLUMNS = {"trait": "height", "covariates": ["sex", "year"], "group": "population", "time": "year"}
 LEAST_MARKERS = 2
-MOST_NUMBERED_LEVELS = 20  # of a covariate of texts, say sites 1, 2 and B: more different numbers are measurements
+COPIES = "copies"  # a group that needs no column: individuals of the same genotype
+SAME_GENOTYPE = 0.98  # of the markers known of both: copies differ in errors alone
+LOOKED_AT = 100, 1000  # markers: a first look for copies, and a second
+NEAR_COPY = 0.95  # correlation of a marker with the trait, or of a covariate with a trait of two values
+NEARER_COPY = 0.98  # the same of a covariate and any other trait, of values or ranks
+NO_MARKERS = ("sex", "gender", "status", "phenotype", *(name.lower() for name in PEDIGREE))
+SEX_AND_ORGANELLES = ("X", "Y", "XY", "MT", "M", "PAR1", "PAR2")
+HUMAN = ("23", "24", "25", "26")  # PLINK's numbers for these, where no chromosome has a greater one
 
 
 @dataclass(frozen=True)
@@ -55,54 +64,65 @@ def read_cohort(
     time: str = "",
     max_missing: float = 0.2,
     min_maf: float = 0.01,
+    missing_codes: Sequence[str | float] | None = None,
 ) -> OwnCohort:
     """Read genotypes and a phenotype table, join them by sample id, filter, and report.
 
-    genotypes: see `genotype_files.read_genotypes`. phenotypes: a .csv, .tsv or .txt table, a row an individual;
-    without it all individuals stay, for traits to be simulated on. trait, sample_id, covariates, group, time: names of
-    its columns. A covariate of texts becomes an indicator a level but the first; `time` is numbers or dates (days then,
-    in UTC where they name a time zone). max_missing: markers, then individuals, with a larger share of missing
-    genotypes are dropped. min_maf: so are markers whose rarer allele has a smaller frequency, and those that do not
-    vary.
+    genotypes: see `genotype_files.read_genotypes`. phenotypes: a .csv, .tsv or .txt table, a row an individual, or a
+    .fam; without it all individuals stay, for traits to be simulated on. trait, sample_id, covariates, group, time:
+    names of its columns; `own_columns` says how each is read. A covariate of texts becomes an indicator a level; `time`
+    is numbers or dates (days then, in UTC where they name a time zone). group may be `copies`: individuals of the same
+    genotype. max_missing: markers, then individuals, with a larger share of missing genotypes are dropped. min_maf: so
+    are markers whose rarer allele has a smaller frequency, and those that do not vary. missing_codes: values of the
+    phenotype table that stand for missing ones, beside those that `own_columns` knows; [] where every number is a
+    measurement.
 
-    Raises what `read_genotypes` raises, and ValueError for a column that is not there, ids that stand twice or match no
-    genotype, a trait that is not numbers or does not vary, a text among more than 20 different numbers of a covariate,
-    bounds outside [0, 1) and [0, 0.5), and where fewer than 40 individuals or 2 markers are left.
+    Raises what `read_genotypes` and `own_columns.read_column` raise, and ValueError for a column that is not there, ids
+    that stand twice or match no genotype, a trait that does not vary, a covariate that is the trait or nearly, bounds
+    outside [0, 1) and [0, 0.5), and where fewer than 40 individuals or 2 markers are left.
     """
-    covariates = checks.texts("covariates", covariates)
-    for name, value in {"trait": trait, "sample_id": sample_id, "group": group, "time": time}.items():
-        checks.instance(name, value, str, "the name of a column")
+    columns = _column_names(trait, sample_id, covariates, group, time)
     max_missing = checks.real("max_missing", max_missing, minimum=0, maximum=0.999)
     min_maf = checks.real("min_maf", min_maf, minimum=0, maximum=0.499)
-    columns = {"trait": [trait], "covariates": covariates, "group": [group], "time": [time]}
-    table = _read_phenotypes(checks.path("phenotypes", phenotypes), sample_id, columns) if phenotypes else None
-    found = read_genotypes(genotypes)
+    codes = _checked_codes(missing_codes)
     report = _Report()
+    table = None
+    if phenotypes:
+        table = _read_phenotypes(checks.path("phenotypes", phenotypes), sample_id, columns, codes, report)
+    found = read_genotypes(genotypes)
     report.add("read", "individuals", len(found.sample_ids), f"from {Path(genotypes).name}, {found.coding}")
     report.add("read", "markers", found.counts.shape[1], "")
     report.add("read", "sites of more than two alleles", found.n_multiallelic, "dropped")
+    for note in found.notes:
+        report.add("read", *note)
     if table is not None:
-        found, table = _join(found, table, sample_id, columns, report)
+        found = _without_columns(found, table.attrs["names"], report)
+        found, table = _join(found, table, columns, report)
     found, kept = _filter(found, max_missing, min_maf, report)
+    _report_places(found, report)
     observed = None
     if table is not None:
         table = table[kept]
-        if covariates:
-            constant = [name for name in covariates if table[name].nunique() < 2]
-            named = f"dropped: {some(constant)}" if constant else "dropped"
-            report.add("filter", "covariates that do not vary", len(constant), named)
-        observed = _observe(found, table, trait, covariates, group, time)
+        constant = [name for name in covariates if table[name].nunique() < 2]
+        named = f"dropped: {some(constant)}" if constant else "dropped"
+        report.add("filter", "covariates that do not vary", len(constant), named)
+        copies = _copies(found)
+        groups = copies if group == COPIES and COPIES not in table else table[group].to_numpy(str) if group else None
+        _report_copies(copies, groups, report)
+        observed = _observe(found, table, trait, list(covariates), groups, time)
+        _report_near_copies(found, observed, report)
         kind = "binary: scored by AUC" if observed.binary else "quantitative: scored by Pearson's r"
         report.add("ready", f"individuals with {trait}", len(found.sample_ids), kind)
     return OwnCohort(observed, found, trait if phenotypes else "", report.table())
 
 
 def files_and_columns(
-    genotypes: Path | str, phenotypes: Path | str, columns: Mapping[str, object]
+    genotypes: Path | str, phenotypes: Path | str, columns: Mapping[str, object], *, simulated: bool = False
 ) -> tuple[Path | str, Path | str, dict[str, object]]:
     """Return what to read: the files given with the columns that are named, or the example where no file is given.
 
-    columns: trait, covariates, group and time; None is a column not named, for which the example has its own. Raises
+    columns: trait, covariates, group and time; None is a column not named, for which the example has its own. A .bed
+    without phenotypes comes with those of its .fam, where it has some and the trait is not `simulated`. Raises
     ValueError for phenotypes without genotypes.
     """
     if phenotypes and not genotypes:
@@ -110,6 +130,10 @@ def files_and_columns(
     named = {name: value for name, value in columns.items() if value is not None}
     if not genotypes:
         return EXAMPLE / "example.bed", EXAMPLE / "phenotypes.csv", EXAMPLE_COLUMNS | named
+    fam = checks.path("genotypes", genotypes).with_suffix(".fam")
+    looked_for = not (phenotypes or simulated) and Path(genotypes).suffix == ".bed" and fam.is_file()
+    if looked_for and not _read_fam(fam, "IID")["phenotype"].isin(["-9", "0", "NA"]).all():
+        return genotypes, fam, {"trait": "phenotype"} | named
     return genotypes, phenotypes, named if phenotypes else {}
 
 
@@ -129,91 +153,200 @@ class _Report:
 # --- The phenotype table -------------------------------------------------------------------------------------------
 
 
-def _read_phenotypes(path: Path | str, sample_id: str, columns: dict[str, list[str]]) -> pd.DataFrame:
+def _column_names(trait: str, sample_id: str, covariates: Sequence[str], group: str, time: str) -> dict[str, list[str]]:
+    """Return the names of the columns that an argument asks for; refuse what is no name."""
+    kept = "numbers and words such as NO stay names in quotes in YAML, as '2021'"
+    for argument, name in (("trait", trait), ("sample_id", sample_id), ("group", group), ("time", time)):
+        if not isinstance(name, str):
+            shown = f"-r {argument} 2021 in place of -p, and {kept}"
+            raise ValueError(f"{argument} must be the name of a column, got {checks.shown(name)}: {shown}")
+    if isinstance(covariates, str):
+        shown = covariates.strip("[]")
+        raise ValueError(f'covariates must be a list of names, got {covariates!r}: give -y "{{covariates: [{shown}]}}"')
+    try:
+        checks.texts("covariates", covariates)
+    except ValueError as error:
+        raise ValueError(f"{error}; {kept}") from None
+    if trait and trait in covariates:
+        raise ValueError(f"covariates must be other columns than the trait, got {trait!r}")
+    return {"trait": [trait], "covariates": list(covariates), "group": [group], "time": [time]}
+
+
+def _checked_codes(missing_codes: Sequence[str | float] | None) -> list[str | float] | None:
+    if missing_codes is None:
+        return None
+    right = isinstance(missing_codes, Sequence) and not isinstance(missing_codes, str)
+    if not right or not all(type(code) in (str, int, float) for code in missing_codes):
+        raise ValueError(
+            f"missing_codes must be a list of numbers and texts, got {checks.shown(missing_codes)}: as -y "
+            "\"{missing_codes: [-999, 'NO']}\""
+        )
+    return list(missing_codes)
+
+
+def _read_phenotypes(
+    path: Path, sample_id: str, columns: dict[str, list[str]], codes: list[str | float] | None, report: "_Report"
+) -> pd.DataFrame:
+    """Return the columns that are asked for as they are read, beside ids: _id, and _joined with a family's before."""
     if not columns["trait"][0]:
         raise ValueError(f"trait must name a column of {path}, got none")
     for argument, names in columns.items():
-        if sample_id in names:
+        if sample_id and sample_id in names:
             raise ValueError(f"{argument} must name another column than sample_id, got {sample_id!r}")
-    table = read_table(path, text=[sample_id])
+    table = _read_fam(path, sample_id) if path.suffix == ".fam" else read_table(path)
+    sample_id = sample_id.removeprefix("#") if sample_id not in table else sample_id
     for argument, names in ({"sample_id": [sample_id]} | columns).items():
         for name in names:
-            if name and name not in table.columns:
-                raise ValueError(f"{argument} must name a column of {path} ({some(table.columns, 10)}), got {name!r}")
+            if name not in table and (name or argument == "sample_id") and (argument, name) != ("group", COPIES):
+                raise ValueError(
+                    f"{argument} must name a column of {path} ({some(table.columns, 10)}), got {name!r}"
+                    f"{_hint(argument, name, table)}"
+                )
     if table.empty:
         raise ValueError(f"{path} must have a row an individual, got a header alone")
-    if table[sample_id].isna().any():
-        raise ValueError(f"sample ids of {path} must not be empty, got {table[sample_id].isna().sum()} empty ones")
-    table[sample_id] = table[sample_id].str.strip()
-    check_unique(f"sample ids of {path}", table[sample_id])
+    empty = (table[sample_id] == "").sum()
+    if empty:
+        raise ValueError(f"sample ids of {path} must not be empty, got {empty} empty ones in the column {sample_id}")
+    report.add("read", "rows without a value", table.attrs["blank_rows"], "dropped")
+    report.add("read", "columns without a name and values", table.attrs["blank_columns"], "dropped")
+    if path.suffix == ".fam" and codes is None and set(table["phenotype"]) >= {"1", "2"}:
+        codes = ["0"] if set(table["phenotype"]) <= {"-9", "0", "1", "2"} else codes  # status, as PLINK reads it
+    read = {
+        "_id": table[sample_id],
+        "_joined": table["FID"] + "_" + table[sample_id] if "FID" in table else table[sample_id],
+    }
+    for argument, names in columns.items():
+        for name in filter(table.__contains__, names):
+            read[name], words = read_column(table[name], argument, codes, table.attrs["separator"])
+            report.add("column", f"{name} ({argument})", read[name].notna().sum(), words)
+    found = pd.DataFrame(read)
+    found.attrs = {"names": set(table.columns) - {"FID", sample_id}, "path": path, "sample_id": sample_id}
+    return found
+
+
+def _hint(argument: str, name: str, table: pd.DataFrame) -> str:
+    """Return what a name that is no column may stand for."""
+    nameless = [column for column in table if column.startswith(NAMELESS)]
+    alike = [column for column in table if column.lower() == name.lower()]
+    if alike:
+        return f": {alike[0]!r} is meant?"
+    if nameless and not name:
+        return f": the column without a name is {nameless[0]!r}"
+    return f": with -r {argument} a name stays as it is written" if name.replace(".", "").isdigit() else ""
+
+
+def _read_fam(path: Path, sample_id: str) -> pd.DataFrame:
+    """Read a .fam as a table of phenotypes: the sixth column is the trait `phenotype`."""
+    table = read_companion(path, ["FID", sample_id, "father", "mother", "sex", "phenotype"])
+    table.attrs = {"blank_rows": 0, "blank_columns": 0, "separator": r"\s+"}
     return table
 
 
+def _without_columns(found: GenotypeFile, names: set[str], report: "_Report") -> GenotypeFile:
+    """Leave out markers with the name of a column of the phenotypes or a pedigree: the trait may stand among them."""
+    others = {name.lower() for name in names} | set(NO_MARKERS)
+    markers = ~found.markers["marker"].str.lower().isin(others).to_numpy()
+    named = some(found.markers["marker"][~markers].tolist())
+    report.add("read", "markers named as other columns", (~markers).sum(), f"dropped: {named}")
+    return _take(found, np.ones(len(found.sample_ids), dtype=bool), markers)
+
+
 def _join(
-    found: GenotypeFile, table: pd.DataFrame, sample_id: str, columns: dict[str, list[str]], report: _Report
+    found: GenotypeFile, table: pd.DataFrame, columns: dict[str, list[str]], report: _Report
 ) -> tuple[GenotypeFile, pd.DataFrame]:
     """Return genotypes and table of the same individuals, in the order of the genotypes."""
-    table = table.set_index(sample_id)
-    known = np.isin(found.sample_ids, table.index)
-    if not known.any():
+    path, sample_id = table.attrs["path"], table.attrs["sample_id"]
+    matches = [table[name].isin(found.sample_ids).sum() for name in ("_id", "_joined")]
+    ids = table["_joined" if matches[1] > matches[0] else "_id"]
+    if not max(matches):
+        ways = ""
+        if set(ids) & set(found.markers["marker"]):
+            ways = ": its columns are individuals? pandas' table.T, or R's t(X), turns it"
+        elif set(ids) & {name.rpartition("_")[2] for name in found.sample_ids}:
+            ways = ": the ids stand in several families? a column FID is joined to them"
+        elif set(_bare(ids)) & set(_bare(pd.Series(found.sample_ids))):
+            ways = ": they differ by capitals, zeros before a number or .0 behind it"
         raise ValueError(
             f"sample ids of genotypes and phenotypes must match, got none in common: {some(found.sample_ids)} beside "
-            f"{some(list(table.index))} in the column {sample_id}"
+            f"{some(list(ids))} in the column {sample_id}{ways}"
         )
-    report.add("join", "individuals without a row of phenotypes", (~known).sum(), "dropped")
-    report.add("join", "rows of phenotypes without genotypes", len(table) - known.sum(), "dropped")
+    if ids.duplicated().any():
+        first = ids[ids.duplicated()].iloc[0]
+        rows = (np.flatnonzero(ids == first) + 1).tolist()
+        means = f"table.groupby({sample_id!r}).mean(numeric_only=True)"
+        raise ValueError(
+            f"sample ids of {path} must all be different, got {first} in the rows {some(rows)} "
+            f"({ids.duplicated().sum()} such): measured repeatedly? {means} of pandas makes means; one id in several "
+            "families? a column FID is joined to it"
+        )
+    table = table.set_index(ids.to_numpy())
+    known = pd.Index(found.sample_ids).isin(table.index)
+    lost, without = found.sample_ids[~known], table.index[~table.index.isin(found.sample_ids)]
+    near = set(_bare(pd.Series(lost))) & set(_bare(pd.Series(without, dtype=str)))
+    alike = f"; {len(near)} differ by capitals, zeros before a number or .0 behind it" if near else ""
+    report.add("join", "individuals without a row of phenotypes", len(lost), f"dropped{_named(lost)}{alike}")
+    report.add("join", "rows of phenotypes without genotypes", len(without), f"dropped{_named(without)}{alike}")
     for argument, names in columns.items():
-        for name in filter(None, names):
+        for name in filter(table.__contains__, names):
             value = table[name].reindex(found.sample_ids).notna().to_numpy()
             report.add("join", f"individuals without {name} ({argument})", (known & ~value).sum(), "dropped")
             known &= value
     return _take(found, known), table.reindex(found.sample_ids[known])
 
 
+def _bare(ids: pd.Series) -> pd.Series:
+    """Return ids without what a spreadsheet changes in them."""
+    return ids.astype(str).str.lower().str.lstrip("0").str.removesuffix(".0")
+
+
+def _named(names: Sequence[str]) -> str:
+    return f": {some(names)}" if len(names) else ""
+
+
 def _observe(
-    found: GenotypeFile, table: pd.DataFrame, trait: str, covariates: list[str], group: str, time: str
+    found: GenotypeFile, table: pd.DataFrame, trait: str, covariates: list[str], groups: NDArray | None, time: str
 ) -> Observed:
-    y = pd.to_numeric(table[trait], errors="coerce")
-    if y.isna().any():
-        raise ValueError(f"trait must be numbers, got {table[trait][y.isna()].iloc[0]!r} in the column {trait}")
+    y = table[trait]
     if y.nunique() < 2:
         raise ValueError(f"trait must vary, got {y.iloc[0]:g} for all {len(y)} individuals in the column {trait}")
-    design = _design(table[covariates])
-    groups = table[group].astype(str).to_numpy() if group else None
-    times = _numbers_or_days(table[time]) if time else None
-    return observe(_dosages(found), y.to_numpy(float), design, groups, times)
+    for name in covariates:
+        _check_near_copy(y, table[name], trait)
+    times = table[time].to_numpy(float) if time else None
+    return observe(_dosages(found), y.to_numpy(float), _design(table[covariates]), groups, times)
 
 
 def _design(covariates: pd.DataFrame) -> NDArray[np.float64]:
-    """Return numbers as they are and an indicator for each level of texts but the first; (n, 0) without covariates."""
+    """Return numbers as they are and an indicator for each level of texts; (n, 0) without covariates."""
     if covariates.shape[1] == 0:
         return np.empty((len(covariates), 0))
-    for name in covariates:
-        _check_levels(covariates[name])
-    design = pd.get_dummies(covariates, drop_first=True, dtype=float).to_numpy(float)
+    design = pd.get_dummies(covariates, dtype=float).to_numpy(float)
     return design[:, np.ptp(design, axis=0) > 0]
 
 
-def _check_levels(values: pd.Series) -> None:
-    """Refuse a text among measurements, which would make a level of each; a few numbers among texts may be labels."""
-    numbers = pd.to_numeric(values, errors="coerce")
-    texts = values[numbers.isna()]
-    if len(texts) and numbers.nunique() > MOST_NUMBERED_LEVELS:
+def _check_near_copy(y: pd.Series, covariate: pd.Series, trait: str) -> None:
+    """Refuse a covariate that tells the trait: by its values, by their ranks, or by classes of the trait."""
+    limit = NEAR_COPY if y.nunique() == 2 else NEARER_COPY
+    if pd.api.types.is_numeric_dtype(covariate) or limit == NEAR_COPY:
+        design = _design(covariate.to_frame())
+        design = np.column_stack([design, covariate.rank()]) if design.shape[1] == 1 else design
+        found = max(_explained(design, target.to_numpy(float)) for target in (y, y.rank()))
+    else:  # a site may explain as much: classes of the trait do not overlap
+        ordered = covariate[y.sort_values().index]
+        n_changes, n_levels = (ordered != ordered.shift()).sum(), covariate.nunique()
+        found = float(1 < n_changes == n_levels <= len(y) / 3)
+    if found > limit**2:
         raise ValueError(
-            f"covariates must be numbers, or texts with at most {MOST_NUMBERED_LEVELS} different numbers among them, "
-            f"got {texts.iloc[0]!r} among {numbers.nunique()} numbers in the column {values.name}: leave it empty, or "
-            "write the numbers as texts such as plot_1"
+            f"covariates must be no copy of the trait, got {covariate.name}, which explains {found:.1%} of the "
+            f"variance of {trait}: leave it out"
         )
 
 
-def _numbers_or_days(times: pd.Series) -> NDArray[np.float64]:
-    if pd.api.types.is_numeric_dtype(times):
-        return times.to_numpy(float)
-    try:
-        dates = pd.to_datetime(times, format="ISO8601", utc=True)  # those without a zone are taken as they stand
-        return (dates - pd.Timestamp(0, tz="UTC")).dt.days.to_numpy(float)
-    except ValueError as error:
-        raise ValueError(f"time must be numbers, or dates as 2026-01-31, in the column {times.name}: {error}") from None
+def _explained(design: NDArray[np.float64], target: NDArray[np.float64]) -> float:
+    """Return the share of a variance that a linear model explains, its degrees of freedom taken off."""
+    n, k = design.shape
+    x, centred = design - design.mean(axis=0), target - target.mean()
+    left = centred - x @ np.linalg.lstsq(x, centred, rcond=None)[0]
+    return float(1 - (left @ left / (n - k - 1)) / (centred @ centred / (n - 1))) if n > k + 1 else 0.0
 
 
 def _dosages(genotypes: GenotypeFile) -> Dosages:
@@ -221,6 +354,79 @@ def _dosages(genotypes: GenotypeFile) -> Dosages:
 
 
 # --- Filters -------------------------------------------------------------------------------------------------------
+
+
+def _report_places(found: GenotypeFile, report: "_Report") -> None:
+    """Count the markers of sex chromosomes and organelles, of which some have one copy, and those at one position."""
+    names = found.markers["chromosome"].str.upper().str.removeprefix("CHR")
+    numbers = pd.to_numeric(names, errors="coerce")
+    codes = [*SEX_AND_ORGANELLES, *(HUMAN if numbers.max() <= 26 and (numbers.max() >= 22) else ())]
+    there = names[names.isin(codes)]
+    report.add(
+        "check",
+        "markers on sex chromosomes or organelles",
+        len(there),
+        f"kept as {found.coding}: {some(there.unique())}",
+    )
+    known = found.markers[found.markers["position"] > 0]
+    shared = known.duplicated(["chromosome", "position"], keep=False).sum()
+    report.add("check", "markers at the position of another", shared, "kept: alleles of one site, split?")
+
+
+def _copies(found: GenotypeFile) -> NDArray[np.int64]:
+    """Number the different genotypes: individuals alike at `SAME_GENOTYPE` of the markers share a number."""
+    n, m = found.counts.shape
+    few, more = (np.unique(np.linspace(0, m - 1, min(m, most)).round().astype(int)) for most in LOOKED_AT)
+    pairs = []
+    calls = found.counts[:, few]
+    codes = np.hstack([calls == count for count in range(3)]).astype(np.float32)
+    known = (calls != MISSING).astype(np.float32)
+    for rows in row_blocks(n, n):
+        alike = codes[rows] @ codes.T >= SAME_GENOTYPE * np.maximum(known[rows] @ known.T, 1)
+        first, second = np.nonzero(alike)
+        pairs.append(np.column_stack([first + rows.start, second])[first + rows.start < second])
+    pairs = np.concatenate(pairs)
+    same = np.zeros(len(pairs), dtype=bool)
+    for part in row_blocks(len(pairs), len(more)):
+        one, other = (found.counts[np.ix_(pairs[part, side], more)] for side in (0, 1))
+        both = (one != MISSING) & (other != MISSING)
+        same[part] = ((one == other) & both).sum(axis=1) >= SAME_GENOTYPE * np.maximum(both.sum(axis=1), 1)
+    first, second = pairs[same].T
+    graph = scipy.sparse.coo_array((np.ones(len(first)), (first, second)), shape=(n, n))
+    return scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
+
+
+def _report_copies(copies: NDArray[np.int64], groups: NDArray | None, report: "_Report") -> None:
+    """Count individuals whose genotype another one has, and those that family splits take apart."""
+    _, number, counts = np.unique(copies, return_inverse=True, return_counts=True)
+    n_copies = (counts[number] > 1).sum()
+    advice = f"{len(copies)} individuals are {len(counts)} different genotypes"
+    if n_copies:
+        advice += f": random splits test copies of those that train; group: {COPIES} keeps copies together"
+    report.add("check", "individuals with the genotype of another", n_copies, advice)
+    if groups is not None:
+        apart = pd.Series(groups).groupby(copies).transform("nunique") > 1
+        report.add("check", "individuals with a copy in another group", apart.sum(), f"see group: {COPIES}")
+
+
+def _report_near_copies(found: GenotypeFile, observed: Observed, report: "_Report") -> None:
+    """Count the markers that are the trait itself, or nearly: of a sample of individuals, then of all."""
+    y, n = observed.phenotypes, len(observed.phenotypes)
+    chosen = np.unique(np.linspace(0, n - 1, min(n, 200)).round().astype(int))
+    near = np.flatnonzero(_correlations(found.counts[chosen], y[chosen]) > 0.9)
+    near = near[_correlations(found.counts[:, near], y) > NEAR_COPY]
+    names = some(found.markers["marker"].iloc[near].tolist())
+    report.add("check", "markers that are the trait, or nearly", len(near), f"kept; no marker? leave it out: {names}")
+
+
+def _correlations(counts: NDArray[np.int8], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the absolute correlation of each marker with the trait, among the genotypes that are known."""
+    known = (counts != MISSING).astype(np.float32)
+    x, y = counts * known, ((y - y.mean()) / y.std()).astype(np.float32)
+    n = np.maximum(known.sum(axis=0), 1)
+    mean_x, mean_y = x.sum(axis=0) / n, y @ known / n
+    variances = ((x**2).sum(axis=0) / n - mean_x**2) * (y**2 @ known / n - mean_y**2)
+    return np.abs(y @ x / n - mean_x * mean_y) / np.sqrt(np.maximum(variances, np.finfo(np.float32).eps))
 
 
 def _filter(
