@@ -178,7 +178,7 @@ def _doubtful(values: pd.Series, argument: str) -> list[float]:
         if argument == "trait" and len(found) == 3 and found - {code} in ({0, 1}, {1, 2}):
             return [code]
     for apart in (_lowest(values, LOW, least=2), -_lowest(-values, HIGH, least=2)):
-        if len(apart):
+        if len(apart) and (apart % 1 == 0).all():  # as codes are
             return sorted(apart)
     spike = pd.Series([_spike(values)]).dropna()
     return spike[_is_nines(spike.astype(float)) & ((spike < 0) | (spike > 99))].tolist() if len(spike) else []
@@ -242,7 +242,6 @@ def _days(known: pd.Series, numbers_among_them: bool) -> pd.Series:
     except ValueError as error:
         why = str(error).split(". You might")[0]
         raise ValueError(f"time must be numbers, or dates as 2026-01-31, in the column {known.name}: {why}") from None
-    return (dates - pd.Timestamp(0, tz="UTC")).dt.days.astype(float)
 
 
 # --- In words ------------------------------------------------------------------------------------------------------

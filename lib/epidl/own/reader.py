@@ -211,6 +211,8 @@ def _read_phenotypes(
     report.add("read", "columns without a name and values", table.attrs["blank_columns"], "dropped")
     if path.suffix == ".fam" and codes is None and set(table["phenotype"]) >= {"1", "2"}:
         codes = ["0"] if set(table["phenotype"]) <= {"-9", "0", "1", "2"} else codes  # status, as PLINK reads it
+    if "FID" not in table:
+        _check_different(table[sample_id], path, sample_id)
     read = {
         "_id": table[sample_id],
         "_joined": table["FID"] + "_" + table[sample_id] if "FID" in table else table[sample_id],
@@ -270,15 +272,7 @@ def _join(
             f"sample ids of genotypes and phenotypes must match, got none in common: {some(found.sample_ids)} beside "
             f"{some(list(ids))} in the column {sample_id}{ways}"
         )
-    if ids.duplicated().any():
-        first = ids[ids.duplicated()].iloc[0]
-        rows = (np.flatnonzero(ids == first) + 1).tolist()
-        means = f"table.groupby({sample_id!r}).mean(numeric_only=True)"
-        raise ValueError(
-            f"sample ids of {path} must all be different, got {first} in the rows {some(rows)} "
-            f"({ids.duplicated().sum()} such): measured repeatedly? {means} of pandas makes means; one id in several "
-            "families? a column FID is joined to it"
-        )
+    _check_different(ids, path, sample_id)
     table = table.set_index(ids.to_numpy())
     known = pd.Index(found.sample_ids).isin(table.index)
     lost, without = found.sample_ids[~known], table.index[~table.index.isin(found.sample_ids)]
@@ -292,6 +286,18 @@ def _join(
             report.add("join", f"individuals without {name} ({argument})", (known & ~value).sum(), "dropped")
             known &= value
     return _take(found, known), table.reindex(found.sample_ids[known])
+
+
+def _check_different(ids: pd.Series, path: Path, sample_id: str) -> None:
+    if ids.duplicated().any():
+        first = ids[ids.duplicated()].iloc[0]
+        rows = (np.flatnonzero(ids == first) + 1).tolist()
+        means = f"table.groupby({sample_id!r}).mean(numeric_only=True)"
+        raise ValueError(
+            f"sample ids of {path} must all be different, got {first} in the rows {some(rows)} "
+            f"({ids.duplicated().sum()} such): measured repeatedly? {means} of pandas makes means; one id in several "
+            "families? a column FID is joined to it"
+        )
 
 
 def _bare(ids: pd.Series) -> pd.Series:
