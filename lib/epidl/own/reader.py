@@ -19,7 +19,7 @@ from epidl.cohorts.simulate import Cohort, simulate_on
 from epidl.own.comparison import LEAST_SAMPLES, Observed, observe
 from epidl.own.genotype_files import GenotypeFile, check_unique, read_genotypes, read_table, some
 
-EXAMPLE = Path(__file__).parents[3] / "book" / "data" / "example"  # of the checkout: it is no part of the package
+EXAMPLE = Path(__file__).with_name("example")
 EXAMPLE_COLUMNS = {"trait": "height", "covariates": ["sex", "year"], "group": "population", "time": "year"}
 LEAST_MARKERS = 2
 MOST_NUMBERED_LEVELS = 20  # of a covariate of texts, say sites 1, 2 and B: more different numbers are measurements
