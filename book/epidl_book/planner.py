@@ -17,14 +17,6 @@ from epidl_book.charts import show_chart
 CONDITION = surface.KEYS[2:]  # of whatever experiment and cell
 EXPECTED = ("kernel", "pairs", "ridge")  # what theory expects where a network leads
 PRESET = "yeast"  # what the page opens with
-FIELDS = {  # label, hint and step of each input
-    "n_samples": ("Individuals", "n, of which 85 % train", 1),
-    "n_markers": ("Independent markers", "m, or independent segments", 1),
-    "n_qtl": ("Causal loci (QTL)", "q, a guess; at most m: loci in one segment count as one", 1),
-    "va_over_vg": ("V_A/V_G", "additive share of the genetic variance, a guess", "any"),
-    "broad_sense_heritability": ("Broad-sense heritability H²", "V_G/V_P", "any"),
-    "n_traits": ("Traits", "that one network learns; they change a note, no number", 1),
-}
 NEAREST = ["Condition", "n", "m", "q", "V_A/V_G", "H²", "Ridge", "Kernel", "MLP", "Pairs", "Distance"]
 FORECASTS = ["Model", "Expected r", "90 % of studies of this V_A/V_G", "Based on", "Against ridge"]
 
@@ -33,13 +25,14 @@ def show_planner() -> HTML:
     """Return the planner for a page in the folder book/; book/static/planner.js fills it."""
     content = planning.surface()
     presets = {key: {name: preset[name] for name in ("name", "study")} for key, preset in content["presets"].items()}
+    fields = "".join(map(_field, planning.INPUTS))
     # as a table, which names its columns once: pages stay small
     points = json.loads(pd.json_normalize(content["points"]).to_json(orient="split", index=False))
     embedded = content | {"presets": presets, "points": points}
     data = json.dumps(embedded, separators=(",", ":")).replace("<", "\\u003c")
     return HTML(
         '<div class="planner">'
-        f'<form class="planner-form" autocomplete="off">{_preset_field(presets)}{"".join(map(_field, FIELDS))}</form>'
+        f'<form class="planner-form" autocomplete="off">{_preset_field(presets)}{fields}</form>'
         '<p id="planner-problem" role="alert"></p>'
         "<noscript>The planner needs JavaScript; <code>python -m epidl.planner</code> gives the same.</noscript>"
         '<p id="planner-answer" class="planner-answer" aria-live="polite"></p>'
@@ -122,7 +115,8 @@ def _preset_field(presets: dict[str, Any]) -> str:
 
 
 def _field(name: str) -> str:
-    (label, hint, step), (least, most) = FIELDS[name], planning.BOUNDS[name]
+    label, hint, least, most = planning.INPUTS[name]
+    step = 1 if isinstance(least, int) else "any"
     return (
         f'<div><label for="planner-{name}">{label}</label>'
         f'<input id="planner-{name}" name="{name}" type="number" required min="{least}" max="{most}" step="{step}" '
