@@ -12,6 +12,7 @@ cp -R "$runs/pages/." "$source"
 mkdir -p "$source/book/tables"
 cp "$runs"/*.csv "$runs"/*.provenance.json "$source/book/tables"
 cp -R "$runs/figures" "$source/book/figures"
+cp -R lib/epidl/own/example "$source/book/data/example"
 python -m epidl_book.charts "$source/book/static/charts.js"
 
 if [ -n "${BOOK_REPOSITORY:-}" ]; then

@@ -69,7 +69,7 @@ NOT_A_USER_S = {
         *("planning.choose", "planning.interval", "planning.is_bound", "planning.is_searched"),
         *(
             "planning.variance_of_r",
-            "planning.is_trained",
+            "planning.is_simulated",
             "planning.Plan.*",
             "planning.Forecast.*",
             "planning.Study.*",

@@ -83,9 +83,13 @@ def test_missing_dosages_take_the_mean_of_the_training_samples_alone(counts, see
     [
         ([[0, 1]], 3, "ploidy must be at most 2, got 3"),
         ([0, 1], 2, "counts must be a matrix of samples by markers, got shape"),
-        ([[0, 0.5]], 2, "counts must be whole numbers from 0 to 2, or -1 where missing"),
-        ([[0, np.nan]], 2, "counts must be whole numbers from 0 to 2, or -1 where missing"),
-        (np.array([[0, 2]], np.int8), 1, r"counts must be from 0 to 1 \(ploidy\), or -1 where missing, got 0 to 2"),
+        ([[0, 0.5]], 2, r"counts must be whole numbers from 0 to 2 \(ploidy\), or -1 where missing"),
+        ([[0, np.nan]], 2, r"counts must be whole numbers from 0 to 2 \(ploidy\), or -1 where missing"),
+        (
+            np.array([[0, 2]], np.int8),
+            1,
+            r"from 0 to 1 \(ploidy\), or -1 where missing, got 0 to 2",
+        ),
     ],
 )
 def test_counts_that_are_none_are_refused(counts, ploidy, message):

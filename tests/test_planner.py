@@ -235,7 +235,7 @@ def test_the_mlp_is_never_supported_beyond_the_cohorts_that_were_simulated():
 
 def test_the_number_needed_is_the_first_at_which_the_lead_is_clear():
     study = planning.Study(**EASY | {"n_samples": 40, "broad_sense_heritability": 0.7})
-    needed = planning.samples_needed(study, "kernel")
+    needed = planning.samples_needed(study)["kernel"]
     assert needed > study.n_samples
     before = int(needed / 10 ** (1 / planning.STEPS_PER_DECADE))
     for n, clear in ((needed, True), (before, False)):

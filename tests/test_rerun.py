@@ -121,7 +121,11 @@ def test_parameters_that_are_no_yaml_are_said_in_a_sentence(tmp_path, capfd, tex
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"# words\n", "does not appear to be JSON"), (b"{}", "missing a key"), (b"\xff\xfe", "must be a text file")],
+    [
+        (b"# words\n", "does not appear to be JSON"),
+        (b"{}", "missing a key"),
+        (b"\xff\xfe", "must be a text file"),
+    ],
 )
 def test_a_file_that_is_no_notebook_is_refused(tmp_path, capfd, content, said):
     (tmp_path / "none.ipynb").write_bytes(content)

@@ -17,14 +17,6 @@ from epidl_book.charts import show_chart
 CONDITION = surface.KEYS[2:]  # of whatever experiment and cell
 EXPECTED = ("kernel", "pairs", "ridge")  # what theory expects where a network leads
 PRESET = "yeast"  # what the page opens with
-FIELDS = {  # label, hint and step of each input
-    "n_samples": ("Individuals", "n, of which 85 % train", 1),
-    "n_markers": ("Independent markers", "m, or independent segments", 1),
-    "n_qtl": ("Causal loci (QTL)", "q, a guess; at most m: loci in one segment count as one", 1),
-    "va_over_vg": ("V_A/V_G", "additive share of the genetic variance, a guess", "any"),
-    "broad_sense_heritability": ("Broad-sense heritability H²", "V_G/V_P", "any"),
-    "n_traits": ("Traits", "that one network learns; they change a note, no number", 1),
-}
 NEAREST = ["Condition", "n", "m", "q", "V_A/V_G", "H²", "Ridge", "Kernel", "MLP", "Pairs", "Distance"]
 FORECASTS = ["Model", "Expected r", "90 % of studies of this V_A/V_G", "Based on", "Against ridge"]
 
@@ -32,14 +24,15 @@ FORECASTS = ["Model", "Expected r", "90 % of studies of this V_A/V_G", "Based on
 def show_planner() -> HTML:
     """Return the planner for a page in the folder book/; book/static/planner.js fills it."""
     content = planning.surface()
-    presets = {key: {name: preset[name] for name in ("name", "study")} for key, preset in content["presets"].items()}
+    presets = pd.DataFrame(content["presets"]).T[["name", "study"]].to_dict("index")
+    fields = "".join(map(_field, planning.INPUTS))
     # as a table, which names its columns once: pages stay small
     points = json.loads(pd.json_normalize(content["points"]).to_json(orient="split", index=False))
     embedded = content | {"presets": presets, "points": points}
     data = json.dumps(embedded, separators=(",", ":")).replace("<", "\\u003c")
     return HTML(
         '<div class="planner">'
-        f'<form class="planner-form" autocomplete="off">{_preset_field(presets)}{"".join(map(_field, FIELDS))}</form>'
+        f'<form class="planner-form" autocomplete="off">{_preset_field(presets)}{fields}</form>'
         '<p id="planner-problem" role="alert"></p>'
         "<noscript>The planner needs JavaScript; <code>python -m epidl.planner</code> gives the same.</noscript>"
         '<p id="planner-answer" class="planner-answer" aria-live="polite"></p>'
@@ -62,8 +55,9 @@ def curve_chart() -> alt.LayerChart:
     """Return each model's expected r against the number of individuals, for data that the page's script sets."""
     texts = planning.surface()["sentences"]
     names = texts["names"]
-    colors = alt.Scale(domain=list(names.values()), range=[MODEL_COLORS[model] for model in names])
-    x = alt.X("n_samples:Q", title="Individuals", scale=alt.Scale(type="log", nice=False), axis=_axis())
+    colors = alt.Scale(domain=list(names.values()), range=list(map(MODEL_COLORS.get, names)))
+    axis = alt.Axis(format="~s", grid=False, labelOverlap=True)
+    x = alt.X("n_samples:Q", title="Individuals", scale=alt.Scale(type="log", nice=False), axis=axis)
     y = alt.Y("pearson_r:Q", title="Expected r", scale=alt.Scale(zero=False))
     color = alt.Color("model:N", scale=colors, legend=alt.Legend(title=None, orient="bottom", columns=1))
     curve = alt.Chart(alt.NamedData("curve"))
@@ -72,7 +66,7 @@ def curve_chart() -> alt.LayerChart:
     dashes = alt.StrokeDash(
         "basis:N",
         scale=alt.Scale(
-            domain=[texts[kind] for kind in ("simulated", "alike", "theory", "bound")],
+            domain=list(map(texts.get, ("simulated", "alike", "theory", "bound"))),
             range=[[1, 0], [10, 2], [5, 4], [2, 2]],
         ),
         legend=alt.Legend(title=None, orient="bottom", columns=1),
@@ -80,6 +74,8 @@ def curve_chart() -> alt.LayerChart:
     lines = curve.mark_line(strokeWidth=2).encode(x=x, y=y, color=color, strokeDash=dashes, tooltip=tooltip)
     study = alt.Chart(alt.NamedData("study"))
     here = study.mark_rule(color="black").encode(x="n_samples:Q")
+    # one row, whose columns tell the chart what they are; the script replaces it
+    start = {"n_samples": 1000, "model": "Ridge", "pearson_r": 0.5, "low": 0.5, "high": 0.5, "basis": texts["theory"]}
     ceilings = []
     for name, label in (("ceiling", "ceiling"), ("additive", "additive ceiling")):
         ceilings.append(study.mark_rule(color="gray").encode(y=f"{name}:Q"))
@@ -88,7 +84,7 @@ def curve_chart() -> alt.LayerChart:
     return (
         alt.layer(bands.properties(name="intervals"), *ceilings, here, lines.properties(name="curves"))
         .properties(
-            datasets={"curve": _start(), "study": [{"n_samples": 1000, "ceiling": 1, "additive": 1}]},
+            datasets={"curve": [start], "study": [{"n_samples": 1000, "ceiling": 1, "additive": 1}]},
             width="container",
             height=300,
             autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),
@@ -98,16 +94,6 @@ def curve_chart() -> alt.LayerChart:
         .configure_axis(labelFontSize=12, titleFontSize=12)
         .configure_legend(labelFontSize=12, symbolOpacity=1)
     )
-
-
-def _axis() -> alt.Axis:
-    return alt.Axis(format="~s", grid=False, labelOverlap=True)
-
-
-def _start() -> list[dict[str, Any]]:
-    """Return one row, whose columns tell the chart what they are; the script replaces it."""
-    row = {"n_samples": 1000, "model": "Ridge", "pearson_r": 0.5, "low": 0.5, "high": 0.5}
-    return pd.DataFrame([row | {"basis": "theory alone"}]).to_dict("records")
 
 
 def _preset_field(presets: dict[str, Any]) -> str:
@@ -122,7 +108,8 @@ def _preset_field(presets: dict[str, Any]) -> str:
 
 
 def _field(name: str) -> str:
-    (label, hint, step), (least, most) = FIELDS[name], planning.BOUNDS[name]
+    label, hint, least, most = planning.INPUTS[name]
+    step = 1 if isinstance(least, int) else "any"
     return (
         f'<div><label for="planner-{name}">{label}</label>'
         f'<input id="planner-{name}" name="{name}" type="number" required min="{least}" max="{most}" step="{step}" '
@@ -145,23 +132,34 @@ def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) 
     known: the surface; rows: its evidence; compared: of `surface.publication_forecast`.
     """
     most = known["simulated"]["n_samples"][1]
-    found = {"most": f"{most:,}", "conditions": str(len(known["points"]))}
-    found |= {"length": f"{known['smoothing']['mlp'][0]:g}", "prior": f"{known['smoothing']['mlp'][1]:g}"}
-    found["worth"] = f"{surface.WORTH:g}"
-    found["prior_ridge"] = f"{known['smoothing']['ridge'][1]:g}"
-    found |= {f"clear_{model}": f"{value:.2f}" for model, value in known["clear"].items()}
-    additive, epistatic, power = known["efficiency"]
-    found |= {"additive": f"{additive:.2f}", "epistatic": f"{epistatic:.2f}", "power": f"{power:.2f}"}
-    found |= {f"first_{kind}": str(count) for kind, count in first_choices(known).items()}
+    efficiency = "{:.2f} {:.2f} {:.2f}".format(*known["efficiency"]).split()
     mlp = rows[rows["model"] == "mlp"]
-    fits = mlp.groupby(["experiment", "cell", "replicate"])["hidden_width"].first()
-    found |= {"mlp_fits": f"{len(fits):,}", "narrow_fits": f"{(fits == fits.mode()[0]).sum():,}"}
-    found["narrow"] = f"{fits.mode()[0]:,.0f}"
-    for name, part in compared.groupby(compared["n_samples"] <= most):
-        prefix, off = "known" if name else "larger", part["found"] - part["forecast"]
-        found[f"{prefix}_sizes"] = " and ".join(f"{size:,}" for size in sorted(part["n_samples"].unique()))
-        found[f"{prefix}_mean"] = f"{off.mean():+.3f}" if name else f"{-off.mean():.2f}"
-        found[f"{prefix}_rms"] = f"{(off**2).mean() ** 0.5:.3f}"
+    widths = mlp.groupby(["experiment", "cell", "replicate"])["hidden_width"].first()
+    narrow = widths.mode()[0]
+    is_known = compared["n_samples"] <= most
+    small, large = compared[is_known], compared[~is_known]
+    off = compared["found"] - compared["forecast"]
+    found = {
+        "most": f"{most:,}",
+        "conditions": str(len(known["points"])),
+        "length": f"{known['smoothing']['mlp'][0]:g}",
+        "prior": f"{known['smoothing']['mlp'][1]:g}",
+        "prior_ridge": f"{known['smoothing']['ridge'][1]:g}",
+        "worth": f"{surface.WORTH:g}",
+        **dict(zip(("additive", "epistatic", "power"), efficiency, strict=True)),
+        "mlp_fits": f"{len(widths):,}",
+        "narrow_fits": f"{(widths == narrow).sum():,}",
+        "narrow": f"{narrow:,.0f}",
+        "known_sizes": surface.sizes_in_words(small),
+        "known_mean": f"{off[is_known].mean():+.3f}",
+        "known_rms": f"{(off[is_known] ** 2).mean() ** 0.5:.3f}",
+        "larger_sizes": surface.sizes_in_words(large),
+        "larger_mean": f"{-off[~is_known].mean():.2f}",
+    }
+    for model, value in known["clear"].items():
+        found[f"clear_{model}"] = f"{value:.2f}"
+    for kind, count in first_choices(known).items():
+        found[f"first_{kind}"] = str(count)
     return found
 
 
@@ -183,20 +181,18 @@ def preset_table(known: Mapping[str, Any]) -> Markdown:
     """Return the studies to start from as a Markdown table, whose citations the book resolves."""
     lines = ["| study | what it is | n | M_e | QTL | V_A/V_G | H² |", "|---|---|---|---|---|---|---|"]
     for preset in known["presets"].values():
-        study = preset["study"]
-        counts = [f"{study[name]:,}" for name in ("n_samples", "n_markers", "n_qtl")]
-        shares = [f"{study[name]:g}" for name in ("va_over_vg", "broad_sense_heritability")]
-        lines.append("| " + " | ".join([preset["name"], preset["about"], *counts, *shares]) + " |")
+        numbers = "{n_samples:,} | {n_markers:,} | {n_qtl:,} | {va_over_vg:g} | {broad_sense_heritability:g}"
+        lines.append(f"| {preset['name']} | {preset['about']} | {numbers.format(**preset['study'])} |")
     return Markdown("\n".join(lines))
 
 
 def error_table(errors: pd.DataFrame) -> pd.DataFrame:
     """Return the errors of `surface.errors`, with readable names and three digits."""
-    names = known_names()
-    table = errors.rename(index=names).rename_axis("model")
-    shown = {name: "{:.0%}" if name == "covered" else "{:+.3f}" if name == "bias" else "{:.3f}" for name in table}
-    shown["conditions"] = "{:.0f}"
-    return table.apply(lambda column: column.map(shown[column.name].format, na_action="ignore")).fillna("–")
+    formats = {"covered": "{:.0%}", "bias": "{:+.3f}", "conditions": "{:.0f}"}
+    table = errors.rename(index=planning.surface()["sentences"]["names"]).rename_axis("model")
+    return table.apply(lambda column: column.map(formats.get(column.name, "{:.3f}").format, na_action="ignore")).fillna(
+        "–"
+    )
 
 
 def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
@@ -206,8 +202,8 @@ def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
     """
     means = left_out[left_out["model"] == model].groupby(CONDITION)[["forecast", "pearson_r"]].mean()
     place = (means["pearson_r"] - means["forecast"]).abs().idxmax()
-    found = dict(zip(CONDITION, (f"{value:,g}" for value in place), strict=True))
-    return found | {name: f"{value:.2f}" for name, value in means.loc[place].items()}
+    found = dict(zip(CONDITION, map("{:,g}".format, place), strict=True))
+    return found | means.loc[place].map("{:.2f}".format).to_dict()
 
 
 LEAST_LEAD = 0.05  # of a network over the kernel, to be shown
@@ -239,8 +235,8 @@ def leads_of_the_network(rows: pd.DataFrame, least: float = LEAST_LEAD) -> pd.Da
     mlp = _of_the_network(rows)
     fitted = rows.pivot_table(index=CONDITION, columns="model", values="pearson_r")
     means = mlp.groupby(CONDITION)[["pearson_r", "additive", "epistatic"]].mean().reset_index()
-    counts = [means[name] for name in ("n_samples", "n_markers", "n_qtl", "additive", "epistatic")]
-    closed = planning.closed_forms(*counts, planning.surface()["efficiency"])
+    numbers = means[["n_samples", "n_markers", "n_qtl", "additive", "epistatic"]].to_numpy(float).T
+    closed = planning.closed_forms(*numbers, planning.surface()["efficiency"])
     table = means[CONDITION].assign(
         cohorts=mlp.groupby(CONDITION)["replicate"].nunique().to_numpy(),
         MLP=means["pearson_r"],
@@ -263,19 +259,17 @@ def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
     """
     mlp = _of_the_network(rows).query("rel_aa > 0")
     conditions = mlp[CONDITION].drop_duplicates()
-    ranges, all_places = (
-        table[["n_samples", "broad_sense_heritability"]].assign(markers_per_qtl=table["n_markers"] / table["n_qtl"])
-        for table in (found, conditions)
-    )
-    alike = ((all_places >= ranges.min()) & (all_places <= ranges.max())).all(axis=1)
-    values = {name: [f"{value:,}" for value in sorted(found[name].unique())] for name in CONDITION[:3]}
+    all_places, places = _places(conditions), _places(found)
+    alike = ((all_places >= places.min()) & (all_places <= places.max())).all(axis=1)
     return {
         "count": str(len(found)),
         "of": str(len(conditions)),
         "alike": str(alike.sum()),
         "least": f"{LEAST_LEAD:g}",
         "most": f"{(found['MLP'] - found['kernel, theory']).max():.2f}",
-        **{name: _either(each) for name, each in values.items()},
+        "n_samples": _either(found["n_samples"]),
+        "n_markers": _either(found["n_markers"]),
+        "n_qtl": _either(found["n_qtl"]),
         "least_h2": f"{found['broad_sense_heritability'].min():g}",
         **_against_fitted(found, "kernel"),
         **_against_fitted(found, "pairs"),
@@ -283,9 +277,14 @@ def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _either(names: list[str]) -> str:
-    """Return `a, b or c`."""
-    *others, last = names
+def _places(table: pd.DataFrame) -> pd.DataFrame:
+    places = table[["n_samples", "broad_sense_heritability"]]
+    return places.assign(markers_per_qtl=table["n_markers"] / table["n_qtl"])
+
+
+def _either(counts: pd.Series) -> str:
+    """Return the different counts as `10, 20 or 1,000`."""
+    *others, last = map("{:,}".format, sorted(counts.unique()))
     return f"{', '.join(others)} or {last}" if others else last
 
 
@@ -312,8 +311,3 @@ def traits_table(survey: pd.DataFrame) -> pd.DataFrame:
     shown = groups.apply(lambda row: f"{row['mean']:.3f} ± {row['sem']:.3f} ({row['size']:.0f} traits)", axis=1)
     shown = shown.unstack("n_traits").dropna()
     return shown.rename(columns=lambda count: "alone" if count == 1 else f"among {count}")
-
-
-def known_names() -> dict[str, str]:
-    """Return the models' names."""
-    return planning.surface()["sentences"]["names"]

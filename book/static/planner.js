@@ -1,4 +1,4 @@
-// The planner's page: the same numbers as lib/epidl/planner.py, from the same surface.json (tests/test_book_planner.py
+// The planner's page: the same numbers as lib/epidl/planner/planning.py, from the same surface.json (tests/test_book_planner.py
 // compares them), written where a reader changes an input, with the choice kept in the page's address.
 (() => {
   const SPLIT = 0.85; // of the individuals that train
@@ -11,7 +11,7 @@
   const FIELDS = ["n_samples", "n_markers", "n_qtl", "va_over_vg", "broad_sense_heritability", "n_traits"];
   let surface;
 
-  // ---- closed forms: epidl.theory ----
+  // ---- closed forms: epidl.models.theory ----
 
   const clip = (value, low, high) => Math.min(high, Math.max(low, value));
 
@@ -99,6 +99,7 @@
 
   function forecast(study) {
     const at = placeOf(study), closed = closedForms(study), [additive, epistatic] = sharesOf(study), found = {};
+    const isTrained = study.n_samples <= surface.trained.n_samples && study.n_markers <= surface.trained.n_markers;
     for (const model of MODELS) {
       const [length, prior] = surface.smoothing[model];
       let weights = 0, residual = 0, excess = prior * surface.excess[model];
@@ -122,34 +123,36 @@
         high: clip(Math.min(r + NORMAL_95 * sd, above), -1, 1),
         closed_form: closed[model],
         supported: weights >= surface.enough && study.n_samples >= surface.simulated.n_samples[0] &&
-          (model !== "mlp" || isTrained(study)),
+          (model !== "mlp" || isTrained),
       };
     }
     return found;
   }
 
-  const isTrained = (study) =>
-    study.n_samples <= surface.trained.n_samples && study.n_markers <= surface.trained.n_markers;
-
   const isClear = (lead, model) => lead >= surface.clear[model];
 
-  function samplesNeeded(study, model) {
+  /** For each model but ridge, the first number of individuals at which its lead over ridge is clear; null for never. */
+  function samplesNeeded(study) {
+    const others = MODELS.slice(1), needed = Object.fromEntries(others.map((model) => [model, null]));
     const steps = Math.floor(STEPS_PER_DECADE * Math.log10(MOST_SAMPLES / study.n_samples));
-    for (let step = 0; step <= steps; step++) {
-      const n = Math.floor(study.n_samples * 10 ** (step / STEPS_PER_DECADE) + 0.5);
+    for (let step = 0; step <= steps && Object.values(needed).includes(null); step++) {
+      const n = whole(study.n_samples * 10 ** (step / STEPS_PER_DECADE));
       const r = forecast({ ...study, n_samples: n });
-      if (isClear(r[model].pearson_r - r.ridge.pearson_r, model)) return n;
+      for (const model of others) {
+        if (isClear(r[model].pearson_r - r.ridge.pearson_r, model)) needed[model] ??= n;
+      }
     }
-    return null;
+    return needed;
   }
 
+  const whole = (value) => Math.floor(value + 0.5);
   const thousands = (n) => n.toLocaleString("en-US");
   const fill = (text, words) => text.replace(/\{(\w+)\}/g, (_, name) => words[name]);
-  const decimals = (value) => (Math.floor(value * 1e4 + 0.5) / 1e4).toFixed(4).replace(/\.?0+$/, "");
+  const decimals = (value) => (whole(value * 1e4) / 1e4).toFixed(4).replace(/\.?0+$/, "");
 
   function rounded(n) {
     const unit = 10 ** Math.max(0, String(n).length - 2);
-    return thousands(Math.floor(n / unit + 0.5) * unit);
+    return thousands(whole(n / unit) * unit);
   }
 
   const isSearched = (study) => study.n_markers <= surface.most_screened;
@@ -204,35 +207,32 @@
     return found.length ? fill(texts.later, { models: found.join(", ") }) : texts.later_none;
   }
 
+  const isSimulated = (study, name) =>
+    surface.simulated[name][0] <= study[name] && study[name] <= surface.simulated[name][1];
+
   function notes(study) {
-    const texts = surface.sentences, found = [];
-    for (const name of ["n_samples", "n_markers"]) {
-      const [fewest, most] = surface.simulated[name], value = study[name];
-      if (value < fewest || value > most) {
-        const words = { value: thousands(value), fewest: thousands(fewest), most: thousands(most) };
-        found.push(fill(texts[`beyond_${name}`], words));
-      }
-    }
-    if (isBound("mlp", study.n_samples)) found.push(fill(texts.bound_n_samples, surface.publication));
-    if (study.n_markers > surface.trained.n_markers) {
-      found.push(fill(texts.not_trained, { most: thousands(surface.trained.n_markers) }));
-    }
-    if (!isSearched(study)) {
-      found.push(fill(texts.not_screened, { most: thousands(surface.most_screened) }));
-    }
-    const large = surface.large;
-    if (study.n_samples > large.n_samples && study.n_markers > large.n_markers) {
-      const gib = large.gib_per_square * study.n_markers ** 2;
-      found.push(fill(texts.too_large, { gib: thousands(Math.floor(gib + 0.5)) }));
-    }
-    if (study.n_traits > 1) found.push(fill(texts.traits, surface.traits));
-    if (study.n_qtl % 2) found.push(fill(texts.partners, { n_qtl: study.n_qtl + 1 }));
-    return found;
+    const { sentences, large, publication, traits, trained } = surface;
+    const range = (name) => {
+      const [fewest, most] = surface.simulated[name];
+      return { value: thousands(study[name]), fewest: thousands(fewest), most: thousands(most) };
+    };
+    const isLarge = study.n_samples > large.n_samples && study.n_markers > large.n_markers;
+    const said = [ // kind, whether it is said, and its words
+      ["beyond_n_samples", !isSimulated(study, "n_samples"), range("n_samples")],
+      ["beyond_n_markers", !isSimulated(study, "n_markers"), range("n_markers")],
+      ["bound_n_samples", isBound("mlp", study.n_samples), publication],
+      ["not_trained", study.n_markers > trained.n_markers, { most: thousands(trained.n_markers) }],
+      ["not_screened", !isSearched(study), { most: thousands(surface.most_screened) }],
+      ["too_large", isLarge, { gib: thousands(whole(large.gib_per_square * study.n_markers ** 2)) }],
+      ["traits", study.n_traits > 1, traits],
+      ["partners", study.n_qtl % 2, { n_qtl: study.n_qtl + 1 }],
+    ];
+    return said.filter(([, applies]) => applies).map(([kind, , words]) => fill(sentences[kind], words));
   }
 
   function basis(model, { supported }, study) {
     if (isBound(model, study.n_samples)) return surface.sentences.bound;
-    const inside = Object.entries(surface.simulated).every(([name, [low, high]]) => low <= study[name] && study[name] <= high);
+    const inside = isSimulated(study, "n_samples") && isSimulated(study, "n_markers");
     return surface.sentences[supported ? (inside ? "simulated" : "alike") : "theory"];
   }
 
@@ -262,8 +262,7 @@
   }
 
   function plan(study) {
-    const forecasts = forecast(study), needed = {};
-    for (const model of MODELS.slice(1)) needed[model] = samplesNeeded(study, model);
+    const forecasts = forecast(study), needed = samplesNeeded(study);
     return {
       study, forecasts, needed,
       basis: Object.fromEntries(MODELS.map((model) => [model, basis(model, forecasts[model], study)])),
@@ -349,7 +348,7 @@
     const rows = [], far = Math.max(...Object.values(needed).map((n) => n || 0)) / study.n_samples;
     const last = Math.max(30, Math.ceil(20 * Math.log10(2 * far)));
     for (let step = -30; step <= last; step++) {
-      const n = Math.floor(study.n_samples * 10 ** (step / 20) + 0.5);
+      const n = whole(study.n_samples * 10 ** (step / 20));
       if (n < 20 || n > MOST_SAMPLES) continue;
       const other = { ...study, n_samples: n };
       for (const [model, found] of Object.entries(forecast(other))) {

@@ -25,6 +25,12 @@ def shown(value: object) -> str:
         return f"a {type(value).__name__} too long to be shown"
 
 
+def require(condition: object, message: str) -> None:
+    """Raise ValueError with a message, which names argument, bound and value, unless a condition holds."""
+    if not condition:
+        raise ValueError(message)
+
+
 def dimensions(value: object) -> int:
     """Return how many dimensions a value has as an array; two for lists of unequal lengths, which are no array."""
     try:
@@ -39,12 +45,11 @@ def integer(name: str, value: object, *, minimum: int, maximum: int | None = Non
         number = operator.index(value)  # refuses 3.0 and "3": a silent rounding would hide a mistake
     except TypeError:
         number = None
-    if number is None or isinstance(value, bool):  # True is no number either
-        raise ValueError(f"{name} must be a whole number, got {shown(value)}")
-    if number < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {shown(number)}")
-    if maximum is not None and number > maximum:
-        raise ValueError(f"{name} must be at most {maximum}{why and f' ({why})'}, got {shown(number)}")
+    is_number = number is not None and not isinstance(value, bool)
+    require(is_number, f"{name} must be a whole number, got {shown(value)}")
+    require(number >= minimum, f"{name} must be at least {minimum}, got {shown(number)}")
+    is_below = maximum is None or number <= maximum
+    require(is_below, f"{name} must be at most {maximum}{why and f' ({why})'}, got {shown(number)}")
     return number
 
 
@@ -52,20 +57,16 @@ def real(
     name: str, value: object, *, minimum: float = -math.inf, maximum: float = math.inf, above: float = -math.inf
 ) -> float:
     """Return `value` as a finite float within [minimum, maximum] and greater than `above`."""
-    if isinstance(value, (str, bytes, bool, np.bool_)) or dimensions(value):  # float("1") and float(True) would do
-        raise ValueError(f"{name} must be a number, got {shown(value)}")
+    is_other = isinstance(value, (str, bytes, bool, np.bool_)) or dimensions(value)  # float("1") and float(True) work
     try:
-        number = float(value)
+        number = None if is_other else float(value)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} must be a number, got {shown(value)}") from None
-    if not math.isfinite(number):
-        raise ValueError(f"{name} must be finite, got {number}")
-    if number <= above:
-        raise ValueError(f"{name} must be greater than {above:g}, got {number:g}")
-    if number < minimum:
-        raise ValueError(f"{name} must be at least {minimum:g}, got {number:g}")
-    if number > maximum:
-        raise ValueError(f"{name} must be at most {maximum:g}, got {number:g}")
+        number = None
+    require(number is not None, f"{name} must be a number, got {shown(value)}")
+    require(math.isfinite(number), f"{name} must be finite, got {number}")
+    require(number > above, f"{name} must be greater than {above:g}, got {number:g}")
+    require(number >= minimum, f"{name} must be at least {minimum:g}, got {number:g}")
+    require(number <= maximum, f"{name} must be at most {maximum:g}, got {number:g}")
     return number
 
 
@@ -73,62 +74,58 @@ def correlation_matrix(name: str, value: float | ArrayLike, size: int) -> NDArra
     """Return a (size, size) correlation matrix from one correlation for all pairs, or from the matrix itself."""
     matrix = floats(name, value)
     if matrix.ndim == 0:
-        rho = real(name, value, minimum=-1, maximum=1)
-        matrix = np.full((size, size), rho)
+        matrix = np.full((size, size), real(name, value, minimum=-1, maximum=1))
         np.fill_diagonal(matrix, 1.0)
-    if matrix.shape != (size, size):
-        raise ValueError(f"{name} must be one number or a {size} x {size} matrix, got shape {matrix.shape}")
-    if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T) or not np.allclose(np.diag(matrix), 1):
-        raise ValueError(f"{name} must be a correlation matrix: finite, symmetric, with ones on its diagonal")
+    is_square = matrix.shape == (size, size)
+    require(is_square, f"{name} must be one number or a {size} x {size} matrix, got shape {matrix.shape}")
+    must = f"{name} must be a correlation matrix: "
+    is_symmetric = np.isfinite(matrix).all() and np.allclose(matrix, matrix.T) and np.allclose(np.diag(matrix), 1)
+    require(is_symmetric, must + "finite, symmetric, with ones on its diagonal")
     smallest = np.linalg.eigvalsh(matrix)[0]
-    if smallest < -1e-10 * size:
-        raise ValueError(
-            f"{name} must be a correlation matrix: its smallest eigenvalue must be at least 0, got {smallest:.3g}"
-        )
+    is_positive = smallest >= -1e-10 * size
+    require(is_positive, must + f"its smallest eigenvalue must be at least 0, got {smallest:.3g}")
     return matrix
 
 
 def matrix(name: str, value: ArrayLike, *, rows: int | None = None) -> NDArray[np.float64]:
     """Return `value` as a finite two-dimensional float array, with `rows` rows where given."""
     array = floats(name, value)
-    if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"{name} must be a matrix with at least one row and one column, got shape {array.shape}")
-    if rows is not None and len(array) != rows:
-        raise ValueError(f"{name} must have {rows} rows, one a sample, got {len(array)}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {int((~np.isfinite(array)).sum())} values that are not")
+    is_matrix = array.ndim == 2 and array.size
+    require(is_matrix, f"{name} must be a matrix with at least one row and one column, got shape {array.shape}")
+    require(rows in (None, len(array)), f"{name} must have {rows} rows, one a sample, got {len(array)}")
+    n_bad = array.size - np.isfinite(array).sum()
+    require(n_bad == 0, f"{name} must be finite, got {n_bad} values that are not")
     return array
 
 
 def boolean(name: str, value: object) -> bool:
     """Return `value` where it is True or False; "no" is neither."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise ValueError(f"{name} must be True or False, got {shown(value)}")
+    require(isinstance(value, (bool, np.bool_)), f"{name} must be True or False, got {shown(value)}")
     return bool(value)
 
 
 def choice(name: str, value: object, names: Collection[str]) -> str:
     """Return `value` where it is one of some names."""
-    if not isinstance(value, str) or value not in names:
-        raise ValueError(f"{name} must be one of {', '.join(names)}, got {shown(value)}")
+    is_known = isinstance(value, str) and value in names
+    require(is_known, f"{name} must be one of {', '.join(names)}, got {shown(value)}")
     return value
 
 
 def texts(name: str, value: object) -> list[str]:
-    """Return `value` where it is a list of texts; one text is none, though Python goes through its letters."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
-        raise ValueError(f"{name} must be a list of names, got {shown(value)}")
+    """Return `value` if it is a list of strings; a single string is rejected, although it is iterable."""
+    is_list = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+    holds_texts = is_list and all(isinstance(item, str) for item in value)
+    require(holds_texts, f"{name} must be a list of names, got {shown(value)}")
     return list(value)
 
 
 def instance(name: str, value: object, kind: type, what: str) -> None:
-    """Raise ValueError where `value` is not of a kind, said in words."""
-    if not isinstance(value, kind):
-        raise ValueError(f"{name} must be {what}, got {shown(value)}")
+    """Raise ValueError if `value` is not of a kind; `what` names the kind."""
+    require(isinstance(value, kind), f"{name} must be {what}, got {shown(value)}")
 
 
 def array(name: str, value: ArrayLike) -> NDArray:
-    """Return `value` as an array of any type and shape; lists of unequal lengths are none."""
+    """Return `value` as an array of any type and shape; lists of unequal lengths are rejected."""
     try:
         return np.asarray(value)
     except ValueError:
@@ -136,36 +133,34 @@ def array(name: str, value: ArrayLike) -> NDArray:
 
 
 def floats(name: str, value: object) -> NDArray[np.float64]:
-    """Return `value` as a float array of any shape; neither texts, though they read as numbers, nor complex ones."""
+    """Return `value` as a float array of any shape; strings, even of digits, and complex numbers are rejected."""
     found = array(name, value)
+    message = f"{name} must hold numbers only, got {shown(value)}"
+    has_texts = found.dtype == object and any(isinstance(item, (str, bytes)) for item in found.flat)
+    require(found.dtype.kind in "biufO" and not has_texts, message)
     try:
-        texts_within = found.dtype == object and any(isinstance(v, (str, bytes)) for v in found.flat)
-        if found.dtype.kind not in "biufO" or texts_within:
-            raise TypeError
         return found.astype(float, copy=False)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} must hold numbers only, got {shown(value)}") from None
+        raise ValueError(message) from None
 
 
 def rows(name: str, value: ArrayLike, n_samples: int, *, minimum: int = 1, different: bool = True) -> NDArray[np.int64]:
-    """Return numbers of samples, from 0; unless `different` is False, none may stand there twice."""
-    is_list = dimensions(value) == 1
-    array = np.asarray(value) if is_list else np.empty(0)
-    if not is_list or (array.size and array.dtype.kind not in "iu"):
-        raise ValueError(f"{name} must be whole numbers, one a sample, got {shown(value)}")
+    """Return numbers of samples, from 0; unless `different` is False, none may occur twice."""
+    array = np.asarray(value) if dimensions(value) == 1 else np.zeros(1)
+    is_whole = not array.size or array.dtype.kind in "iu"
+    require(is_whole, f"{name} must be whole numbers, one a sample, got {shown(value)}")
     integer(f"len({name})", len(array), minimum=minimum)
-    outside = array[(array < 0) | (array >= n_samples)]
-    if outside.size:
-        raise ValueError(f"{name} must be from 0 to {n_samples - 1}, one a sample, got {outside[0]}")
-    if different and len(np.unique(array)) < len(array):
-        raise ValueError(f"{name} must name each sample at most once, got {shown(value)}")
+    outside = array[(array < 0) | (array >= n_samples)].tolist()
+    require(not outside, f"{name} must be from 0 to {n_samples - 1}, one a sample, got {shown(outside[:1])[1:-1]}")
+    is_set = not different or len(np.unique(array)) == len(array)
+    require(is_set, f"{name} must name each sample at most once, got {shown(value)}")
     return array.astype(np.int64, copy=False)
 
 
 def path(name: str, value: object) -> Path:
-    """Return a path that a file system can have; whether anything is there is not asked."""
-    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
-        raise ValueError(f"{name} must be a path, got {shown(value)}")
+    """Return a path that a file system can have, whether or not anything is there."""
+    is_path = isinstance(value, (str, os.PathLike)) and os.fspath(value)
+    require(is_path, f"{name} must be a path, got {shown(value)}")
     try:
         os.lstat(value)
     except (FileNotFoundError, NotADirectoryError):
@@ -177,14 +172,16 @@ def path(name: str, value: object) -> Path:
 
 
 def folder(name: str, value: object) -> Path | str:
-    """Return a folder that can be written to, or made; an empty text or None, which stands for none, as a text."""
+    """Return a folder that can be written to, or made; "" for None or an empty string, which mean none."""
     if value is None or value == "":
         return ""
     found = path(name, value)
-    nearest = next(place for place in (found, *found.absolute().parents) if os.path.lexists(place))
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        why = "cannot be written to" if nearest.is_dir() else "is no folder"
-        raise ValueError(f"{name} must be a folder that can be made, got {shown(str(value))}: {nearest} {why}")
+    nearest = found
+    while not os.path.lexists(nearest):
+        nearest = nearest.absolute().parent
+    must = f"{name} must be a folder that can be made, got {shown(str(value))}: {nearest} "
+    require(nearest.is_dir(), must + "is no folder")
+    require(os.access(nearest, os.W_OK | os.X_OK), must + "cannot be written to")
     return found
 
 

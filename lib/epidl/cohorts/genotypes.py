@@ -25,12 +25,12 @@ BLOCK_BYTES = 2**26  # of float64 dosages: large enough for fast products, small
 
 
 def check_genotypes(genotypes: object) -> None:
-    """Raise ValueError where `genotypes` are not what models read, such as a plain matrix."""
-    if not all(hasattr(genotypes, name) for name in ("n_samples", "n_markers", "block", "on")):
-        raise ValueError(
-            f"genotypes must be Haplotypes or Dosages, got {type(genotypes).__name__}: take Haplotypes.from_alleles or "
-            "Dosages.from_counts"
-        )
+    """Raise ValueError if `genotypes` are not what models read, such as a plain matrix."""
+    checks.require(
+        hasattr(genotypes, "n_markers") and hasattr(genotypes, "block"),
+        f"genotypes must be Haplotypes or Dosages, got {type(genotypes).__name__}: take Haplotypes.from_alleles or "
+        "Dosages.from_counts",
+    )
 
 
 def checked_device(device: torch.device | str) -> torch.device:
@@ -39,13 +39,14 @@ def checked_device(device: torch.device | str) -> torch.device:
         found = torch.device(device)
     except (RuntimeError, TypeError):
         found = None
-    if found is None or found.type not in ("cpu", "cuda"):
-        raise ValueError(f"device must be 'cpu' or 'cuda', got {checks.shown(device)}")
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"device must be 'cpu', or one of the {torch.cuda.device_count()} CUDA devices that torch finds here, got "
-            f"{checks.shown(device)}"
-        )
+    is_known = found is not None and found.type in ("cpu", "cuda")
+    checks.require(is_known, f"device must be 'cpu' or 'cuda', got {checks.shown(device)}")
+    n_devices = torch.cuda.device_count()
+    checks.require(
+        found.type == "cpu" or (found.index or 0) < n_devices,
+        f"device must be 'cpu', or one of the {n_devices} CUDA devices that torch finds here, got "
+        f"{checks.shown(device)}",
+    )
     return found
 
 
@@ -108,12 +109,9 @@ class Haplotypes:
 
         Raises ValueError where `alleles` is no matrix or holds anything but 0 and 1.
         """
-        alleles = checks.array("alleles", alleles)
-        if alleles.ndim != 2 or 0 in alleles.shape:
-            raise ValueError(f"alleles must be a matrix of samples by markers, got shape {alleles.shape}")
-        wrong = ~np.isin(alleles, (0, 1))
-        if wrong.any():
-            raise ValueError(f"alleles must be 0 or 1, got {checks.shown(alleles[wrong].tolist()[0])}")
+        alleles = _matrix("alleles", alleles)
+        wrong = alleles[~np.isin(alleles, (0, 1))].tolist()
+        checks.require(not wrong, f"alleles must be 0 or 1, got {checks.shown(wrong[:1])[1:-1]}")
         return cls(np.packbits(alleles.astype(np.uint8), axis=1, bitorder="little"), alleles.shape[1])
 
     @classmethod
@@ -124,9 +122,11 @@ class Haplotypes:
         """
         n_markers = checks.integer("n_markers", n_markers, minimum=1)
         expected = (n_markers + 7) // 8
-        if getattr(packed, "dtype", None) != np.uint8 or packed.ndim != 2 or packed.shape[1] != expected:
-            shape = f"shape {np.shape(packed)} of {getattr(packed, 'dtype', type(packed).__name__)}"
-            raise ValueError(f"packed must be a matrix of bytes with {expected} columns for n_markers, got {shape}")
+        kind, shape = getattr(packed, "dtype", type(packed).__name__), np.shape(packed)
+        checks.require(
+            kind == np.uint8 and shape[1:] == (expected,),
+            f"packed must be a matrix of bytes with {expected} columns for n_markers, got shape {shape} of {kind}",
+        )
         packed[:, -1] &= 0xFF >> (8 * packed.shape[1] - n_markers)
         return cls(packed, n_markers)
 
@@ -189,23 +189,14 @@ class Dosages:
         other than 1 and 2.
         """
         ploidy = checks.integer("ploidy", ploidy, minimum=1, maximum=2)
-        counts = checks.array("counts", counts)
-        if counts.ndim != 2 or 0 in counts.shape:
-            raise ValueError(f"counts must be a matrix of samples by markers, got shape {counts.shape}")
-        if counts.dtype != np.int8:
-            whole = checks.floats("counts", counts)  # NaN is no way to say missing here
-            wrong = ~np.isin(whole, (MISSING, *range(ploidy + 1)))
-            if wrong.any():
-                raise ValueError(
-                    f"counts must be whole numbers from 0 to {ploidy}, or {MISSING} where missing, got "
-                    f"{whole[wrong][0]:g}"
-                )
-            counts = counts.astype(np.int8)
-        if counts.min() < MISSING or counts.max() > ploidy:
-            raise ValueError(
-                f"counts must be from 0 to {ploidy} (ploidy), or {MISSING} where missing, got {counts.min()} to "
-                f"{counts.max()}"
-            )
+        counts = _matrix("counts", counts)
+        values = counts if counts.dtype == np.int8 else checks.floats("counts", counts)
+        must = f"counts must be whole numbers from 0 to {ploidy} (ploidy), or {MISSING} where missing, got "
+        fractions = values[values != np.rint(values)]  # NaN among them: it is no way to say missing here
+        checks.require(not fractions.size, must + checks.shown(fractions[:1].tolist())[1:-1])
+        least, most = values.min(), values.max()
+        checks.require(least >= MISSING and most <= ploidy, must + f"{least:g} to {most:g}")
+        counts = values.astype(np.int8, copy=False)
         return cls(counts, ploidy, _mean_shares(counts, ploidy, np.arange(len(counts))))
 
     def trained_on(self, rows: NDArray[np.integer]) -> "Dosages":
@@ -229,8 +220,8 @@ class Dosages:
     def on(self, device: torch.device | str) -> "DeviceDosages":
         """Return the counts on a torch device, where batches are decoded."""
         device = checked_device(device)
-        tensors = (torch.from_numpy(array).to(device) for array in (self.counts, self.centre))
-        return DeviceDosages(*tensors, self.ploidy)
+        counts, centre = torch.from_numpy(self.counts), torch.from_numpy(self.centre)
+        return DeviceDosages(counts.to(device), centre.to(device), self.ploidy)
 
 
 class DeviceDosages:
@@ -250,10 +241,17 @@ class DeviceDosages:
         return torch.where(counts == MISSING, self.centre, counts.to(torch.float32) / self._ploidy)
 
 
+def _matrix(name: str, value: ArrayLike) -> NDArray:
+    array = checks.array(name, value)
+    is_matrix = array.ndim == 2 and array.size
+    checks.require(is_matrix, f"{name} must be a matrix of samples by markers, got shape {array.shape}")
+    return array
+
+
 def known_and_copies(
     counts: NDArray[np.int8], rows: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return of each marker how many genotypes of some samples are known, and how many copies these have in all."""
+    """Return, for each marker, how many genotypes of some samples are known, and how many copies these have in all."""
     known, total = np.zeros(counts.shape[1]), np.zeros(counts.shape[1])
     for part in row_blocks(len(rows), counts.shape[1]):
         block = counts[rows[part]]

@@ -120,7 +120,7 @@ def simulate_on(
     Raises ValueError for an argument out of its bounds, and where the sample has no genetic variance.
     """
     check_genotypes(genotypes)
-    n_qtl = _even("n_qtl", checks.integer("n_qtl", n_qtl, minimum=2, maximum=genotypes.n_markers, why="n_markers"))
+    n_qtl = _n_qtl(n_qtl, genotypes.n_markers)
     checks.integer("seed", seed, minimum=0)
     plan = TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, shared_pairs, pleiotropy, all_pairs)
     return _with_traits(genotypes, plan, seed)
@@ -136,9 +136,9 @@ def checked_arguments(
 ) -> tuple[int, "TraitPlan"]:
     """Return the number of markers and the plan of the traits; raises what `simulate` does."""
     n_samples = checks.integer("n_samples", n_samples, minimum=2)
-    n_qtl = _even("n_qtl", checks.integer("n_qtl", n_qtl, minimum=2))
+    n_qtl = _n_qtl(n_qtl)
     n_markers = checks.integer("n_markers", n_qtl if n_markers is None else n_markers, minimum=1)
-    checks.integer("n_qtl", n_qtl, minimum=2, maximum=n_markers, why="n_markers")
+    _n_qtl(n_qtl, n_markers)
     plan = TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, *traits)
     checks.memory("n_samples", n_samples, n_samples * 16 * len(plan.rel_aa))
     needed = n_samples * n_markers / 8 + 8 * n_markers * len(plan.rel_aa)
@@ -174,20 +174,21 @@ class TraitPlan:
         all_pairs = checks.boolean("all_pairs", all_pairs)
         checks.memory("n_qtl", n_qtl, 16 * n_qtl**2 if all_pairs else 0)  # the pairs, as they are drawn
         correlation = checks.correlation_matrix("pleiotropy", pleiotropy, len(rel_aa))
-        if not shared_pairs and not np.array_equal(correlation, np.eye(len(rel_aa))):
-            raise ValueError(
-                "pleiotropy must be 0 where shared_pairs is False: traits drawn separately are independent"
-            )
+        checks.require(
+            shared_pairs or np.array_equal(correlation, np.eye(len(rel_aa))),
+            "pleiotropy must be 0 where shared_pairs is False: traits drawn separately are independent",
+        )
         return cls(n_qtl, rel_aa, h2, shared_pairs, correlation, all_pairs)
 
 
 def _with_traits(genotypes: Genotypes, plan: TraitPlan, seed: int) -> Cohort:
     rng = seeds.generator(seed, "effects")
     where = plan.n_qtl, genotypes.n_markers
-    if plan.shared_pairs:
-        traits = draw_joint_traits(*where, plan.rel_aa, plan.correlation, rng, plan.all_pairs)
-    else:
-        traits = [draw_joint_traits(*where, [ratio], np.eye(1), rng, plan.all_pairs)[0] for ratio in plan.rel_aa]
+    batches = [plan.rel_aa] if plan.shared_pairs else np.reshape(plan.rel_aa, (-1, 1)).tolist()
+    traits = []
+    for batch in batches:
+        correlation = plan.correlation[: len(batch), : len(batch)]
+        traits += draw_joint_traits(*where, batch, correlation, rng, plan.all_pairs)
     traits, values = standardise(genotypes, traits)
     noise = seeds.generator(seed, "noise").normal(size=values.shape)
     cohort = Cohort(genotypes, values + np.sqrt((1 - plan.h2) / plan.h2) * noise, values, traits)
@@ -233,21 +234,22 @@ def standardise(genotypes: Genotypes, traits: Sequence[Trait]) -> tuple[tuple[Tr
     """Scale effects and set intercepts so that each genetic value has mean 0 and variance 1; return traits, values."""
     values = genetic_values(genotypes, traits)
     mean, sd = values.mean(axis=0), values.std(axis=0)
-    if (sd < 1e-12).any():
-        raise ValueError(
-            f"n_samples must be large enough for genetic variance: trait {int(np.argmin(sd)) + 1} has none "
-            f"among {genotypes.n_samples} samples"
-        )
-    scaled = tuple(
-        replace(
-            trait,
-            additive_effects=trait.additive_effects / sd[t],
-            pair_effects=trait.pair_effects / sd[t],
-            intercept=float((trait.intercept - mean[t]) / sd[t]),
-        )
-        for t, trait in enumerate(traits)
+    checks.require(
+        sd.min() >= 1e-12,
+        f"n_samples must be large enough for genetic variance: trait {int(np.argmin(sd)) + 1} has none "
+        f"among {genotypes.n_samples} samples",
     )
-    return scaled, (values - mean) / sd
+    scaled = []
+    for t, trait in enumerate(traits):
+        scaled.append(
+            replace(
+                trait,
+                additive_effects=trait.additive_effects / sd[t],
+                pair_effects=trait.pair_effects / sd[t],
+                intercept=float((trait.intercept - mean[t]) / sd[t]),
+            )
+        )
+    return tuple(scaled), (values - mean) / sd
 
 
 def genetic_values(genotypes: Genotypes, traits: Sequence[Trait]) -> NDArray[np.float64]:
@@ -266,8 +268,8 @@ def genetic_values(genotypes: Genotypes, traits: Sequence[Trait]) -> NDArray[np.
 def variance_components(cohort: Cohort) -> list[VarianceComponents]:
     """Return V_A, V_AA and V_G of each trait in the sample: the variances of its genetic parts and of their sum."""
     additive, epistatic = genetic_parts(cohort)
-    parts = zip(additive.var(axis=0), epistatic.var(axis=0), cohort.genetic_values.var(axis=0), strict=True)
-    return [VarianceComponents(*map(float, variances)) for variances in parts]
+    variances = np.stack([additive, epistatic, cohort.genetic_values]).var(axis=1)
+    return [VarianceComponents(*each) for each in variances.T.tolist()]
 
 
 def genetic_parts(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -316,11 +318,10 @@ def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:
     has mean 0 and variance 1, and that phenotypes are finite.
     """
     values = cohort.genetic_values
-    if not np.isfinite(cohort.phenotypes).all():
-        n_bad = int((~np.isfinite(cohort.phenotypes)).sum())
-        raise ValueError(f"the cohort's phenotypes must be finite, got {n_bad} values that are not")
-    if not np.allclose(values.mean(axis=0), 0, atol=1e-8) or not np.allclose(values.var(axis=0), 1, atol=1e-8):
-        raise ValueError("the cohort's genetic values must have mean 0 and variance 1 in each trait")
+    n_bad = cohort.phenotypes.size - np.isfinite(cohort.phenotypes).sum()
+    checks.require(n_bad == 0, f"the cohort's phenotypes must be finite, got {n_bad} values that are not")
+    is_scaled = np.allclose(values.mean(axis=0), 0, atol=1e-8) and np.allclose(values.var(axis=0), 1, atol=1e-8)
+    checks.require(is_scaled, "the cohort's genetic values must have mean 0 and variance 1 in each trait")
     rows = np.linspace(0, len(values) - 1, num=min(n_checked, len(values))).astype(int)
     signs = 2 * cohort.genotypes.block(rows).astype(float) - 1
     for t, trait in enumerate(cohort.traits):
@@ -330,18 +331,17 @@ def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:
         for (one, other), effect in zip(trait.pairs, trait.pair_effects, strict=True):
             expected += effect * signs[:, one] * signs[:, other]
         worst = np.abs(expected - values[rows, t]).max()
-        if not worst < 1e-8:
-            raise ValueError(f"the cohort's effects must give its genetic values: trait {t + 1} is off by {worst:.3g}")
+        off = f"trait {t + 1} is off by {worst:.3g}"
+        checks.require(worst < 1e-8, f"the cohort's effects must give its genetic values: {off}")
 
 
-def _even(name: str, value: int) -> int:
-    if value % 2:
-        raise ValueError(f"{name} must be even, since every QTL has one partner, got {value}")
-    return value
+def _n_qtl(value: int, n_markers: int | None = None) -> int:
+    n_qtl = checks.integer("n_qtl", value, minimum=2, maximum=n_markers, why="n_markers")
+    checks.require(n_qtl % 2 == 0, f"n_qtl must be even, since every QTL has one partner, got {n_qtl}")
+    return n_qtl
 
 
 def _rel_aa(values: Sequence[float]) -> list[float]:
     values = [values] if checks.dimensions(values) == 0 and not isinstance(values, (list, tuple)) else list(values)
-    if not values:
-        raise ValueError("rel_aa must name at least one trait, got none")
+    checks.require(values, "rel_aa must name at least one trait, got none")
     return [checks.real(f"rel_aa[{t}]", value, minimum=0, maximum=MOST) for t, value in enumerate(values)]

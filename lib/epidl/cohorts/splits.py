@@ -72,12 +72,13 @@ def check_batches(n_train: int, *, batch_size: int, drop_ragged_batch: bool, bat
     """Raise ValueError where training samples make no batch, or a last one that batch norm cannot train on."""
     n_train = checks.integer("n_train", n_train, minimum=1)
     batch_size = checks.integer("batch_size", batch_size, minimum=1)
-    if drop_ragged_batch and n_train < batch_size:
-        raise ValueError(
-            f"drop_ragged_batch must be False with {n_train} training samples: they fill no batch of {batch_size}"
-        )
-    if batch_norm and not drop_ragged_batch and n_train % batch_size == 1:
-        raise ValueError(
-            f"n_samples must not leave a last batch of one sample for batch norm, as {n_train} training samples in "
-            f"batches of {batch_size} do; change n_samples by a few, or set drop_ragged_batch"
-        )
+    checks.require(
+        n_train >= batch_size or not drop_ragged_batch,
+        f"drop_ragged_batch must be False with {n_train} training samples: they fill no batch of {batch_size}",
+    )
+    leaves_one = not drop_ragged_batch and n_train % batch_size == 1
+    checks.require(
+        not (batch_norm and leaves_one),
+        f"n_samples must not leave a last batch of one sample for batch norm, as {n_train} training samples in "
+        f"batches of {batch_size} do; change n_samples by a few, or set drop_ragged_batch",
+    )

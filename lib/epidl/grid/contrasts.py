@@ -75,11 +75,9 @@ def settings_as_models(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFram
     other = others[others["model"] == "mlp"]
     width, rate = mlp["hidden_width"].max(), mlp["learning_rate"].max()
 
-    def name(units: int, initial: float) -> str:
-        words = [f"{units:,} units"] if units != width else []
-        return ", ".join(words + ([f"rate {initial:g}"] if initial != rate else []))
-
-    names = [name(*setting) for setting in zip(other["hidden_width"], other["learning_rate"], strict=True)]
+    widths = other["hidden_width"].map("{:,} units".format).where(other["hidden_width"] != width, "")
+    rates = other["learning_rate"].map("rate {:g}".format).where(other["learning_rate"] != rate, "")
+    names = (widths + ", " + rates).str.strip(", ")
     both = pd.concat([mlp, other.assign(model=names)], ignore_index=True)
     return both.assign(cell=both["n_samples"].astype(str) + " " + both["scaling"].astype(str))
 

@@ -24,15 +24,19 @@ def check_names() -> None:
     Raises ParameterError that names them, with the parameters that there are.
     """
     shell = IPython.get_ipython()
-    history = shell.history_manager.input_hist_parsed if shell else []
-    injected = [number for number, source in enumerate(history) if source.startswith(INJECTED)]
-    if not injected:
-        return
-    earlier = [source for source in history[: injected[-1]] if not source.startswith(INJECTED)]
-    known = list(dict.fromkeys(name for source in earlier for name in _assigned(source)))
-    unknown = [name for name in _assigned(history[injected[-1]]) if name not in known]
+    history = list(shell.history_manager.input_hist_parsed) if shell else []
+    while history and not history[-1].startswith(INJECTED):
+        history.pop()  # what ran after the parameters
+    known, given = [], []
+    for source in history:
+        if source.startswith(INJECTED):
+            given = _assigned(source)
+        else:
+            known += _assigned(source)
+    unknown = [name for name in given if name not in known]
+    words = ", ".join(dict.fromkeys(known))
     if unknown:
-        raise ParameterError(f"{', '.join(unknown)} must be among the notebook's parameters: {', '.join(known)}")
+        raise ParameterError(f"{', '.join(unknown)} must be among the notebook's parameters: {words}")
 
 
 def _assigned(source: str) -> list[str]:
@@ -46,7 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import yaml  # late, as the others: the notebooks themselves do without them
     from jupyter_client.kernelspec import NoSuchKernel
     from nbformat import ValidationError
-    from nbformat.reader import NotJSONError
     from papermill import cli, exceptions
 
     logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # a kernel that is not there is said below, in one line
@@ -56,18 +59,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{error.ename}: {error.evalue}", file=sys.stderr)
         return 1
     except NoSuchKernel as error:
-        print(
-            f"{error}, which the notebook was saved with: -k python3 takes the one of this environment", file=sys.stderr
-        )
+        remedy = "-k python3 takes the one of this environment"
+        print(f"{error}, which the notebook was saved with: {remedy}", file=sys.stderr)
         return 2
-    except (exceptions.PapermillException, OSError, NotJSONError, ValidationError) as error:
+    except (exceptions.PapermillException, OSError, ValidationError) as error:
         print(str(error).strip(), file=sys.stderr)
         return 2
-    except UnicodeDecodeError as error:
-        print(f"The notebook must be a text file: {error}", file=sys.stderr)
-        return 2
-    except (yaml.YAMLError, ValueError, TypeError) as error:  # papermill takes what -y and -f hold as it is
-        print(f"-y and -f must hold names and values in YAML, as '{{models: [ridge, mlp]}}': {error}", file=sys.stderr)
+    except (ValueError, TypeError, yaml.YAMLError) as error:
+        print(
+            "The notebook must be a text file of JSON, -y and -f must hold names and values in YAML, as "
+            f"'{{models: [ridge, mlp]}}': {error}",
+            file=sys.stderr,
+        )
         return 2
     except SystemExit as end:  # click's
         return end.code

@@ -409,7 +409,8 @@ def _read_table(path: Path) -> GenotypeFile:
             f"{path} must hold 0, 1 or 2 copies of an allele, got 1 and 2 alone: homozygotes coded 1 and 2? write "
             "them as 0 and 2"
         )
-    markers = pd.DataFrame({"marker": header[lead:], "chromosome": "", "position": 0}).assign(
+    names = pd.Series(header[lead:], dtype=str)
+    markers = pd.DataFrame({"marker": names, "chromosome": "", "position": 0}).assign(
         counted_allele="1", other_allele="0"
     )
     nameless = np.array(markers["marker"].str.startswith(NAMELESS), bool)

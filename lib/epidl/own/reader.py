@@ -21,7 +21,7 @@ from epidl.own.columns import read_column
 from epidl.own.comparison import LEAST_SAMPLES, Observed, observe
 from epidl.own.genotype_files import NAMELESS, PEDIGREE, GenotypeFile, read_companion, read_genotypes, read_table, some
 
-EXAMPLE = Path(__file__).parents[3] / "book" / "data" / "example"  # of the checkout: it is no part of the package
+EXAMPLE = Path(__file__).with_name("example")
 EXAMPLE_COLUMNS = {"trait": "height", "covariates": ["sex", "year"], "group": "population", "time": "year"}
 LEAST_MARKERS = 2
 COPIES = "copies"  # a group that needs no column: individuals of the same genotype

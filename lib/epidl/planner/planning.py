@@ -20,7 +20,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,28 +38,25 @@ if TYPE_CHECKING:
 
 SURFACE = Path(__file__).with_name("surface.json")
 MODELS = ("ridge", "kernel", "mlp", "pairs")
-NORMAL_95 = 1.6448536269514722  # of the standard normal distribution: intervals hold 90 %
+NORMAL_95 = 1.6448536269514722  # quantile of the standard normal distribution: intervals hold 90 %
 STEPS_PER_DECADE = 20  # of the search for the number of individuals at which a model pays
 MOST_SAMPLES = 10**7
 LEAST_SD = 0.005
 LEAST_R = 0.05  # of the best model, for a recommendation
 LEAST_SHARE = 0.01  # of V_A/V_G and H2 that a study may have
 
-BOUNDS = {  # of a study's numbers; n_qtl is at most n_markers too
-    "n_samples": (20, MOST_SAMPLES),
-    "n_markers": (2, MOST_SAMPLES),
-    "n_qtl": (2, MOST_SAMPLES),
-    "va_over_vg": (LEAST_SHARE, 1),
-    "broad_sense_heritability": (LEAST_SHARE, 1),
-    "n_traits": (1, 1000),
-}
-HELP = {  # of the command, before the bounds
-    "n_samples": "individuals, of which 85 percent train",
-    "n_markers": "independent markers: segments that linked ones stand for",
-    "n_qtl": "causal loci, a guess, at most n_markers",
-    "va_over_vg": "additive share of the genetic variance, a guess",
-    "broad_sense_heritability": "H2, genetic share of the phenotypic variance",
-    "n_traits": "traits that one network learns, 1 where not given",
+INPUTS = {  # of a study: label, hint, least and most; n_qtl is at most n_markers too
+    "n_samples": ("Individuals", "n, of which 85 % train", 20, MOST_SAMPLES),
+    "n_markers": ("Independent markers", "m, or independent segments", 2, MOST_SAMPLES),
+    "n_qtl": (
+        "Causal loci (QTL)",
+        "q, a guess; at most m: loci in one segment count as one",
+        2,
+        MOST_SAMPLES,
+    ),
+    "va_over_vg": ("V_A/V_G", "additive share of the genetic variance, a guess", LEAST_SHARE, 1),
+    "broad_sense_heritability": ("Broad-sense heritability H²", "V_G/V_P", LEAST_SHARE, 1),
+    "n_traits": ("Traits", "that one network learns; they change a note, no number", 1, 1000),
 }
 
 
@@ -83,7 +80,7 @@ class Study:
     n_traits: int = 1
 
     def __post_init__(self) -> None:
-        for name, (least, most) in BOUNDS.items():
+        for name, (_, _, least, most) in INPUTS.items():
             check = checks.integer if Study.__annotations__[name] is int else checks.real
             check(name, getattr(self, name), minimum=least, maximum=most)
         checks.integer("n_qtl", self.n_qtl, minimum=2, maximum=self.n_markers, why="n_markers")
@@ -93,6 +90,17 @@ class Study:
         """The relative epistatic variance that the simulator needs: V_AA / V_A = 2 relAA."""
         return (1 / self.va_over_vg - 1) / 2
 
+    @property
+    def shares(self) -> tuple[float, float]:
+        """The additive and the epistatic share of the phenotypic variance."""
+        additive = self.broad_sense_heritability * self.va_over_vg
+        return additive, self.broad_sense_heritability - additive
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """What a closed form and a place depend on: individuals, markers, QTL and the two shares."""
+        return self.n_samples, self.n_markers, self.n_qtl, *self.shares
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -100,7 +108,7 @@ class Forecast:
 
     Of studies with this V_A/V_G in their cohort: few QTL draw one that is far from what their effects' variances make
     expected. closed_form: without the correction. supported: whether the like of it was simulated; for the MLP also
-    with as many individuals and markers (`is_trained`), since its closed form is not theory: networks trained on far
+    with as many individuals and markers, since its closed form is not theory: networks trained on far
     more individuals were seen to fall short of it.
     """
 
@@ -132,7 +140,18 @@ class Plan:
     command: str
 
     def __str__(self) -> str:
-        return "\n".join(_lines(self))
+        texts = surface()["sentences"]
+        names = texts["names"]
+        lines = [self.answer, "", f"{'':18} {'r':12} {'90 % of studies':14} based on"]
+        for model, found in self.forecasts.items():
+            r, interval = f"{found.pearson_r:.2f}", f"{found.low:5.2f} to {found.high:4.2f}"
+            if is_bound(model, self.study.n_samples):
+                r, interval = texts["at_most"].format(r=r), ""
+            lines.append(f"{names[model]:18} {r:12} {interval:14}  {basis(model, found, self.study)}")
+        lines += [f"{'ceiling':18} {self.ceiling:.2f}", f"{'additive ceiling':18} {self.additive_ceiling:.2f}", ""]
+        for model, n in self.needed.items():
+            lines.append(f"{names[model]}: {when(model, n, self.study)}")
+        return "\n".join([*lines, "", *self.notes, "Simulate it:", self.command])
 
 
 @cache
@@ -161,13 +180,12 @@ def plan(
         broad_sense_heritability=broad_sense_heritability,
         n_traits=n_traits,
     )
-    forecasts = forecast(study)
-    needed = {model: samples_needed(study, model) for model in MODELS[1:]}
+    forecasts, needed = forecast(study), samples_needed(study)
     return Plan(
         study=study,
         forecasts=forecasts,
         ceiling=math.sqrt(study.broad_sense_heritability),
-        additive_ceiling=math.sqrt(study.broad_sense_heritability * study.va_over_vg),
+        additive_ceiling=math.sqrt(study.shares[0]),
         nearest=nearest(study),
         needed=needed,
         answer=answer(study, forecasts, needed),
@@ -179,25 +197,36 @@ def plan(
 def forecast(study: Study, known: Mapping[str, Any] | None = None) -> dict[str, Forecast]:
     """Return the forecast of each model; known: what `surface` measured, where it is not to be read from its file."""
     known = known or surface()
-    n, shares = study.n_samples, _shares(study)
-    top, additive_top = math.sqrt(sum(shares)), math.sqrt(shares[0])
-    at = place(n, study.n_markers, study.n_qtl, *shares)
-    closed = closed_forms(n, study.n_markers, study.n_qtl, *shares, known["efficiency"])
+    n, (additive, epistatic) = study.n_samples, study.shares
+    closed = closed_forms(*study.numbers, known["efficiency"])
+    near = _near(place(*study.numbers), known)
+    few, trained = n < known["simulated"]["n_samples"][0], known["trained"]
+    is_trained = n <= trained["n_samples"] and study.n_markers <= trained["n_markers"]
     found = {}
     for model in MODELS:
-        residual, excess, weight = _near(at, model, known)
-        r = float(np.clip(closed[model] + residual, 0, top))
-        low, high = map(float, interval(r, excess, n, additive_top if model == "ridge" else top))
-        supported = weight >= known["enough"] and n >= known["simulated"]["n_samples"][0]
-        supported &= model != "mlp" or is_trained(study, known)
-        found[model] = Forecast(r, low, high, float(closed[model]), bool(supported))
+        residual, excess, weight = near.loc[model]
+        r = float(np.clip(closed[model] + residual, 0, math.sqrt(additive + epistatic)))
+        low, high = interval(r, excess, n, math.sqrt(additive + (0 if model == "ridge" else epistatic)))
+        supported = bool(weight >= known["enough"]) and not few and (model != "mlp" or is_trained)
+        found[model] = Forecast(r, float(low), float(high), float(closed[model]), supported)
     return found
 
 
-def is_trained(study: Study, known: Mapping[str, Any] | None = None) -> bool:
-    """Tell whether networks were trained on as many individuals and markers as a study has; known: as in `forecast`."""
-    most = (known or surface())["trained"]
-    return study.n_samples <= most["n_samples"] and study.n_markers <= most["n_markers"]
+def _near(at: NDArray[np.float64], known: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the residual and excess variance near a place, and the weight of what was simulated, a row a model."""
+    points = pd.DataFrame(known["points"])
+    squares = ((np.stack(points["place"]) - at) ** 2).sum(axis=1, keepdims=True)
+    smoothing = pd.DataFrame(known["smoothing"], index=["length", "prior"])
+    residual, excess = pd.DataFrame(points["residual"].tolist()), pd.DataFrame(points["excess"].tolist())
+    weights = np.exp(-squares / (2 * smoothing.loc["length"].to_numpy() ** 2)) * residual.notna()[smoothing.columns]
+    weight, prior = weights.sum(), smoothing.loc["prior"]
+    return pd.DataFrame(
+        {
+            "residual": (weights * residual).sum() / (weight + prior),
+            "excess": ((weights * excess).sum() + prior * pd.Series(known["excess"])) / (weight + prior),
+            "weight": weight,
+        }
+    )
 
 
 def is_bound(model: str, n_samples: int) -> bool:
@@ -264,26 +293,25 @@ def mlp_closed_form(
     efficiency: (a, b, c); a times the samples for additive effects, b (m/q)^c times for epistatic ones, since a network
     learns which of the m markers are the q causal ones, and the kernel does not.
     """
-    n, m, q = (np.asarray(value, dtype=float) for value in (n_samples, n_markers, n_qtl))
-    parts = efficiency[0], efficiency[1] * (m / q) ** efficiency[2]
-    found = theory.expected_accuracy(TRAIN_SHARE * n, m, additive, epistatic, model="kernel", efficiency=parts)
-    return found.pearson_r
+    n = TRAIN_SHARE * np.asarray(n_samples, dtype=float)
+    parts = efficiency[0], efficiency[1] * (np.asarray(n_markers) / n_qtl) ** efficiency[2]
+    return theory.expected_accuracy(n, n_markers, additive, epistatic, model="kernel", efficiency=parts).pearson_r
 
 
 def place(
     n_samples: ArrayLike, n_markers: ArrayLike, n_qtl: ArrayLike, additive: ArrayLike, epistatic: ArrayLike
 ) -> NDArray[np.float64]:
     """Return the place of studies, (..., 5): the numbers at the top of the module, each within [0, 1]."""
-    n = TRAIN_SHARE * np.asarray(n_samples, dtype=float)
-    m, additive, epistatic = (np.asarray(value, dtype=float) for value in (n_markers, additive, epistatic))
+    n = TRAIN_SHARE * np.asarray(n_samples)
+    n, m, q, additive, epistatic = np.broadcast_arrays(n, n_markers, n_qtl, additive, epistatic)
     parts = (
         n * additive / (n * additive + m),
         n * epistatic / (n * epistatic + m * (m - 1) / 2),
         epistatic / (additive + epistatic),
         additive + epistatic,
-        np.asarray(n_qtl, dtype=float) / m,
+        q / m,
     )
-    return np.stack(np.broadcast_arrays(*parts), axis=-1)
+    return np.stack(parts, axis=-1)
 
 
 def forecast_table(cell: "Cell") -> pd.DataFrame:
@@ -292,31 +320,33 @@ def forecast_table(cell: "Cell") -> pd.DataFrame:
     At the V_A/V_G that is expected of a cohort; the intervals do not hold how far a cohort of few QTL draws another.
     Shares of which `Study` takes none have no forecast.
     """
-    columns = ["rel_aa", "model", *Forecast.__annotations__]
     rows = []
     for rel_aa in dict.fromkeys(np.atleast_1d(cell.rel_aa).tolist()):
         shares = {"va_over_vg": 1 / (1 + 2 * rel_aa), "broad_sense_heritability": cell.broad_sense_heritability}
-        if min(shares.values()) < LEAST_SHARE:
-            continue
-        study = Study(
-            n_samples=cell.n_samples, n_markers=getattr(cell, "n_markers", cell.n_qtl), n_qtl=cell.n_qtl, **shares
-        )
-        rows += [{"rel_aa": rel_aa, "model": model} | asdict(found) for model, found in forecast(study).items()]
-    return pd.DataFrame(rows, columns=columns)
+        if min(shares.values()) >= LEAST_SHARE:
+            n_markers = getattr(cell, "n_markers", cell.n_qtl)
+            study = Study(n_samples=cell.n_samples, n_markers=n_markers, n_qtl=cell.n_qtl, **shares)
+            for model, found in forecast(study).items():
+                rows.append({"rel_aa": rel_aa, "model": model} | asdict(found))
+    return pd.DataFrame(rows, columns=["rel_aa", "model", *Forecast.__annotations__])
 
 
-def samples_needed(study: Study, model: str) -> int | None:
-    """Return the first number of individuals, the study's or more, at which a lead over ridge is clear; None for never.
+def samples_needed(study: Study) -> dict[str, int | None]:
+    """Return, for each model but ridge, the first number of individuals at which its lead over ridge is clear.
 
-    All else stays. The search takes steps of a factor 10^(1/20).
+    That is the study's number or more; None for never. All else stays. The search takes steps of a factor 10^(1/20).
     """
+    needed = dict.fromkeys(MODELS[1:])
     steps = math.floor(STEPS_PER_DECADE * math.log10(MOST_SAMPLES / study.n_samples))
     for step in range(steps + 1):
         n = _whole(study.n_samples * 10 ** (step / STEPS_PER_DECADE))
-        r = forecast(Study(**asdict(study) | {"n_samples": n}))
-        if is_clear(r[model].pearson_r - r["ridge"].pearson_r, model):
-            return n
-    return None
+        found = forecast(replace(study, n_samples=n))
+        for model in needed:
+            if needed[model] is None and is_clear(found[model].pearson_r - found["ridge"].pearson_r, model):
+                needed[model] = n
+        if None not in needed.values():
+            break
+    return needed
 
 
 def is_clear(lead: float, model: str) -> bool:
@@ -336,15 +366,19 @@ class Choice:
 
 def choose(study: Study, forecasts: Mapping[str, Forecast]) -> Choice:
     """Return which model to use, and what else to say; the kinds are those of `surface.SENTENCES`."""
-    r = {model: each.pearson_r for model, each in forecasts.items()}
-    ahead = {model: is_clear(r[model] - r["ridge"], model) for model in MODELS[1:]}
-    clear = {model: ahead[model] and forecasts[model].supported for model in ahead}
+    r, ahead, clear, supported = {}, {}, {}, False
+    for model, found in forecasts.items():
+        r[model] = found.pearson_r
+        supported |= found.supported
+        if model != "ridge":
+            ahead[model] = is_clear(r[model] - r["ridge"], model)
+            clear[model] = ahead[model] and found.supported
     clear["pairs"] &= is_searched(study)
     clear["kernel"] = ahead["kernel"] and (clear["kernel"] or clear["mlp"])  # its theory holds where the MLP was tried
-    spread = max(("ridge", "kernel"), key=lambda model: r[model]) if clear["kernel"] else "ridge"
+    spread = "kernel" if clear["kernel"] and r["kernel"] > r["ridge"] else "ridge"
     unproven = max((model for model in ahead if ahead[model] and not clear[model]), key=r.get, default="")
     kind = _best(r, clear, spread)
-    if not any(each.supported for each in forecasts.values()):
+    if not supported:
         kind = "outside"
     elif max(r.values()) < LEAST_R:
         kind = "nothing"
@@ -358,29 +392,6 @@ def choose(study: Study, forecasts: Mapping[str, Forecast]) -> Choice:
     return Choice(kind, spread, network, unproven)
 
 
-def answer(study: Study, forecasts: Mapping[str, Forecast], needed: Mapping[str, int | None]) -> str:
-    """Return which model to use, in one sentence."""
-    choice, texts = choose(study, forecasts), surface()["sentences"]
-    words = {model: f"{each.pearson_r:.2f}" for model, each in forecasts.items()}
-    best = max(forecasts[model].pearson_r for model in MODELS)
-    words |= {"n": f"{study.n_samples:,}", "best": f"{best:.2f}", "later": _later(study, needed)}
-    words |= {"spread": texts["in_text"][choice.spread], "r_spread": words[choice.spread]}
-    if choice.unproven:
-        words |= {"unproven": texts["in_text"][choice.unproven], "r_unproven": words[choice.unproven]}
-    words["network"] = texts[f"network_{choice.network}"].format(**words)
-    return texts[choice.kind].format(**words)
-
-
-def _later(study: Study, needed: Mapping[str, int | None]) -> str:
-    """Return which models pay with more individuals, and from how many on, the fewest first."""
-    texts, found = surface()["sentences"], []
-    reach = [model for model in MODELS[1:] if model != "pairs" or is_searched(study)]
-    for model in sorted((model for model in reach if needed[model]), key=lambda model: needed[model]):
-        kind = "later_at_best" if is_bound(model, needed[model]) else "later_from"
-        found.append(texts[kind].format(model=texts["in_text"][model], n=rounded(needed[model])))
-    return texts["later"].format(models=", ".join(found)) if found else texts["later_none"]
-
-
 def _best(r: Mapping[str, float], clear: Mapping[str, bool], spread: str) -> str:
     """Return the model to use; clear: whose leads over ridge are; spread: the better of ridge and kernel."""
     others = max(r["kernel"], r["pairs"] if clear["pairs"] else 0)
@@ -391,6 +402,31 @@ def _best(r: Mapping[str, float], clear: Mapping[str, bool], spread: str) -> str
     return "kernel" if clear["kernel"] else "ridge"
 
 
+def answer(study: Study, forecasts: Mapping[str, Forecast], needed: Mapping[str, int | None]) -> str:
+    """Return which model to use, in one sentence."""
+    choice, texts = choose(study, forecasts), surface()["sentences"]
+    words = {"n": f"{study.n_samples:,}", "later": _later(study, needed)}
+    for model, found in forecasts.items():
+        words[model] = f"{found.pearson_r:.2f}"
+    words["best"] = max(map(words.get, MODELS))
+    for role in ("spread", "unproven"):
+        model = getattr(choice, role)
+        words |= {role: texts["in_text"].get(model), f"r_{role}": words.get(model)}
+    words["network"] = texts[f"network_{choice.network}"].format(**words)
+    return texts[choice.kind].format(**words)
+
+
+def _later(study: Study, needed: Mapping[str, int | None]) -> str:
+    """Return which models pay with more individuals, and from how many on, the fewest first."""
+    texts, found = surface()["sentences"], []
+    for model in sorted(needed, key=lambda model: needed[model] or 0):
+        n = needed[model]
+        if n and (model != "pairs" or is_searched(study)):
+            kind = "later_at_best" if is_bound(model, n) else "later_from"
+            found.append(texts[kind].format(model=texts["in_text"][model], n=rounded(n)))
+    return texts["later"].format(models=", ".join(found)) if found else texts["later_none"]
+
+
 def rounded(n: int) -> str:
     """Return a number of individuals in two digits: the search is not finer."""
     digits = max(0, len(str(n)) - 2)
@@ -399,52 +435,53 @@ def rounded(n: int) -> str:
 
 def nearest(study: Study, number: int = 3) -> list[dict[str, Any]]:
     """Return the simulated cohorts whose place is nearest to a study's."""
-    at = place(study.n_samples, study.n_markers, study.n_qtl, *_shares(study))
-    points = surface()["points"]
-    distances = np.sqrt(((np.array([point["place"] for point in points]) - at) ** 2).sum(axis=1))
-    return [{**points[i], "distance": float(distances[i])} for i in np.argsort(distances, kind="stable")[:number]]
+    points = pd.DataFrame(surface()["points"])
+    points["distance"] = np.linalg.norm(np.stack(points["place"]) - place(*study.numbers), axis=1)
+    return points.sort_values("distance", kind="stable").head(number).to_dict("records")
 
 
 def notes(study: Study) -> list[str]:
     """Return what an answer leaves out, in sentences."""
-    texts, found = surface()["sentences"], []
-    for name in ("n_samples", "n_markers"):
-        fewest, most = surface()["simulated"][name]
-        value = getattr(study, name)
-        if not fewest <= value <= most:
-            words = {"value": value, "fewest": fewest, "most": most}
-            found.append(texts[f"beyond_{name}"].format(**{key: f"{number:,}" for key, number in words.items()}))
-    if is_bound("mlp", study.n_samples):
-        found.append(texts["bound_n_samples"].format(**surface()["publication"]))
-    if study.n_markers > surface()["trained"]["n_markers"]:
-        found.append(texts["not_trained"].format(most=f"{surface()['trained']['n_markers']:,}"))
-    if not is_searched(study):
-        found.append(texts["not_screened"].format(most=f"{surface()['most_screened']:,}"))
-    large = surface()["large"]
-    if study.n_samples > large["n_samples"] and study.n_markers > large["n_markers"]:
-        found.append(texts["too_large"].format(gib=f"{_whole(large['gib_per_square'] * study.n_markers**2):,}"))
-    if study.n_traits > 1:
-        found.append(texts["traits"].format(**surface()["traits"]))
-    if study.n_qtl % 2:
-        found.append(texts["partners"].format(n_qtl=study.n_qtl + 1))
-    return found
+    known = surface()
+    most_trained, large = known["trained"]["n_markers"], known["large"]
+    is_large = study.n_samples > large["n_samples"] and study.n_markers > large["n_markers"]
+    gib = _whole(large["gib_per_square"] * study.n_markers**2)
+    said = [  # kind, whether it is said, and its words
+        ("beyond_n_samples", not is_simulated(study, "n_samples"), _range(study, "n_samples")),
+        ("beyond_n_markers", not is_simulated(study, "n_markers"), _range(study, "n_markers")),
+        ("bound_n_samples", is_bound("mlp", study.n_samples), known["publication"]),
+        ("not_trained", study.n_markers > most_trained, {"most": f"{most_trained:,}"}),
+        ("not_screened", not is_searched(study), {"most": f"{known['most_screened']:,}"}),
+        ("too_large", is_large, {"gib": f"{gib:,}"}),
+        ("traits", study.n_traits > 1, known["traits"]),
+        ("partners", study.n_qtl % 2, {"n_qtl": study.n_qtl + 1}),
+    ]
+    return [known["sentences"][kind].format(**words) for kind, applies, words in said if applies]
+
+
+def _range(study: Study, name: str) -> dict[str, str]:
+    fewest, most = surface()["simulated"][name]
+    return {"value": f"{getattr(study, name):,}", "fewest": f"{fewest:,}", "most": f"{most:,}"}
+
+
+def is_simulated(study: Study, name: str) -> bool:
+    """Tell whether a study's individuals or markers are within those of the simulated cohorts."""
+    fewest, most = surface()["simulated"][name]
+    return fewest <= getattr(study, name) <= most
 
 
 def command(study: Study) -> str:
     """Return the line that simulates a study and fits the models to it."""
     n_qtl = study.n_qtl + study.n_qtl % 2  # each QTL has a partner
-    values = {
-        "n_samples": str(study.n_samples),
-        "n_markers": str(max(study.n_markers, n_qtl)),
-        "n_qtl": str(n_qtl),
-        "broad_sense_heritability": _decimals(study.broad_sense_heritability),
-        "hidden_width": str(surface()["hidden_width"]),
-    }
-    options = " ".join(f"-p {name} {value}" for name, value in values.items())
     lists = f"rel_aa: [{', '.join([_decimals(study.rel_aa)] * study.n_traits)}]"
     if not is_searched(study):
         lists = f"{{{lists}, models: [ridge, kernel, mlp]}}"
-    return f'papermill notebooks/survey.ipynb study.ipynb {options} -y "{lists}"'
+    return (
+        f"papermill notebooks/survey.ipynb study.ipynb -p n_samples {study.n_samples}"
+        f" -p n_markers {max(study.n_markers, n_qtl)} -p n_qtl {n_qtl}"
+        f" -p broad_sense_heritability {_decimals(study.broad_sense_heritability)}"
+        f' -p hidden_width {surface()["hidden_width"]} -y "{lists}"'
+    )
 
 
 def independent_segments(effective_size: float, n_chromosomes: int, morgans: float) -> int:
@@ -454,8 +491,7 @@ def independent_segments(effective_size: float, n_chromosomes: int, morgans: flo
     Hayes and Meuwissen 2011). Raises ValueError for values that are not positive, or where N_e L is below 2.
     """
     length = checks.real("effective_size", effective_size, above=0) * checks.real("morgans", morgans, above=0)
-    if length < 2:
-        raise ValueError(f"effective_size * morgans must be at least 2, got {length:g}")
+    checks.require(length >= 2, f"effective_size * morgans must be at least 2, got {length:g}")
     return _whole(2 * length * checks.integer("n_chromosomes", n_chromosomes, minimum=1) / math.log(length))
 
 
@@ -466,8 +502,8 @@ def cross_segments(chromosomes: Sequence[float]) -> int:
     that a chromosome's mean squared correlation is (4 l - 1 + exp(-4 l)) / (8 l^2), and M_e the inverse of the whole
     genome's. Raises ValueError for no chromosome, and a length outside 1e-6 to 1e4.
     """
-    if isinstance(chromosomes, str) or not isinstance(chromosomes, Sequence):
-        raise ValueError(f"chromosomes must be a list of lengths, got {checks.shown(chromosomes)}")
+    is_list = isinstance(chromosomes, Sequence) and not isinstance(chromosomes, str)
+    checks.require(is_list, f"chromosomes must be a list of lengths, got {checks.shown(chromosomes)}")
     lengths = np.array([checks.real("chromosomes", length, minimum=1e-6, maximum=1e4) for length in chromosomes])
     checks.integer("len(chromosomes)", len(lengths), minimum=1)
     squared = (4 * lengths - 1 + np.exp(-4 * lengths)) / (8 * lengths**2)
@@ -483,71 +519,45 @@ def _decimals(value: float) -> str:
     return f"{_whole(value * 1e4) / 1e4:.4f}".rstrip("0").rstrip(".")
 
 
-def _shares(study: Study) -> tuple[float, float]:
-    additive = study.broad_sense_heritability * study.va_over_vg
-    return additive, study.broad_sense_heritability - additive
-
-
-def _near(at: NDArray[np.float64], model: str, known: Mapping[str, Any]) -> tuple[float, float, float]:
-    """Return a model's residual and excess variance near a place, and the weight of what was simulated there."""
-    points = [point for point in known["points"] if model in point["residual"]]
-    distances = ((np.array([point["place"] for point in points]) - at) ** 2).sum(axis=1)
-    length, prior = known["smoothing"][model]
-    weights = np.exp(-distances / (2 * length**2))
-    total = weights.sum() + prior
-    residual = weights @ np.array([point["residual"][model] for point in points])
-    excess = weights @ np.array([point["excess"][model] for point in points])
-    return residual / total, (excess + prior * known["excess"][model]) / total, float(weights.sum())
-
-
 def basis(model: str, found: Forecast, study: Study) -> str:
     """Return what a forecast is based on, in words."""
+    inside = is_simulated(study, "n_samples") and is_simulated(study, "n_markers")
     kind = "theory"
     if is_bound(model, study.n_samples):
         kind = "bound"
     elif found.supported:
-        ranges = surface()["simulated"]
-        inside = all(low <= getattr(study, name) <= high for name, (low, high) in ranges.items())
         kind = "simulated" if inside else "alike"
     return surface()["sentences"][kind]
 
 
 def when(model: str, needed: int | None, study: Study) -> str:
     """Return from when on a model is ahead of ridge, in words."""
+    texts = surface()["sentences"]
     if needed is None:
-        kind = "never_ahead"
-    else:
-        kind = ("at_best_" if is_bound(model, needed) else "ahead_") + ("now" if needed == study.n_samples else "later")
-    return surface()["sentences"][kind].format(n=rounded(needed) if needed else "")
-
-
-def _lines(plan: Plan) -> list[str]:
-    names = surface()["sentences"]["names"]
-    lines = [plan.answer, "", f"{'':18} {'r':12} {'90 % of studies':14} based on"]
-    for model, found in plan.forecasts.items():
-        r, interval = f"{found.pearson_r:.2f}", f"{found.low:5.2f} to {found.high:4.2f}"
-        if is_bound(model, plan.study.n_samples):
-            r, interval = surface()["sentences"]["at_most"].format(r=r), ""
-        lines.append(f"{names[model]:18} {r:12} {interval:14}  {basis(model, found, plan.study)}")
-    lines += [f"{'ceiling':18} {plan.ceiling:.2f}", f"{'additive ceiling':18} {plan.additive_ceiling:.2f}", ""]
-    lines += [f"{names[model]}: {when(model, n, plan.study)}" for model, n in plan.needed.items()]
-    return [*lines, "", *plan.notes, "Simulate it:", plan.command]
+        return texts["never_ahead"]
+    kind = ("at_best_" if is_bound(model, needed) else "ahead_") + ("now" if needed == study.n_samples else "later")
+    return texts[kind].format(n=rounded(needed))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the plan of a study; return 0, or 2 where an argument is out of bounds."""
-    parser = argparse.ArgumentParser(prog="python -m epidl.planner", description="What to expect of each model.")
+    parser = argparse.ArgumentParser(
+        prog="python -m epidl.planner",
+        description="What to expect of each model.",
+        argument_default=argparse.SUPPRESS,
+    )
     parser.add_argument("--preset", choices=list(surface()["presets"]), help="start from a known kind of study")
-    for name, kind in Study.__annotations__.items():
-        text = "{} ({:,} to {:,})".format(HELP[name], *BOUNDS[name])
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=text)
-    options = vars(parser.parse_args(arguments))
-    preset = surface()["presets"].get(options.pop("preset"), {"study": {}})["study"]
-    study = preset | {name: value for name, value in options.items() if value is not None}
-    missing = [name for name in Study.__annotations__ if name not in study and name != "n_traits"]
+    for name, (label, hint, least, most) in INPUTS.items():
+        text = f"{label}: {hint} ({least:,} to {most:,})".replace("%", "%%")
+        parser.add_argument(f"--{name.replace('_', '-')}", type=Study.__annotations__[name], help=text)
+    given = vars(parser.parse_args(arguments))
+    study = {"n_traits": 1}
+    if "preset" in given:
+        study |= surface()["presets"][given.pop("preset")]["study"]
+    study |= given
+    missing = [name for name in INPUTS if name not in study]
     try:
-        if missing:
-            raise ValueError(f"{', '.join(missing)} must be given, or a preset")
+        checks.require(not missing, f"{', '.join(missing)} must be given, or a preset")
         print(plan(**study))
     except ValueError as error:
         print(error, file=sys.stderr)

@@ -186,13 +186,14 @@ def fit_efficiency(rows: pd.DataFrame, start: Sequence[float] = (0.5, 0.5, 0.5))
         return ((planning.mlp_closed_form(*_studies(mlp), values) - mlp["pearson_r"]) * weight).to_numpy()
 
     found = least_squares(misfit, start, bounds=([0.01, 0.01, -2], [100, 100, 2]))
-    return tuple(float(value) for value in found.x)
+    return tuple(found.x.tolist())
 
 
 def with_closed_forms(rows: pd.DataFrame, efficiency: Sequence[float]) -> pd.DataFrame:
     """Return rows with the closed form of each one's model, at its own cohort's shares, and its residual."""
     closed = planning.closed_forms(*_studies(rows), efficiency)
-    return _with_residual(rows, np.select([rows["model"] == model for model in closed], list(closed.values())))
+    model = rows["model"].map(list(closed).index).to_numpy()
+    return _with_residual(rows, np.stack(list(closed.values()))[model, np.arange(len(rows))])
 
 
 def _with_residual(rows: pd.DataFrame, closed_form: ArrayLike) -> pd.DataFrame:
@@ -256,15 +257,10 @@ def errors(forecasts: pd.DataFrame, column: str = "forecast") -> pd.DataFrame:
 def lead_errors(forecasts: pd.DataFrame) -> pd.DataFrame:
     """Return rms, chance and error, as in `errors`, of each model's forecast lead over ridge."""
     index = [*KEYS, "replicate", "trait", "model"]
-    both = forecasts.set_index(index)[["pearson_r", "forecast"]].unstack("model")
-    wrong = {
-        model: both["pearson_r"][model]
-        - both["pearson_r"]["ridge"]
-        - (both["forecast"][model] - both["forecast"]["ridge"])
-        for model in planning.MODELS[1:]
-    }
-    table = pd.DataFrame(wrong).reset_index().melt(index[:-1], var_name="model", value_name="error").dropna()
-    return _net(_by_condition(table["error"], table).groupby("model")).reindex(planning.MODELS[1:])
+    wrong = (forecasts["pearson_r"] - forecasts["forecast"]).groupby([forecasts[name] for name in index]).first()
+    wrong = wrong.unstack("model")[list(planning.MODELS)]
+    leads = wrong.sub(wrong.pop("ridge"), axis=0).melt(ignore_index=False, value_name="error").dropna().reset_index()
+    return _net(_by_condition(leads["error"], leads).groupby("model")).reindex(planning.MODELS[1:])
 
 
 def coverage(forecasts: pd.DataFrame, smoothing: Smoothing) -> pd.Series:
@@ -311,10 +307,15 @@ def shortfall(compared: pd.DataFrame, rows: pd.DataFrame) -> dict[str, str]:
     larger = compared[compared["n_samples"] > rows["n_samples"].max()]
     below = larger["forecast"] - larger["found"]
     return {
-        "sizes": " and ".join(f"{size:,}" for size in sorted(larger["n_samples"].unique())),
+        "sizes": sizes_in_words(larger),
         "mean": f"{below.mean():.2f}",
         "worst": f"{below.max():.2f}",
     }
+
+
+def sizes_in_words(table: pd.DataFrame) -> str:
+    """Return the numbers of individuals of a table, as `1,000 and 10,000`."""
+    return " and ".join(map("{:,}".format, sorted(table["n_samples"].unique())))
 
 
 def tried(table: pd.DataFrame) -> pd.DataFrame:
@@ -333,40 +334,41 @@ def tried(table: pd.DataFrame) -> pd.DataFrame:
             va_over_vg=max(planning.LEAST_SHARE, first["va_over_vg"] / (first["va_over_vg"] + first["vaa_over_vg"])),
             broad_sense_heritability=first["broad_sense_heritability"],
         )
-        found = pd.DataFrame({model: vars(each) for model, each in planning.forecast(study).items()}).T
-        columns = own["model"].map(found["pearson_r"]), own["model"].map(found["low"]), own["model"].map(found["high"])
-        parts.append(own.assign(**dict(zip(("forecast", "low", "high"), columns, strict=True))))
-    return pd.concat(parts).sort_index().infer_objects()
+        found = pd.DataFrame(planning.forecast(study).values(), index=planning.MODELS)
+        found = found[["pearson_r", "low", "high"]].rename(columns={"pearson_r": "forecast"})
+        parts.append(own.join(found, on="model"))
+    return pd.concat(parts).sort_index()
 
 
 def build(folder: Path = DATA) -> dict[str, Any]:
     """Return all that the planner needs, from the tables in a folder."""
-    rows = evidence(folder)
+    digitised = pd.read_csv(folder / "figure_1_digitised.csv")
+    traits, rows = traits_together(folder), evidence(folder)
     efficiency, mlp = fit_efficiency(rows), rows[rows["model"] == "mlp"]
     known = with_closed_forms(rows, efficiency)
     smoothing = choose_smoothing(known)
     forecasts = left_out_with_fit(rows, "cell", smoothing)
     excess, leads = _excess(forecasts), lead_errors(forecasts)["error"]
+    sizes = ["n_samples", "n_markers"]
     found = {
         "efficiency": [float(f"{value:.4g}") for value in efficiency],
         "smoothing": smoothing,
         "enough": ENOUGH,
         "error": errors(forecasts)["error"].round(4).to_dict(),
-        "clear": {model: round(max(WORTH, 2 * error), 4) for model, error in leads.items()},
-        "excess": {model: float(f"{value:.4g}") for model, value in excess.groupby("model").mean().items()},
-        "simulated": {name: [int(rows[name].min()), int(rows[name].max())] for name in ("n_samples", "n_markers")},
-        "trained": {name: int(mlp[name].max()) for name in ("n_samples", "n_markers")},
+        "clear": (2 * leads).clip(lower=WORTH).round(4).to_dict(),
+        "excess": excess.groupby("model").mean().map("{:.4g}".format).astype(float).to_dict(),
+        "simulated": rows[sizes].agg(["min", "max"]).to_dict("list"),
+        "trained": mlp[sizes].max().to_dict(),
         "most_screened": MOST_MARKERS["pairs"],
         # as `costs` counts them
         "large": {**LARGE, "gib_per_square": 3 * 8 / 2**30},
         "hidden_width": int(mlp["hidden_width"].mode()[0]),
-        "traits": traits_together(folder),
+        "traits": traits,
         "points": _as_points(points_of(known), excess),
         "sentences": SENTENCES,
         "presets": PRESETS,
     }
-    compared = publication_forecast(pd.read_csv(folder / "figure_1_digitised.csv"), found)
-    return found | {"publication": shortfall(compared, rows)}
+    return found | {"publication": shortfall(publication_forecast(digitised, found), rows)}
 
 
 def choose_smoothing(rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
@@ -397,8 +399,8 @@ def traits_together(folder: Path = DATA) -> dict[str, str]:
     }
 
 
-def _studies(rows: pd.DataFrame) -> list[pd.Series]:
-    return [rows[name] for name in ("n_samples", "n_markers", "n_qtl", "additive", "epistatic")]
+def _studies(rows: pd.DataFrame) -> NDArray[np.float64]:
+    return rows[["n_samples", "n_markers", "n_qtl", "additive", "epistatic"]].to_numpy(float).T
 
 
 def _place_of(rows: pd.DataFrame) -> NDArray[np.float64]:
@@ -435,48 +437,30 @@ def _excess(forecasts: pd.DataFrame) -> pd.Series:
 
 def _as_points(points: pd.DataFrame, excess: pd.Series) -> list[dict[str, Any]]:
     points = points.set_index([*KEYS, "model"]).join(excess.rename("excess"))
+    points = points.round({"va_over_vg": 3, "pearson_r": 4, "residual": 5, "excess": 6} | dict.fromkeys(PLACE, 5))
     found = []
     for key, part in points.groupby(level=KEYS, sort=False):
         models = part.droplevel(KEYS)
-        found.append(
-            dict(zip(KEYS, key, strict=True))
-            | {
-                "place": [round(float(value), 5) for value in models[PLACE].iloc[0]],
-                "va_over_vg": round(float(models["va_over_vg"].iloc[0]), 3),
-                "pearson_r": models["pearson_r"].round(4).to_dict(),
-                "residual": models["residual"].round(5).to_dict(),
-                "excess": models["excess"].round(6).to_dict(),
-            }
-        )
+        point = dict(zip(KEYS, key, strict=True)) | {"place": models[PLACE].iloc[0].tolist()}
+        point["va_over_vg"] = float(models["va_over_vg"].iloc[0])
+        found.append(point | models[["pearson_r", "residual", "excess"]].to_dict())
     return found
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write surface.json, and print what the forecasts are worth; return 0, or 2 where a table is missing or none."""
-    argparse.ArgumentParser(prog="python -m epidl.planner.surface", description=__doc__.splitlines()[0]).parse_args(
-        arguments
-    )
+    parser = argparse.ArgumentParser(prog="python -m epidl.planner.surface", description=__doc__.splitlines()[0])
+    parser.parse_args(arguments)
     try:
-        _check_tables()
-        found = build()
+        found = build(DATA)
         write_text(planning.SURFACE, json.dumps(found, separators=(",", ":")) + "\n")
     except (OSError, ValueError) as error:
         print(str(error).strip(), file=sys.stderr)  # pandas ends some with a line break
         return 2
-    print(f"{len(found['points'])} conditions; " + json.dumps({k: found[k] for k in ("efficiency", "smoothing")}))
-    print(json.dumps({key: found[key] for key in ("error", "clear", "excess")}, indent=1))
+    print(f"{len(found['points'])} conditions")
+    for key in ("efficiency", "smoothing", "error", "clear", "excess"):
+        print(f"{key}: {json.dumps(found[key])}")
     return 0
-
-
-def _check_tables() -> None:
-    """Raise ValueError for a table that cannot be read, before anything is fitted to the others."""
-    for name in (*TABLES, "correlation"):
-        read_table(DATA / f"{name}.csv")
-    path = DATA / "figure_1_digitised.csv"
-    try:
-        pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} must be the table of the publication's figure 1: {error}") from None
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make the example of the notebook own_data: `python book/data/example/make_example.py FOLDER`.
+"""Make the example of the notebook own_data: `python book/make_example.py FOLDER`.
 
 Four populations that split from one come from a coalescent simulator, msprime, so that the genotypes have linkage
 disequilibrium, structure and rare alleles as real ones do. The traits are ours: their QTL and effects are in truth.csv.
