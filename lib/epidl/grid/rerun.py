@@ -47,6 +47,9 @@ def _assigned(source: str) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run papermill and return its exit status; where the notebook ends with an error, its last words and 1."""
+    if arguments is None and sys.getfilesystemencoding() != "utf-8":  # a C or Latin-1 locale; files hold UTF-8
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, sys.orig_argv)
     import yaml  # late, as the others: the notebooks themselves do without them
     from jupyter_client.kernelspec import NoSuchKernel
     from nbformat import ValidationError
@@ -78,7 +81,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    if sys.getfilesystemencoding() != "utf-8":  # as in a C or Latin-1 locale: names are UTF-8 in files all the same
-        os.environ["PYTHONUTF8"] = "1"
-        os.execv(sys.executable, sys.orig_argv)
     commands.end(main)
