@@ -27,12 +27,12 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import epidl
-from epidl import checks, seeds, storage
+from epidl import checks, devices, seeds, storage
 from epidl.cohorts import alphasimr, splits, zenodo
 from epidl.cohorts import simulate as simulation
 from epidl.cohorts.genotypes import Dosages, Haplotypes
 from epidl.grid import cell, costs, params, publish, results, workflow
-from epidl.grid.experiments import core, scaling
+from epidl.grid.experiments import core
 from epidl.models import kernels, networks, pairs, ridge, selection, theory, training, tuning
 from epidl.own import comparison as own_comparison
 from epidl.own import genotype_files, reader
@@ -1195,7 +1195,7 @@ def _files() -> list[Place]:
         ),
         Place(
             "zenodo.read_replicate",
-            lambda data: zenodo.read_replicate(_cell(source="zenodo", data=data), 1, scaling.architecture(_cell())),
+            lambda data: zenodo.read_replicate(_cell(source="zenodo", data=data), 1, _cell().architecture()),
             lambda: {"data": "nothing"},
             {"data": [Wrong("no such folder", "nothing", "must hold the authors' files", TEXTS, says="is missing")]},
         ),
@@ -1293,13 +1293,13 @@ def _cells() -> list[Place]:
     return [
         Place(
             "experiments.core.run_cell",
-            lambda output="", progress=False: scaling.run(small, folder=output, progress=progress),
+            lambda output="", progress=False: core.run(small, folder=output, progress=progress),
             dict,
             {"output": folder(), "progress": boolean()},
         ),
-        _place(core, "resolve_device", dict, device=choice("auto", "cpu", "cuda")),
+        _place(devices, "resolve_device", dict, device=choice("auto", "cpu", "cuda")),
         _place(costs, "measure_machine", lambda: {"device": "cpu"}, device=DEVICE, n_threads=integer(1, 1024)),
-        Place("costs.one_cell_threads", _threads, dict, {"n_threads": integer(1, 1024)}),
+        Place("devices.one_cell_threads", _threads, dict, {"n_threads": integer(1, 1024)}),
         _place(
             costs,
             "check_memory",
@@ -1316,7 +1316,7 @@ def _cells() -> list[Place]:
 
 
 def _threads(n_threads: object) -> None:
-    with costs.one_cell_threads(n_threads):
+    with devices.one_cell_threads(n_threads):
         pass
 
 

@@ -9,7 +9,7 @@ import pytest
 from epidl.cohorts import zenodo
 from epidl.cohorts.simulate import simulate
 from epidl.cohorts.zenodo import file_stem, read_cohort, write_cohort
-from epidl.grid.experiments import core, correlation, dilution, scaling
+from epidl.grid.experiments import core
 from epidl.grid.params import CorrelationCell, DilutionCell, ParameterError, RaggedCell, ScalingCell, make_cell
 from test_experiments import CELL as SCALING
 from test_experiments import CORRELATION, DILUTION
@@ -126,22 +126,21 @@ def test_reading_keeps_memory_to_bits(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cell_type", "parameters", "experiment", "stem"),
+    ("cell_type", "parameters", "stem"),
     [
-        (ScalingCell, SCALING, scaling, "qhaplo_{q}qtl_{n}n_rep1"),
-        (DilutionCell, DILUTION, dilution, "qhaplo_{q}qtl_{m}marker_{n}n_rep1"),
+        (ScalingCell, SCALING, "qhaplo_{q}qtl_{n}n_rep1"),
+        (DilutionCell, DILUTION, "qhaplo_{q}qtl_{m}marker_{n}n_rep1"),
         (
             CorrelationCell,
             CORRELATION | {"pleiotropy": 0.5, "shared_pairs": True},
-            correlation,
             "qhaplo_{q}qtl_{n}n_0.5pleio_{t}trait_rep1",
         ),
     ],
 )
-def test_an_experiment_runs_on_the_files(tmp_path, cell_type, parameters, experiment, stem):
+def test_an_experiment_runs_on_the_files(tmp_path, cell_type, parameters, stem):
     changes = {"models": ["ridge"], "n_replicates": 1, "protocols": ["held_out"]}
     simulated = make_cell(cell_type, **parameters | changes)
-    architecture = experiment.architecture(simulated)
+    architecture = simulated.architecture()
     cohort = simulate(**architecture, seed=9)
     n_markers = architecture.get("n_markers") or simulated.n_qtl
     name = stem.format(q=simulated.n_qtl, n=simulated.n_samples, m=n_markers, t=len(cohort.traits))
@@ -149,12 +148,12 @@ def test_an_experiment_runs_on_the_files(tmp_path, cell_type, parameters, experi
     cell = make_cell(cell_type, **parameters | changes, source="zenodo", data=str(tmp_path))
     assert file_stem(cell, 1) == name
     assert cell.name == f"{simulated.name}_zenodo"
-    table = experiment.run(cell).table
-    found = core.make_cohort(cell, experiment.architecture, seed=0)
+    table = core.run(cell).table
+    found = core.make_cohort(cell, cell_type.architecture, seed=0)
     np.testing.assert_array_equal(found.phenotypes, cohort.phenotypes)
     assert table["pearson_r"].notna().all()
     with pytest.raises(FileNotFoundError, match=r"_rep2_g\.txt is missing"):
-        core.make_cohort(cell, experiment.architecture, seed=0, replicate=2)
+        core.make_cohort(cell, cell_type.architecture, seed=0, replicate=2)
 
 
 def test_cohorts_that_the_authors_lack_are_refused(tmp_path):

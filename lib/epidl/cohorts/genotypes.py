@@ -17,6 +17,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from epidl import checks
+from epidl.devices import checked_device
 
 Rows = slice | NDArray[np.integer]
 
@@ -31,22 +32,6 @@ def check_genotypes(genotypes: object) -> None:
             f"genotypes must be Haplotypes or Dosages, got {type(genotypes).__name__}: take Haplotypes.from_alleles or "
             "Dosages.from_counts"
         )
-
-
-def checked_device(device: torch.device | str) -> torch.device:
-    """Return a device that this machine has; raise ValueError for any other."""
-    try:
-        found = torch.device(device)
-    except (RuntimeError, TypeError):
-        found = None
-    if found is None or found.type not in ("cpu", "cuda"):
-        raise ValueError(f"device must be 'cpu' or 'cuda', got {checks.shown(device)}")
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"device must be 'cpu', or one of the {torch.cuda.device_count()} CUDA devices that torch finds here, got "
-            f"{checks.shown(device)}"
-        )
-    return found
 
 
 class DeviceGenotypes(Protocol):

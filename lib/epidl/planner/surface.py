@@ -23,8 +23,8 @@ from epidl import commands
 from epidl.grid.params import PUBLISHED_H2, qtl_for_scaling
 from epidl.grid.results import read_table
 from epidl.models.kernels import EXACT_LIMIT
+from epidl.models.recipes import MODELS
 from epidl.models.theory import expected_shares
-from epidl.own.comparison import MOST_MARKERS
 from epidl.planner import planning
 from epidl.storage import write_text
 
@@ -356,7 +356,7 @@ def build(folder: Path = DATA) -> dict[str, Any]:
         "excess": {model: float(f"{value:.4g}") for model, value in excess.groupby("model").mean().items()},
         "simulated": {name: [int(rows[name].min()), int(rows[name].max())] for name in ("n_samples", "n_markers")},
         "trained": {name: int(mlp[name].max()) for name in ("n_samples", "n_markers")},
-        "most_screened": MOST_MARKERS["pairs"],
+        "most_screened": MODELS["pairs"].most_markers,
         # as `costs` counts them
         "large": {**LARGE, "gib_per_square": 3 * 8 / 2**30},
         "hidden_width": int(mlp["hidden_width"].mode()[0]),
