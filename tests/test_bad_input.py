@@ -90,7 +90,7 @@ NOT_A_USER_S = {
         *(
             "params.planned_cells",
             "commands.end",
-            "tuning.check_installed",
+            "tuning.*",
             "workflow.c[hl]*",
             "workflow.run",
             "workflow.interrupt",

@@ -6,8 +6,8 @@ estimates what they cost, resumes them and publishes their tables. `own` reads a
 models on it; `planner` forecasts them for a study that is still to be made. `figures` draws what the tables hold.
 """
 
-import importlib
 import os
+import pkgutil
 from typing import Any
 
 # Huge pages for torch's large tensors: a network's gradients are allocated anew each step, and in small pages the
@@ -36,4 +36,4 @@ def __getattr__(name: str) -> Any:
     """Give a public name when it is asked for: to import the package alone stays quick."""
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    return pkgutil.resolve_name(f"{__name__}.{_PUBLIC[name]}:{name}")

@@ -78,19 +78,11 @@ def _code(module: str) -> str:
 @functools.cache
 def _read(module: str) -> tuple[str, list[str]]:
     """Return what a module does, and the modules of the library that it imports."""
-    source = _path(module).read_text()
-    return _meaning(source), _imports(ast.parse(source))
-
-
-def _imports(tree: ast.AST) -> list[str]:
-    """Return the modules of the library that a module imports, but for type checking alone."""
-    names = []
-    for node in ast.iter_child_nodes(tree):
+    source, names = _path(module).read_text(), []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
-            names += _imports(node)
-    return [name for name in names if name.startswith("epidl.") and _path(name)]
+    return _meaning(source), [name for name in names if name.startswith("epidl.") and _path(name)]
 
 
 def _path(module: str) -> Path | None:

@@ -4,7 +4,7 @@ A row names functions as `module:function` of this folder, so that reading the r
 a module with its recipe, its row here, and its test.
 """
 
-import importlib
+import pkgutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -81,8 +81,7 @@ class Model:
 
 def load(function: str) -> Callable[..., Any]:
     """Return the function that a row names."""
-    module, name = function.split(":")
-    return getattr(importlib.import_module(f"epidl.models.{module}"), name)
+    return pkgutil.resolve_name(f"epidl.models.{function}")
 
 
 _ROWS = (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from epidl import seeds
 from epidl.cohorts.genotypes import Genotypes
-from epidl.cohorts.simulate import Trait
+from epidl.cohorts.simulate import Cohort
 from epidl.cohorts.splits import Protocol, Split
 
 REML_ROWS = 10_000  # samples that estimate variance components: 2 GB, of dosages 3.2 GB
@@ -24,26 +24,13 @@ UNNAMED = ("ridge_sgd", "mlp")  # in a grid their random draws are those of no n
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What is known of simulated traits; arrays are (n_samples, n_traits).
-
-    additive, epistatic: the parts of the genetic values.
-    """
-
-    traits: Sequence[Trait]
-    genetic_values: NDArray[np.float64]
-    additive: NDArray[np.float64]
-    epistatic: NDArray[np.float64]
-    all_pairs: bool = False
-
-
-@dataclass(frozen=True)
 class Task:
     """One cohort, and how models are fitted to it.
 
     phenotypes: (n_samples, n_traits), of all samples; in own data the standardised residuals of one trait. protocol:
-    of a grid's fits, None for own data. rates to max_features: parameters of a cell, see there. reml_rows: samples that
-    estimate variance components. truth: of simulated cohorts. studies: where Optuna's trials are kept, None for in
+    of a grid's fits, None for own data. rates to max_features and all_pairs: parameters of a cell, see there.
+    reml_rows: samples that estimate variance components. truth: a simulated cohort, and parts: the additive and the
+    epistatic part of its genetic values, (n_samples, n_traits). studies: where Optuna's trials are kept, None for in
     memory only; study: the name of a model's. shared: work that several models need.
     """
 
@@ -62,7 +49,9 @@ class Task:
     importance_threshold: float = 0.03
     max_features: tuple[int, int] = (100, 1000)
     reml_rows: int = REML_ROWS
-    truth: Truth | None = None
+    all_pairs: bool = False
+    truth: Cohort | None = None
+    parts: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
     studies: Path | None = None
     study: Callable[[str], str] = str
     progress: bool = False

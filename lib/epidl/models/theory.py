@@ -56,12 +56,12 @@ def predict(task: Task, model: Model) -> Prediction:
     """Return a model's expected accuracy, from the shares of variance that the sample has."""
     truth, form = task.truth, model.closed_form
     h2 = np.minimum(truth.genetic_values.var(axis=0) / task.phenotypes.var(axis=0), 1)
-    parts = np.stack([truth.additive.var(axis=0), truth.epistatic.var(axis=0)])
+    parts = np.stack([part.var(axis=0) for part in task.parts])
     shares = h2 * parts / parts.sum(axis=0)
     # the oracle leaves out markers without effect
     n_markers = len(truth.traits[0].qtl) if form == "oracle" else task.genotypes.n_markers
     # where all pairs interact, to know the true ones is to know nothing more than the kernel
-    known = "kernel" if form == "oracle" and truth.all_pairs else form
+    known = "kernel" if form == "oracle" and task.all_pairs else form
     expected = expected_accuracy(len(task.all_but_test), n_markers, *shares, model=known)
     # the prediction is the sum of parts whose variance and covariance with the truth are both v_c r2_c
     with_parts = np.sqrt(shares) * np.stack(expected[1:])

@@ -20,7 +20,7 @@ from epidl.grid.fingerprint import model_fingerprint, run_fingerprint
 from epidl.grid.params import EXPERIMENTS, Cell
 from epidl.models import tuning
 from epidl.models.recipes import MODELS
-from epidl.models.task import Prediction, Task, Truth, pearson_r
+from epidl.models.task import Prediction, Task, pearson_r
 
 STUDIES = "studies.sqlite"
 
@@ -91,13 +91,13 @@ def _tasks(
     """Return what is known of a replicate's traits before any fit, and the task of each protocol."""
     seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
     cohort = make_cohort(cell, architecture, seed, replicate)
-    all_pairs = getattr(cell, "all_pairs", False)
-    truth = Truth(cohort.traits, cohort.genetic_values, *genetic_parts(cohort), all_pairs)
+    parts = genetic_parts(cohort)
     asked = {each.name: getattr(cell, each.name) for each in fields(Task) if hasattr(cell, each.name)}
     given = asked | {
         "genotypes": cohort.genotypes,
         "phenotypes": cohort.phenotypes,
-        "truth": truth,
+        "truth": cohort,
+        "parts": parts,
         "seed": seed,
         "device": device,
         "studies": Path(folder) / STUDIES if folder else None,
@@ -108,7 +108,7 @@ def _tasks(
         split = split_samples(cohort.genotypes.n_samples, protocol)
         study = partial(_study, cell, device, replicate, protocol)
         tasks[protocol] = Task(**given, protocol=protocol, split=split, study=study)
-    return _truth(cell, cohort, truth, replicate, seed), tasks
+    return _truth(cell, cohort, parts, replicate, seed), tasks
 
 
 def _study(cell: Cell, device: str, replicate: int, protocol: Protocol, model: str) -> str:
@@ -168,19 +168,14 @@ def _outcome(model: str, task: Task, prediction: Prediction) -> dict[str, Any]:
 
 def _accuracy(task: Task, prediction: Prediction) -> dict[str, NDArray[np.float64]]:
     """Return the mean over splits of Pearson's r with the phenotypes, and with each genetic part."""
-    known = {
-        "pearson_r": task.phenotypes,
-        "r_additive": task.truth.additive,
-        "r_epistatic": task.truth.epistatic,
-    }
-    scores = {}
-    for name, values in known.items():
+    scores, names = {}, ("pearson_r", "r_additive", "r_epistatic")
+    for name, values in zip(names, (task.phenotypes, *task.parts), strict=True):
         of_splits = [pearson_r(values[rows], predicted) for rows, predicted in prediction.parts]
         scores[name] = np.mean(of_splits, axis=0)
     return scores
 
 
-def _truth(cell: Cell, cohort: Cohort, truth: Truth, replicate: int, seed: int) -> pd.DataFrame:
+def _truth(cell: Cell, cohort: Cohort, parts: tuple[NDArray, NDArray], replicate: int, seed: int) -> pd.DataFrame:
     """Return what is known of the traits before any fit: a row a trait."""
     total = cohort.genetic_values.var(axis=0)
     return pd.DataFrame(
@@ -201,12 +196,12 @@ def _truth(cell: Cell, cohort: Cohort, truth: Truth, replicate: int, seed: int) 
             "seed": seed,
             "trait": range(1, len(cohort.traits) + 1),
             "rel_aa": [trait.rel_aa for trait in cohort.traits],
-            "va_over_vg": truth.additive.var(axis=0) / total,
-            "vaa_over_vg": truth.epistatic.var(axis=0) / total,
+            "va_over_vg": parts[0].var(axis=0) / total,
+            "vaa_over_vg": parts[1].var(axis=0) / total,
         }
     )
 
 
-def _effect_r(truth: Truth, effects: NDArray[np.float64]) -> NDArray[np.float64]:
+def _effect_r(truth: Cohort, effects: NDArray[np.float64]) -> NDArray[np.float64]:
     true = np.stack([trait.additive_by_marker(len(effects)) for trait in truth.traits], axis=1)
     return pearson_r(true, effects)
