@@ -20,14 +20,16 @@ pdf: setup ## the book as one file, _build/PROFILE/book.pdf (needs Chromium)
 quick: setup ## run the quick grid
 	$(BIN)/python -m epidl.grid quick
 
-check: setup ## ruff, and the unit and property tests that are fast
+check: setup ## ruff, layers of imports, and the unit and property tests that are fast
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not book" tests
 
-test: setup ## ruff, unit and property tests, grid, notebooks, the strict book and a browser on it
+test: setup ## ruff, layers of imports, unit and property tests, grid, notebooks, the strict book and a browser on it
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -rs -n 2 --dist loadscope -m "not book" tests
 	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
 	$(BIN)/python -m epidl.grid smoke book

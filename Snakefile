@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 from epidl.grid.fingerprint import cell_fingerprint
-from epidl.grid.params import CELL_TYPES, load_grids
+from epidl.grid.params import EXPERIMENTS, load_grids
+from epidl.models.recipes import MODELS
 
 PROFILE = config.get("profile", "quick")
 RUNS = f"runs/{PROFILE}"
@@ -15,7 +16,7 @@ CELLS = {
     experiment: {
         cell.name: cell for cell in load_grids(Path(f"params/{experiment}.yml"))["quick" if SHIPPED else PROFILE]
     }
-    for experiment in CELL_TYPES
+    for experiment in EXPERIMENTS
 }
 
 
@@ -27,7 +28,7 @@ def requests(wildcards):
 
 
 def trains_networks(wildcards):
-    return bool({"mlp", "ridge_sgd", "lasso"} & set(CELLS[wildcards.experiment][wildcards.cell].models))
+    return any(MODELS[name].is_network for name in CELLS[wildcards.experiment][wildcards.cell].models)
 
 
 # Two kernels that start in the same moment can pick the same port, and one of them dies or is never heard: start again.
@@ -71,7 +72,9 @@ rule cell:
         unfinished=f"{RUNS}/{{experiment}}/{{cell}}/unfinished.ipynb",  # stays for a look where the cell fails
         cell=lambda wildcards: CELLS[wildcards.experiment][wildcards.cell].model_dump_json(exclude={"experiment"}),
         folder=lambda wildcards, output: Path(output.table).parent,
-        code=lambda wildcards: cell_fingerprint(Path(f"notebooks/{wildcards.experiment}.ipynb")),
+        code=lambda wildcards: cell_fingerprint(
+            Path(f"notebooks/{wildcards.experiment}.ipynb"), CELLS[wildcards.experiment][wildcards.cell]
+        ),
     threads: lambda wildcards: CELLS[wildcards.experiment][wildcards.cell].n_threads
     resources:
         mem_mb=lambda wildcards: requests(wildcards)["mem_mb"],
@@ -111,10 +114,8 @@ else:
 
 
 # The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
-# a page and a notebook an experiment, but beyond is one page for its three; hyperparameters belongs to the page of scaling,
-# ragged to the ledger, survey to the planner
-OF_OTHER_PAGES = {"beyond_dilution", "beyond_correlation", "hyperparameters", "ragged", "survey"}
-RESULTS = [name for name in CELLS if name not in OF_OTHER_PAGES]
+# a notebook an experiment; several may share a page, and some are on pages of other things
+RESULTS = [name for name, experiment in EXPERIMENTS.items() if experiment.page == name]
 PAGES = ["approach", *RESULTS, "takeaways", "planner", "own_data", "performance"]
 PAGES += ["agreement", "claims", "ledger", "provenance", "testing"]
 NOTEBOOKS = ["by_hand", "simulate", *CELLS, "own_data"]

@@ -22,12 +22,12 @@ import torch
 
 from benchmarks import loop, plain_way, published_way
 from benchmarks.alone import TRAITS, WIDTH, endless, fit_ours, make_cohort
-from epidl import seeds, storage
+from epidl import devices, seeds, storage
 from epidl.cohorts.simulate import Cohort
 from epidl.cohorts.splits import BATCH_SIZE, random_split
 from epidl.grid import costs, results
-from epidl.grid.experiments import core
 from epidl.models import networks, ridge, training
+from epidl.models.task import pearson_r
 
 DATA = Path("book/data")
 # n_samples and n_qtl at which our works are measured alone: one grows while the other stays
@@ -53,14 +53,14 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.largest:
-        known = {"device": results.device_name("cpu"), "threads": torch.get_num_threads(), "commit": results.commit()}
+        known = {"device": devices.device_name("cpu"), "threads": torch.get_num_threads(), "commit": results.commit()}
         storage.write_table(DATA / "largest.csv", measure_growth(LARGEST).assign(**known))
         return
     started, rows = datetime.now(UTC), []
     for name in options.only:
         for row in WORKS[name](options.quick):
             rows.append(
-                {"work": name} | row | {"device": results.device_name("cpu"), "threads": torch.get_num_threads()}
+                {"work": name} | row | {"device": devices.device_name("cpu"), "threads": torch.get_num_threads()}
             )
             print(pd.DataFrame(rows[-1:]).to_string(index=False, header=False), flush=True)
     table = pd.DataFrame(rows)
@@ -181,7 +181,7 @@ def exact_ridge(quick: bool) -> list[dict]:
     def ours() -> tuple[np.ndarray, np.ndarray]:
         fits = list(ridge.fit_ridge_splits(cohort.genotypes, cohort.phenotypes, [train for train, _ in splits]))
         predictions = [fit.predict(cohort.genotypes, test) for fit, (_, test) in zip(fits, splits, strict=True)]
-        r = [core.pearson_r(cohort.phenotypes[test], p) for p, (_, test) in zip(predictions, splits, strict=True)]
+        r = [pearson_r(cohort.phenotypes[test], p) for p, (_, test) in zip(predictions, splits, strict=True)]
         return np.array(r), np.array([fit.penalties for fit in fits])
 
     (r, penalties), (plain_r, plain_penalties) = ours(), plain_way.ridge(cohort, splits)

@@ -21,13 +21,13 @@ import torch
 from benchmarks import loop, plain_way
 from benchmarks.__main__ import DATA, in_turn, make_row, step_work, with_this_machine
 from benchmarks.alone import TRAITS, WIDTH, endless, fit_ours, make_cohort
-from epidl import storage
+from epidl import devices, storage
 from epidl.cohorts.simulate import Cohort
 from epidl.cohorts.splits import BATCH_SIZE, split_samples
 from epidl.grid import results
-from epidl.grid.experiments import beyond
-from epidl.grid.experiments.core import pearson_r
 from epidl.models import networks, ridge, training
+from epidl.models.recipes import MOST_WIDTH
+from epidl.models.task import pearson_r
 
 CHUNK = training.DECODED_ROWS  # samples of a graph
 STEPS = CHUNK // BATCH_SIZE
@@ -49,7 +49,7 @@ def main() -> None:
     for name, work in WORKS.items():
         rows, started = [], datetime.now(UTC)
         for row in work():
-            rows.append(row | {"device": results.device_name("cuda")})
+            rows.append(row | {"device": devices.device_name("cuda")})
             print(rows[-1], flush=True)
         record = results.provenance({"work": name, "device": "cuda"}, started)
         storage.write_table(folder / f"{name}.csv", pd.DataFrame(rows))
@@ -109,7 +109,7 @@ def our_steps(n_qtl: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor
 
 def several_models() -> Iterator[dict]:
     """Fits of several networks of a small cohort: side by side, and one after another."""
-    n_samples, n_qtl, n_epochs, width = 1000, 64, 20, beyond.MOST_WIDTH
+    n_samples, n_qtl, n_epochs, width = 1000, 64, 20, MOST_WIDTH
     cohort, sizes = make_cohort(n_samples, n_qtl), (n_qtl, len(TRAITS))
     patient = endless(training.patient_plan(l1_penalty=0.001), n_epochs)
     published = endless(training.mlp_plan(), n_epochs)

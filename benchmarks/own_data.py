@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from epidl import storage
+from epidl import devices, storage
 from epidl.grid import results
 from epidl.own import comparison
 
@@ -26,7 +26,7 @@ def main() -> None:
     rows = []
     for model, n_samples, n_markers in tqdm(wanted()):
         rows.append(measure(model, n_samples, n_markers))
-        table = pd.DataFrame(rows).assign(device=results.device_name("cpu"), commit=results.commit())
+        table = pd.DataFrame(rows).assign(device=devices.device_name("cpu"), commit=results.commit())
         storage.write_table(PATH, table)
 
 
@@ -36,7 +36,7 @@ def wanted() -> list[tuple[str, int, int]]:
         (model, n, m)
         for n, m in SIZES
         for model in comparison.MODELS
-        if m <= comparison.MOST_MARKERS.get(model, m) and n * m <= MOST.get(model, n * m)
+        if m <= (comparison.MODELS[model].most_markers or m) and n * m <= MOST.get(model, n * m)
     ]
 
 

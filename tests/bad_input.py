@@ -27,13 +27,13 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import epidl
-from epidl import checks, seeds, storage
+from epidl import checks, devices, seeds, storage
 from epidl.cohorts import alphasimr, splits, zenodo
 from epidl.cohorts import simulate as simulation
 from epidl.cohorts.genotypes import Dosages, Haplotypes
 from epidl.grid import cell, costs, params, publish, results, workflow
-from epidl.grid.experiments import core, scaling
-from epidl.models import kernels, networks, pairs, ridge, selection, theory, training, tuning
+from epidl.grid.experiments import core
+from epidl.models import kernels, networks, pairs, ridge, selection, theory, training
 from epidl.own import comparison as own_comparison
 from epidl.own import genotype_files, reader
 from epidl.planner import planning, surface
@@ -705,12 +705,6 @@ def _networks() -> list[Place]:
         Wrong("beyond the samples", beyond, "split.validation must be from 0 to 39", says="got 40"),
         Wrong("nothing to train on", empty, r"len\(split.train\) must be at least 1", says="got 0"),
     ]
-    bad_space = [
-        Wrong("no settings", {}, r"len\(space\) must be at least 1", says="got 0"),
-        Wrong("a setting of no values", {"rate": ()}, "must be at least 1", says="got 0"),
-        Wrong("a setting of one number", {"rate": 0.1}, "a tuple or a range", says="0.1"),
-        Wrong("no mapping", [1, 2], "settings with the values of each", says=r"\[1, 2\]"),
-    ]
     return [
         _place(
             networks,
@@ -828,25 +822,6 @@ def _networks() -> list[Place]:
             genotypes=GENOTYPES,
             rows=rows(N, least=2),
             device=DEVICE,
-        ),
-        _place(
-            tuning,
-            "search",
-            lambda: {
-                "objective": lambda *_: (1.0, {}),
-                "space": {"rate": (1, 2)},
-                "n_trials": 1,
-                "seed": 1,
-                "name": "a",
-            },
-            objective=kind_of("must be a function"),
-            space=bad_space,
-            n_trials=integer(1),
-            seed=SEED,
-            name=[
-                Wrong("empty", "", "must be a text", says="''"),
-                Wrong("a number", 3, "must be a text", st.integers()),
-            ],
         ),
         _place(selection, "importances", dict, layer=kind_of("a OneHotLinear")),
         _place(
@@ -1201,7 +1176,7 @@ def _files() -> list[Place]:
         ),
         Place(
             "zenodo.read_replicate",
-            lambda data: zenodo.read_replicate(_cell(source="zenodo", data=data), 1, scaling.architecture(_cell())),
+            lambda data: zenodo.read_replicate(_cell(source="zenodo", data=data), 1, _cell().architecture()),
             lambda: {"data": "nothing"},
             {"data": [Wrong("no such folder", "nothing", "must hold the authors' files", TEXTS, says="is missing")]},
         ),
@@ -1299,13 +1274,13 @@ def _cells() -> list[Place]:
     return [
         Place(
             "experiments.core.run_cell",
-            lambda output="", progress=False: scaling.run(small, folder=output, progress=progress),
+            lambda output="", progress=False: core.run(small, folder=output, progress=progress),
             dict,
             {"output": folder(), "progress": boolean()},
         ),
-        _place(core, "resolve_device", dict, device=choice("auto", "cpu", "cuda")),
+        _place(devices, "resolve_device", dict, device=choice("auto", "cpu", "cuda")),
         _place(costs, "measure_machine", lambda: {"device": "cpu"}, device=DEVICE, n_threads=integer(1, 1024)),
-        Place("costs.one_cell_threads", _threads, dict, {"n_threads": integer(1, 1024)}),
+        Place("devices.one_cell_threads", _threads, dict, {"n_threads": integer(1, 1024)}),
         _place(
             costs,
             "check_memory",
@@ -1322,7 +1297,7 @@ def _cells() -> list[Place]:
 
 
 def _threads(n_threads: object) -> None:
-    with costs.one_cell_threads(n_threads):
+    with devices.one_cell_threads(n_threads):
         pass
 
 

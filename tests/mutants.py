@@ -29,7 +29,7 @@ TESTS = {
     "cohorts/genotypes": ["test_genotypes.py"],
     "seeds": ["test_seeds.py"],
     "cohorts/splits": ["test_training.py"],
-    "models/ridge": ["test_ridge.py"],
+    "models/ridge": ["test_ridge.py", "test_experiments.py"],
     "models/kernels": ["test_kernels.py"],
     "models/pairs": ["test_pairs.py"],
     "models/networks": ["test_networks.py"],
@@ -38,7 +38,7 @@ TESTS = {
     "models/selection": ["test_selection.py"],
     "models/theory": ["test_theory.py"],
     "models/tuning": ["test_tuning.py"],
-    "grid/experiments/core": ["test_experiments.py"],
+    "models/deep": ["test_experiments.py"],
 }
 # what tests import beside the library: once for all mutants
 PRELOADED = [
@@ -548,21 +548,21 @@ MUTANTS = [
             "every trial of a search is sampled alike",
         ),
         (
-            "grid/experiments/core",
-            "(model.weight[1] - model.weight[0])",
-            "(model.weight[0] - model.weight[1])",
+            "models/deep",
+            "layer.weight[1] - layer.weight[0]",
+            "layer.weight[0] - layer.weight[1]",
             "the sign of the effects of ridge by SGD",
         ),
         (
-            "grid/experiments/core",
+            "models/deep",
             "return record.comparable_loss,",
             "return -record.comparable_loss,",
             "a search prefers a diverged trial",
         ),
         (
-            "grid/experiments/core",
-            "splits = [(run.all_but_test, run.split.test)]",
-            "splits = [(run.split.train, run.split.test)]",
+            "models/ridge",
+            "splits = [(task.all_but_test, task.split.test)]",
+            "splits = [(task.split.train, task.split.test)]",
             "exact ridge under held_out leaves the validation samples out",
         ),
     ]

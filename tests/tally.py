@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from epidl import storage
+from epidl import devices, storage
 from epidl.grid import results
 
 TABLE = Path(__file__).parents[1] / "book" / "data" / "tests.csv"
@@ -65,6 +65,6 @@ def count(reports: Iterable[pytest.TestReport]) -> dict[str, object]:
 def with_row(path: Path, row: dict[str, object]) -> pd.DataFrame:
     """Return the table with a tier's row in place of the one that it had, with the machine and the commit."""
     cost = {name: round(row[name]) for name in ("seconds", "cpu_seconds")}
-    row = pd.DataFrame([row | cost | {"device": results.device_name("cpu"), "commit": results.commit()}])
+    row = pd.DataFrame([row | cost | {"device": devices.device_name("cpu"), "commit": results.commit()}])
     known = pd.read_csv(path) if path.exists() else row.head(0)
     return pd.concat([known[known["tier"] != row.loc[0, "tier"]], row], ignore_index=True)

@@ -26,9 +26,9 @@ from epidl.cohorts.genotypes import Genotypes, Haplotypes
 from epidl.cohorts.simulate import Cohort, simulate
 from epidl.cohorts.splits import Split, split_samples
 from epidl.grid import costs, params
-from epidl.grid.experiments import beyond
+from epidl.grid.experiments import core
 from epidl.grid.params import CELL_TYPES
-from epidl.models import kernels, networks, pairs, ridge, training
+from epidl.models import kernels, networks, pairs, recipes, ridge, training
 
 PLACES = {place.where: place for place in bad_input.catalogue()}
 DRAWN = [
@@ -41,21 +41,26 @@ NOT_A_USER_S = {
         *("figures.*", "contrasts.*", "surface.*"),
         *("comparison.against_ridge", "comparison.measure_of", "comparison.verdict"),
     ],
-    "the checks themselves": ["checks.*", "genotypes.check*", "ridge.checked_rows", "training.check_inputs", "rerun.*"],
+    "the checks themselves": [
+        "checks.*",
+        "genotypes.check*",
+        "devices.check*",
+        "ridge.checked_rows",
+        "training.check_inputs",
+        "rerun.*",
+    ],
     "called by a cell's run with what it has made, or estimates a checked cell": [
         *(
             "core.*",
-            "beyond.*",
-            "dilution.*",
-            "correlation.*",
-            "scaling.*",
+            *("deep.*", "pruned.*", "task.*", "recipes.*", "training.patient_epochs"),
+            *("params.*.architecture", "params.*.protocols_of"),
+            *("ridge.predict", "kernels.predict", "pairs.predict_*", "theory.predict"),
             "kept.*",
             "fingerprint.*",
             "comparison.make_task",
-            "comparison.Task.*",
         ),
-        *("costs.Work.*", "costs.*_fits", "costs.network_epoch", "costs.nothing", "costs.cell_*", "costs.requests"),
-        *("costs.estimates", "costs.typical_epochs", "costs.machine_memory", "training.fast_products"),
+        *("work.*", "costs.cell_*", "costs.requests"),
+        *("costs.estimates", "costs.typical_epochs", "devices.machine_memory", "training.fast_products"),
     ],
     "steps of simulate, which checks all before": [
         *("simulate.checked_arguments", "simulate.TraitPlan.*", "simulate.draw_*", "simulate.pair_effect_sd"),
@@ -85,7 +90,7 @@ NOT_A_USER_S = {
         *(
             "params.planned_cells",
             "commands.end",
-            "tuning.check_installed",
+            "tuning.*",
             "workflow.c[hl]*",
             "workflow.run",
             "workflow.interrupt",
@@ -102,7 +107,7 @@ NOT_A_USER_S = {
             "results.read_record",
             "results.read_collected",
         ),
-        *("results.provenance", "results.commit", "results.device_name"),
+        *("results.provenance", "results.commit", "devices.device_name"),
         *("zenodo.write_cohort", "genotype_files.check_unique", "genotype_files.some"),
         *("genotype_files.write_plink", "genotype_files.joined_ids", "genotype_files.read_companion"),
         "columns.read_column",
@@ -376,10 +381,10 @@ def test_a_last_batch_of_one_can_be_left_out():
 def test_a_cell_at_the_edge_runs_with_every_model():
     """Two QTL in as few samples as a cell may have, for the networks in fewer than a batch."""
     base = bad_input.CELL | {"n_samples": 20, "scaling": 0.01, "protocols": ("held_out",), "mlp_max_epochs": 2}
-    models = list(beyond.FITS)
+    models = [name for name, model in recipes.MODELS.items() if not model.selects]
     cell = params.make_cell(params.BeyondCell, **base | {"models": models})
     assert cell.n_qtl == 2
-    found = beyond.run(cell).table
+    found = core.run(cell).table
     assert set(found["model"]) == set(models)
 
 

@@ -12,8 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from epidl.cohorts.splits import training_size
 from epidl.grid import costs
-from epidl.grid.costs import Machine, Work
-from epidl.grid.experiments import beyond, core, scaling
+from epidl.grid.experiments import core
 from epidl.grid.params import (
     CELL_TYPES,
     BeyondCell,
@@ -23,7 +22,9 @@ from epidl.grid.params import (
     load_grids,
     make_cell,
 )
-from epidl.models import networks
+from epidl.models import networks, training
+from epidl.models.recipes import MODELS
+from epidl.models.work import Machine, Work
 
 MACHINE = Machine("a machine", 1e11, 5e10, 4e10, 2e-4, 2e-10, 2e-9, memory=16 * 2**30)
 BASE = {
@@ -87,9 +88,14 @@ def test_searches_are_counted_as_fits():
 
 @pytest.mark.parametrize(("n_samples", "epochs"), [(1000, 300), (100_000, 10)])
 def test_the_most_epochs_of_patient_networks_are_those_of_their_plan(n_samples, epochs):
-    point = {"n_samples": n_samples, "scaling": 1, "n_replicates": 1, "models": beyond.PATIENT}
+    point = {
+        "n_samples": n_samples,
+        "scaling": 1,
+        "n_replicates": 1,
+        "models": [name for name, model in MODELS.items() if model.plan == "patient"],
+    }
     patient = make_cell(BeyondCell, **BASE | point | {"protocols": ["held_out"]})
-    assert beyond.patient_epochs(training_size(n_samples, "held_out")) == epochs
+    assert training.patient_epochs(training_size(n_samples, "held_out")) == epochs
     (hours,) = costs.estimates([patient], MACHINE, {})["hours"]
     assert 3600 * hours == pytest.approx(sum(costs.cell_seconds(patient, MACHINE, lambda model: epochs).values()))
 
@@ -107,7 +113,7 @@ def test_memory_counts_the_models_that_are_trained_together_and_the_weights_of_a
         point = {"n_samples": 200, "n_markers": 2000, "n_qtl": 20, "n_replicates": 1, "protocols": ["held_out"]}
         return costs.cell_memory(make_cell(BeyondDilutionCell, **BASE | point | {"models": ["pair_network"]}))
 
-    n_models = len(beyond.PENALTIES["pair_network"])
+    n_models = len(MODELS["pair_network"].penalties)
     one, all_together = memory(1), memory(2**40)
     # of a model that is trained six arrays, of one that waits or has been its weights
     n_weights = (all_together - one) / (4 * 5 * (n_models - 1))
@@ -134,7 +140,7 @@ def test_a_cell_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
     monkeypatch.setattr(costs, "machine_memory", lambda device="cpu": 2**29)
     monkeypatch.setattr(core, "make_cohort", lambda *_: pytest.fail("the cell was started"))
     with pytest.raises(MemoryError, match=r"n1000_scaling1 needs about 0\.\d GiB of memory, and this machine has 0\.5"):
-        scaling.run(cell(hidden_width=4096))
+        core.run(cell(hidden_width=4096))
 
 
 def test_the_plan_of_a_profile_names_every_cell(monkeypatch, capsys):

@@ -6,8 +6,8 @@ import pytest
 import scipy.stats
 
 from conftest import REL_AA
-from epidl import seeds
-from epidl.grid.experiments import beyond, core, correlation, dilution, scaling
+from epidl import devices, seeds
+from epidl.grid.experiments import core
 from epidl.grid.params import (
     BeyondCell,
     BeyondCorrelationCell,
@@ -18,7 +18,9 @@ from epidl.grid.params import (
     ScalingCell,
     make_cell,
 )
-from epidl.models import ridge
+from epidl.models import deep, ridge, training
+from epidl.models.recipes import MODELS
+from epidl.models.task import Prediction, pearson_r
 
 CELL = {
     "n_samples": 200,
@@ -35,7 +37,7 @@ CELL = {
 
 
 def run(**changes) -> pd.DataFrame:
-    return scaling.run(make_cell(ScalingCell, **CELL | changes)).table.drop(columns="seconds")
+    return core.run(make_cell(ScalingCell, **CELL | changes)).table.drop(columns="seconds")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,7 @@ def test_replicates_and_seeds_differ(table):
 def test_ridge_under_held_out_is_scored_on_the_last_samples(table):
     row = table.query("replicate == 1 and model == 'ridge' and protocol == 'held_out'").iloc[3]
     cell = make_cell(ScalingCell, **CELL)
-    cohort = core.make_cohort(cell, scaling.architecture, int(row["seed"]))
+    cohort = core.make_cohort(cell, ScalingCell.architecture, int(row["seed"]))
     fit = ridge.fit_ridge(cohort.genotypes, cohort.phenotypes, np.arange(170))
     predicted = fit.predict(cohort.genotypes, np.arange(170, 200))[:, 3]
     assert row["pearson_r"] == pytest.approx(scipy.stats.pearsonr(cohort.phenotypes[170:, 3], predicted).statistic)
@@ -96,7 +98,8 @@ def test_a_diverged_fit_has_no_accuracy_and_the_other_fits_stand():
 
 
 def test_a_trait_predicted_alike_for_all_samples_says_so(monkeypatch):
-    monkeypatch.setitem(core.FITS, "ridge", lambda run: core.Score(np.array([0.5, np.nan]), "exact"))
+    r = {"pearson_r": np.array([0.5, np.nan]), "r_additive": np.nan, "r_epistatic": np.nan}
+    monkeypatch.setitem(core.FITS, "ridge", lambda task: Prediction(expected=r))
     table = run(models=["ridge"], protocols=["held_out"], rel_aa=[0, 1], n_replicates=1)
     assert table["status"].tolist() == ["exact", "constant"]
 
@@ -105,7 +108,7 @@ def test_published_ridge_is_the_mean_over_ten_splits_that_the_traits_share(table
     row = table.query("replicate == 1 and model == 'ridge' and protocol == 'published'")
     cell = make_cell(ScalingCell, **CELL)
     seed = int(row["seed"].iloc[0])
-    cohort = core.make_cohort(cell, scaling.architecture, seed)
+    cohort = core.make_cohort(cell, ScalingCell.architecture, seed)
     rng = seeds.generator(seed, "ridge_splits")
     r, effects = [], []
     for _ in range(10):
@@ -131,14 +134,14 @@ def test_pearson_r_of_columns_that_do_not_vary_is_missing():
     y = x + 1
     y[:, 1], y[0, 2] = 3, np.nan
     x[:, 3] = 0
-    np.testing.assert_allclose(core.pearson_r(x, y), [1, np.nan, np.nan, np.nan])
+    np.testing.assert_allclose(pearson_r(x, y), [1, np.nan, np.nan, np.nan])
 
 
 def test_a_missing_gpu_is_said(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert core.resolve_device("auto") == "cpu"
+    assert devices.resolve_device("auto") == "cpu"
     with pytest.raises(ValueError, match="device must be 'cpu' or 'auto' on this machine"):
-        core.resolve_device("cuda")
+        devices.resolve_device("cuda")
 
 
 DILUTION = {
@@ -160,7 +163,7 @@ DILUTION = {
 
 
 def run_dilution(folder="", **changes) -> core.CellResult:
-    return dilution.run(make_cell(DilutionCell, **DILUTION | changes), folder=folder)
+    return core.run(make_cell(DilutionCell, **DILUTION | changes), folder=folder)
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +186,7 @@ def test_dilution_has_a_row_for_each_model_and_a_trial_for_each_fit_tried(dilute
 
 def test_the_traits_of_dilution_have_their_own_causal_markers(diluted):
     cohort = core.make_cohort(
-        make_cell(DilutionCell, **DILUTION), dilution.architecture, int(diluted.table["seed"].iloc[0])
+        make_cell(DilutionCell, **DILUTION), DilutionCell.architecture, int(diluted.table["seed"].iloc[0])
     )
     one, other = cohort.traits
     assert not np.array_equal(one.qtl, other.qtl)
@@ -220,7 +223,7 @@ def test_a_pruned_model_is_the_same_whichever_others_are_fitted(diluted):
 
 
 def test_a_killed_cell_resumes_its_trials(diluted, tmp_path, monkeypatch):
-    fitted, real = [], core.training.train_together
+    fitted, real = [], training.train_together
 
     def killed(*arguments, **options):
         if len(fitted) == 4:  # the first search is over, and the LASSO; a trial of the second search has begun
@@ -228,12 +231,12 @@ def test_a_killed_cell_resumes_its_trials(diluted, tmp_path, monkeypatch):
         fitted.append(1)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(core.training, "train_together", killed)
+    monkeypatch.setattr(training, "train_together", killed)
     only = {"models": ["mlp", "mlp_pruned"], "protocols": ["published"]}
     with pytest.raises(KeyboardInterrupt):
         run_dilution(tmp_path, **only)
     counted = []
-    monkeypatch.setattr(core.training, "train_together", lambda *a, **o: counted.append(1) or real(*a, **o))
+    monkeypatch.setattr(training, "train_together", lambda *a, **o: counted.append(1) or real(*a, **o))
     resumed = run_dilution(tmp_path, **only)
     assert len(counted) == 1 + 3 + 1, "the LASSO, the second search and its final fit; the MLP and its search are kept"
     expected = diluted.side["trials"].query("protocol == 'published'").drop(columns="seconds").reset_index(drop=True)
@@ -247,11 +250,11 @@ def test_trials_of_other_parameters_are_not_taken_up(tmp_path):
 
 
 def test_the_pruned_models_are_trained_by_the_publication_s_plans(monkeypatch):
-    plans, real = [], core.training.train_together
-    monkeypatch.setattr(core.training, "train_together", lambda *a, **o: plans.extend(a[4]) or real(*a, **o))
+    plans, real = [], training.train_together
+    monkeypatch.setattr(training, "train_together", lambda *a, **o: plans.extend(a[4]) or real(*a, **o))
     only = {"protocols": ["published"], "mlp_learning_rates": [0.005], "max_features": [30, 30]}
     run_dilution(models=["lasso", "lasso_pruned", "mlp_pruned"], **only)
-    assert plans[:2] == [core.training.LASSO_SGD] * 2
+    assert plans[:2] == [training.LASSO_SGD] * 2
     (pruned,) = plans[2:]
     assert (pruned.patience, pruned.learning_rate, pruned.max_epochs, pruned.min_gain) == (25, 0.005, 5, 0.003)
 
@@ -310,12 +313,12 @@ CORRELATION = {
 )
 def test_the_three_kinds_of_correlation_cells(pleiotropy, shared_pairs, name):
     cell = make_cell(CorrelationCell, **CORRELATION | {"pleiotropy": pleiotropy, "shared_pairs": shared_pairs})
-    table = correlation.run(cell).table
+    table = core.run(cell).table
     assert cell.name == name
     assert len(table) == 6 * 2
     assert (table["pleiotropy"] == pleiotropy).all()
     assert (table["shared_pairs"] == shared_pairs).all()
-    traits = core.make_cohort(cell, correlation.architecture, int(table["seed"].iloc[0])).traits
+    traits = core.make_cohort(cell, CorrelationCell.architecture, int(table["seed"].iloc[0])).traits
     assert all(np.array_equal(traits[0].pairs, trait.pairs) for trait in traits) == shared_pairs
     effects = np.corrcoef([trait.additive_effects for trait in traits])[np.triu_indices(6, k=1)]
     assert (effects.mean() > 0.8) == (pleiotropy > 0.9)
@@ -324,7 +327,7 @@ def test_the_three_kinds_of_correlation_cells(pleiotropy, shared_pairs, name):
 def test_ridge_vs_sgd_fits_the_scaling_experiment_s_cohorts_as_it_does(table):
     same = {name: CELL[name] for name in ("n_samples", "scaling", "n_replicates", "rel_aa", "protocols", "seed")}
     cell = make_cell(RidgeVsSgdCell, **same, broad_sense_heritability=0.999, models=["ridge", "ridge_sgd"])
-    linear = scaling.run(cell).table.drop(columns=["seconds", "experiment"])
+    linear = core.run(cell).table.drop(columns=["seconds", "experiment"])
     expected = table[table["model"] != "mlp"].drop(columns="experiment")
     keys = ["replicate", "trait", "model", "protocol"]
     pd.testing.assert_frame_equal(
@@ -338,12 +341,12 @@ NETWORKS = ["mlp", "mlp_recomputed", "mlp_patient", "skip_mlp", "sparse_mlp", "p
 
 
 def test_patient_networks_train_for_300_epochs_or_fewer_where_samples_are_many():
-    assert [beyond.patient_epochs(n) for n in (100, 10_000, 768_000, 768_001, 10**9)] == [300, 75, 1, 1, 1]
+    assert [training.patient_epochs(n) for n in (100, 10_000, 768_000, 768_001, 10**9)] == [300, 75, 1, 1, 1]
 
 
 @pytest.fixture(scope="module")
 def beyond_table() -> pd.DataFrame:
-    return beyond.run(make_cell(BeyondCell, **CELL | {"n_samples": 600, "models": BEYOND})).table
+    return core.run(make_cell(BeyondCell, **CELL | {"n_samples": 600, "models": BEYOND})).table
 
 
 def test_beyond_has_the_scaling_experiment_s_cohorts_and_adds_models_to_its_table(beyond_table):
@@ -354,24 +357,23 @@ def test_beyond_has_the_scaling_experiment_s_cohorts_and_adds_models_to_its_tabl
 
 
 @pytest.mark.parametrize(
-    ("experiment", "cell_type", "beyond_type", "parameters"),
+    ("cell_type", "beyond_type", "parameters"),
     [
-        (dilution, DilutionCell, BeyondDilutionCell, {"n_qtl": 6, "n_markers": 12}),
+        (DilutionCell, BeyondDilutionCell, {"n_qtl": 6, "n_markers": 12}),
         (
-            correlation,
             CorrelationCell,
             BeyondCorrelationCell,
             {"n_qtl": 12, "n_traits": 2, "pleiotropy": 0.5, "shared_pairs": True, "rel_aa": 1},
         ),
     ],
 )
-def test_beyond_has_the_other_experiments_cohorts_too(experiment, cell_type, beyond_type, parameters):
+def test_beyond_has_the_other_experiments_cohorts_too(cell_type, beyond_type, parameters):
     kept = ("n_samples", "n_replicates", "broad_sense_heritability", "hidden_width", "seed", "rel_aa")
     shared = {name: CELL[name] for name in kept} | {"protocols": ["held_out"], "mlp_learning_rates": [0.01]}
     shared |= {"n_samples": 600} | parameters
-    theirs = experiment.run(make_cell(cell_type, **shared | {"models": ["ridge", "mlp"]})).table
+    theirs = core.run(make_cell(cell_type, **shared | {"models": ["ridge", "mlp"]})).table
     models = ["ridge", "mlp", "kernel", "pairs", "oracle", *EXPECTED]
-    table = beyond.run(make_cell(beyond_type, **shared | {"models": models})).table
+    table = core.run(make_cell(beyond_type, **shared | {"models": models})).table
     columns = ["replicate", "trait", "model", "protocol", "seed", "va_over_vg", "pearson_r", "r_epistatic"]
     ours = table[table["model"].isin(["ridge", "mlp"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(ours[columns], theirs[columns])
@@ -386,7 +388,7 @@ def test_a_model_that_the_publication_lacks_is_fitted_under_held_out_alone(beyon
     assert set(steady["protocol"]) == {"held_out"}
     keys = ["replicate", "trait", "model"]
     assert not steady.duplicated(keys).any()
-    alone = beyond.run(make_cell(BeyondCell, **CELL | {"n_samples": 600, "models": BEYOND, "protocols": ["published"]}))
+    alone = core.run(make_cell(BeyondCell, **CELL | {"n_samples": 600, "models": BEYOND, "protocols": ["published"]}))
     same = alone.table[alone.table["model"] == "pairs"].drop(columns=["seconds", "protocol"]).reset_index(drop=True)
     both = steady[steady["model"] == "pairs"].drop(columns=["seconds", "protocol"]).reset_index(drop=True)
     pd.testing.assert_frame_equal(same, both)
@@ -407,7 +409,7 @@ def test_the_ladder_of_models_stands_as_theory_has_it(beyond_table):
 
 def test_accuracy_of_the_parts_is_that_of_their_own_values():
     """The oracle predicts both parts: r with a part is the root of its share of the variance."""
-    table = beyond.run(make_cell(BeyondCell, **CELL | {"n_samples": 2000, "models": ["oracle"]})).table
+    table = core.run(make_cell(BeyondCell, **CELL | {"n_samples": 2000, "models": ["oracle"]})).table
     for part, share in (("r_additive", "va_over_vg"), ("r_epistatic", "vaa_over_vg")):
         present = table[table[share] > 1e-9]
         np.testing.assert_allclose(present[part] ** 2, present[share], atol=0.06)
@@ -418,7 +420,7 @@ def test_accuracy_of_the_parts_is_that_of_their_own_values():
 def test_the_oracle_of_a_trait_in_which_all_pairs_interact_is_the_kernel():
     models = ["kernel", "oracle", "pairs", *EXPECTED]
     cell = make_cell(BeyondCell, **CELL | {"n_samples": 600, "models": models, "all_pairs": True})
-    table = beyond.run(cell).table.query("rel_aa >= 0.5")
+    table = core.run(cell).table.query("rel_aa >= 0.5")
     r = table.groupby("model")["pearson_r"].mean()
     assert r["oracle"] == pytest.approx(r["kernel"], abs=0.03)
     assert r["pairs"] < r["kernel"] - 0.1
@@ -426,25 +428,26 @@ def test_the_oracle_of_a_trait_in_which_all_pairs_interact_is_the_kernel():
 
 
 def test_networks_beside_the_published_one(monkeypatch):
-    monkeypatch.setattr(beyond, "MOST_STEPS", 60)
+    monkeypatch.setattr(training, "MOST_STEPS", 60)
     fitted = []
-    train_networks = core.train_networks
+    train_all = deep.train_all
 
-    def noting(run, models, genotypes, plans, *purpose):
-        fits = train_networks(run, models, genotypes, plans, *purpose)
+    def noting(task, models, genotypes, plans, *purpose):
+        fits = train_all(task, models, genotypes, plans, *purpose)
         fitted.extend((purpose, fit.plan, fit.record) for fit in fits)
         return fits
 
-    monkeypatch.setattr(core, "train_networks", noting)
+    monkeypatch.setattr(deep, "train_all", noting)
     cell = make_cell(BeyondCell, **CELL | {"n_replicates": 1, "models": NETWORKS, "protocols": ["held_out"]})
-    table = beyond.run(cell).table.set_index("model")
+    table = core.run(cell).table.set_index("model")
     assert table["pearson_r"].notna().all()
-    for name, penalties in beyond.PENALTIES.items():
+    for name in ("sparse_mlp", "pair_network"):
+        penalties = MODELS[name].penalties
         tried = [(plan, record) for purpose, plan, record in fitted if purpose == (name,)]
         assert [plan.l1_penalty for plan, _ in tried] == list(penalties)
         best, _ = min(tried, key=lambda fit: fit[1].best_loss)
         assert set(table.loc[name, "l1_penalty"]) == {best.l1_penalty}
         assert table.loc[name, "seconds"].iloc[0] == pytest.approx(sum(record.seconds for _, record in tried))
         assert {plan.max_epochs for plan, _ in tried} == {30}  # 145 training samples are two batches
-    assert sum(purpose == () for purpose, *_ in fitted) == 1  # the MLP is trained once for two models
+    assert sum(purpose == ("mlp",) for purpose, *_ in fitted) == 1  # the MLP is trained once for two models
     assert (table.loc["mlp_recomputed", "pearson_r"].to_numpy() != table.loc["mlp", "pearson_r"].to_numpy()).any()

@@ -197,7 +197,7 @@ def test_what_hangs_is_killed(tmp_path, monkeypatch, capsys, stop_after):
 def test_what_stops_a_cell_is_said(tmp_path, monkeypatch, capsys, error, status, said):
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(cell.RUN, "scaling", lambda *_, **__: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(cell.core, "run", lambda *_, **__: (_ for _ in ()).throw(error))
     assert cell.main(["scaling", "smoke", "n200_scaling1"]) == status
     assert said in capsys.readouterr().err
 
@@ -218,7 +218,7 @@ def test_a_full_disk_is_named_whatever_error_it_ends_in(tmp_path, monkeypatch, c
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(storage, "is_full", lambda _: True)
-    monkeypatch.setitem(cell.RUN, "scaling", lambda *_, **__: (_ for _ in ()).throw(ValueError("of a database")))
+    monkeypatch.setattr(cell.core, "run", lambda *_, **__: (_ for _ in ()).throw(ValueError("of a database")))
     assert cell.main(["scaling", "smoke", "n200_scaling1"]) == 1
     assert "is full: make room. Finished fits are kept." in capsys.readouterr().err
 
@@ -226,7 +226,7 @@ def test_a_full_disk_is_named_whatever_error_it_ends_in(tmp_path, monkeypatch, c
 def test_another_error_of_a_cell_is_not_taken_for_want_of_memory(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(cell.RUN, "scaling", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("a defect")))
+    monkeypatch.setattr(cell.core, "run", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("a defect")))
     with pytest.raises(RuntimeError, match="a defect"):
         cell.main(["scaling", "smoke", "n200_scaling1"])
 
@@ -235,7 +235,7 @@ def test_a_second_command_on_the_same_cell_is_refused(tmp_path, monkeypatch, cap
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
     arguments = ["scaling", "smoke", "n200_scaling1"]
-    monkeypatch.setitem(cell.RUN, "scaling", lambda *_, **__: cell.core.CellResult(TABLE, {}))
+    monkeypatch.setattr(cell.core, "run", lambda *_, **__: cell.core.CellResult(TABLE, {}))
     code = "from epidl.grid import kept; kept.hold('runs/smoke/scaling/n200_scaling1'); print(flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()

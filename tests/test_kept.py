@@ -7,7 +7,7 @@ import pytest
 
 from epidl import storage
 from epidl.grid import fingerprint, kept, results
-from epidl.grid.experiments import core, dilution, scaling
+from epidl.grid.experiments import core
 from epidl.grid.params import DilutionCell, ScalingCell, make_cell
 from test_experiments import CELL, DILUTION
 
@@ -34,7 +34,7 @@ def run(folder="", stop_after=None, fits=core.FITS, **changes):
 
     def architecture(cell):
         made["cohorts"] += 1
-        return scaling.architecture(cell)
+        return cell.architecture()
 
     cell = make_cell(ScalingCell, **SMALL | changes)
     try:
@@ -63,9 +63,9 @@ def test_side_tables_are_kept_too(tmp_path):
     cell = make_cell(
         DilutionCell, **DILUTION | {"models": ["ridge", "lasso", "mlp_pruned"], "protocols": ["published"]}
     )
-    fits = {name: dilution.FITS[name] for name in cell.models}
-    first = core.run_cell(cell, dilution.architecture, fits, folder=tmp_path)
-    again = core.run_cell(cell, dilution.architecture, dict.fromkeys(fits), folder=tmp_path)  # nothing to fit with
+    fits = {name: core.FITS[name] for name in cell.models}
+    first = core.run_cell(cell, DilutionCell.architecture, fits, folder=tmp_path)
+    again = core.run_cell(cell, DilutionCell.architecture, dict.fromkeys(fits), folder=tmp_path)  # nothing to fit with
     pd.testing.assert_frame_equal(first.table, again.table)
     assert set(first.side) == {"trials", "importances"}
     for name, table in first.side.items():
@@ -90,7 +90,7 @@ def test_fits_of_other_parameters_are_there_again_for_these(tmp_path):
 
 def test_fits_of_other_code_are_not_mixed_in(tmp_path, monkeypatch):
     run(tmp_path, stop_after=5)
-    monkeypatch.setattr(fingerprint, "_library", lambda: "another")
+    monkeypatch.setattr(fingerprint, "_code", lambda module: "another")
     assert run(tmp_path)[1]["fits"] == 12
 
 

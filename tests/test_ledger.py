@@ -9,7 +9,7 @@ from conftest import ROOT
 from epidl import figures, seeds
 from epidl.cohorts.splits import split_samples
 from epidl.grid import results
-from epidl.grid.experiments import beyond
+from epidl.grid.experiments import core
 from epidl.grid.params import CELL_TYPES, RaggedCell, ScalingCell, last_batch, load_grids, make_cell
 from epidl_book import ledger as ledger_page
 from epidl_book import phrases, provenance
@@ -32,7 +32,7 @@ CELL = {
 
 
 def fitted(**changes) -> pd.DataFrame:
-    return beyond.run_ragged(make_cell(RaggedCell, **CELL | changes)).table
+    return core.run(make_cell(RaggedCell, **CELL | changes)).table
 
 
 @pytest.mark.parametrize("experiment", [name for name in CELL_TYPES if (DATA / f"{name}.csv").exists()])

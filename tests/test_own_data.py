@@ -1,5 +1,7 @@
 """The comparison on a cohort of one's own: splits, scores, intervals and the verdict."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,8 @@ import scipy.stats
 
 from epidl.cohorts.genotypes import MISSING, Dosages
 from epidl.figures import MODEL_NAMES
+from epidl.models import kernels
+from epidl.models.task import Prediction
 from epidl.own import comparison
 from epidl.own.comparison import Observed, against_ridge, compare, corrected_interval, make_splits, observe, verdict
 
@@ -165,7 +169,7 @@ def test_only_training_individuals_are_learnt_from(cohort):
     other = observe(cohort.genotypes, changed, cohort.design)
     tasks = [comparison.make_task(c, split, 8, "cpu", 1)[0] for c in (cohort, other)]
     for model in ("ridge", "kernel", "pairs", "mlp", "sparse_mlp", "pair_network"):
-        one, two = (comparison.MODELS[model](task) for task in tasks)
+        one, two = (comparison.MODELS[model].predict(task).parts[0][1] for task in tasks)
         np.testing.assert_array_equal(one, two, err_msg=model)
         assert np.isfinite(one).all()
     counts = cohort.genotypes.counts.copy()
@@ -278,7 +282,7 @@ def test_models_are_ranked_on_the_splits_that_they_share_with_ridge():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"models": ["ridge", "forest"]}, "models must be of ridge, kernel, pairs, mlp, .*, got forest"),
+        ({"models": ["ridge", "forest"]}, "models must be of ridge, mlp, .*, kernel, pairs, got forest"),
         ({"models": ["kernel", "mlp"]}, "models must hold ridge and at least one other, each once, got kernel, mlp"),
         ({"hidden_width": 0}, "hidden_width must be at least 1, got 0"),
         ({"n_splits": 0}, "n_splits must be at least 1, got 0"),
@@ -344,7 +348,7 @@ def test_outliers_beside_which_others_do_not_vary_are_named(cohort):
 
 @pytest.mark.parametrize("quantitative", [False, True])
 def test_too_few_cases_are_refused_before_anything_is_fitted(monkeypatch, cohort, quantitative):
-    monkeypatch.setitem(comparison.MODELS, "ridge", lambda task: pytest.fail("a model was fitted"))
+    monkeypatch.setattr(comparison, "_fit_and_score", lambda *_: pytest.fail("a model was fitted"))
     options = {"models": ["ridge", "kernel"], "n_splits": 4, "seed": 1}
     drawn = [split for _, split in make_splits(cohort, "random", 4, seed=1)]
     tested, never = drawn[-1].test, np.setdiff1d(np.arange(240), np.concatenate([split.test for split in drawn]))
@@ -372,7 +376,10 @@ def test_a_split_that_tests_no_case_is_constant_beside_others_that_are_scored(co
 
 @pytest.mark.parametrize("binary", [False, True])
 def test_a_model_that_predicts_all_alike_is_constant(cohort, monkeypatch, binary):
-    monkeypatch.setitem(comparison.MODELS, "kernel", lambda task: np.full(len(task.split.test), 0.1))
+    def alike(task, model):
+        return Prediction([(task.split.test, np.full((len(task.split.test), 1), 0.1))])
+
+    monkeypatch.setattr(kernels, "predict", alike)
     liability = cohort.phenotypes - 200 * cohort.design[:, 0]
     phenotypes = np.where(liability > np.median(liability), 1, 0) if binary else liability
     options = {"models": ["ridge", "kernel"], "n_splits": 1}
@@ -394,6 +401,7 @@ def test_what_cannot_be_compared_is_refused(cohort, monkeypatch):
         make_observed(groups=["a"])
     with pytest.raises(ValueError, match="they explain all of it"):
         compare(make_observed(phenotypes=make_observed().design[:, 0] * 2 + 1))
-    monkeypatch.setitem(comparison.MOST_MARKERS, "pairs", 19)
+    few = replace(comparison.MODELS["pairs"], most_markers=19)
+    monkeypatch.setitem(comparison.MODELS, "pairs", few)
     with pytest.raises(ValueError, match=r"n_markers must be at most 19 for the model pairs, .* got 20: thin"):
         compare(cohort)

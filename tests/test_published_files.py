@@ -9,7 +9,7 @@ import pytest
 from epidl.cohorts import zenodo
 from epidl.cohorts.simulate import simulate
 from epidl.cohorts.zenodo import file_stem, read_cohort, write_cohort
-from epidl.grid.experiments import core, correlation, dilution, scaling
+from epidl.grid.experiments import core
 from epidl.grid.params import CorrelationCell, DilutionCell, ParameterError, RaggedCell, ScalingCell, make_cell
 from test_experiments import CELL as SCALING
 from test_experiments import CORRELATION, DILUTION
@@ -107,14 +107,14 @@ def test_files_as_the_authors_script_writes_them_are_read(tmp_path):
 
 def test_a_replicate_is_asked_for_by_its_number(tmp_path):
     cell = make_cell(ScalingCell, **SCALING, source="zenodo", data=str(tmp_path / "rep7"))
-    cohorts = {number: simulate(**scaling.architecture(cell), seed=number) for number in (7, 8)}
+    cohorts = {number: simulate(**cell.architecture(), seed=number) for number in (7, 8)}
     for number, cohort in cohorts.items():
         write_cohort(tmp_path / file_stem(cell, number), cohort)
     for place, number in enumerate(cohorts, start=1):
-        found = core.make_cohort(cell, scaling.architecture, seed=0, replicate=place)
+        found = core.make_cohort(cell, type(cell).architecture, seed=0, replicate=place)
         np.testing.assert_array_equal(found.phenotypes, cohorts[number].phenotypes)
     with pytest.raises(FileNotFoundError, match=r"_rep9_g\.txt is missing"):
-        core.make_cohort(cell, scaling.architecture, seed=0, replicate=3)
+        core.make_cohort(cell, type(cell).architecture, seed=0, replicate=3)
 
 
 def change(path, old, new):
@@ -171,22 +171,21 @@ def test_reading_keeps_memory_to_bits(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cell_type", "parameters", "experiment", "stem"),
+    ("cell_type", "parameters", "stem"),
     [
-        (ScalingCell, SCALING, scaling, "qhaplo_{q}qtl_{n}n_rep1"),
-        (DilutionCell, DILUTION, dilution, "qhaplo_{q}qtl_{m}marker_{n}n_rep1"),
+        (ScalingCell, SCALING, "qhaplo_{q}qtl_{n}n_rep1"),
+        (DilutionCell, DILUTION, "qhaplo_{q}qtl_{m}marker_{n}n_rep1"),
         (
             CorrelationCell,
             CORRELATION | {"pleiotropy": 0.5, "shared_pairs": True},
-            correlation,
             "qhaplo_{q}qtl_{n}n_0.5pleio_{t}trait_rep1",
         ),
     ],
 )
-def test_an_experiment_runs_on_the_files(tmp_path, cell_type, parameters, experiment, stem):
+def test_an_experiment_runs_on_the_files(tmp_path, cell_type, parameters, stem):
     changes = {"models": ["ridge"], "n_replicates": 1, "protocols": ["held_out"]}
     simulated = make_cell(cell_type, **parameters | changes)
-    architecture = experiment.architecture(simulated)
+    architecture = simulated.architecture()
     cohort = simulate(**architecture, seed=9)
     n_markers = architecture.get("n_markers") or simulated.n_qtl
     name = stem.format(q=simulated.n_qtl, n=simulated.n_samples, m=n_markers, t=len(cohort.traits))
@@ -194,12 +193,12 @@ def test_an_experiment_runs_on_the_files(tmp_path, cell_type, parameters, experi
     cell = make_cell(cell_type, **parameters | changes, source="zenodo", data=str(tmp_path))
     assert file_stem(cell, 1) == name
     assert cell.name == f"{simulated.name}_zenodo"
-    table = experiment.run(cell).table
-    found = core.make_cohort(cell, experiment.architecture, seed=0)
+    table = core.run(cell).table
+    found = core.make_cohort(cell, cell_type.architecture, seed=0)
     np.testing.assert_array_equal(found.phenotypes, cohort.phenotypes)
     assert table["pearson_r"].notna().all()
     with pytest.raises(FileNotFoundError, match=r"_rep2_g\.txt is missing"):
-        core.make_cohort(cell, experiment.architecture, seed=0, replicate=2)
+        core.make_cohort(cell, cell_type.architecture, seed=0, replicate=2)
 
 
 def test_cohorts_that_the_authors_lack_are_refused(tmp_path):

@@ -82,7 +82,7 @@ def test_a_notebook_runs_to_its_end_where_a_table_of_it_is_empty():
 def test_what_was_computed_is_kept_before_any_figure_is_drawn():
     for notebook in set(CELL_TYPES) | {"own_data"}:
         code = bad_input.code_of(notebook)
-        fitted = [k for k, source in enumerate(code) if "experiment.run" in source or "comparison.compare(" in source]
+        fitted = [k for k, source in enumerate(code) if "core.run(" in source or "comparison.compare(" in source]
         assert "results.write_cell(output" in code[fitted[0] + 1], notebook
 
 

@@ -183,7 +183,7 @@ def test_a_hostile_output_is_a_folder_and_nothing_else(inside, name):
 
 @pytest.mark.parametrize("name", ["/etc/passwd/x", "a" * 300, "nul\0l"])
 def test_an_output_that_cannot_be_is_refused_before_anything_is_computed(inside, name, monkeypatch):
-    monkeypatch.setitem(cell.RUN, "scaling", lambda *_, **__: pytest.fail("computed"))
+    monkeypatch.setattr(cell.core, "run", lambda *_, **__: pytest.fail("computed"))
     with pytest.raises(ValueError, match=r"output must be a (path|folder)"):
         cell.compute(params.make_cell(params.ScalingCell, **bad_input.CELL), name)
     assert not list(inside.iterdir())

@@ -82,11 +82,6 @@ def test_diverged_trials_are_never_the_best():
     assert (table.loc[table["rate"] > 0.01, "loss"] == float("inf")).all()
 
 
-def test_no_trials_are_refused():
-    with pytest.raises(ValueError, match="n_trials must be at least 1, got 0"):
-        search(n_trials=0)
-
-
 @pytest.mark.parametrize("content", [b"no database", bytes(5000), None])
 def test_a_damaged_database_is_set_aside_and_the_search_made_again(tmp_path, content, capsys):
     file = tmp_path / "studies.sqlite"

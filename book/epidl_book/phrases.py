@@ -14,20 +14,7 @@ from epidl.grid.contrasts import (
     mean_difference,
     one_protocol,
 )
-from epidl.grid.params import PUBLISHED_H2, Cell
-
-POINTS = {  # what the cells of an experiment differ in, beside the number of individuals
-    "scaling": ("scaling", "scalings"),
-    "ridge_vs_sgd": ("scaling", "scalings"),
-    "hyperparameters": ("combination of scaling, width and rate", "combinations of scaling, width and rate"),
-    "beyond": ("scaling or control", "scalings and controls"),
-    "beyond_dilution": ("number of markers", "numbers of markers"),
-    "beyond_correlation": ("combination of traits, QTL and correlation", "combinations of traits, QTL and correlation"),
-    "survey": ("study", "studies"),
-    "ragged": ("scaling, its last batch trained on or dropped", "scalings, their last batch trained on or dropped"),
-    "dilution": ("number of markers", "numbers of markers"),
-    "correlation": ("combination of traits, QTL and correlation", "combinations of traits, QTL and correlation"),
-}
+from epidl.grid.params import EXPERIMENTS, PUBLISHED_H2, Cell
 
 
 def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
@@ -40,7 +27,7 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
     return {
         "profile": _join(table["profile"]),
         "width": _join(table.loc[table["hidden_width"] > 0, "hidden_width"]),
-        "cells": cells_in_words(table, *POINTS[table["experiment"].iloc[0]]),
+        "cells": cells_in_words(table, *EXPERIMENTS[table["experiment"].iloc[0]].points),
         "device": _join(pd.Series([record["device"] for record in records])),
         "time": _duration(seconds),
         "commit": _join(pd.Series([record["commit"] for record in records])),

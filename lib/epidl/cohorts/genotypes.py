@@ -17,6 +17,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from epidl import checks
+from epidl.devices import checked_device
 
 Rows = slice | NDArray[np.integer]
 
@@ -31,23 +32,6 @@ def check_genotypes(genotypes: object) -> None:
         f"genotypes must be Haplotypes or Dosages, got {type(genotypes).__name__}: take Haplotypes.from_alleles or "
         "Dosages.from_counts",
     )
-
-
-def checked_device(device: torch.device | str) -> torch.device:
-    """Return a device that this machine has; raise ValueError for any other."""
-    try:
-        found = torch.device(device)
-    except (RuntimeError, TypeError):
-        found = None
-    is_known = found is not None and found.type in ("cpu", "cuda")
-    checks.require(is_known, f"device must be 'cpu' or 'cuda', got {checks.shown(device)}")
-    n_devices = torch.cuda.device_count()
-    checks.require(
-        found.type == "cpu" or (found.index or 0) < n_devices,
-        f"device must be 'cpu', or one of the {n_devices} CUDA devices that torch finds here, got "
-        f"{checks.shown(device)}",
-    )
-    return found
 
 
 class DeviceGenotypes(Protocol):

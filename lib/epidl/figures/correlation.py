@@ -27,7 +27,7 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         boxes = ax.boxplot(
             part["relative_gain"],
             positions=[position],
-            widths=0.7 * WIDTH,
+            widths=0.7 * BOX_WIDTH,
             whis=(0, 100),
             showfliers=False,
             manage_ticks=False,
@@ -59,7 +59,7 @@ def accuracy_by_pleiotropy(table: pd.DataFrame) -> Figure:
     def draw(ax: Axes, part: pd.DataFrame, position: float, color: str) -> None:
         r = part.groupby("model")["pearson_r"].mean()
         ax.vlines(position, r["ridge"], r["mlp"], color=color, linewidth=1)
-        ax.hlines(r["ridge"], position - 0.4 * WIDTH, position + 0.4 * WIDTH, color=color, linewidth=2)
+        ax.hlines(r["ridge"], position - 0.4 * BOX_WIDTH, position + 0.4 * BOX_WIDTH, color=color, linewidth=2)
         ax.plot(position, r["mlp"], "D", color=color, markersize=6)
 
     _draw_groups(axes, table, draw)
@@ -74,7 +74,7 @@ def accuracy_by_pleiotropy(table: pd.DataFrame) -> Figure:
     return figure
 
 
-WIDTH = 0.14  # of the place of one condition, where those of a number of QTL stand side by side
+BOX_WIDTH = 0.14  # of the place of one condition, where those of a number of QTL stand side by side
 
 
 def _conditions(table: pd.DataFrame) -> dict[str, tuple[float, ...] | str]:
@@ -104,7 +104,7 @@ def _draw_groups(axes: list[Axes], table: pd.DataFrame, draw: Callable, like: pd
             for k, (name, color) in enumerate(conditions.items()):
                 part = select(table, n_traits=n_traits, n_qtl=n_qtl, condition=name)
                 if len(part):
-                    draw(ax, part, q + WIDTH * (k - (len(conditions) - 1) / 2), color)
+                    draw(ax, part, q + BOX_WIDTH * (k - (len(conditions) - 1) / 2), color)
 
 
 def _handles(table: pd.DataFrame) -> list[Line2D]:

@@ -17,28 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-MODEL_NAMES = {
-    "ridge": "Ridge",
-    "ridge_sgd": "Ridge by SGD",
-    "mlp": "MLP",
-    "lasso": "LASSO",
-    "lasso_pruned": "Pruned LASSO",
-    "mlp_pruned": "Pruned MLP",
-    "mlp_recomputed": "MLP, batch norm recomputed",
-    "mlp_patient": "MLP, trained longer",
-    "skip_mlp": "One-layer network",
-    "sparse_mlp": "Sparse MLP",
-    "pair_network": "Pair network",
-    "kernel": "Epistatic kernel",
-    "pairs": "Sparse pairs",
-    "oracle": "Oracle",
-}
-_COLORS = (
-    *(apc.mud, apc.aegean, apc.amber, apc.vital, apc.lapis, apc.cinnabar),
-    *(apc.umber, apc.mustard, apc.rose, apc.tanzanite, apc.tangerine, apc.seaweed, apc.dusk, apc.crow),
-)
-MODEL_COLORS = dict(zip(MODEL_NAMES, map(str, _COLORS), strict=True))
-MODEL_MARKERS = dict(zip(MODEL_NAMES, "soD^vP.<>X8*dh", strict=True))
+from epidl.models.recipes import MODELS
+
+MODEL_NAMES = {name: model.label for name, model in MODELS.items() if model.label}
+MODEL_COLORS = {name: str(getattr(apc, MODELS[name].color)) for name in MODEL_NAMES}
+MODEL_MARKERS = {name: MODELS[name].marker for name in MODEL_NAMES}
 TRAIT_COLORS = [str(color) for color in (apc.dusk, apc.aegean, apc.seaweed, apc.mustard, apc.cinnabar)]
 TRAIT_MARKERS = "osD^v"
 OPEN = {"markerfacecolor": "none", "markeredgewidth": 1.1}  # a marker of the publication's

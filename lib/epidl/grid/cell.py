@@ -7,27 +7,13 @@ would take, so that `epidl.grid.publish` finds them; a cell that was stopped goe
 
 import argparse
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from epidl import checks, commands, storage
 from epidl.grid import kept, results
-from epidl.grid.experiments import beyond, core, correlation, dilution, scaling
+from epidl.grid.experiments import core
 from epidl.grid.params import CELL_TYPES, Cell, ParameterError, ProfileName, is_of, load_grids
-
-RUN: dict[str, Callable[..., core.CellResult]] = {
-    "scaling": scaling.run,
-    "dilution": dilution.run,
-    "correlation": correlation.run,
-    "ridge_vs_sgd": scaling.run,
-    "hyperparameters": scaling.run,
-    "beyond": beyond.run,
-    "beyond_dilution": beyond.run,
-    "beyond_correlation": beyond.run,
-    "ragged": beyond.run_ragged,
-    "survey": beyond.run,
-}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -96,7 +82,7 @@ def compute(cell: Cell, folder: Path) -> None:
         print(said, file=sys.stderr)
         return
     started = datetime.now(UTC)
-    result = RUN[cell.experiment](cell, folder=folder, progress=sys.stderr.isatty())
+    result = core.run(cell, folder=folder, progress=sys.stderr.isatty())
     results.write_cell(folder, result.table, cell.model_dump(mode="json"), started, result.side)
 
 

@@ -1,4 +1,8 @@
-"""Fingerprints of the code that computes a cell: they change with what the code does, not with comments or prose."""
+"""Fingerprints of the code that computes a fit: they change with what it does, not with comments, prose or messages.
+
+A fit depends on its cohort and on its model: on the modules that these import, directly or not, and on the model's row
+in the registry. Another model, or another row, changes no fit but its own.
+"""
 
 import ast
 import functools
@@ -8,21 +12,24 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+from epidl.models.recipes import MODELS
+
+if TYPE_CHECKING:  # without pydantic tables are collected
     from epidl.grid.params import Cell
 
-LIBRARY = Path(__file__).parents[1]
-COMPUTE = ("checks.py", "seeds.py", "cohorts/*.py", "models/*.py", "grid/params.py", "grid/experiments/*.py")
+RUNNER = "epidl.grid.experiments.core"  # scores; of what it imports, a fit depends on cohort and model alone
+REGISTRY = "epidl.models.recipes"  # a fit depends on its own row
 
 
-def cell_fingerprint(notebook: Path) -> str:
-    """Return a short hash of a notebook's code cells and of the modules that compute its results."""
+def cell_fingerprint(notebook: Path, cell: "Cell") -> str:
+    """Return a short hash of a notebook's code cells and of what computes a cell's results."""
     cells = json.loads(notebook.read_text())["cells"]
-    return _hash(_library(), *("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
+    code = ["".join(each["source"]) for each in cells if each["cell_type"] == "code"]
+    return _hash(_cohort_code(cell), *map(model_fingerprint, cell.models), *code)
 
 
 def run_fingerprint(cell: "Cell", device: str) -> str:
-    """Return a short hash of what a fit within a cell depends on: its parameters, code, libraries and device.
+    """Return a short hash of what each fit of a cell depends on: parameters, cohort, libraries and device.
 
     The number of replicates and the profile's name change no fit.
     """
@@ -32,7 +39,13 @@ def run_fingerprint(cell: "Cell", device: str) -> str:
         from epidl.cohorts import alphasimr  # late: it needs R
 
         versions += [f"{name} {number}" for name, number in sorted(alphasimr.versions().items())]
-    return _hash(_library(), parameters, *versions, device)
+    return _hash(_cohort_code(cell), parameters, *versions, device)
+
+
+def model_fingerprint(model: str) -> str:
+    """Return a short hash of what a fit depends on by its model: its row, and the modules of its recipe."""
+    row = MODELS[model]
+    return _hash(repr(row), _code(f"epidl.models.{row.recipe.split(':')[0]}"))
 
 
 def version(package: str) -> str:
@@ -43,10 +56,39 @@ def version(package: str) -> str:
         return "not installed"
 
 
+def _cohort_code(cell: "Cell") -> str:
+    """Return a hash of what makes a cell's cohorts and scores its fits."""
+    source = "zenodo" if cell.source == "zenodo" else "simulate"
+    source = "alphasimr" if cell.backend == "alphasimr" else source
+    place = cell.cohorts, cell.cohort_name, cell.architecture()
+    return _hash(repr(place), _read(RUNNER)[0], _code(f"epidl.cohorts.{source}"))
+
+
+def _code(module: str) -> str:
+    """Return a hash of a module and of all modules of the library that it imports, directly or not."""
+    found, waiting = {}, [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name != REGISTRY:
+            found[name], imported = _read(name)
+            waiting += imported
+    return _hash(*(found[name] for name in sorted(found)))
+
+
 @functools.cache
-def _library() -> str:
-    modules = [path for pattern in COMPUTE for path in sorted(LIBRARY.glob(pattern))]
-    return _hash(*(_meaning(path.read_text()) for path in modules))
+def _read(module: str) -> tuple[str, list[str]]:
+    """Return what a module does, and the modules of the library that it imports."""
+    source, names = _path(module).read_text(), []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return _meaning(source), [name for name in names if name.startswith("epidl.") and _path(name)]
+
+
+def _path(module: str) -> Path | None:
+    """Return the file of a module of the library; None for a package, and for what is no module."""
+    path = Path(__file__).parents[2].joinpath(*module.split(".")).with_suffix(".py")
+    return path if path.exists() else None
 
 
 def _hash(*parts: str) -> str:
@@ -54,9 +96,16 @@ def _hash(*parts: str) -> str:
 
 
 def _meaning(source: str) -> str:
-    """Return the syntax tree without docstrings (comments and layout are no part of it)."""
+    """Return the syntax tree without docstrings, messages of errors and descriptions of fields.
+
+    Comments and layout are no part of it.
+    """
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
+        elif isinstance(node, ast.Raise) or (isinstance(node, ast.keyword) and node.arg == "description"):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    part.value = ""
     return ast.dump(tree)

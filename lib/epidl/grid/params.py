@@ -9,8 +9,9 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -18,15 +19,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from epidl import checks
 from epidl.checks import LEAST_H2, MOST
 from epidl.cohorts.splits import BATCH_SIZE, Protocol, check_batches, training_size
+from epidl.models.recipes import MODELS
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
-ExperimentName = Literal[
-    *("scaling", "dilution", "correlation", "ridge_vs_sgd", "beyond", "beyond_dilution", "beyond_correlation"),
-    *("hyperparameters", "ragged", "survey"),
-]
 # a list of these is one value in a grid, not an axis
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
-BATCH_NORMED = {"mlp", "mlp_pruned", "mlp_recomputed", "mlp_patient"}
 PUBLISHED_H2 = 0.999  # of the scaling experiment
 PositiveInt = Annotated[int, Field(ge=1, le=MOST, strict=True)]
 # strict: neither "0.5" nor true is taken for a number
@@ -55,29 +52,34 @@ def _even(value: int) -> int:
 
 
 EvenInt = Annotated[int, Field(ge=2, le=MOST, strict=True), AfterValidator(_even)]
-ModelNames = Annotated[
-    tuple[Literal["ridge", "ridge_sgd", "mlp"], ...],
-    AfterValidator(_all_different),
-    Field(min_length=1, description="models to fit"),
-]
-MoreModelNames = Annotated[
-    tuple[
-        Literal[
-            *("ridge", "ridge_sgd", "mlp", "mlp_recomputed", "mlp_patient", "skip_mlp", "sparse_mlp"),
-            *("pair_network", "kernel", "pairs", "oracle"),
-            *("theory_ridge", "theory_kernel", "theory_oracle"),
-        ],
-        ...,
-    ],
-    AfterValidator(_all_different),
-    Field(min_length=1, description="models to fit, and their expected accuracies"),
-]
+
+
+def _names(*, published: bool, selects: bool, description: str = "models to fit") -> Any:
+    """Return the type of a list of models: of the publication's alone, of those too that select features."""
+    names = []
+    for model in MODELS.values():
+        if (model.published or not published) and (selects or not model.selects):
+            names.append(model.name)
+    field = Field(min_length=1, description=description)
+    return Annotated[tuple[Literal[*names], ...], AfterValidator(_all_different), field]
+
+
+ModelNames = _names(published=True, selects=False)
+SelectingModelNames = _names(published=True, selects=True)
+MoreModelNames = _names(published=False, selects=False, description="models to fit, and their expected accuracies")
 
 
 class Cell(BaseModel):
-    """What the cells of all experiments have in common; see the fields' descriptions."""
+    """What the cells of all experiments have in common; see the fields' descriptions.
+
+    cohorts: the experiment whose cohorts these are: cells of the same `cohort_name` and cohorts simulate the same ones.
+    A class of an experiment's cells has their `place` in a grid, and their `architecture`, what `simulate.simulate` is
+    given but the seed.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cohorts: ClassVar[str]
 
     experiment: str
     profile: str = Field(default="notebook", description="the profile that the cell belongs to")
@@ -105,21 +107,17 @@ class Cell(BaseModel):
         return f"{self.place}{self.origin}"
 
     @property
-    def place(self) -> str:
-        """The cell's place in its grid."""
-        raise NotImplementedError
-
-    @property
     def origin(self) -> str:
         """Where the cohorts are from: nothing for the native simulator, or _alphasimr, or _zenodo."""
         if self.source == "zenodo":
             return "_zenodo"
         return "" if self.backend == "native" else f"_{self.backend}"
 
-    @property
-    def cohorts(self) -> str:
-        """The experiment whose cohorts these are: cells of the same cohort_name and cohorts simulate the same ones."""
-        return self.experiment
+    def protocols_of(self, model: str) -> tuple[Protocol, ...]:
+        """Return the protocols that a model is fitted under: one where the publication does not have it."""
+        if MODELS[model].published or EXPERIMENTS[self.experiment].every_protocol:
+            return self.protocols
+        return ("held_out",) if "held_out" in self.protocols else self.protocols[:1]
 
     @property
     def cohort_name(self) -> str:
@@ -154,15 +152,11 @@ class MlpCell(Cell):
         default=False, strict=True, description="leave out the last, smaller batch of an epoch"
     )
 
-    @property
-    def rates(self) -> tuple[float, ...]:
-        """AdamW's initial rate, or those that it is chosen from."""
-        raise NotImplementedError
-
     @model_validator(mode="after")
     def _trainable(self) -> "MlpCell":
         """Refuse batches that batch norm or the plan could not train on, before anything is computed."""
-        for protocol in self.protocols if BATCH_NORMED & set(self.models) else ():
+        normed = any(MODELS[model].batch_norm for model in self.models)
+        for protocol in self.protocols if normed else ():
             check_batches(
                 training_size(self.n_samples, protocol),
                 batch_size=BATCH_SIZE,
@@ -191,6 +185,7 @@ class TunedCell(MlpCell):
 class _Scaled(Cell):
     """A cell whose number of QTL follows from `scaling`; every marker is causal."""
 
+    cohorts: ClassVar[str] = "scaling"
     scaling: float = Field(
         gt=0, le=MOST, allow_inf_nan=False, strict=True, description="possible pairs of QTL for each sample"
     )
@@ -205,6 +200,16 @@ class _Scaled(Cell):
     def place(self) -> str:
         """For instance n1000_scaling0.5."""
         return f"n{self.n_samples}_scaling{self.scaling:g}"
+
+    def architecture(self) -> dict[str, Any]:
+        """Return what the cohorts are simulated with."""
+        return dict(
+            n_samples=self.n_samples,
+            n_qtl=self.n_qtl,
+            rel_aa=self.rel_aa,
+            broad_sense_heritability=self.broad_sense_heritability,
+            all_pairs=getattr(self, "all_pairs", False),  # a control of `beyond`
+        )
 
 
 class ScalingCell(_Scaled, MlpCell):
@@ -225,11 +230,6 @@ class HyperparametersCell(ScalingCell):
     experiment: Literal["hyperparameters"] = "hyperparameters"
 
     @property
-    def cohorts(self) -> str:
-        """Those of the scaling experiment."""
-        return "scaling"
-
-    @property
     def cohort_place(self) -> str:
         """For instance n1000_scaling0.5."""
         return super().place
@@ -248,11 +248,6 @@ class BeyondCell(ScalingCell):
     all_pairs: bool = Field(default=False, strict=True, description="whether all pairs of QTL interact, as a control")
 
     @property
-    def cohorts(self) -> str:
-        """Those of the scaling experiment."""
-        return "scaling"
-
-    @property
     def cohort_place(self) -> str:
         """For instance n1000_scaling1; controls say what they change: n1000_scaling1_H0.5, n1000_scaling1_all_pairs."""
         noise = f"_H{self.broad_sense_heritability:g}" if self.broad_sense_heritability != PUBLISHED_H2 else ""
@@ -268,11 +263,7 @@ class RaggedCell(BeyondCell):
     """A cell that asks what the last, smaller batch of an epoch does to the MLP's batch norm, and so to its r."""
 
     experiment: Literal["ragged"] = "ragged"
-
-    @property
-    def cohorts(self) -> str:
-        """Its own: the numbers of individuals are chosen for the size of the last batch."""
-        return "ragged"
+    cohorts: ClassVar[str] = "ragged"  # the numbers of individuals are chosen for the size of the last batch
 
 
 class RidgeVsSgdCell(_Scaled):
@@ -283,15 +274,11 @@ class RidgeVsSgdCell(_Scaled):
         min_length=1, description="models to fit"
     )
 
-    @property
-    def cohorts(self) -> str:
-        """Those of the scaling experiment."""
-        return "scaling"
-
 
 class _Diluted(TunedCell):
     """A cell of separate traits whose QTL are some of many markers."""
 
+    cohorts: ClassVar[str] = "dilution"
     n_markers: PositiveInt = Field(description="all markers")
     n_qtl: EvenInt = Field(description="causal loci of each trait, even")
     rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
@@ -300,6 +287,16 @@ class _Diluted(TunedCell):
     def place(self) -> str:
         """For instance n10000_q100_m1000."""
         return f"n{self.n_samples}_q{self.n_qtl}_m{self.n_markers}"
+
+    def architecture(self) -> dict[str, Any]:
+        """Return what the cohorts are simulated with."""
+        return dict(
+            n_samples=self.n_samples,
+            n_qtl=self.n_qtl,
+            n_markers=self.n_markers,
+            rel_aa=self.rel_aa,
+            broad_sense_heritability=self.broad_sense_heritability,
+        )
 
     @model_validator(mode="after")
     def _enough_markers(self) -> "_Diluted":
@@ -312,10 +309,7 @@ class DilutionCell(_Diluted):
     """A cell of the dilution experiment: models on all markers, and on the features that a LASSO selects."""
 
     experiment: Literal["dilution"] = "dilution"
-    models: Annotated[
-        tuple[Literal["ridge", "ridge_sgd", "mlp", "lasso", "lasso_pruned", "mlp_pruned"], ...],
-        AfterValidator(_all_different),
-    ] = Field(min_length=1, description="models to fit")
+    models: SelectingModelNames
     n_trials_pruned: PositiveInt = Field(default=20, description="Optuna's trials of number of features and rate")
     importance_threshold: NonNegative = Field(default=0.03, description="features of lower importance are left out")
     max_features: tuple[PositiveInt, PositiveInt] = Field(
@@ -334,6 +328,7 @@ class CorrelationCell(TunedCell):
     """A cell of the correlation experiment: many traits of one kind, every marker causal."""
 
     experiment: Literal["correlation"] = "correlation"
+    cohorts: ClassVar[str] = "correlation"
     n_qtl: EvenInt = Field(description="causal loci, even, which are all markers too")
     n_traits: PositiveInt = Field(description="traits, all learned by one network")
     rel_aa: NonNegative = Field(description="relative epistatic variance of every trait")
@@ -345,6 +340,17 @@ class CorrelationCell(TunedCell):
         """For instance n10000_q100_t10_rho0.25, or n10000_q100_t10_rho0_shared."""
         control = "_shared" if self.shared_pairs and self.pleiotropy == 0 else ""
         return f"n{self.n_samples}_q{self.n_qtl}_t{self.n_traits}_rho{self.pleiotropy:g}{control}"
+
+    def architecture(self) -> dict[str, Any]:
+        """Return what the cohorts are simulated with."""
+        return dict(
+            n_samples=self.n_samples,
+            n_qtl=self.n_qtl,
+            rel_aa=[self.rel_aa] * self.n_traits,
+            broad_sense_heritability=self.broad_sense_heritability,
+            shared_pairs=self.shared_pairs,
+            pleiotropy=self.pleiotropy,
+        )
 
     @model_validator(mode="after")
     def _possible(self) -> "CorrelationCell":
@@ -362,16 +368,12 @@ class BeyondDilutionCell(_Diluted):
     experiment: Literal["beyond_dilution"] = "beyond_dilution"
     models: MoreModelNames
 
-    @property
-    def cohorts(self) -> str:
-        """Those of the dilution experiment."""
-        return "dilution"
-
 
 class SurveyCell(_Diluted):
     """A cell of the survey of studies: individuals, markers, QTL, noise and traits as real studies combine them."""
 
     experiment: Literal["survey"] = "survey"
+    cohorts: ClassVar[str] = "survey"
     models: MoreModelNames
 
     @property
@@ -386,24 +388,53 @@ class BeyondCorrelationCell(CorrelationCell):
     experiment: Literal["beyond_correlation"] = "beyond_correlation"
     models: MoreModelNames
 
-    @property
-    def cohorts(self) -> str:
-        """Those of the correlation experiment."""
-        return "correlation"
+
+@dataclass(frozen=True)
+class Experiment:
+    """A row an experiment; beside it there are its parameter file and its notebook.
+
+    cells: what they are. page: of the book, that shows its results. points: what its cells differ in, beside the number
+    of individuals. columns: of its table, empty where no model has them. every_protocol: whether models that the
+    publication lacks are fitted under each protocol too.
+    """
+
+    cells: type[Cell]
+    page: str
+    points: tuple[str, str]
+    columns: tuple[str, ...] = ()
+    every_protocol: bool = False
 
 
-CELL_TYPES: dict[str, type[Cell]] = {
-    "scaling": ScalingCell,
-    "dilution": DilutionCell,
-    "correlation": CorrelationCell,
-    "ridge_vs_sgd": RidgeVsSgdCell,
-    "hyperparameters": HyperparametersCell,
-    "beyond": BeyondCell,
-    "beyond_dilution": BeyondDilutionCell,
-    "beyond_correlation": BeyondCorrelationCell,
-    "ragged": RaggedCell,
-    "survey": SurveyCell,
-}
+_SCALINGS, _MARKERS = ("scaling", "scalings"), ("number of markers", "numbers of markers")
+_TRAITS = ("combination of traits, QTL and correlation", "combinations of traits, QTL and correlation")
+_SELECTION = (
+    *("n_features", "n_markers_kept", "selection_precision"),
+    *("selection_recall", "pair_recall", "max_features"),
+)
+_ROWS = (
+    Experiment(ScalingCell, "scaling", _SCALINGS),
+    Experiment(DilutionCell, "dilution", _MARKERS, columns=_SELECTION),
+    Experiment(CorrelationCell, "correlation", _TRAITS),
+    Experiment(RidgeVsSgdCell, "ridge_vs_sgd", _SCALINGS),
+    Experiment(
+        HyperparametersCell,
+        "scaling",
+        ("combination of scaling, width and rate", "combinations of scaling, width and rate"),
+    ),
+    Experiment(BeyondCell, "beyond", ("scaling or control", "scalings and controls")),
+    Experiment(BeyondDilutionCell, "beyond", _MARKERS),
+    Experiment(BeyondCorrelationCell, "beyond", _TRAITS),
+    Experiment(
+        RaggedCell,
+        "ledger",
+        ("scaling, its last batch trained on or dropped", "scalings, their last batch trained on or dropped"),
+        every_protocol=True,  # it is the published one that is asked about
+    ),
+    Experiment(SurveyCell, "planner", ("study", "studies")),
+)
+EXPERIMENTS = {row.cells.model_fields["experiment"].default: row for row in _ROWS}
+CELL_TYPES = {name: row.cells for name, row in EXPERIMENTS.items()}
+ExperimentName = Literal[*EXPERIMENTS]
 
 
 def last_batch(n_samples: int, protocol: Protocol) -> int:

@@ -1,7 +1,6 @@
 """Results: a cell's table and provenance, written whole or not at all, and collected into one table an experiment."""
 
 import argparse
-import contextlib
 import hashlib
 import json
 import os
@@ -261,6 +260,8 @@ def _checked_target(table_path: Path, cells: Sequence[Finished]) -> Path:
 
 def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, Any]:
     """Return what repeats a result, and what it cost: parameters, versions, commit, device, time, memory."""
+    from epidl.devices import device_name  # late: collecting tables does not need torch
+
     now = datetime.now(UTC)
     return {
         "parameters": dict(parameters),
@@ -285,15 +286,6 @@ def commit() -> str:
         return "unknown"
 
 
-def device_name(device: str) -> str:
-    """Return the name of the GPU where `device` ('cpu', 'cuda' or 'auto') is one, or else of the CPU with its cores."""
-    import torch  # late: collecting tables does not need it
-
-    if device != "cpu" and torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"{_cpu_model()}, {os.cpu_count()} cores"
-
-
 def _beside(table_path: Path) -> tuple[Path, Path]:
     """Return where a collected table's provenance and trials are kept."""
     return Path(table_path).with_suffix(".provenance.json"), Path(table_path).with_suffix(".trials.csv")
@@ -310,14 +302,6 @@ def _versions(parameters: Mapping[str, Any]) -> dict[str, str]:
     from epidl.cohorts import alphasimr  # late: it imports torch, which collecting tables does not need
 
     return versions | alphasimr.versions()
-
-
-def _cpu_model() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.machine()
 
 
 def _peak_memory_mb() -> float:

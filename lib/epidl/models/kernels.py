@@ -32,11 +32,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 
 from epidl import checks, seeds
-from epidl.cohorts.genotypes import Genotypes, check_genotypes, checked_device, row_blocks
+from epidl.cohorts.genotypes import Genotypes, check_genotypes, row_blocks
+from epidl.devices import checked_device
+from epidl.models.recipes import Model
 from epidl.models.ridge import checked_rows
+from epidl.models.task import REML_ROWS, Prediction, Task, of_test_samples
 
 EXACT_LIMIT = 20_000  # training samples; V then takes 3.2 GB
-REML_ROWS = 10_000  # samples that estimate the components: 2 GB, of dosages 3.2 GB
 TOLERANCE = 1e-6  # of conjugate gradients: |V w - (y - mu)| relative to |y - mean|
 MAX_ITERATIONS = 2000
 SMALLEST_RESIDUAL = 1e-7  # s_E as a share of the sum: below it V may be singular to rounding
@@ -78,6 +80,19 @@ class KernelFit:
         kernels = _times_kernels(target, source, weights, self.scales)
         additive, epistatic = (k.cpu().numpy() * s for k, s in zip(kernels, self.components.T[:2], strict=True))
         return additive, epistatic
+
+
+def predict(task: Task, model: Model) -> Prediction:
+    """Predict by epistatic BLUP, its variance components estimated by REML; columns: their shares."""
+    options = {"device": task.device, "reml_rows": task.reml_rows, "seed": task.seed}
+    fit = fit_kernel(task.genotypes, task.phenotypes, task.all_but_test, **options)
+    shares = fit.components / fit.components.sum(axis=1, keepdims=True)
+    return of_test_samples(
+        task,
+        fit,
+        status="exact" if fit.converged.all() else "not_converged",
+        columns={"reml_additive": shares[:, 0], "reml_epistatic": shares[:, 1]},
+    )
 
 
 def fit_kernel(

@@ -28,9 +28,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from epidl import checks
-from epidl.cohorts.genotypes import DeviceGenotypes, Genotypes, check_genotypes, checked_device, row_blocks
+from epidl.cohorts.genotypes import DeviceGenotypes, Genotypes, check_genotypes, row_blocks
 from epidl.cohorts.simulate import Trait, pair_effect_sd
+from epidl.devices import checked_device
+from epidl.models.recipes import Model
 from epidl.models.ridge import checked_rows, fit_ridge
+from epidl.models.task import Prediction, Task, of_test_samples
 
 LEVEL = 0.05  # expected share of false discoveries among the pairs that a round adds
 MAX_ROUNDS = 50  # a bound: up to 15 were seen, near the limit of what can be found
@@ -63,6 +66,20 @@ class PairFit:
             for t, (pairs, effects) in enumerate(zip(self.pairs, self.pair_effects, strict=True)):
                 predicted[part, t] += (x[:, pairs[:, 0]] * x[:, pairs[:, 1]]) @ effects
         return predicted
+
+
+def predict_pairs(task: Task, model: Model) -> Prediction:
+    """Predict by sparse regression on pairs; columns, where the truth is known: how many are kept, how many true."""
+    fit = fit_pairs(task.genotypes, task.phenotypes, task.all_but_test, device=task.device)
+    columns = precision_and_recall(fit.pairs, task.truth.traits) if task.truth else {}
+    return of_test_samples(task, fit, columns=columns)
+
+
+def predict_oracle(task: Task, model: Model) -> Prediction:
+    """Predict by the model that knows the true loci and pairs and estimates their effects."""
+    rows, traits = task.all_but_test, task.truth.traits
+    fit = fit_oracle(task.genotypes, task.phenotypes, rows, traits, device=task.device)
+    return of_test_samples(task, fit)
 
 
 def fit_pairs(

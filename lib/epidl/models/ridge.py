@@ -19,8 +19,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from epidl import checks
+from epidl import checks, seeds
 from epidl.cohorts.genotypes import DeviceGenotypes, Genotypes, check_genotypes, row_blocks
+from epidl.cohorts.splits import N_RIDGE_SPLITS, random_split
+from epidl.models.recipes import Model
+from epidl.models.task import Prediction, Task
 
 PENALTIES = np.logspace(-5, 5, 100)
 
@@ -47,6 +50,26 @@ class RidgeFit:
         for part in row_blocks(len(rows), genotypes.n_markers):
             predicted[part] = genotypes.block(rows[part]) @ self.effects + self.intercepts
         return predicted
+
+
+def predict(task: Task, model: Model) -> Prediction:
+    """Predict by exact ridge: over 10 random 85/15 splits (published), or on the task's test split.
+
+    Leave-one-out needs no validation part: that trains too.
+    """
+    splits = [(task.all_but_test, task.split.test)]
+    if task.protocol == "published":
+        rng = seeds.generator(task.seed, "ridge_splits")
+        n_splits = N_RIDGE_SPLITS[task.protocol]
+        splits = [random_split(task.genotypes.n_samples, rng) for _ in range(n_splits)]
+    training_rows = [train for train, _ in splits]
+    fits = list(fit_ridge_splits(task.genotypes, task.phenotypes, training_rows, device=task.device))
+    penalties, tested = [fit.penalties for fit in fits], zip(fits, splits, strict=True)
+    return Prediction(
+        [(test, fit.predict(task.genotypes, test)) for fit, (_, test) in tested],
+        effects=[fit.effects for fit in fits],
+        columns={"penalty": np.quantile(penalties, 0.5, axis=0, method="lower")},  # one that was chosen
+    )
 
 
 def fit_ridge(

@@ -30,8 +30,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfc
 
 from epidl import checks
+from epidl.models.recipes import Model
+from epidl.models.task import Prediction, Task
 
-Model = Literal["ridge", "kernel", "oracle"]
+Form = Literal["ridge", "kernel", "oracle"]
 
 
 class Shares(NamedTuple):
@@ -48,6 +50,26 @@ class Accuracy(NamedTuple):
     pearson_r: NDArray[np.float64]
     r2_additive: NDArray[np.float64]
     r2_epistatic: NDArray[np.float64]
+
+
+def predict(task: Task, model: Model) -> Prediction:
+    """Return a model's expected accuracy, from the shares of variance that the sample has."""
+    truth, form = task.truth, model.closed_form
+    h2 = np.minimum(truth.genetic_values.var(axis=0) / task.phenotypes.var(axis=0), 1)
+    parts = np.stack([part.var(axis=0) for part in task.parts])
+    shares = h2 * parts / parts.sum(axis=0)
+    # the oracle leaves out markers without effect
+    n_markers = len(truth.traits[0].qtl) if form == "oracle" else task.genotypes.n_markers
+    # where all pairs interact, to know the true ones is to know nothing more than the kernel
+    known = "kernel" if form == "oracle" and task.all_pairs else form
+    expected = expected_accuracy(len(task.all_but_test), n_markers, *shares, model=known)
+    # the prediction is the sum of parts whose variance and covariance with the truth are both v_c r2_c
+    with_parts = np.sqrt(shares) * np.stack(expected[1:])
+    missing = np.full_like(shares, np.nan)
+    r_parts = np.divide(with_parts, expected.pearson_r, out=missing, where=shares > 0)
+    names = ("pearson_r", "r_additive", "r_epistatic")
+    found = dict(zip(names, (expected.pearson_r, *r_parts), strict=True))
+    return Prediction((), "expected", found, columns={"seconds": 0.0})
 
 
 def expected_shares(rel_aa: ArrayLike, broad_sense_heritability: ArrayLike) -> Shares:
@@ -100,7 +122,7 @@ def expected_accuracy(
     additive: ArrayLike,
     epistatic: ArrayLike,
     *,
-    model: Model,
+    model: Form,
     efficiency: tuple[ArrayLike, ArrayLike] = (1.0, 1.0),
 ) -> Accuracy:
     """Return the expected accuracy of a model trained on `n_train` samples of `n_markers` independent markers.

@@ -19,8 +19,9 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from epidl import checks
-from epidl.cohorts.genotypes import DeviceGenotypes, Genotypes, check_genotypes, checked_device
+from epidl.cohorts.genotypes import DeviceGenotypes, Genotypes, check_genotypes
 from epidl.cohorts.splits import BATCH_SIZE, Split, check_batches
+from epidl.devices import checked_device
 from epidl.models.networks import (
     OneHotLinear,
     folded_gradients,
@@ -34,6 +35,7 @@ Status = Literal["converged", "max_epochs", "diverged"]
 TakeSteps = Callable[[Tensor, Tensor], Tensor]  # on each batch of some alleles and phenotypes; returns the losses
 
 DECODED_ROWS = 4096  # samples whose genotypes are decoded at a time
+MOST_STEPS = 6000  # of patient training, and 300 epochs at most
 MOST_TOGETHER = 2**24  # weights of models that are trained side by side: more fill a GPU
 PRECISION = "tf32"  # of a GPU's products in training, as PyTorch names it; "ieee" is single precision
 _ENDED = object()
@@ -116,6 +118,11 @@ def patient_plan(
         schedule="cosine",
         drop_ragged_batch=drop_ragged_batch,
     )
+
+
+def patient_epochs(n_train: int) -> int:
+    """Return the epochs of patient training: 300, or fewer where samples are many, but 1 at least."""
+    return max(1, min(300, MOST_STEPS // -(-n_train // BATCH_SIZE)))
 
 
 @dataclass

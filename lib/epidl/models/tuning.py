@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from epidl import checks, seeds
+from epidl import seeds
 from epidl import storage as epidl_storage
 
 if TYPE_CHECKING:  # Optuna is imported where a search begins: fixed settings do without it
@@ -38,11 +38,7 @@ def search(
     memory. A search that is there already, unfinished or finished, is continued.
 
     Columns of the table: trial, a column a setting, loss, seconds, and the objective's own.
-
-    Raises ValueError for fewer than 1 trial, a negative seed, an objective that cannot be called, no name, and a space
-    without settings or with one of no values.
     """
-    n_trials = _checked(objective, space, n_trials, seed, name)
     optuna = _import_optuna()
     study = optuna.create_study(storage=_storage(file), study_name=name, load_if_exists=True)
     for trial in study.get_trials(deepcopy=False):
@@ -63,20 +59,6 @@ def search(
         for number, trial in enumerate(finished)
     )
     return study.best_params, table
-
-
-def _checked(objective: Objective, space: Space, n_trials: int, seed: int, name: str) -> int:
-    if not callable(objective):
-        raise ValueError(f"objective must be a function of settings and a number, got {checks.shown(objective)}")
-    checks.instance("space", space, Mapping, "settings with the values of each")
-    checks.integer("len(space)", len(space), minimum=1)
-    for setting, values in space.items():
-        checks.instance(f"space[{setting!r}]", values, (tuple, range), "a tuple or a range")
-        checks.integer(f"len(space[{setting!r}])", len(values), minimum=1)
-    checks.integer("seed", seed, minimum=0)
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"name must be a text, got {checks.shown(name)}")
-    return checks.integer("n_trials", n_trials, minimum=1)
 
 
 def check_installed() -> None:

@@ -12,24 +12,21 @@ means that stand for missing genotypes included, is estimated on the training in
 
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import scipy.stats
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import nn
 
 from epidl import checks, seeds
 from epidl.cohorts.genotypes import Dosages
 from epidl.cohorts.splits import BATCH_SIZE, Split, random_split
-from epidl.grid import costs
-from epidl.grid.experiments.beyond import MOST_WIDTH, PAIR_RATE, PENALTIES, patient_epochs
-from epidl.grid.experiments.core import pearson_r, resolve_device
-from epidl.models import kernels, networks, pairs, ridge, training
+from epidl.devices import MOST_THREADS, one_cell_threads, resolve_device
+from epidl.models import recipes
+from epidl.models.task import Task, pearson_r
 
 SplitKind = Literal["random", "family", "forward"]
 
@@ -42,8 +39,8 @@ HIDDEN_WIDTH = 512  # of the MLP
 LEAST_SPREAD = 1e-9  # of a trait, a share of its size: what varies less is lost in rounding
 ROUNDING = 1e-9  # a difference of scores that is none
 SQUARED = 1e-150, 1e150  # a trait's range: squares of less are 0 in double precision, and of more infinite
-REML_ROWS = 2000  # individuals that estimate variance components: enough, and quick where markers are many
-MOST_MARKERS = {"pairs": 10_000, "pair_network": 2_000}  # all pairs of more take hours, or memory
+FEW_REML_ROWS = 2000  # individuals that estimate variance components: enough, and quick where markers are many
+MODELS = {name: model for name, model in recipes.MODELS.items() if model.own_data}
 
 
 @dataclass(frozen=True)
@@ -196,110 +193,6 @@ def _with_validation(train: NDArray, test: NDArray, rng: np.random.Generator) ->
     return Split(train[fit], train[validation], test)
 
 
-# --- Models --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a model is given: standardised residuals of the trait (n, 1) of all individuals, and which train."""
-
-    genotypes: Dosages
-    residuals: NDArray[np.float64]
-    split: Split
-    hidden_width: int
-    device: str
-    seed: int
-
-    @property
-    def all_but_test(self) -> NDArray[np.int64]:
-        """The individuals that train a model that needs no validation."""
-        return np.sort(np.concatenate([self.split.train, self.split.validation]))
-
-    def generator(self, *purpose: object) -> torch.Generator:
-        """Return the generator of one purpose."""
-        return seeds.torch_generator(self.seed, *purpose)
-
-
-Predict = Callable[[Task], NDArray[np.float64]]  # of the test individuals, (n_test,)
-
-
-def _ridge(task: Task) -> NDArray[np.float64]:
-    fit = ridge.fit_ridge(task.genotypes, task.residuals, task.all_but_test, device=task.device)
-    return fit.predict(task.genotypes, task.split.test)[:, 0]
-
-
-def _kernel(task: Task) -> NDArray[np.float64]:
-    options = {"device": task.device, "reml_rows": REML_ROWS, "seed": task.seed}
-    fit = kernels.fit_kernel(task.genotypes, task.residuals, task.all_but_test, **options)
-    return fit.predict(task.genotypes, task.split.test)[:, 0]
-
-
-def _pairs(task: Task) -> NDArray[np.float64]:
-    fit = pairs.fit_pairs(task.genotypes, task.residuals, task.all_but_test, device=task.device)
-    return fit.predict(task.genotypes, task.split.test)[:, 0]
-
-
-def _mlp(task: Task) -> NDArray[np.float64]:
-    """The publication's MLP; the last, smaller batch is left out where there is a whole one (see the ledger)."""
-    plan = training.mlp_plan(0.01, drop_ragged_batch=_has_whole_batch(task))
-    return _network(task, "mlp", networks.mlp, [plan])
-
-
-def _sparse_mlp(task: Task) -> NDArray[np.float64]:
-    return _network(task, "sparse_mlp", networks.SkipMlp, _patient_plans(task, "sparse_mlp", 0.003))
-
-
-def _pair_network(task: Task) -> NDArray[np.float64]:
-    def make(n_markers: int, n_traits: int, *_: object) -> nn.Module:
-        return networks.PairNetwork(n_markers, n_traits)
-
-    rate = PAIR_RATE / task.genotypes.n_markers
-    return _network(task, "pair_network", make, _patient_plans(task, "pair_network", rate))
-
-
-def _patient_plans(task: Task, name: str, rate: float) -> list[training.TrainingPlan]:
-    epochs = patient_epochs(len(task.split.train))
-    return [
-        training.patient_plan(penalty, rate, epochs, drop_ragged_batch=_has_whole_batch(task))
-        for penalty in PENALTIES[name]
-    ]
-
-
-def _has_whole_batch(task: Task) -> bool:
-    return len(task.split.train) >= BATCH_SIZE
-
-
-def _network(
-    task: Task, name: str, make: Callable[..., nn.Module], plans: Sequence[training.TrainingPlan]
-) -> NDArray[np.float64]:
-    """Train with each plan and predict with the one of the smallest validation loss; NaN where all diverge."""
-    width = min(task.hidden_width, MOST_WIDTH) if len(plans) > 1 else task.hidden_width
-    models = [make(task.genotypes.n_markers, 1, width, task.generator("weights", name)) for _ in plans]
-    records = training.train_together(
-        models,
-        task.genotypes,
-        task.residuals,
-        task.split,
-        plans,
-        generators=[task.generator("batches", name) for _ in plans],
-        device=task.device,
-    )
-    losses = [record.comparable_loss for record in records]
-    if np.isinf(losses).all():
-        return np.full(len(task.split.test), np.nan)
-    return training.predict(models[np.argmin(losses)], task.genotypes, task.split.test, task.device)[:, 0]
-
-
-MODELS: dict[str, Predict] = {
-    "ridge": _ridge,
-    "kernel": _kernel,
-    "pairs": _pairs,
-    "mlp": _mlp,
-    "sparse_mlp": _sparse_mlp,
-    "pair_network": _pair_network,
-}
-
-
 # --- Comparison ----------------------------------------------------------------------------------------------------
 
 
@@ -325,7 +218,7 @@ def compare(
     or are alike; diverged). ridge must be among the models: it is what the others are
     compared with.
 
-    Raises ValueError for unknown models, ridge missing, more markers than `MOST_MARKERS` of a model, a hidden_width,
+    Raises ValueError for unknown models, ridge missing, more markers than a model takes (`recipes`), a hidden_width,
     n_threads or n_splits below 1, what `make_splits` refuses, and a trait that does not vary, beyond the covariates, in
     every training split and, of a kind of splits, in a test split; all before anything is fitted.
     """
@@ -333,7 +226,7 @@ def compare(
     plans = check_options(cohort, models=models, splits=splits, n_splits=n_splits, **options)
     device = resolve_device(device)
     rows = []
-    with costs.one_cell_threads(n_threads):
+    with one_cell_threads(n_threads):
         for kind, named in plans.items():
             for number, (name, split) in enumerate(named, start=1):
                 place = {"split_kind": kind, "split": name, "replicate": number}
@@ -361,7 +254,7 @@ def check_options(
     checks.memory("hidden_width", width, 24 * width * (width + 2 * cohort.genotypes.n_markers))
     resolve_device(device)
     checks.integer("seed", seed, minimum=0)
-    checks.integer("n_threads", n_threads, minimum=1, maximum=costs.MOST_THREADS)
+    checks.integer("n_threads", n_threads, minimum=1, maximum=MOST_THREADS)
     checks.integer("n_splits", n_splits, minimum=1, maximum=MOST_SPLITS)
     if not checks.texts("splits", splits):
         raise ValueError("splits must name at least one of random, family and forward, got none")
@@ -391,10 +284,11 @@ def _check_models(models: Sequence[str], n_markers: int) -> None:
         raise ValueError(f"models must be of {', '.join(MODELS)}, got {', '.join(unknown)}")
     if len(set(models)) < len(models) or "ridge" not in models or len(models) < 2:
         raise ValueError(f"models must hold ridge and at least one other, each once, got {', '.join(models)}")
-    for name in set(models) & set(MOST_MARKERS):
-        if n_markers > MOST_MARKERS[name]:
+    for name in models:
+        most = MODELS[name].most_markers or n_markers
+        if n_markers > most:
             raise ValueError(
-                f"n_markers must be at most {MOST_MARKERS[name]:,} for the model {name}, which looks at all pairs, got "
+                f"n_markers must be at most {most:,} for the model {name}, which looks at all pairs, got "
                 f"{n_markers:,}: thin the markers, or leave {name} out of models"
             )
 
@@ -407,7 +301,18 @@ def make_task(
     fixed, scale = _fixed_effects(cohort, train)
     residuals = cohort.phenotypes - fixed
     genotypes = cohort.genotypes.trained_on(train)
-    return Task(genotypes, (residuals / scale)[:, None], split, hidden_width, device, seed), fixed, scale
+    task = Task(
+        genotypes,
+        (residuals / scale)[:, None],
+        split,
+        seed,
+        device,
+        hidden_width=hidden_width,
+        # the last, smaller batch is left out where there is a whole one (see the ledger)
+        drop_ragged_batch=len(split.train) >= BATCH_SIZE,
+        reml_rows=FEW_REML_ROWS,
+    )
+    return task, fixed, scale
 
 
 def _fixed_effects(cohort: Observed, train: NDArray[np.integer]) -> tuple[NDArray[np.float64], float]:
@@ -450,7 +355,8 @@ def _fit_and_score(
     cohort: Observed, task: Task, fixed: NDArray[np.float64], scale: float, model: str
 ) -> dict[str, object]:
     started = time.perf_counter()
-    predicted = MODELS[model](task)
+    ((_, predicted),) = MODELS[model].predict(task).parts
+    predicted = predicted[:, 0]
     seconds = time.perf_counter() - started
     test = task.split.test
     usable = np.isfinite(predicted).all()
@@ -462,7 +368,7 @@ def _fit_and_score(
         auc = roc_auc_score(cohort.phenotypes[test], risk) if np.ptp(risk) > 0 else np.nan
         fixed_auc = roc_auc_score(cohort.phenotypes[test], fixed[test])
     elif not cohort.binary:
-        r = pearson_r(task.residuals[test], predicted[:, None])[0]
+        r = pearson_r(task.phenotypes[test], predicted[:, None])[0]
     scored = "scored" if np.isfinite([r, auc]).any() else "constant"
     return {
         "n_train": len(task.all_but_test),

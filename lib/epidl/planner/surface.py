@@ -23,8 +23,8 @@ from epidl import commands
 from epidl.grid.params import PUBLISHED_H2, qtl_for_scaling
 from epidl.grid.results import read_table
 from epidl.models.kernels import EXACT_LIMIT
+from epidl.models.recipes import MODELS
 from epidl.models.theory import expected_shares
-from epidl.own.comparison import MOST_MARKERS
 from epidl.planner import planning
 from epidl.storage import write_text
 
@@ -359,7 +359,7 @@ def build(folder: Path = DATA) -> dict[str, Any]:
         "excess": excess.groupby("model").mean().map("{:.4g}".format).astype(float).to_dict(),
         "simulated": rows[sizes].agg(["min", "max"]).to_dict("list"),
         "trained": mlp[sizes].max().to_dict(),
-        "most_screened": MOST_MARKERS["pairs"],
+        "most_screened": MODELS["pairs"].most_markers,
         # as `costs` counts them
         "large": {**LARGE, "gib_per_square": 3 * 8 / 2**30},
         "hidden_width": int(mlp["hidden_width"].mode()[0]),

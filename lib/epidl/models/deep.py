@@ -1,0 +1,176 @@
+"""Networks as models of a task: trained, tuned, and scored on its test samples."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from epidl import seeds
+from epidl.cohorts.genotypes import Genotypes
+from epidl.models import networks, training, tuning
+from epidl.models.recipes import Model
+from epidl.models.task import Prediction, Task
+
+PAIR_RATE = 0.2  # over the number of markers: with more of them the steps are smaller
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network, the genotypes that it reads, and how it was trained."""
+
+    network: nn.Module
+    genotypes: Genotypes
+    plan: training.TrainingPlan
+    record: training.TrainingRecord
+
+    def of(self, task: Task, side: Mapping[str, pd.DataFrame] | None = None, **columns: Any) -> Prediction:
+        """Return the prediction of a task's test samples; a diverged network has none."""
+        test = task.split.test
+        predicted = np.full((len(test), task.n_traits), np.nan)
+        if self.record.status != "diverged":
+            predicted = training.predict(self.network, self.genotypes, test, task.device)
+        known = {
+            "learning_rate": self.plan.learning_rate,
+            "epochs": self.record.epochs,
+            "seconds": self.record.seconds,
+        }
+        return Prediction([(test, predicted)], self.record.status, columns=known | columns, side=side or {})
+
+
+def predict_linear(task: Task, model: Model) -> Prediction:
+    """Predict by the linear layer that stochastic gradient descent trains with ridge's penalty."""
+    return train_linear(task, training.RIDGE_SGD, model.name)[1]
+
+
+def predict_mlp(task: Task, model: Model) -> Prediction:
+    """Predict by the MLP, all traits in one network, its rate the task's or Optuna's choice of the task's."""
+    trained, trials = task.once("mlp", _train_mlp)
+    return trained.of(task, hidden_width=task.hidden_width, side=trials)
+
+
+def predict_mlp_recomputed(task: Task, model: Model) -> Prediction:
+    """Predict by the same MLP with its batch norm's statistics recomputed over the training samples."""
+    trained, _ = task.once("mlp", _train_mlp)
+    network = copy.deepcopy(trained.network)
+    training.recompute_batch_norm(network, trained.genotypes, task.split.train, task.device)
+    return replace(trained, network=network).of(task, hidden_width=task.hidden_width)
+
+
+def predict_mlp_patient(task: Task, model: Model) -> Prediction:
+    """Predict by the MLP's architecture trained longer, on the squared error, at a smaller rate that falls to 0."""
+    return _with_best_penalty(task, model, networks.mlp, model.width(task.hidden_width))
+
+
+def predict_skip_mlp(task: Task, model: Model) -> Prediction:
+    """Predict by one hidden layer and a linear path around it, without batch norm; an L1 penalty makes it sparse."""
+    return _with_best_penalty(task, model, networks.SkipMlp, model.width(task.hidden_width))
+
+
+def predict_pair_network(task: Task, model: Model) -> Prediction:
+    """Predict by a network of multiplicative units, an L1 penalty on its gates."""
+
+    def make(n_markers: int, n_traits: int, *_: object) -> nn.Module:
+        return networks.PairNetwork(n_markers, n_traits)
+
+    rate = PAIR_RATE / task.genotypes.n_markers
+    return _with_best_penalty(task, model, make, width=0, learning_rate=rate)
+
+
+def train_linear(task: Task, plan: training.TrainingPlan, name: str) -> tuple[Trained, Prediction]:
+    """Train one linear layer from all one-hot columns to all traits; return it with its prediction."""
+    n_markers = task.genotypes.n_markers
+    layer = networks.OneHotLinear(n_markers, task.n_traits, task.generator("weights", name))
+    trained = train(task, layer, task.genotypes, plan, name)
+    effects = layer.weight[1] - layer.weight[0]  # a change of allele 0 to 1
+    effects = effects.detach().cpu().double().numpy().T
+    return trained, replace(trained.of(task), effects=[effects])
+
+
+def mlp_plan(task: Task, settings: Mapping[str, Any], **changes: Any) -> training.TrainingPlan:
+    """Return the plan of an MLP with the settings that a search chose."""
+    plan = training.mlp_plan(
+        settings["learning_rate"], max_epochs=task.mlp_max_epochs, drop_ragged_batch=task.drop_ragged_batch
+    )
+    return replace(plan, **changes)
+
+
+def tune(
+    task: Task, model: str, fit: Callable[..., Trained], space: tuning.Space, n_trials: int
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """Choose settings by the validation loss of trial fits; return them and the trials as a side table.
+
+    fit: trains with given settings; what follows them is the purpose that its random draws are for. Where each setting
+    has one value only, nothing is tried.
+    """
+    if all(len(values) == 1 for values in space.values()):
+        return {name: values[0] for name, values in space.items()}, {}
+
+    def objective(settings: Mapping[str, Any], number: int) -> tuple[float, dict[str, Any]]:
+        record = fit(settings, "trial", number).record
+        return record.comparable_loss, {"epochs": record.epochs, "status": record.status}
+
+    seed = seeds.derive(task.seed, task.protocol, model)
+    name = task.study(model)
+    settings, trials = tuning.search(objective, space, n_trials=n_trials, seed=seed, name=name, file=task.studies)
+    return settings, {"trials": trials}
+
+
+def train(
+    task: Task, network: nn.Module, genotypes: Genotypes, plan: training.TrainingPlan, name: str, *purpose: object
+) -> Trained:
+    """Train a network on a task's split; name, purpose: what its random draws are for."""
+    return train_all(task, [network], genotypes, [plan], name, *purpose)[0]
+
+
+def train_all(
+    task: Task,
+    models: Sequence[nn.Module],
+    genotypes: Genotypes,
+    plans: Sequence[training.TrainingPlan],
+    name: str,
+    *purpose: object,
+) -> list[Trained]:
+    """Train networks, each by its own plan, on a task's split and with the same draws; small ones side by side."""
+    records = training.train_together(
+        models,
+        genotypes,
+        task.phenotypes,
+        task.split,
+        plans,
+        generators=[task.generator("batches", name, *purpose) for _ in models],
+        device=task.device,
+        progress=task.progress,
+    )
+    fitted = zip(models, plans, records, strict=True)
+    return [Trained(model, genotypes, plan, record) for model, plan, record in fitted]
+
+
+def _train_mlp(task: Task) -> tuple[Trained, dict[str, pd.DataFrame]]:
+    """Train the MLP; return it and the trials of its search."""
+
+    def fit(settings: Mapping[str, Any], *purpose: object) -> Trained:
+        sizes = task.genotypes.n_markers, task.n_traits, task.hidden_width
+        network = networks.mlp(*sizes, task.generator("weights", "mlp", *purpose))
+        return train(task, network, task.genotypes, mlp_plan(task, settings), "mlp", *purpose)
+
+    settings, trials = tune(task, "mlp", fit, {"learning_rate": task.rates}, task.n_trials)
+    return fit(settings), trials
+
+
+def _with_best_penalty(
+    task: Task, model: Model, make: Callable[..., nn.Module], width: int, **plan: float
+) -> Prediction:
+    """Train with each L1 penalty and predict by the network of the smallest validation loss; seconds: of all."""
+    plan["max_epochs"] = training.patient_epochs(len(task.split.train))
+    plan["drop_ragged_batch"] = task.drop_ragged_batch
+    plans = [training.patient_plan(penalty, **plan) for penalty in model.penalties]
+    sizes = task.genotypes.n_markers, task.n_traits, width
+    untrained = [make(*sizes, task.generator("weights", model.name)) for _ in plans]
+    fits = train_all(task, untrained, task.genotypes, plans, model.name)
+    best = min(fits, key=lambda fit: fit.record.comparable_loss)
+    seconds = sum(fit.record.seconds for fit in fits)
+    return best.of(task, hidden_width=width, seconds=seconds, l1_penalty=best.plan.l1_penalty)

@@ -1,0 +1,185 @@
+"""What a fit does, for the estimates of costs: operations, bytes, steps, and the memory that it needs."""
+
+from dataclasses import dataclass
+
+from epidl.cohorts.genotypes import BLOCK_BYTES
+from epidl.cohorts.splits import BATCH_SIZE, TRAIN_SHARE
+from epidl.models import kernels
+from epidl.models.ridge import PENALTIES
+
+FILTER_RANK = 25  # what the filters of ridge's penalties need, see `ridge`
+FLOAT, DOUBLE = 4, 8  # bytes
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine's measured rates, on one of its threads or on its GPU.
+
+    products, exact_products: floating-point operations a second of matrix products as training takes them, of the shape
+    of a step (in single precision; in TF32 on a GPU), and in double precision. bandwidth: bytes a second, read and
+    written, of a large copy. step_overhead: seconds of a training step that computes next to nothing. decomposition:
+    seconds of an eigendecomposition, divided by the cube of its size. simulation: seconds a sample, marker and trait.
+    memory: bytes. overlaps: whether memory moves while products are computed, as on a GPU.
+    """
+
+    device: str
+    products: float
+    exact_products: float
+    bandwidth: float
+    step_overhead: float
+    decomposition: float
+    simulation: float
+    memory: float
+    overlaps: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a fit does: products and exact_products in operations, moved in bytes, steps; decomposed: sums of cubes."""
+
+    products: float = 0.0
+    exact_products: float = 0.0
+    moved: float = 0.0
+    steps: float = 0.0
+    decomposed: float = 0.0
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+    def __mul__(self, times: float) -> "Work":
+        return Work(*(times * value for value in vars(self).values()))
+
+    def seconds(self, machine: Machine) -> float:
+        """Return how long a machine takes."""
+        both = self.products / machine.products, self.moved / machine.bandwidth
+        return (
+            (max(both) if machine.overlaps else sum(both))
+            + self.exact_products / machine.exact_products
+            + self.steps * machine.step_overhead
+            + self.decomposed * machine.decomposition
+        )
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes that work depends on; n_splits: of ridge; n_pairs: that interact; most_columns: of a selection."""
+
+    n_samples: int
+    n_markers: int
+    n_traits: int
+    n_qtl: int
+    n_pairs: int
+    hidden_width: int = 0
+    n_splits: int = 1
+    most_columns: int = 0
+
+
+def network_epoch(n_train: int, n_validation: int, n_inputs: int, first: int, rest: int) -> Work:
+    """Return the work of an epoch of a network; first, rest: products of a sample in its first layer and beyond."""
+    steps = -(-n_train // BATCH_SIZE)
+    optimizer = 28 if rest else 12  # bytes a parameter: AdamW reads four arrays and writes three; SGD two and one
+    return Work(
+        products=2 * (n_train * (2 * first + 3 * rest) + n_validation * (first + rest)),
+        moved=steps * optimizer * (2 * first + rest) + 20 * (n_train + n_validation) * n_inputs,  # decoded in bytes
+        steps=steps + 1,
+    )
+
+
+def linear_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
+    """Return the products that a sample takes in a linear layer's first layer, and in those beyond: none."""
+    return n_inputs * n_traits, 0
+
+
+def mlp_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
+    """Return the same of the MLP."""
+    return n_inputs * width, width**2 + width * n_traits
+
+
+def skip_mlp_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
+    """Return the same of one hidden layer with a linear path around it."""
+    return n_inputs * (width + n_traits), width * n_traits
+
+
+def pair_network_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
+    """Return the same of multiplicative units."""
+    return n_inputs * (n_inputs + 1) * n_traits, n_inputs * n_traits
+
+
+def ridge(shape: Shape) -> Work:
+    """Return the work of exact ridge over some splits of 85 % of the samples."""
+    return _ridge(shape.n_samples, shape.n_markers, shape.n_traits, shape.n_splits)
+
+
+def kernel(shape: Shape) -> Work:
+    """Return the work of epistatic BLUP by Cholesky factors, REML included."""
+    n_train, n_markers, n_traits = TRAIN_SHARE * shape.n_samples, shape.n_markers, shape.n_traits
+    rank = min(n_markers, n_train)
+    likelihoods = 100 * 8 * n_train * rank**2
+    return Work(
+        products=2 * n_train**2 * n_markers,
+        exact_products=n_traits * n_train**3 / 3 + likelihoods,
+        moved=(n_traits + 2 / 3) * DOUBLE * n_train**2 * 6,
+        decomposed=n_train**3 / 2,  # to tridiagonal form: half of an eigendecomposition
+    )
+
+
+def pairs(shape: Shape, n_rounds: int = 10) -> Work:
+    """Return the work of sparse regression on pairs: each round tests all pairs and fits ridge again."""
+    screening = Work(products=4 * TRAIN_SHARE * shape.n_samples * shape.n_markers**2)
+    refit = _ridge(shape.n_samples, 2 * shape.n_markers, 1, 1)
+    return (screening + refit) * (n_rounds * shape.n_traits)
+
+
+def oracle(shape: Shape) -> Work:
+    """Return the work of the oracle: ridge on the true loci and pairs, a trait at a time."""
+    return _ridge(shape.n_samples, 3 * shape.n_markers // 2, 1, 1) * shape.n_traits
+
+
+def _ridge(n_samples: int, n_markers: int, n_traits: int, n_splits: int) -> Work:
+    n_train = TRAIN_SHARE * n_samples
+    left_out = (1 - TRAIN_SHARE) * n_samples * n_splits
+    by_penalty = Work(
+        exact_products=2 * n_train * (FILTER_RANK + len(PENALTIES)) * (n_traits + 1),
+        moved=DOUBLE * n_train * len(PENALTIES) * 6 * (n_traits + 1),
+    )
+    if n_markers <= n_train:
+        once = Work(products=2 * n_samples * n_markers**2)
+        split = Work(
+            exact_products=2 * n_train * n_markers * (n_markers + FILTER_RANK * (n_traits + 1)),
+            decomposed=n_markers**3,
+        )
+        return once + Work(products=2 * left_out * n_markers**2) + (split + by_penalty) * n_splits
+    once = Work(products=2 * n_samples**2 * n_markers)
+    split = Work(exact_products=2 * n_train**2 * FILTER_RANK * (n_traits + 1), decomposed=n_train**3)
+    return once + (split + by_penalty) * n_splits
+
+
+def ridge_memory(shape: Shape) -> float:
+    """Return the bytes of exact ridge."""
+    return _columns_memory(shape, shape.n_markers)
+
+
+def pairs_memory(shape: Shape) -> float:
+    """Return the bytes of ridge on markers and pairs, more than are found: twice the true ones."""
+    return _columns_memory(shape, shape.n_markers + shape.n_qtl)
+
+
+def oracle_memory(shape: Shape) -> float:
+    """Return the bytes of ridge on the true loci and pairs."""
+    return _columns_memory(shape, shape.n_qtl + shape.n_pairs)
+
+
+def kernel_memory(shape: Shape) -> float:
+    """Return the bytes of epistatic BLUP: REML, and what its weights are solved from."""
+    n_train = TRAIN_SHARE * shape.n_samples
+    weights = 12 * n_train**2 if n_train <= kernels.EXACT_LIMIT else 3 * DOUBLE * shape.n_markers**2
+    return max(20 * min(n_train, kernels.REML_ROWS) ** 2, weights)
+
+
+def _columns_memory(shape: Shape, n_columns: int) -> float:
+    """Return the bytes of ridge: products and their decomposition, and columns: all where they outnumber samples."""
+    products = 6 * DOUBLE * min(n_columns, shape.n_samples) ** 2
+    if n_columns > TRAIN_SHARE * shape.n_samples:
+        return products + FLOAT * shape.n_samples * n_columns
+    block = min(shape.n_samples, BLOCK_BYTES // (DOUBLE * n_columns))  # of samples; all their markers are decoded
+    return products + max(2**28, 3 * FLOAT * block * shape.n_markers)
