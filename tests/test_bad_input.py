@@ -79,7 +79,7 @@ NOT_A_USER_S = {
         *("genotypes.*.block", "genotypes.*.n_missing", "genotypes.known_and_copies", "genotypes.row_blocks"),
         *("genotypes.Genotypes.on", "kernels.Products.[ae]*", "networks.*.forward", "networks.folded_*"),
         *("networks.penalised_weights", "networks.has_batch_norm", "networks.sizes"),
-        *("selection.precision_and_recall", "params.Profile.points", "params.is_of"),
+        *("selection.precision_and_recall", "params.Profile.points", "params.is_of", "params.same_settings"),
     ],
     "steps of the grid, of publishing and of reading and writing files, within their commands": [
         *(
@@ -99,10 +99,11 @@ NOT_A_USER_S = {
             "results.read_json",
             "results.check_seal",
             "results.check_own",
-            "results.read_record",
+            "results.read_records",
             "results.read_collected",
         ),
-        *("results.provenance", "results.commit", "results.device_name"),
+        *("results.provenance", "results.measured", "results.commit", "results.device_name"),
+        *("results.Fitted.*", "results.names", "results.join", "results.split", "results.is_complete"),
         *("zenodo.write_cohort", "genotype_files.check_unique", "genotype_files.some"),
         "genotype_files.write_plink",
     ],

@@ -44,8 +44,9 @@ def test_notebook_and_command_give_the_same_tables(project, experiment):
     for name in names:
         tables = [pd.read_csv(folder / name) for folder in (by_command, by_notebook)]
         pd.testing.assert_frame_equal(*(table.drop(columns="seconds", errors="ignore") for table in tables))
-    records = [results.read_record(folder)["parameters"] for folder in (by_command, by_notebook)]
-    assert records[0] == records[1]
+    records = [results.read_records(folder / results.PROVENANCE) for folder in (by_command, by_notebook)]
+    own = [[(record["parameters"], record["fits"]) for record in each] for each in records]
+    assert own[0] == own[1]
 
 
 def test_it_needs_neither_jupyter_nor_snakemake_nor_optuna(project):

@@ -14,7 +14,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -155,7 +154,6 @@ def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float
             file=sys.stderr,
         )
     if not status:
-        clear_kept(root, folders)
         return 0
     for folder in [] if stopped else folders:
         if (folder / "unfinished.ipynb").exists():
@@ -185,15 +183,6 @@ def _wait(process: subprocess.Popen, root: Path, stop_after: float | None) -> tu
             stopped = True
             interrupt(root)
         limit, interrupted = GRACE, True
-
-
-def clear_kept(root: Path, folders: list[Path]) -> None:
-    """Take away the finished fits of finished cells: a cell that Snakemake will run again needs them to be quick."""
-    if any((root / ".snakemake" / "incomplete").glob("*")):
-        return
-    for folder in folders:
-        if (folder / results.TABLE).exists() and (folder / "notebook.ipynb").exists():
-            shutil.rmtree(folder / results.UNFINISHED, ignore_errors=True)
 
 
 def kill(root: Path) -> None:

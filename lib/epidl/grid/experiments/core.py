@@ -1,9 +1,11 @@
 """The path that the cells of all experiments take: simulate a replicate, fit its models, score them, make tidy rows."""
 
 import importlib.util
+import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,7 +120,10 @@ class Score:
 
 @dataclass(frozen=True)
 class CellResult:
-    """table: a row a replicate, trait, model and protocol. side: further tables by name, such as trials."""
+    """table: a row a replicate, trait, model and protocol. side: further tables by name, such as trials.
+
+    Of side, `provenance` has a row for each origin of fits, its record as JSON (`results.join`).
+    """
 
     table: pd.DataFrame
     side: dict[str, pd.DataFrame]
@@ -152,20 +157,21 @@ def run_cell(
     costs.check_memory(cell, device)
     if _searches(cell):
         tuning.check_installed()
-    kept.claim(folder, cell.model_dump(mode="json"))
-    finished = kept.Kept.of(folder, run_fingerprint(cell, device))
-    done: list[kept.Fitted] = []
+    parameters = cell.model_dump(mode="json")
+    kept.claim(folder, parameters)
+    there, origin = kept.Kept.of(folder, cell, device), results.provenance(parameters, datetime.now(UTC))
+    done: list[results.Fitted] = []
     with costs.one_cell_threads(cell.n_threads):
         for replicate in range(1, cell.n_replicates + 1):
             # a replicate of which all is kept is not simulated again
             runs = cache(partial(_runs, cell, architecture, replicate, device, folder, progress))
             for model in cell.models:
                 for protocol in _one(cell.protocols) if model in held_out_only else cell.protocols:
-                    fit = partial(_fit, runs, protocol, model, fits[model])
-                    done.append(finished.once(f"{replicate}_{protocol}_{model}", fit))
-    side = {name: [fitted.side[name] for fitted in done if name in fitted.side] for name in results.SIDE_TABLES}
-    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in side.items() if parts}
-    return CellResult(pd.concat([fitted.table for fitted in done], ignore_index=True), joined)
+                    fit = partial(_fit, runs, protocol, model, fits[model], origin)
+                    done.append(there.once(f"{cell.name} {replicate} {protocol} {model}", fit))
+    table, side, records = results.join(done)
+    provenance = pd.DataFrame({"record": [json.dumps(record) for record in records]})
+    return CellResult(table, side | {"provenance": provenance})
 
 
 def _searches(cell: "Cell") -> bool:
@@ -192,13 +198,19 @@ def _runs(
 
 
 def _fit(
-    runs: Callable[[], tuple[pd.DataFrame, dict[Protocol, Run]]], protocol: Protocol, model: str, fit: FitModel
-) -> kept.Fitted:
+    runs: Callable[[], tuple[pd.DataFrame, dict[Protocol, Run]]],
+    protocol: Protocol,
+    model: str,
+    fit: FitModel,
+    origin: Mapping[str, Any],
+) -> results.Fitted:
+    started = datetime.now(UTC)
     truth, by_protocol = runs()
     run = by_protocol[protocol]
     score = fit(run)
     side = {name: _labelled(table, run, model) for name, table in score.side.items()}
-    return kept.Fitted(truth.assign(**_outcome(model, run, score)), side)
+    table = truth.assign(**_outcome(model, run, score))
+    return results.Fitted(table, side, {**origin, **results.measured(started)})
 
 
 def make_cohort(cell: "Cell", architecture: Architecture, seed: int, replicate: int = 1) -> Cohort:
