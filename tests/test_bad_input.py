@@ -55,7 +55,13 @@ NOT_A_USER_S = {
             "comparison.Task.*",
         ),
         *("costs.Work.*", "costs.*_fits", "costs.network_epoch", "costs.nothing", "costs.cell_*", "costs.requests"),
-        *("costs.estimates", "costs.typical_epochs", "costs.machine_memory", "training.fast_products"),
+        *(
+            "costs.estimates",
+            "costs.typical_epochs",
+            "costs.machine_memory",
+            "costs.measured_machine",
+            "training.fast_products",
+        ),
     ],
     "steps of simulate, which checks all before": [
         *("simulate.checked_arguments", "simulate.TraitPlan.*", "simulate.draw_*", "simulate.pair_effect_sd"),
@@ -90,7 +96,9 @@ NOT_A_USER_S = {
             "workflow.run",
             "workflow.interrupt",
             "workflow.kill",
-            "workflow.number_from",
+            "commands.number_from",
+            "commands.duration",
+            "plain.[!m]*",
         ),
         *(
             "publish.[!m]*",

@@ -1,7 +1,12 @@
-"""Run a profile's grid: `python -m epidl.grid PROFILE`, see `workflow`."""
+"""Run a profile's grid: `python -m epidl.grid PROFILE`, see `workflow`, or `plain` with `--plain`."""
 
-from epidl import commands
-from epidl.grid.workflow import main
+if __name__ == "__main__":  # the processes that `plain` starts import this file too
+    import sys
 
-if __name__ == "__main__":
+    from epidl import commands
+
+    if "--plain" in sys.argv:
+        from epidl.grid.plain import main
+    else:
+        from epidl.grid.workflow import main
     commands.end(main)

@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with contextlib.ExitStack() as stack:
             return publish_profile(options.profile, [_runs_folder(path, stack) for path in options.also])
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, EOFError, tarfile.TarError) as error:
         print(error, file=sys.stderr)
     except KeyboardInterrupt:
         print("Stopped. Run the same command again to publish the rest.", file=sys.stderr)
