@@ -724,7 +724,7 @@ def test_what_is_no_longer_the_profile_s_is_named(book, capsys):
     assert publish.main(["standard"]) == 0
     said = capsys.readouterr().out
     assert f"kept, though the profile standard has no such cell now: {first.name}" in said
-    assert f"kept, though the profile gives it other parameters now: {second.name}" in said
+    assert f"kept, though the profile standard gives it other parameters now: {second.name}" in said
     assert published() == (named(first, range(1, 11)) | named(second, range(1, 2), r=0.6) | named(second, range(2, 11)))
 
 

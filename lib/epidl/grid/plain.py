@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         cells = chosen(planned_cells(Path.cwd(), options.profile), options.cells)
         for folder, cell in list(cells.items()):
             if results.is_complete(kept.published(cell), cell):
-                print(f"{cell.experiment}/{cell.name} is published")
+                print(f"{_named(folder)} is published")
                 del cells[folder]
         status = run(cells, options.jobs, options.stop_after) if cells else 0
         if options.archive:
@@ -53,14 +53,15 @@ def chosen(cells: Mapping[Path, Cell], names: Sequence[str]) -> dict[Path, Cell]
     """
     found = {} if names else dict(cells)
     for name in names:
-        own = []
-        for folder, cell in cells.items():
-            if name in (cell.experiment, f"{cell.experiment}/{cell.name}"):
-                own.append((folder, cell))
+        own = [(folder, cell) for folder, cell in cells.items() if name in (cell.experiment, _named(folder))]
         if not own:
             raise ParameterError(f"cells must be EXPERIMENT or EXPERIMENT/CELL of this profile, got {name}")
         found.update(own)
     return found
+
+
+def _named(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}"
 
 
 def run(cells: Mapping[Path, Cell], jobs: int, stop_after: float | None) -> int:
@@ -75,14 +76,13 @@ def run(cells: Mapping[Path, Cell], jobs: int, stop_after: float | None) -> int:
     try:
         for future in as_completed(running, stop_after):
             folder, error = running[future], future.exception()
-            name = f"{folder.parent.name}/{folder.name}"
             if error or future.result():
-                failed.append(f"Failed: {name} {error or ''}")
+                failed.append(f"Failed: {_named(folder)} {error or ''}")
             del left[folder]
             minutes, to_come = (time.monotonic() - begun) / 60, sum(left.values())
             rest = minutes * to_come / (sum(hours) - to_come)
             done = f"{len(cells) - len(left)} of {len(cells)} cells in {minutes:.1f} min"
-            print(f"{done}, about {rest:.1f} min to come: {name}", flush=True)
+            print(f"{done}, about {rest:.1f} min to come: {_named(folder)}", flush=True)
         status = int(bool(failed))
     except TimeoutError:
         print(f"Stopped after {stop_after:g} s; left: {len(left)} of {len(cells)} cells. Finished fits are kept.")

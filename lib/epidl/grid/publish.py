@@ -120,13 +120,10 @@ def _outdated(fits: Iterable[Fitted], planned: Sequence[Cell]) -> dict[str, str]
     """Return why published cells are no longer the profile's, by name; those of another profile are not asked."""
     cells, reasons = {cell.name: cell for cell in planned}, {}
     for fit in fits:
-        parameters = fit.record["parameters"]
-        if parameters["profile"] != planned[0].profile:
-            continue
-        if fit.cell not in cells:
-            reasons[fit.cell] = f"the profile {planned[0].profile} has no such cell now"
-        elif not same_settings(parameters, cells[fit.cell]):
-            reasons[fit.cell] = "the profile gives it other parameters now"
+        cell, parameters = cells.get(fit.cell), fit.record["parameters"]
+        if parameters["profile"] == planned[0].profile and not (cell and same_settings(parameters, cell)):
+            why = "gives it other parameters now" if cell else "has no such cell now"
+            reasons[fit.cell] = f"the profile {planned[0].profile} {why}"
     return reasons
 
 
