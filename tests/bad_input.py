@@ -1258,8 +1258,8 @@ def _tables() -> list[Place]:
         _place(
             results,
             "collect",
-            lambda: {"cells": [], "table_path": Path(SCRATCH.name, "t.csv")},
-            cells=[Wrong("none", [], "at least one finished cell", says="none")],
+            lambda: {"fits": [], "table_path": Path(SCRATCH.name, "t.csv")},
+            fits=[Wrong("none", [], "at least one finished fit", says="none")],
         ),
     ]
 
@@ -1610,7 +1610,7 @@ def commands() -> list[Place]:
             {
                 "an unknown profile": (["smoke"], unknown),
                 "no such folder": (["standard", "--also", "nothing"], "must be a folder"),
-                "nothing computed": (["standard"], "No cell of the profile"),
+                "nothing computed": (["standard"], "No fit of the profile"),
             },
         ),
         "results": (

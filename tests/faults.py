@@ -147,7 +147,7 @@ def prepare(project: Project) -> None:
     project.begin("fresh")
     run_undisturbed(project, CELL)
     project.begin("fresh")
-    assert project.finish(CELL, env={results.GRID: "kept"})[0] == 0  # as a grid's job: its finished fits stay
+    assert project.finish(CELL)[0] == 0
     for path in (project.root / CELLS / NAME).glob("*.*"):
         path.unlink()
     project.keep("kept")
@@ -186,7 +186,7 @@ def same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 def finished_fits(project: Project) -> set[tuple]:
     """Return the fits that are finished, each known by its seconds, which no other fit has."""
-    texts = [json.loads(path.read_text())["table"] for path in project.root.glob(f"{CELLS}/*/unfinished/*/*.json")]
+    texts = [json.loads(path.read_text())["table"] for path in project.root.glob(f"{CELLS}/*/fits/*/*.json")]
     texts += [path.read_text() for path in project.root.glob(f"{CELLS}/*/table.csv")]
     rows = [row for text in texts for row in pd.read_csv(pd.io.common.StringIO(text)).itertuples()]
     return {(row.cell, row.replicate, row.model, row.seconds) for row in rows}
@@ -487,7 +487,7 @@ def damaged_fit(project: Project, rng: np.random.Generator) -> Tried:
     """Damage a finished fit of an unfinished cell: it alone is made again."""
     for how in DAMAGES:
         project.begin("kept")
-        files = sorted(project.root.glob(f"{CELLS}/{NAME}/unfinished/*/*.json"))
+        files = sorted(project.root.glob(f"{CELLS}/{NAME}/fits/*/*.json"))
         path = files[rng.integers(len(files))]
         others = finished_fits(project) - set(fits_of(path))
         damage(path, rng, how)
@@ -516,6 +516,7 @@ def damaged_trials(project: Project, rng: np.random.Generator) -> Tried:
         for other in path.parent.glob("*.*"):
             if other != path:
                 other.unlink()
+        shutil.rmtree(path.parent / "fits")
         damage(path, rng, how)
         status, output = project.finish(CELL)
         problems = message(output, "" if how == "emptied" else "studies.sqlite must hold Optuna's trials.*made again")
@@ -633,7 +634,7 @@ def crash_once(project: Project, rng: np.random.Generator, number: signal.Signal
     project.begin("fresh")
     run = project.start(GRID)
     kernel = await_worker(project, run, KERNEL)
-    while run.poll() is None and not list(project.root.glob(f"{CELLS}/*/unfinished/*/*.json")):
+    while run.poll() is None and not list(project.root.glob(f"{CELLS}/*/fits/*/*.json")):
         time.sleep(0.01)
     time.sleep(rng.uniform(0, 1))
     if kernel is None or not kernel.is_running():

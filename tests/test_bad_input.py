@@ -59,7 +59,7 @@ NOT_A_USER_S = {
             "fingerprint.*",
             "comparison.make_task",
         ),
-        *("work.*", "costs.cell_*", "costs.requests"),
+        *("work.*", "costs.cell_*", "costs.requests", "costs.measured_machine"),
         *("costs.estimates", "costs.typical_epochs", "devices.machine_memory", "training.fast_products"),
     ],
     "steps of simulate, which checks all before": [
@@ -84,7 +84,7 @@ NOT_A_USER_S = {
         *("genotypes.*.block", "genotypes.*.n_missing", "genotypes.known_and_copies", "genotypes.row_blocks"),
         *("genotypes.Genotypes.on", "kernels.Products.[ae]*", "networks.*.forward", "networks.folded_*"),
         *("networks.penalised_weights", "networks.has_batch_norm", "networks.sizes"),
-        *("selection.precision_and_recall", "params.Profile.points", "params.is_of"),
+        *("selection.precision_and_recall", "params.Profile.points", "params.is_of", "params.same_settings"),
     ],
     "steps of the grid, of publishing and of reading and writing files, within their commands": [
         *(
@@ -95,7 +95,10 @@ NOT_A_USER_S = {
             "workflow.run",
             "workflow.interrupt",
             "workflow.kill",
-            "workflow.number_from",
+            "commands.number_from",
+            "commands.duration",
+            "plain.*",  # see tests/test_cell.py
+            "__main__.main",
         ),
         *(
             "publish.[!m]*",
@@ -104,10 +107,11 @@ NOT_A_USER_S = {
             "results.read_json",
             "results.check_seal",
             "results.check_own",
-            "results.read_record",
+            "results.read_records",
             "results.read_collected",
         ),
-        *("results.provenance", "results.commit", "devices.device_name"),
+        *("results.provenance", "results.measured", "results.commit", "devices.device_name"),
+        *("results.Fitted.*", "results.names", "results.join", "results.split", "results.is_complete"),
         *("zenodo.write_cohort", "genotype_files.check_unique", "genotype_files.some"),
         *("genotype_files.write_plink", "genotype_files.joined_ids", "genotype_files.read_companion"),
         "columns.read_column",

@@ -1,9 +1,12 @@
 """The command that computes a cell without a notebook."""
 
 import importlib.util
+import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,8 +16,8 @@ import pytest
 
 import bad_input
 from conftest import ROOT
-from epidl.grid import cell, results
-from epidl.grid.params import CELL_TYPES, load_grids
+from epidl.grid import cell, kept, plain, results
+from epidl.grid.params import CELL_TYPES, load_grids, planned_cells
 
 
 @pytest.fixture
@@ -44,8 +47,9 @@ def test_notebook_and_command_give_the_same_tables(project, experiment):
     for name in names:
         tables = [pd.read_csv(folder / name) for folder in (by_command, by_notebook)]
         pd.testing.assert_frame_equal(*(table.drop(columns="seconds", errors="ignore") for table in tables))
-    records = [results.read_record(folder)["parameters"] for folder in (by_command, by_notebook)]
-    assert records[0] == records[1]
+    records = [results.read_records(folder / results.PROVENANCE) for folder in (by_command, by_notebook)]
+    own = [[(record["parameters"], record["fits"]) for record in each] for each in records]
+    assert own[0] == own[1]
 
 
 def test_it_needs_neither_jupyter_nor_snakemake_nor_optuna(project):
@@ -59,6 +63,55 @@ def test_it_needs_neither_jupyter_nor_snakemake_nor_optuna(project):
     done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (project / "runs" / "smoke" / "scaling" / name / "table.csv").exists()
+
+
+ABSENT = "psutil IPython ipykernel jupyter_client nbclient nbformat papermill snakemake matplotlib rpy2 sklearn joblib"
+
+
+@pytest.mark.slow
+def test_a_profile_runs_in_a_time_box_without_jupyter_snakemake_and_psutil(project, tmp_path):
+    (project / "absent").mkdir()
+    for name in ABSENT.split():
+        (project / "absent" / f"{name}.py").write_text("raise ImportError('absent')")  # in every process
+    shutil.copytree(ROOT / "book/data", project / "book/data")
+    cells = ["scaling/n200_scaling4", "scaling/n200_scaling0.5"]
+    command = [sys.executable, "-m", "epidl.grid", "smoke", "--plain", *cells, "--jobs", "2", "--archive", "fits.tar"]
+    env = os.environ | {"PYTHONPATH": f"{project / 'absent'}:{ROOT / 'lib'}"}
+    stopped = subprocess.run([*command, "--stop-after", "0.1s"], env=env, capture_output=True, text=True)
+    assert stopped.returncode == 1
+    assert "Stopped after 0.1 s; left: 2 of 2 cells" in stopped.stdout
+    done = subprocess.run([*command, "--stop-after", "9m"], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"2 of 2 cells in \d+\.\d min, about 0\.0 min to come: scaling/", done.stdout)
+    assert "Traceback" not in done.stderr
+    with tarfile.open("fits.tar") as archive:
+        archive.extractall("elsewhere", filter="data")
+    for planned in load_grids(project / "params" / "scaling.yml")["smoke"]:
+        found = kept.read_all(Path("elsewhere/smoke/scaling", planned.name))
+        assert len(found) == (6 if f"scaling/{planned.name}" in cells else 0)
+    assert not list(Path("elsewhere").rglob(".*"))
+
+
+def test_cells_are_run_in_the_order_in_which_they_are_named(project, capsys):
+    planned = planned_cells(project, "smoke")
+    names = [
+        cell.experiment for cell in plain.chosen(planned, ["survey", "dilution/n200_q20_m100", "dilution"]).values()
+    ]
+    assert list(dict.fromkeys(names)) == ["survey", "dilution"]
+    assert list(plain.chosen(planned, [])) == list(planned)
+    assert plain.main(["smoke", "dilution/n5"]) == 2
+    assert "cells must be EXPERIMENT or EXPERIMENT/CELL of this profile, got dilution/n5" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_cell_that_fails_is_named_and_the_others_go_on(project, capsys):
+    shutil.copytree(ROOT / "book/data", project / "book/data")
+    there = smoke("ridge_vs_sgd")
+    large = there.model_copy(update={"scaling": 2.0, "n_samples": 10**9})  # no memory holds it
+    folders = {Path("runs/ridge_vs_sgd", cell.name): cell for cell in (large, there)}
+    assert plain.run(folders, 1, None) == 1
+    assert f"Failed: ridge_vs_sgd/{large.name}" in capsys.readouterr().err
+    assert Path("runs/ridge_vs_sgd", there.name, "table.csv").exists()
 
 
 def test_a_finished_cell_is_not_computed_again(project, monkeypatch, capsys):

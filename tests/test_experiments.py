@@ -285,7 +285,7 @@ def test_a_lasso_that_finds_nothing_leaves_no_pruned_model():
 
 def test_a_single_rate_is_taken_without_a_search():
     result = run_dilution(models=["mlp"], protocols=["published"], mlp_learning_rates=[0.01])
-    assert result.side == {}
+    assert set(result.side) == {"provenance"}
     assert set(result.table["learning_rate"]) == {0.01}
 
 

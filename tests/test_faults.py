@@ -19,10 +19,9 @@ from epidl import storage
 from epidl.grid import cell, kept, publish, results, workflow
 
 STARTED = datetime.now(UTC)
-TABLE = pd.DataFrame(
-    [{"experiment": "scaling", "cell": "a", "replicate": 1, "trait": 1, "model": "m", "pearson_r": 0.5}]
-)
-TRIALS = {"trials": pd.DataFrame({"cell": ["a"], "loss": [0.25]})}
+FIT = {"cell": "a", "replicate": 1, "protocol": "published", "model": "m"}
+TABLE = pd.DataFrame([FIT | {"experiment": "scaling", "trait": 1, "pearson_r": 0.5}])
+TRIALS = {"trials": pd.DataFrame([FIT | {"loss": 0.25}])}
 
 
 def write(folder: Path, r: float = 0.5) -> None:
@@ -56,7 +55,7 @@ def test_a_damaged_cell_is_refused_and_set_aside(tmp_path, name, how, capsys):
 @pytest.mark.parametrize("name", ["all.csv", "all.provenance.json", "all.trials.csv"])
 def test_a_damaged_collection_is_refused(tmp_path, name, how):
     write(tmp_path / "a")
-    results.collect([results.read_cell(tmp_path / "a")], tmp_path / "all.csv")
+    results.collect(results.read_cell(tmp_path / "a"), tmp_path / "all.csv")
     faults.damage(tmp_path / name, np.random.default_rng(1), how)
     with pytest.raises(ValueError, match="must be as it was written"):
         results.read_collected(tmp_path / "all.csv")
@@ -67,7 +66,7 @@ def test_a_damaged_collection_is_refused(tmp_path, name, how):
 def test_a_cell_from_before_there_were_checksums_is_read_and_its_damage_found(tmp_path, name, how):
     write(tmp_path)
     (tmp_path / "table.sha256").unlink()
-    assert results.read_cell(tmp_path).table.equals(TABLE)
+    assert results.read_cell(tmp_path)[0].table.equals(TABLE)
     (tmp_path / name).write_bytes(faults.DAMAGES[how]((tmp_path / name).read_bytes(), np.random.default_rng(2)))
     with pytest.raises(ValueError, match=f"{name} must be a (result table|provenance)"):
         results.read_cell(tmp_path)
@@ -89,7 +88,7 @@ def test_a_kill_between_two_files_leaves_no_mixture_that_passes(tmp_path, monkey
         patch.setattr(os, "replace", killed)
         write(tmp_path, r=0.9)
     try:
-        found = results.read_cell(tmp_path).table["pearson_r"].iloc[0]
+        found = results.read_cell(tmp_path)[0].table["pearson_r"].iloc[0]
     except ValueError:
         found = None
     assert found == {0: 0.1, 4: 0.9}.get(len(moved))
@@ -97,7 +96,7 @@ def test_a_kill_between_two_files_leaves_no_mixture_that_passes(tmp_path, monkey
 
 def test_a_full_disk_changes_no_collected_table(tmp_path, monkeypatch):
     write(tmp_path / "a")
-    results.collect([results.read_cell(tmp_path / "a")], tmp_path / "all.csv")
+    results.collect(results.read_cell(tmp_path / "a"), tmp_path / "all.csv")
     before = content(tmp_path)
     write(tmp_path / "a", r=0.9)
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
@@ -119,40 +118,25 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
 def test_a_damaged_finished_fit_alone_is_made_again(tmp_path, how, capsys):
     made = []
 
-    def fit(r: float) -> kept.Fitted:
+    def fit(r: float) -> results.Fitted:
         made.append(r)
-        return kept.Fitted(TABLE.assign(pearson_r=r), dict(TRIALS))
+        return results.Fitted(TABLE.assign(model=f"m{r}", pearson_r=r), dict(TRIALS), {"commit": "c"})
 
     def run() -> list[float]:
-        finished = kept.Kept.of(tmp_path, "print")
-        return [finished.once(f"fit{r}", lambda r=r: fit(r)).table["pearson_r"].iloc[0] for r in (0.1, 0.2)]
+        there = kept.Kept(tmp_path, {})
+        return [there.once(f"a 1 published m{r}", lambda r=r: fit(r)).table["pearson_r"].iloc[0] for r in (0.1, 0.2)]
 
     assert run() == [0.1, 0.2]
-    faults.damage(tmp_path / "unfinished" / "print" / "fit0.2.json", np.random.default_rng(3), how)
+    faults.damage(tmp_path / "1_published_m0.2.json", np.random.default_rng(3), how)
     assert run() == [0.1, 0.2]
     assert made == [0.1, 0.2, 0.2]
-    assert "fit0.2.json is damaged: its fit is made again" in capsys.readouterr().err
-
-
-def test_finished_fits_stay_until_the_grid_knows_the_cell_as_finished(tmp_path, monkeypatch):
-    fits, incomplete = tmp_path / "cell" / "unfinished", tmp_path / ".snakemake" / "incomplete"
-    for folder in (fits, incomplete):
-        folder.mkdir(parents=True)
-    monkeypatch.setenv(results.GRID, str(tmp_path))
-    write(tmp_path / "cell")
-    (tmp_path / "cell" / "notebook.ipynb").touch()
-    (incomplete / "a").touch()
-    workflow.clear_kept(tmp_path, [tmp_path / "cell"])
-    assert fits.exists()
-    (incomplete / "a").unlink()
-    workflow.clear_kept(tmp_path, [tmp_path / "cell"])
-    assert not fits.exists()
+    assert "1_published_m0.2.json is damaged: its fit is made again" in capsys.readouterr().err
 
 
 def test_a_damaged_cell_is_collected_again(tmp_path):
     folder = tmp_path / "scaling" / "a"
     write(folder)
-    results.collect([results.read_cell(folder)], tmp_path / "scaling.csv")
+    results.collect(results.read_cell(folder), tmp_path / "scaling.csv")
     workflow.check_finished(tmp_path, [folder])
     assert (tmp_path / "scaling.csv").exists()
     faults.damage(folder / "table.csv", np.random.default_rng(1), "cut in half")
@@ -167,7 +151,7 @@ def test_a_damaged_notebook_is_named_and_its_table_stands(tmp_path, capsys):
         (tmp_path / "cell" / "notebook.ipynb").write_text(text)
         workflow.check_finished(tmp_path, [tmp_path / "cell"])
         assert ("notebook.ipynb cannot be read as a notebook" in capsys.readouterr().err) == said
-        assert results.read_cell(tmp_path / "cell").table.equals(TABLE)
+        assert results.read_cell(tmp_path / "cell")[0].table.equals(TABLE)
 
 
 @pytest.mark.parametrize("stop_after", [0.5, None])

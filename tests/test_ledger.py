@@ -39,11 +39,7 @@ def fitted(**changes) -> pd.DataFrame:
 def test_published_cohorts_keep_their_seeds(experiment):
     """The seed rule: the cell's seed, whose cohorts these are, the cohorts' name, the replicate."""
     table = results.read_table(DATA / f"{experiment}.csv")
-    for name, record in zip(
-        table["cell"].unique(),
-        (done.record for done in results.read_collected(DATA / f"{experiment}.csv").values()),
-        strict=True,
-    ):
+    for name, record in {fit.cell: fit.record for fit in results.read_collected(DATA / f"{experiment}.csv")}.items():
         cell = make_cell(CELL_TYPES[experiment], **record["parameters"])
         drawn = table[table["cell"] == name].groupby("replicate")["seed"].unique()
         assert {k: list(v) for k, v in drawn.items()} == {

@@ -2,7 +2,9 @@
 
 import json
 import shutil
-from datetime import UTC, datetime
+import tarfile
+from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ import pytest
 from conftest import ROOT
 from epidl import figures
 from epidl.grid import contrasts, publish, results
-from epidl.grid.params import CELL_TYPES, Cell, ScalingCell, is_of, load_grids, make_cell
+from epidl.grid.params import CELL_TYPES, Cell, is_of, load_grids, same_settings
 from epidl_book import agreement as agreement_page
 from epidl_book import correlation, dilution, phrases
 from epidl_book import scaling as scaling_page
@@ -562,22 +564,19 @@ def test_the_published_table_replicates_figure_1(digitised):
 
 @pytest.mark.parametrize("experiment", CELL_TYPES)
 def test_the_published_tables_have_their_provenance(experiment):
-    table = results.read_table(DATA / f"{experiment}.csv")
-    records = json.loads((DATA / f"{experiment}.provenance.json").read_text())
-    (profile,) = table["profile"].unique()
-    cells = {cell.name: cell for cell in load_grids(ROOT / "params" / f"{experiment}.yml")[profile]}
-    assert len(records) == table["cell"].nunique()
-    for name, record in zip(table["cell"].unique(), records, strict=True):
-        computed = record["parameters"]["n_replicates"]
-        assert is_of(record["parameters"] | {"n_replicates": cells[name].n_replicates}, cells[name])
-        assert not record["commit"].endswith("-dirty")
-        rows = table[table["cell"] == name]
-        assert rows["replicate"].nunique() == computed <= cells[name].n_replicates
-        control = getattr(cells[name], "all_pairs", False) or cells[name].broad_sense_heritability < 0.99
+    grids = load_grids(ROOT / "params" / f"{experiment}.yml")
+    for fit in results.read_collected(DATA / f"{experiment}.csv"):
+        parameters, rows = fit.record["parameters"], fit.table
+        cells = {cell.name: cell for cell in grids[parameters["profile"]]}
+        cell = cells[fit.cell]
+        assert same_settings(parameters, cell)
+        assert not fit.record["commit"].endswith("-dirty")
+        assert rows["replicate"].iloc[0] <= cell.n_replicates
+        control = getattr(cell, "all_pairs", False) or cell.broad_sense_heritability < 0.99
         # the publication's, but for controls and questions of our own
         width = 512 if control or experiment in ("ragged", "survey") else 4096
         if experiment == "hyperparameters":
-            width = cells[name].hidden_width
+            width = cell.hidden_width
         assert set(rows.loc[rows["model"] == "mlp", "hidden_width"]) <= {width}
 
 
@@ -586,121 +585,169 @@ def test_the_quick_grid_ships_whole(experiment):
     """The book of the profile `published` takes these tables for a run: cells, parameters and columns are a run's."""
     cells = load_grids(ROOT / "params" / f"{experiment}.yml")["quick"]
     shipped = results.read_collected(DATA / "quick" / f"{experiment}.csv")
-    assert list(shipped) == [cell.name for cell in cells]
-    for cell in cells:
-        assert is_of(shipped[cell.name].record["parameters"], cell)
-        assert shipped[cell.name].table["replicate"].nunique() == cell.n_replicates
-        assert not shipped[cell.name].record["commit"].endswith("-dirty")
+    assert list(dict.fromkeys(fit.cell for fit in shipped)) == [cell.name for cell in cells]
+    by_name = {cell.name: cell for cell in cells}
+    for fit in shipped:
+        assert is_of(fit.record["parameters"], by_name[fit.cell])
+        assert not fit.record["commit"].endswith("-dirty")
+    assert all(results.is_complete({fit.name for fit in shipped}, cell) for cell in cells)
 
 
-def test_publishing_refuses_what_was_computed_otherwise(tmp_path, monkeypatch, table, capsys):
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A project of which scaling cells are finished: `finish(cell, r, runs)` writes one with one fit a replicate."""
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(publish, "DATA", tmp_path / "data")
-    assert publish.main(["standard"]) == 1
-    assert "No cell of the profile standard is finished" in capsys.readouterr().err
+    monkeypatch.setattr(results, "commit", lambda: "abc")
+    return tmp_path
 
-    cells = publish.planned_cells(tmp_path, "standard")
-    folder, cell = next(iter(cells.items()))
-    for commit, parameters, message in (
+
+STANDARD, FULL = (load_grids(ROOT / "params" / "scaling.yml")[profile] for profile in ("standard", "full"))
+SEARCHED, FIXED = (load_grids(ROOT / "params" / "correlation.yml")[profile] for profile in ("full", "standard"))
+
+
+def finish(cell: Cell, r: float, runs: str = "runs", models=("ridge",), started: str = "2026-01-01", **changes) -> None:
+    """Write a finished cell with one trait."""
+    fits = [
+        {"experiment": cell.experiment, "profile": cell.profile, "cell": cell.name, "replicate": k, "trait": 1}
+        | {"model": model, "protocol": cell.protocols[0], "pearson_r": r}
+        for k in range(1, cell.n_replicates + 1)
+        for model in models
+    ]
+    parameters = cell.model_dump(mode="json") | changes
+    results.write_cell(
+        Path(runs, cell.profile, cell.experiment, cell.name),
+        pd.DataFrame(fits),
+        parameters,
+        datetime.fromisoformat(f"{started}T00:00:00+00:00"),
+    )
+
+
+def of_replicates(cell: Cell, number: int, **changes: object) -> Cell:
+    return cell.model_copy(update={"n_replicates": number} | changes)
+
+
+def published(experiment: str = "scaling") -> dict[str, float]:
+    fits = results.read_collected(Path("book/data", f"{experiment}.csv"))
+    return {fit.name: fit.table["pearson_r"].iloc[0] for fit in fits}
+
+
+def named(cell: Cell, replicates: range, model: str = "ridge", r: float = 0.5) -> dict[str, float]:
+    return {f"{cell.name} {k} {cell.protocols[0]} {model}": r for k in replicates}
+
+
+def test_publishing_refuses_what_was_computed_otherwise(book, monkeypatch, capsys):
+    assert publish.main(["standard"]) == 1
+    assert "No fit of the profile standard is finished" in capsys.readouterr().err
+    for commit, changes, message in (
         ("abc-dirty", {}, "must have been computed by committed code, got commit abc-dirty"),
         ("abc", {"hidden_width": 8}, "must have been computed with the parameters of its profile"),
     ):
         monkeypatch.setattr(results, "commit", lambda commit=commit: commit)
-        results.write_cell(folder, table, cell.model_dump(mode="json") | parameters, datetime.now(UTC))
+        finish(STANDARD[0], 0.5, **changes)
         assert publish.main(["standard"]) == 1
         assert message in capsys.readouterr().err
-        assert not (tmp_path / "data").exists()
-
-    results.write_cell(folder, table, cell.model_dump(mode="json"), datetime.now(UTC))
-    scaling = {folder: cell for folder, cell in cells.items() if cell.experiment == "scaling"}
-    publish.publish(scaling, tmp_path / "data" / "scaling.csv")
-    assert "1 cells published; not computed: n1000_scaling0.2" in capsys.readouterr().out
-    pd.testing.assert_frame_equal(results.read_table(tmp_path / "data" / "scaling.csv"), table)
+        assert not Path("book").exists()
 
 
-def test_published_cells_of_other_machines_stay(tmp_path, table, capsys):
-    grid = load_grids(ROOT / "params" / "scaling.yml")["standard"][:3]
-    cells = {tmp_path / cell.name: cell for cell in grid}
-    first, second, _ = grid
-
-    def finish(cell: Cell, r: float) -> None:
-        content = table[table["cell"] == table["cell"].iloc[0]].assign(cell=cell.name, pearson_r=r)
-        results.write_cell(tmp_path / cell.name, content, cell.model_dump(mode="json"), datetime.now(UTC))
-        publish.publish(cells, tmp_path / "scaling.csv")
-        shutil.rmtree(tmp_path / cell.name)
-
-    def published() -> dict[str, float]:
-        return results.read_table(tmp_path / "scaling.csv").groupby("cell")["pearson_r"].first().to_dict()
-
-    finish(second, 0.2)
-    finish(first, 0.1 + 0.2)  # a number that needs all its digits
-    assert published() == {first.name: 0.1 + 0.2, second.name: 0.2}
-    assert list(results.read_collected(tmp_path / "scaling.csv")) == [first.name, second.name]  # the grid's order
-    finish(second, 0.4)  # computed again
-    assert published() == {first.name: 0.1 + 0.2, second.name: 0.4}
-    cells = {tmp_path / first.name: make_cell(ScalingCell, **first.model_dump() | {"hidden_width": 8})}
-    capsys.readouterr()
-    finish(next(iter(cells.values())), 0.5)
-    assert published() == {first.name: 0.5, second.name: 0.4}
-    assert f"kept, though the profile standard has no such cell now: {second.name}" in capsys.readouterr().out
-
-
-def test_publishing_a_profile_keeps_another_s_cells_and_those_of_fewer_replicates(tmp_path, table, capsys):
-    standard = load_grids(ROOT / "params" / "scaling.yml")["standard"][:2]
-    larger = [cell for cell in load_grids(ROOT / "params" / "scaling.yml")["full"] if cell.n_samples == 100_000][:1]
-
-    def publish_one(cell: Cell, grid: list[Cell]) -> None:
-        content = table[table["cell"] == table["cell"].iloc[0]].assign(cell=cell.name)
-        results.write_cell(tmp_path / cell.name, content, cell.model_dump(mode="json"), datetime.now(UTC))
-        publish.publish({tmp_path / each.name: each for each in grid}, tmp_path / "scaling.csv")
-        shutil.rmtree(tmp_path / cell.name)
-
-    publish_one(standard[0], standard)
-    publish_one(larger[0], larger)
-    assert list(results.read_collected(tmp_path / "scaling.csv")) == [larger[0].name, standard[0].name]
-    more = [make_cell(ScalingCell, **cell.model_dump() | {"n_replicates": 20}) for cell in standard]
-    publish_one(more[1], more)
-    assert set(results.read_collected(tmp_path / "scaling.csv")) == {cell.name for cell in (*standard, *larger)}
-    assert "kept, though" not in capsys.readouterr().out
-    other = [make_cell(ScalingCell, **cell.model_dump() | {"broad_sense_heritability": 0.5}) for cell in standard]
-    publish_one(other[1], other)
-    assert f"kept, though the profile gives it other parameters now: {standard[0].name}" in capsys.readouterr().out
-    assert set(results.read_collected(tmp_path / "scaling.csv")) == {cell.name for cell in (*standard, *larger)}
-    wide = make_cell(ScalingCell, **standard[0].model_dump() | {"profile": "full", "rel_aa": (0.0,)})
-    publish_one(
-        wide, [wide, make_cell(ScalingCell, **standard[1].model_dump() | {"profile": "full", "rel_aa": (0.0,)})]
+def test_a_standard_cell_over_a_full_one_loses_nothing(book, capsys):
+    """Five published cohorts of a search stay beside three of a fixed rate; models that are new come to them."""
+    cell, full = of_replicates(FIXED[0], 3), of_replicates(SEARCHED[0], 5)
+    assert cell.name == full.name
+    finish(full, 0.5, models=("ridge", "mlp"))
+    assert publish.main(["full"]) == 0
+    before = published("correlation")
+    assert before == named(full, range(1, 6)) | named(full, range(1, 6), "mlp")
+    finish(cell, 0.1, models=("ridge", "mlp", "kernel"), started="2026-02-01")
+    assert publish.main(["standard"]) == 0
+    assert "correlation: 3 fits published" in capsys.readouterr().out
+    assert published("correlation") == before | named(cell, range(1, 4), "kernel", 0.1)
+    by_profile = pd.read_csv("book/data/correlation.csv").groupby(["model", "profile"])["replicate"].nunique()
+    assert by_profile.to_dict() == {("ridge", "full"): 5, ("mlp", "full"): 5, ("kernel", "standard"): 3}
+    finish(full, 0.6, models=("ridge", "mlp"), started="2026-03-01")  # computed again, with the same parameters
+    assert publish.main(["full"]) == 0
+    assert published("correlation") == (
+        named(full, range(1, 6), r=0.6) | named(full, range(1, 6), "mlp", 0.6) | named(cell, range(1, 4), "kernel", 0.1)
     )
-    assert set(results.read_collected(tmp_path / "scaling.csv")) == {cell.name for cell in (*standard, *larger)}
 
 
-def test_cells_of_several_machines_merge_and_conflicts_are_refused(tmp_path, monkeypatch, table, capsys):
-    shutil.copytree(ROOT / "params", tmp_path / "params")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(publish, "DATA", tmp_path / "data")
-    monkeypatch.setattr(results, "commit", lambda: "abc")
-    one, two, three = load_grids(ROOT / "params" / "scaling.yml")["standard"][:3]
+def test_a_search_takes_the_place_of_a_fixed_rate_and_never_the_reverse(book):
+    fixed, searched = of_replicates(FIXED[0], 2), of_replicates(SEARCHED[0], 1)
+    finish(fixed, 0.1, models=("mlp",), started="2026-02-01")
+    assert publish.main(["standard"]) == 0
+    finish(searched, 0.5, models=("mlp",))
+    assert publish.main(["full"]) == 0
+    both = named(searched, range(1, 2), "mlp", 0.5) | named(fixed, range(2, 3), "mlp", 0.1)
+    assert published("correlation") == both
+    rates = [len(record["parameters"]["mlp_learning_rates"]) for record in records_of("correlation")]
+    assert rates == [7, 1]  # told apart
+    finish(fixed, 0.2, models=("mlp",), started="2026-03-01")
+    assert publish.main(["standard"]) == 0
+    assert published("correlation") == both | named(fixed, range(2, 3), "mlp", 0.2)
 
-    def finish(runs: str, cell: Cell, r: float) -> None:
-        content = table[table["cell"] == table["cell"].iloc[0]].assign(cell=cell.name, pearson_r=r)
-        folder = tmp_path / runs / "standard" / "scaling" / cell.name
-        results.write_cell(folder, content, cell.model_dump(mode="json"), datetime.now(UTC))
 
-    finish("runs", one, 0.1)
-    finish("elsewhere", two, 0.2)
-    finish("elsewhere", one, 0.1 + 1e-9)  # a processor that rounds otherwise
-    finish("third", three, 0.3)
-    command = ["standard", "--also", "elsewhere", "--also", "third"]
+def records_of(experiment: str) -> list[dict]:
+    return results.read_records(Path("book/data", f"{experiment}.provenance.json"))
+
+
+def test_cells_stand_in_the_grid_s_order_and_those_of_other_machines_and_profiles_stay(book, capsys):
+    first, second = STANDARD[:2]
+    [larger] = [cell for cell in FULL if cell.n_samples == 100_000][:1]
+    for cell, profile in ((second, "standard"), (larger, "full"), (first, "standard")):
+        finish(cell, 0.1 + 0.2)  # a number that needs all its digits
+        assert publish.main([profile]) == 0
+        shutil.rmtree("runs")
+    wanted = {name for cell in (first, second, larger) for name in named(cell, range(1, cell.n_replicates + 1))}
+    assert set(published()) == wanted
+    assert set(published().values()) == {0.1 + 0.2}
+    in_order = list(dict.fromkeys(name.split()[0] for name in published()))
+    assert in_order == [first.name, second.name, larger.name]
+    assert "kept, though" not in capsys.readouterr().out
+    before = Path("book/data/scaling.csv").read_bytes()
+    finish(first, 0.1 + 0.2)
+    assert publish.main(["standard"]) == 0
+    assert "scaling: 0 fits published; not complete: n1000_scaling0.1, " in capsys.readouterr().out
+    assert Path("book/data/scaling.csv").read_bytes() == before
+
+
+def test_what_is_no_longer_the_profile_s_is_named(book, capsys):
+    first, second = STANDARD[:2]
+    for cell in (first, second):
+        finish(cell, 0.5)
+    publish.main(["standard"])
+    path = Path("params/scaling.yml")
+    changed = path.read_text().replace("scaling: [0.1, 0.2,", "scaling: [0.2,")
+    path.write_text(changed.replace("hidden_width: 4096", "hidden_width: 2048"))
+    shutil.rmtree("runs")
+    finish(of_replicates(second, 1, hidden_width=2048), 0.6, started="2026-02-01")
+    capsys.readouterr()
+    assert publish.main(["standard"]) == 0
+    said = capsys.readouterr().out
+    assert f"kept, though the profile standard has no such cell now: {first.name}" in said
+    assert f"kept, though the profile standard gives it other parameters now: {second.name}" in said
+    assert published() == (named(first, range(1, 11)) | named(second, range(1, 2), r=0.6) | named(second, range(2, 11)))
+
+
+def test_fits_of_several_machines_merge_and_conflicts_are_refused(book, capsys):
+    one, two, three = (of_replicates(cell, 2) for cell in STANDARD[:3])
+    finish(one, 0.1)
+    finish(two, 0.2, "elsewhere")
+    finish(of_replicates(one, 3), 0.1 + 1e-9, "elsewhere")  # a processor that rounds otherwise
+    finish(three, 0.3, "third")
+    with tarfile.open("third.tar.gz", "w:gz") as archive:
+        archive.add("third", ".")
+    command = ["standard", "--also", "elsewhere", "--also", "third.tar.gz"]
     assert publish.main(command) == 0
-    assert f"scaling {one.name}: the same numbers in" in capsys.readouterr().out
-    merged = results.read_table(tmp_path / "data" / "scaling.csv").groupby("cell")["pearson_r"].first().to_dict()
-    assert merged == {one.name: 0.1, two.name: 0.2, three.name: 0.3}
+    wanted = named(one, range(1, 3), r=0.1) | named(one, range(3, 4), r=0.1 + 1e-9)
+    assert published() == (wanted | named(two, range(1, 3), r=0.2) | named(three, range(1, 3), r=0.3))
 
-    finish("third", two, 0.25)
-    before = (tmp_path / "data" / "scaling.csv").read_bytes()
-    assert publish.main(command) == 1
+    finish(two, 0.25, "third")
+    before = Path("book/data/scaling.csv").read_bytes()
+    assert publish.main([*command, "--also", "third"]) == 1
     assert "must have the same numbers wherever it was computed" in capsys.readouterr().err
-    assert (tmp_path / "data" / "scaling.csv").read_bytes() == before
+    assert publish.main(["standard", "--also", "nothing"]) == 1
+    assert "--also must be a folder or an archive (tar) that is there" in capsys.readouterr().err
+    assert Path("book/data/scaling.csv").read_bytes() == before
 
 
 # --- All of it ------------------------------------------------------------------------------------------------------

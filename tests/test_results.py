@@ -11,15 +11,16 @@ from conftest import ROOT
 from epidl import storage
 from epidl.grid import results
 
-COLUMNS = {"experiment": "scaling", "replicate": 1, "trait": 1, "model": "ridge"}
+COLUMNS = {"experiment": "scaling", "cell": "a", "replicate": 1, "trait": 1, "model": "ridge", "protocol": "published"}
+RECORD = {"parameters": {}, "commit": "c", "device": "d", "started": "2026-01-01", "seconds": 3.0, "peak_memory_mb": 9}
 
 
-def table(r: float) -> pd.DataFrame:
-    return pd.DataFrame([COLUMNS | {"pearson_r": r, "seed": 2**63 - 1}])
+def table(r: float, name: str = "a") -> pd.DataFrame:
+    return pd.DataFrame([COLUMNS | {"cell": name, "pearson_r": r, "seed": 2**63 - 1}])
 
 
-def write(folder, r=0.1 + 0.2):
-    results.write_cell(folder, table(r), {"n_samples": 20}, datetime.now(UTC))
+def write(folder, r=0.1 + 0.2, name="a"):
+    results.write_cell(folder, table(r, name), {"n_samples": 20}, datetime.now(UTC))
 
 
 def test_a_table_comes_back_with_all_its_digits(tmp_path):
@@ -102,28 +103,30 @@ def test_side_tables_belong_to_their_table_or_the_old_ones_stay(tmp_path, monkey
 
 
 def test_trials_are_collected_beside_the_table_and_do_not_outlive_it(tmp_path):
-    for name, side in (("a", {}), ("b", {"trials": pd.DataFrame({"loss": [0.3]})})):
-        results.write_cell(tmp_path / name, table(0.1), {}, datetime.now(UTC), side)
-    results.collect([results.read_cell(tmp_path / name) for name in "ab"], tmp_path / "all.csv")
+    for name, side in (("a", {}), ("b", {"trials": table(0.1, "b").assign(loss=0.3)})):
+        results.write_cell(tmp_path / name, table(0.1, name), {}, datetime.now(UTC), side)
+    results.collect([*results.read_cell(tmp_path / "a"), *results.read_cell(tmp_path / "b")], tmp_path / "all.csv")
     assert pd.read_csv(tmp_path / "all.trials.csv")["loss"].tolist() == [0.3]
-    results.collect([results.read_cell(tmp_path / "a")], tmp_path / "all.csv")
+    results.collect(results.read_cell(tmp_path / "a"), tmp_path / "all.csv")
     assert not (tmp_path / "all.trials.csv").exists()
 
 
 def test_cells_are_collected_in_the_order_given(tmp_path):
     for name, r in (("b", 0.2), ("a", 0.1)):
-        write(tmp_path / name, r)
-    joined = results.collect([results.read_cell(tmp_path / name) for name in "ba"], tmp_path / "all.csv")
+        write(tmp_path / name, r, name)
+    cells = [*results.read_cell(tmp_path / "b"), *results.read_cell(tmp_path / "a")]
+    joined = results.collect(cells, tmp_path / "all.csv")
     assert joined["pearson_r"].tolist() == [0.2, 0.1]
     pd.testing.assert_frame_equal(results.read_table(tmp_path / "all.csv"), joined)
-    assert len(json.loads((tmp_path / "all.provenance.json").read_text())) == 2
+    [record] = json.loads((tmp_path / "all.provenance.json").read_text())  # of one origin
+    assert record["fits"] == ["b 1 published ridge", "a 1 published ridge"]
 
 
 def test_a_missing_or_broken_table_is_named(tmp_path):
-    with pytest.raises(ValueError, match="at least one finished cell"):
+    with pytest.raises(ValueError, match="at least one finished fit"):
         results.collect([], tmp_path / "all.csv")
     with pytest.raises(ValueError, match=r"a/table.csv must be a result table"):
-        results.collect([results.read_cell(tmp_path / "a")], tmp_path / "all.csv")
+        results.collect(results.read_cell(tmp_path / "a"), tmp_path / "all.csv")
     for text in ("", "half,a,tab\n1,2,3\n"):
         (tmp_path / "table.csv").write_text(text)
         with pytest.raises(ValueError, match="must be a result table"):
@@ -131,9 +134,36 @@ def test_a_missing_or_broken_table_is_named(tmp_path):
     assert not (tmp_path / "all.csv").exists()
 
 
-def finished(r: float, name: str) -> results.Finished:
-    record = {"parameters": {}, "commit": "c"}
-    return results.Finished(table(r).assign(cell=name), record, None)
+def finished(r: float, name: str, **record) -> results.Fitted:
+    return results.Fitted(table(r, name), {}, RECORD | record)
+
+
+def test_fits_come_back_with_their_own_origin_and_those_of_one_share_its_seconds(tmp_path):
+    given = [finished(0.1, "a"), finished(0.2, "b", commit="d", seconds=5.0), finished(0.3, "c", seconds=1.0)]
+    results.collect(given, tmp_path / "all.csv")
+    records = results.read_records(tmp_path / "all.provenance.json")
+    assert [(record["commit"], record["seconds"]) for record in records] == [("c", 4.0), ("d", 5.0)]
+    found = results.read_collected(tmp_path / "all.csv")
+    assert [(fit.cell, fit.record["commit"], fit.record["seconds"]) for fit in found] == [
+        ("a", "c", 2.0),
+        ("b", "d", 5.0),
+        ("c", "c", 2.0),
+    ]
+
+
+def test_tables_from_when_a_record_was_of_a_cell_are_read(tmp_path):
+    old = pd.concat([table(0.1), table(0.2).assign(replicate=2), table(0.3, "b")], ignore_index=True)
+    fits = results.split(old, {}, [RECORD, RECORD | {"commit": "d"}])
+    assert [(fit.name, fit.record["commit"], fit.record["seconds"]) for fit in fits] == [
+        ("a 1 published ridge", "c", 1.5),
+        ("a 2 published ridge", "c", 1.5),
+        ("b 1 published ridge", "d", 3.0),
+    ]
+    pd.testing.assert_frame_equal(results.join(fits)[0], old)
+    with pytest.raises(ValueError, match="records must be one for each of 2 cells, got 1"):
+        results.split(old, {}, [RECORD])
+    with pytest.raises(ValueError, match="records must be of the table's 3 fits, got 1"):
+        results.split(old, {}, [RECORD | {"fits": ["a 1 published ridge"]}])
 
 
 def test_what_others_wrote_in_a_folder_stays(tmp_path):
@@ -153,7 +183,7 @@ def test_collecting_replaces_a_collected_table_and_nothing_else(tmp_path):
     cells = [finished(0.1, "a"), finished(0.2, "b")]
     results.collect(cells, tmp_path / "all.csv")
     results.collect(cells[:1], tmp_path / "all.csv")
-    assert list(results.read_collected(tmp_path / "all.csv")) == ["a"]
+    assert [fit.cell for fit in results.read_collected(tmp_path / "all.csv")] == ["a"]
     write(tmp_path / "cell")
     (tmp_path / "README.md").write_text("read me")
     for path, bound in {
@@ -164,7 +194,7 @@ def test_collecting_replaces_a_collected_table_and_nothing_else(tmp_path):
         with pytest.raises(ValueError, match=bound):
             results.collect(cells, path)
         assert path.read_bytes() == before
-    with pytest.raises(ValueError, match="got a more than once"):
+    with pytest.raises(ValueError, match="got a 1 published ridge more than once"):
         results.collect([*cells, cells[0]], tmp_path / "all.csv")
 
 
@@ -176,13 +206,13 @@ def test_a_collected_table_has_its_checksums(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ['{"parameters": [], "commit": "c"}', '{"parameters": {}, "commit": null}', "[" * 100_000, "[]"]
+    "content", ['{"parameters": [], "commit": "c"}', '{"parameters": {}, "commit": null}', "[" * 100_000, "3"]
 )
 def test_a_provenance_of_other_content_is_refused(tmp_path, content):
     write(tmp_path)
     (tmp_path / "provenance.json").write_text(content)
     with pytest.raises(ValueError, match=r"provenance.json must be a provenance"):
-        results.read_record(tmp_path)
+        results.read_records(tmp_path / "provenance.json")
 
 
 def test_every_table_that_ships_is_as_it_was_written():

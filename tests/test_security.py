@@ -176,7 +176,7 @@ def test_a_hostile_output_is_a_folder_and_nothing_else(inside, name):
     computed = params.make_cell(params.ScalingCell, **bad_input.CELL)
     cell.compute(computed, inside / name)
     assert {path.name for path in (inside / name).iterdir() if path.is_file()} == WRITTEN
-    assert results.read_cell(inside / name).record["parameters"]["n_samples"] == 40
+    assert results.read_cell(inside / name)[0].record["parameters"]["n_samples"] == 40
     assert not ran(inside.parent)
     cell.compute(computed, inside / name)  # is there already
 

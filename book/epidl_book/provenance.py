@@ -1,5 +1,6 @@
 """The page of provenance: where, when and by which code each table was computed."""
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import pandas as pd
 
 from epidl import seeds
 from epidl.grid import results
-from epidl.grid.params import CELL_TYPES, Cell, is_of
+from epidl.grid.params import CELL_TYPES, Cell, same_settings
 from epidl_book.phrases import each
 
 Records = Sequence[Mapping[str, Any]]
@@ -20,10 +21,25 @@ def read_records(path: Path) -> Records:
     return json.loads(path.read_text()) if path.exists() else []
 
 
+def fits_of(record: Mapping[str, Any]) -> set[str]:
+    """Return the names of a record's fits; one without `fits` is of all fits that its parameters name."""
+    cell = cell_of(record)
+    whole = itertools.product(range(1, cell.n_replicates + 1), cell.protocols, cell.models)
+    return set(record.get("fits", (f"{cell.name} {k} {protocol} {model}" for k, protocol, model in whole)))
+
+
+def cell_of(record: Mapping[str, Any]) -> Cell:
+    """Return the cell that a record's parameters are of."""
+    return CELL_TYPES[record["parameters"]["experiment"]](**record["parameters"])
+
+
 def count_computed(records: Records, cells: Sequence[Cell]) -> int:
-    """Return how many planned cells were computed with the same parameters, under whatever profile's name."""
-    named = [record["parameters"] | {"profile": cell.profile} for cell in cells[:1] for record in records]
-    return sum(any(is_of(parameters, cell) for parameters in named) for cell in cells)
+    """Return how many planned cells have all their fits with the same parameters, under whatever profile's name."""
+    found = 0
+    for cell in cells:
+        alike = [fits_of(record) for record in records if same_settings(record["parameters"], cell)]
+        found += results.is_complete(set().union(*alike), cell)
+    return found
 
 
 def provenance_table(
@@ -38,7 +54,8 @@ def provenance_table(
     for experiment, done in records.items():
         planned = {name: grids[experiment][name] for name in profiles}
         cells = {f"of {name}": f"{count_computed(done, part)} of {len(part)}" for name, part in planned.items()}
-        rows.append({"experiment": experiment, "cells": len(done)} | cells | _origin(done))
+        names = {cell_of(record).name for record in done}
+        rows.append({"experiment": experiment, "cells": len(names)} | cells | _origin(done))
     return pd.DataFrame(rows).set_index("experiment")
 
 
@@ -55,11 +72,10 @@ def versions_table(records: Mapping[str, Records]) -> pd.DataFrame:
 def count_repeated_seeds(table: pd.DataFrame, records: Records) -> tuple[int, int]:
     """Return how many of a collected table's cohorts have the seed that the rule gives, and how many there are.
 
-    records: the provenances of its cells, in the table's order.
+    records: the provenances of its fits.
     """
     right = total = 0
-    for name, record in zip(table["cell"].unique(), records, strict=True):
-        cell = CELL_TYPES[record["parameters"]["experiment"]](**record["parameters"])
+    for name, cell in {cell.name: cell for cell in map(cell_of, records)}.items():
         for replicate, seed in table[table["cell"] == name].groupby("replicate")["seed"].first().items():
             right += seed == seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
             total += 1

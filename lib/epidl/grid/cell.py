@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from epidl import checks, commands, storage
+from epidl.devices import resolve_device
 from epidl.grid import kept, results
 from epidl.grid.experiments import core
-from epidl.grid.params import CELL_TYPES, Cell, ParameterError, ProfileName, is_of, load_grids
+from epidl.grid.params import CELL_TYPES, Cell, ParameterError, ProfileName, load_grids, same_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -62,7 +63,7 @@ def compute_safely(cell: Cell, folder: Path) -> int:
 
 
 def compute(cell: Cell, folder: Path) -> None:
-    """Compute a cell and write its table and provenance to a folder, unless the same cell's stand there.
+    """Compute what a folder lacks of a cell, and write its table and provenance there.
 
     Raises BlockingIOError where another process works in the folder, ValueError where a finished cell of other
     parameters or someone else's file stands in it, and what computing a cell raises.
@@ -72,15 +73,17 @@ def compute(cell: Cell, folder: Path) -> None:
     results.check_own(folder)
     storage.set_damaged_aside(folder / results.TABLE, lambda: results.read_cell(folder))
     if (folder / results.TABLE).exists():
-        record = results.read_record(folder)
-        if not is_of(record["parameters"], cell):
+        held = results.read_cell(folder)
+        if not all(same_settings(fit.record["parameters"], cell) for fit in held):
             raise ValueError(
                 f"output must be a folder for {cell.name} with these parameters, but {folder} holds a finished cell of "
                 "others: remove it, or choose another folder"
             )
-        said = f"{folder} holds this cell already, by commit {record['commit']}: remove it to repeat it"
-        print(said, file=sys.stderr)
-        return
+        if results.is_complete({fit.name for fit in held}, cell):
+            commits = ", ".join(sorted({fit.record["commit"] for fit in held}))
+            print(f"{folder} holds this cell already, by commit {commits}: remove it to repeat it", file=sys.stderr)
+            return
+        kept.Kept.of(folder, cell, resolve_device(cell.device)).add(held)
     started = datetime.now(UTC)
     result = core.run(cell, folder=folder, progress=sys.stderr.isatty())
     results.write_cell(folder, result.table, cell.model_dump(mode="json"), started, result.side)

@@ -1,8 +1,10 @@
-"""Finished fits of a cell that is not finished: a file each, so that whatever stops a cell costs the fit at work alone.
+"""The fits of a cell, a file each, so that whatever stops a cell costs the fit at work alone.
 
-They lie in `<folder>/unfinished/<fingerprint>/`. The fingerprint is that of the parameters and of the code: fits of
-others are never mixed with these. Once the cell is finished, they go (`results.write_cell`, or the grid's end). While
-a process works on a cell, it keeps others off the cell's folder.
+They lie in `<folder>/fits/<fingerprint>/` and stay: a cell that is computed again with more cohorts, models or
+protocols takes them. The fingerprints, of the cohort in the folder's name and of the model in the file's, are those of
+the code and the parameters that a fit depends on: fits of others are never mixed with these. A cell of the profiles
+`standard` and `full` takes published fits with the same parameters too, whichever code computed them; to compute them
+anew, move the book's tables aside. While a process works on a cell, it keeps others off the cell's folder.
 """
 
 import hashlib
@@ -11,17 +13,25 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import filelock
 import pandas as pd
 
 from epidl import checks, storage
 from epidl.grid import results
+from epidl.grid.fingerprint import model_fingerprint, run_fingerprint
+from epidl.grid.results import Fitted
 
+if TYPE_CHECKING:
+    from epidl.grid.params import Cell
+
+FITS = "fits"  # the folder of a cell's fits
+PUBLISHED = ("standard", "full")  # the profiles whose fits are taken from the book's tables
 _HELD: dict[Path, filelock.FileLock] = {}  # until this process ends
 
 
@@ -63,60 +73,102 @@ def claim(output: Path | str, parameters: Mapping[str, Any]) -> None:
     results.check_own(folder)
     table = Path(folder, results.TABLE)
     storage.set_damaged_aside(table, lambda: results.check_seal(table))
-    if table.exists() and results.read_record(folder)["parameters"] != json.loads(json.dumps(dict(parameters))):
+    if not table.exists():
+        return
+    wanted = _settings(json.loads(json.dumps(dict(parameters))))
+    if any(_settings(record["parameters"]) != wanted for record in results.read_records(folder / results.PROVENANCE)):
         raise ValueError(
             f"output must be a folder for results of these parameters, but {folder} holds a finished table of others: "
             "remove it, or choose another folder"
         )
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """table: the rows of one fit. side: further tables by name, such as trials."""
-
-    table: pd.DataFrame
-    side: dict[str, pd.DataFrame]
+def _settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name not in results.CHOSEN}
 
 
 @dataclass(frozen=True)
 class Kept:
-    """The finished fits of one cell. folder: where they lie, None to keep nothing."""
+    """What a cell need not compute. folder: of its fits, None to keep nothing. published: fits of the book, by name."""
 
     folder: Path | None
+    published: Mapping[str, Fitted]
 
     @classmethod
-    def of(cls, cell_folder: Path | str, fingerprint: str) -> "Kept":
-        """Return what a cell has finished with this code and these parameters; an empty `cell_folder` keeps nothing.
+    def of(cls, cell_folder: Path | str, cell: "Cell", device: str) -> "Kept":
+        """Return what there is of a cell with these parameters; an empty `cell_folder` keeps and takes nothing.
 
         Says so on standard error where there are fits, and where those of other code or parameters are left out.
         Raises what `hold` raises.
         """
         if not cell_folder:
-            return cls(None)
+            return cls(None, {})
         hold(cell_folder)
-        folder = Path(cell_folder) / results.UNFINISHED / fingerprint
+        folder = Path(cell_folder) / FITS / run_fingerprint(cell, device)
         if any(path != folder for path in folder.parent.glob("*")):
-            print(f"{folder.parent}: finished fits of other code or parameters are left out", file=sys.stderr)
+            print(f"{folder.parent}: fits of other code or parameters are left out", file=sys.stderr)
         done = len(list(folder.glob("*.json")))
         if done:
             print(f"{cell_folder}: continues after {done} finished fits", file=sys.stderr)
-        return cls(folder)
+        return cls(folder, published(cell))
 
     def once(self, name: str, fit: Callable[[], Fitted]) -> Fitted:
-        """Return the finished fit of this name, or make it and keep it."""
+        """Return the fit of this name that is kept or published, or make it; keep it."""
         if self.folder is None:
             return fit()
-        path = self.folder / f"{name}.json"
-        finished = _read(path)
+        finished = _read(self._path(name))
         if finished is None:
-            storage.write_text(path, _as_text(fit()))
-            finished = _read(path)  # read back at once: the same whether the cell was stopped or not
+            self.add([self.published.get(name) or fit()])
+            finished = _read(self._path(name))  # read back at once: the same whether the cell was stopped or not
         return finished
+
+    def add(self, fits: Iterable[Fitted]) -> None:
+        """Keep fits."""
+        for fitted in fits:
+            storage.write_text(self._path(fitted.name), _as_text(fitted))
+
+    def _path(self, name: str) -> Path:
+        _, replicate, protocol, model = name.split()
+        return self.folder / f"{replicate}_{protocol}_{model}_{model_fingerprint(model)}.json"
+
+
+def published(cell: "Cell") -> dict[str, Fitted]:
+    """Return the published fits with a cell's parameters, by name, as rows of its profile.
+
+    Raises what `results.read_collected` raises.
+    """
+    path = results.DATA / f"{cell.experiment}.csv"
+    if cell.profile not in PUBLISHED or not path.exists():
+        return {}
+    from epidl.grid.params import same_settings  # late: the compute path works without pydantic
+
+    found = {}
+    for fit in _read_published(path, path.stat().st_mtime_ns):
+        if fit.cell == cell.name and same_settings(fit.record["parameters"], cell):
+            parameters = cell.model_dump(mode="json") | fit.record["parameters"]  # what an older one lacks is a default
+            found[fit.name] = Fitted(
+                fit.table.assign(profile=cell.profile),
+                {name: table.assign(profile=cell.profile) for name, table in fit.side.items()},
+                fit.record | {"parameters": parameters},
+            )
+    return found
+
+
+@lru_cache(maxsize=1)
+def _read_published(path: Path, _: int) -> list[Fitted]:
+    return results.read_collected(path)
+
+
+def read_all(cell_folder: Path) -> list[Fitted]:
+    """Return all fits that are kept in a cell's folder, of whichever code and parameters, but for damaged ones."""
+    found = [_read(path) for path in sorted(Path(cell_folder, FITS).glob("*/*.json"))]
+    return [fitted for fitted in found if fitted is not None]
 
 
 def _as_text(fitted: Fitted) -> str:
     tables = {"table": fitted.table, **fitted.side}
     texts = {name: table.to_csv(index=False) for name, table in tables.items()}  # CSV has all digits
+    texts["record"] = json.dumps(fitted.record)
     return json.dumps({"sha256": _checksum(texts), **texts})
 
 
@@ -133,10 +185,11 @@ def _read(path: Path) -> Fitted | None:
 
 def _from_text(text: str) -> Fitted:
     texts = json.loads(text)
-    if texts.pop("sha256", None) not in (_checksum(texts), None):  # None: kept before there were checksums
+    if texts.pop("sha256") != _checksum(texts):
         raise ValueError("the checksum differs")
+    record = json.loads(texts.pop("record"))
     tables = {name: pd.read_csv(io.StringIO(table)) for name, table in texts.items()}
-    return Fitted(tables.pop("table"), tables)
+    return Fitted(tables.pop("table"), tables, record)
 
 
 def _checksum(texts: dict[str, str]) -> str:

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from epidl import checks
 from epidl.checks import LEAST_H2, MOST
 from epidl.cohorts.splits import BATCH_SIZE, Protocol, check_batches, training_size
+from epidl.grid import results
 from epidl.models.recipes import MODELS
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
@@ -572,6 +573,11 @@ def is_of(parameters: Mapping[str, Any], cell: Cell) -> bool:
         return make_cell(type(cell), **parameters) == cell
     except ParameterError:
         return False
+
+
+def same_settings(parameters: Mapping[str, Any], cell: Cell) -> bool:
+    """Tell whether fits with a provenance's parameters are those of a cell, however many of them each has."""
+    return is_of({**parameters, **{name: getattr(cell, name) for name in results.CHOSEN}}, cell)
 
 
 def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list[Cell]:

@@ -1,4 +1,10 @@
-"""Results: a cell's table and provenance, written whole or not at all, and collected into one table an experiment."""
+"""Results: fits with their provenance, a table for each cell and one for each experiment, written whole or not at all.
+
+The unit is the fit of one model to one cohort under one protocol: its rows of a table, its further tables, and its
+record, which says by which code, where, when and with which parameters it was computed. A record in a provenance file
+stands for all fits of the same origin and names them in `fits`; one without `fits`, as they were written before, stands
+for all fits of one cell.
+"""
 
 import argparse
 import hashlib
@@ -6,15 +12,15 @@ import json
 import os
 import platform
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -22,9 +28,24 @@ from epidl import checks, commands
 from epidl.grid import fingerprint
 from epidl.storage import write_table, write_text
 
+if TYPE_CHECKING:
+    from epidl.grid.params import Cell
+
 PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "optuna", "pandas")
+DATA = Path("book/data")  # the published tables
+KEY = ["cell", "replicate", "protocol", "model"]  # which fit of an experiment a row belongs to
+RECORD = {
+    "parameters": dict,
+    "commit": str,
+    "device": str,
+    "started": str,
+    "seconds": (int, float),
+    "peak_memory_mb": (int, float),
+}
+# parameters that say which fits a cell has, and where they are made: the others are a fit's settings
+CHOSEN = ("n_replicates", "models", "protocols", "profile", "device")
+MEASURED = ("started", "seconds", "peak_memory_mb", "fits")  # of a record: what fits of the same origin differ in
 TABLE = "table.csv"
-UNFINISHED = "unfinished"  # the folder of a cell's finished fits (`kept`) until its table is whole
 PROVENANCE = "provenance.json"
 SEAL = ".sha256"  # the suffix of the checksums of a table and of what belongs to it, as `sha256sum` writes them
 GRID = "EPIDL_GRID"  # in the environment of a grid's jobs: the project that they work for
@@ -33,6 +54,105 @@ SIDE_TABLES = (
     "importances",
     "report",
 )  # Optuna's searches, the LASSO's columns, what a file's reading dropped
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One fit. table: its rows. side: further tables by name, such as trials. record: its provenance."""
+
+    table: pd.DataFrame
+    side: dict[str, pd.DataFrame]
+    record: dict[str, Any]
+
+    @cached_property
+    def name(self) -> str:
+        """Cell, replicate, protocol and model, as in "n1000_scaling1 3 published mlp"."""
+        return names(self.table)[0]
+
+    @property
+    def cell(self) -> str:
+        """The name of its cell."""
+        return self.table["cell"].iloc[0]
+
+
+def names(table: pd.DataFrame) -> list[str]:
+    """Return the name of the fit that each row of a table belongs to."""
+    return table[KEY].astype(str).agg(" ".join, axis=1).tolist()
+
+
+def is_complete(there: Collection[str], cell: "Cell") -> bool:
+    """Tell whether fits, by their names, are all of a cell: each model and each protocol, with all cohorts."""
+    parts = [name.split() for name in there]
+    kinds = {
+        (protocol, model)
+        for name, _, protocol, model in parts
+        if name == cell.name and protocol in cell.protocols and model in cell.models
+    }
+    if {kind[0] for kind in kinds} != set(cell.protocols) or {kind[1] for kind in kinds} != set(cell.models):
+        return False
+    replicates = range(1, cell.n_replicates + 1)
+    return all(f"{cell.name} {k} {protocol} {model}" in there for protocol, model in kinds for k in replicates)
+
+
+def join(fits: Sequence[Fitted]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame], list[dict[str, Any]]]:
+    """Return the table of fits in the order given, their side tables by name, and a record for each origin.
+
+    A record has the fits' names in `fits`, their first start, the sum of their seconds and their largest memory.
+    """
+    sides: dict[str, list[pd.DataFrame]] = {}
+    origins: dict[str, list[Fitted]] = {}
+    for fit in fits:
+        for name, table in fit.side.items():
+            sides.setdefault(name, []).append(table)
+        origin = {name: value for name, value in fit.record.items() if name not in MEASURED}
+        origins.setdefault(json.dumps(origin, sort_keys=True), []).append(fit)
+    records = []
+    for members in origins.values():
+        own = [fit.record for fit in members]
+        records.append(
+            own[0]
+            | {
+                "started": min(record["started"] for record in own),
+                "seconds": round(sum(record["seconds"] for record in own), 3),
+                "peak_memory_mb": max(record["peak_memory_mb"] for record in own),
+                "fits": [fit.name for fit in members],
+            }
+        )
+    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in sides.items()}
+    return pd.concat([fit.table for fit in fits], ignore_index=True), joined, records
+
+
+def split(table: pd.DataFrame, side: Mapping[str, pd.DataFrame], records: Sequence[dict]) -> list[Fitted]:
+    """Return the fits of a table, in its order; the seconds of a record are shared equally among its fits.
+
+    Raises ValueError for records that are not those of its fits.
+    """
+    missing = set(KEY) - set(table.columns)
+    if missing:
+        raise ValueError(f"table must be one of fits, but lacks the columns {', '.join(sorted(missing))}")
+    rows = _by_fit(table)
+    own = {name: _by_fit(content) for name, content in side.items()}
+    if not all("fits" in record for record in records):
+        cells: dict[str, list[str]] = {}
+        for name in rows:
+            cells.setdefault(name.split()[0], []).append(name)
+        if len(cells) != len(records):
+            raise ValueError(f"records must be one for each of {len(cells)} cells, got {len(records)}")
+        records = [record | {"fits": fits} for record, fits in zip(records, cells.values(), strict=True)]
+    origin = {name: record for record in records for name in record["fits"]}
+    if set(origin) != set(rows):
+        raise ValueError(f"records must be of the table's {len(rows)} fits, got {len(origin)}")
+    fits = []
+    for name, part in rows.items():
+        tables = {kind: content[name] for kind, content in own.items() if name in content}
+        record = {key: value for key, value in origin[name].items() if key != "fits"}
+        record["seconds"] /= len(origin[name]["fits"])
+        fits.append(Fitted(part, tables, record))
+    return fits
+
+
+def _by_fit(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return dict(list(table.groupby(pd.Series(names(table), table.index, dtype=str), sort=False)))
 
 
 def write_cell(
@@ -45,20 +165,23 @@ def write_cell(
     """Write a cell's provenance, side tables and table: where the table stands, all are whole and belong to it.
 
     started: when the cell began, or went on (timezone-aware); its end is now. side: further tables by name, see
-    `SIDE_TABLES`. The finished fits go, but in a grid, which takes them away once the cell's notebook stands too.
+    `SIDE_TABLES`; and `provenance`, a row for each record (`join`), where the fits have their own.
 
     Raises ValueError for a side table of another name, tables that are none, parameters that JSON does not hold, a
     start without time zone, and a folder that cannot be made.
     """
-    side = side or {}
+    side = dict(side or {})
     folder = _checked(folder, table, parameters, started, side)
+    own = side.pop("provenance", None)
     if set(side) - set(SIDE_TABLES):
         raise ValueError(f"side must hold tables named {', '.join(SIDE_TABLES)}, got {', '.join(side)}")
-    record = json.dumps(provenance(parameters, started), indent=1, sort_keys=True) + "\n"
+    record = provenance(parameters, started) if own is None else [json.loads(text) for text in own["record"]]
     tables = {f"{name}.csv": content for name, content in {**side, "table": table}.items()}
-    _write_together(folder, {PROVENANCE: record, **tables})
-    if GRID not in os.environ:
-        shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+    _write_together(folder, {PROVENANCE: _as_json(record), **tables})
+
+
+def _as_json(record: object) -> str:
+    return json.dumps(record, indent=1, sort_keys=True) + "\n"
 
 
 def _write_together(folder: Path, files: Mapping[str, str | pd.DataFrame]) -> None:
@@ -158,103 +281,84 @@ def _damaged(path: Path, why: str, table_path: Path) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A finished cell: its table, its provenance, and Optuna's trials where it has some."""
+def read_cell(folder: Path) -> list[Fitted]:
+    """Read the fits of a finished cell, with their trials.
 
-    table: pd.DataFrame
-    record: dict[str, Any]
-    trials: pd.DataFrame | None
-
-
-def read_cell(folder: Path) -> Finished:
-    """Read what `write_cell` wrote; raise ValueError where its table is missing or none, or a file is damaged."""
-    trials = Path(folder, "trials.csv")
-    return Finished(
-        read_table(Path(folder, TABLE)),
-        read_record(folder),
-        pd.read_csv(trials) if trials.exists() else None,
-    )
+    Raises ValueError where its table is missing or none, or a file is damaged.
+    """
+    return _read_fits(Path(folder, TABLE), Path(folder, PROVENANCE), Path(folder, "trials.csv"))
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """Read the provenance of a finished cell; raise ValueError where it is missing or none."""
-    path = Path(folder, PROVENANCE)
-    return _checked_record(path, read_json(path, dict))
-
-
-def _checked_record(path: Path, record: Any) -> dict[str, Any]:
-    for name, kind in {"parameters": dict, "commit": str}.items():
-        if not isinstance(record, dict) or not isinstance(record.get(name), kind):
-            raise ValueError(f"{path} must be a provenance, but lacks {name}")
-    return record
-
-
-def read_collected(table_path: Path) -> dict[str, Finished]:
-    """Read the cells of a table that `collect` wrote, by name.
+def read_collected(table_path: Path) -> list[Fitted]:
+    """Read the fits of a table that `collect` wrote.
 
     Raises ValueError where a file or the checksums are missing, or a file is damaged.
     """
     if not table_path.with_suffix(SEAL).exists():
         raise ValueError(f"{table_path} must have its checksums beside it, but {table_path.stem}{SEAL} is missing")
-    table, (provenance_path, trials_path) = read_table(table_path), _beside(table_path)
-    if "cell" not in table:
-        raise ValueError(f"{table_path} must be a table of cells, but lacks the column cell")
-    trials = pd.read_csv(trials_path) if trials_path.exists() else pd.DataFrame({"cell": []})
-    names, records = table["cell"].unique(), read_json(provenance_path, list)
-    if len(names) != len(records):
-        raise ValueError(f"{provenance_path} must have a record for each of {len(names)} cells, got {len(records)}")
-    cells = {}
-    for name, record in zip(names, records, strict=True):
-        own = trials[trials["cell"] == name]
-        record = _checked_record(provenance_path, record)
-        cells[name] = Finished(table[table["cell"] == name], record, own if len(own) else None)
-    return cells
+    return _read_fits(table_path, *_beside(table_path))
 
 
-def read_json(path: Path, kind: type) -> Any:
+def _read_fits(table_path: Path, provenance_path: Path, trials_path: Path) -> list[Fitted]:
+    table, records = read_table(table_path), read_records(provenance_path)
+    side = {"trials": pd.read_csv(trials_path)} if trials_path.exists() else {}
+    try:
+        return split(table, side, records)
+    except ValueError as error:
+        raise ValueError(f"{table_path} must be a table of fits with their provenance: {error}") from None
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Read the records of a provenance file; raise ValueError where it is missing or none."""
+    content = read_json(path, (dict, list))
+    records = content if isinstance(content, list) else [content]
+    for record in records:
+        for name, kind in RECORD.items():
+            if not isinstance(record, dict) or not isinstance(record.get(name), kind):
+                raise ValueError(f"{path} must be a provenance, but lacks {name}")
+    return records
+
+
+def read_json(path: Path, kind: type | tuple[type, ...]) -> Any:
     """Read a provenance, a dict or a list of them; raise ValueError where it is missing or none."""
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} must be a provenance: {error}") from None
     if not isinstance(content, kind):
-        raise ValueError(f"{path} must be a provenance, a JSON {kind.__name__}, got a {type(content).__name__}")
+        raise ValueError(f"{path} must be a provenance, got a JSON {type(content).__name__}")
     return content
 
 
-def collect(cells: Sequence[Finished], table_path: Path) -> pd.DataFrame:
-    """Join the tables of finished cells, in the order given, and write them with a list of their provenances.
+def collect(fits: Sequence[Fitted], table_path: Path) -> pd.DataFrame:
+    """Join the tables of fits, in the order given, and write them with a list of their records.
 
-    Beside <experiment>.csv: <experiment>.provenance.json and, where any cell has some, Optuna's trials as
+    Beside <experiment>.csv: <experiment>.provenance.json and, where any fit has some, Optuna's trials as
     <experiment>.trials.csv.
 
-    Raises ValueError where no cell is given, or one twice, and for a path that is not a table's, or at which something
+    Raises ValueError where no fit is given, or one twice, and for a path that is not a table's, or at which something
     else stands.
     """
-    if not cells:
-        raise ValueError("cells must hold at least one finished cell, got none")
-    table_path = _checked_target(Path(table_path), cells)
-    table = pd.concat([cell.table for cell in cells], ignore_index=True)
+    if not fits:
+        raise ValueError("fits must hold at least one finished fit, got none")
+    table_path = _checked_target(Path(table_path), fits)
+    table, side, records = join(fits)
     provenance_path, trials_path = _beside(table_path)
-    records = json.dumps([cell.record for cell in cells], indent=1, sort_keys=True) + "\n"
-    trials = [cell.trials for cell in cells if cell.trials is not None]
-    side = {trials_path.name: pd.concat(trials, ignore_index=True)} if trials else {}
-    files = {provenance_path.name: records, **side, table_path.name: table}
-    _write_together(table_path.parent, files)
+    files = {provenance_path.name: _as_json(records), trials_path.name: side.get("trials"), table_path.name: table}
+    _write_together(table_path.parent, {name: content for name, content in files.items() if content is not None})
     return table
 
 
-def _checked_target(table_path: Path, cells: Sequence[Finished]) -> Path:
-    """Return where to collect cells; raise ValueError where that would replace something else, or mix cells up."""
-    names = [name for cell in cells if "cell" in cell.table for name in cell.table["cell"].unique()]
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
+def _checked_target(table_path: Path, fits: Sequence[Fitted]) -> Path:
+    """Return where to collect fits; raise ValueError where that would replace something else, or mix fits up."""
+    given = [fit.name for fit in fits]
+    twice = sorted({name for name in given if given.count(name) > 1})
     if twice:
-        raise ValueError(f"cells must be different ones, got {', '.join(twice)} more than once")
+        raise ValueError(f"fits must be different ones, got {', '.join(twice)} more than once")
     if table_path.suffix != ".csv":
         raise ValueError(f"table must be a file that ends with .csv, got {table_path}")
     if table_path.exists() and not _beside(table_path)[0].exists():
-        raise ValueError(f"table must be a new file or a table of collected cells, but {table_path} is something else")
+        raise ValueError(f"table must be a new file or a table of collected fits, but {table_path} is something else")
     return table_path
 
 
@@ -262,14 +366,19 @@ def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, An
     """Return what repeats a result, and what it cost: parameters, versions, commit, device, time, memory."""
     from epidl.devices import device_name  # late: collecting tables does not need torch
 
-    now = datetime.now(UTC)
     return {
         "parameters": dict(parameters),
         "versions": _versions(parameters),
         "commit": commit(),
         "device": device_name(parameters.get("device", "cpu")),
+    } | measured(started)
+
+
+def measured(started: datetime) -> dict[str, Any]:
+    """Return what a work that ends now cost: its start, its seconds, and the most memory of this process so far."""
+    return {
         "started": started.isoformat(timespec="seconds"),
-        "seconds": round((now - started).total_seconds(), 3),
+        "seconds": round((datetime.now(UTC) - started).total_seconds(), 3),
         "peak_memory_mb": round(_peak_memory_mb()),
     }
 
@@ -316,7 +425,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folders", type=Path, nargs="+", help="of finished cells")
     options = parser.parse_args(arguments)
     try:
-        collect([read_cell(folder) for folder in options.folders], options.table)
+        collect([fit for folder in options.folders for fit in read_cell(folder)], options.table)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -13,12 +13,10 @@ import errno
 import itertools
 import json
 import os
-import re
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +24,7 @@ import filelock
 import psutil
 
 from epidl import storage
+from epidl.commands import duration, number_from
 from epidl.grid import results
 from epidl.grid.params import CELL_TYPES, ParameterError, planned_cells
 
@@ -65,25 +64,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped before anything was run.", file=sys.stderr)
     return 2
-
-
-def number_from(least: int) -> Callable[[str], int]:
-    """Return what reads a whole number of at least `least`; it raises argparse.ArgumentTypeError for anything else."""
-
-    def number(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
-            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
-        return int(text)
-
-    return number
-
-
-def duration(text: str) -> float:
-    """Return the seconds of 90s, 9m or 1.5h; raise argparse.ArgumentTypeError for anything else."""
-    found = re.fullmatch(r"([0-9]*\.?[0-9]+)([smh])", text)
-    if not found or not float(found[1]) > 0:
-        raise argparse.ArgumentTypeError(f"must be a number above 0 and s, m or h, as 9m, got {text!r}")
-    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def check_targets(folder: Path, cells: Sequence[Path], arguments: Sequence[str]) -> None:
@@ -155,7 +135,6 @@ def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float
             file=sys.stderr,
         )
     if not status:
-        clear_kept(root, folders)
         return 0
     for folder in [] if stopped else folders:
         if (folder / "unfinished.ipynb").exists():
@@ -185,15 +164,6 @@ def _wait(process: subprocess.Popen, root: Path, stop_after: float | None) -> tu
             stopped = True
             interrupt(root)
         limit, interrupted = GRACE, True
-
-
-def clear_kept(root: Path, folders: list[Path]) -> None:
-    """Take away the finished fits of finished cells: a cell that Snakemake will run again needs them to be quick."""
-    if any((root / ".snakemake" / "incomplete").glob("*")):
-        return
-    for folder in folders:
-        if (folder / results.TABLE).exists() and (folder / "notebook.ipynb").exists():
-            shutil.rmtree(folder / results.UNFINISHED, ignore_errors=True)
 
 
 def kill(root: Path) -> None:

@@ -1,7 +1,9 @@
 """The path that the cells of all experiments take: simulate a replicate, fit its models, score them, make tidy rows."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,10 @@ STUDIES = "studies.sqlite"
 
 @dataclass(frozen=True)
 class CellResult:
-    """table: a row a replicate, trait, model and protocol. side: further tables by name, such as trials."""
+    """table: a row a replicate, trait, model and protocol. side: further tables by name, such as trials.
+
+    Of side, `provenance` has a row for each origin of fits, its record as JSON (`results.join`).
+    """
 
     table: pd.DataFrame
     side: dict[str, pd.DataFrame]
@@ -69,20 +74,21 @@ def run_cell(
     costs.check_memory(cell, device)
     if any(MODELS[model].searches(cell) for model in cell.models):
         tuning.check_installed()
-    kept.claim(folder, cell.model_dump(mode="json"))
-    finished = kept.Kept.of(folder, run_fingerprint(cell, device))
-    done: list[kept.Fitted] = []
+    parameters = cell.model_dump(mode="json")
+    kept.claim(folder, parameters)
+    there, origin = kept.Kept.of(folder, cell, device), results.provenance(parameters, datetime.now(UTC))
+    done: list[results.Fitted] = []
     with one_cell_threads(cell.n_threads):
         for replicate in range(1, cell.n_replicates + 1):
             # a replicate of which all is kept is not simulated again
             tasks = cache(partial(_tasks, cell, architecture, replicate, device, folder, progress))
             for model in cell.models:
                 for protocol in cell.protocols_of(model):
-                    fit, code = partial(_fit, tasks, protocol, model, fits[model]), model_fingerprint(model)
-                    done.append(finished.once(f"{replicate}_{protocol}_{model}_{code}", fit))
-    side = {name: [fitted.side[name] for fitted in done if name in fitted.side] for name in results.SIDE_TABLES}
-    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in side.items() if parts}
-    return CellResult(pd.concat([fitted.table for fitted in done], ignore_index=True), joined)
+                    fit = partial(_fit, tasks, protocol, model, fits[model], origin)
+                    done.append(there.once(f"{cell.name} {replicate} {protocol} {model}", fit))
+    table, side, records = results.join(done)
+    provenance = pd.DataFrame({"record": [json.dumps(record) for record in records]})
+    return CellResult(table, side | {"provenance": provenance})
 
 
 def _tasks(
@@ -118,8 +124,13 @@ def _study(cell: Cell, device: str, replicate: int, protocol: Protocol, model: s
 
 
 def _fit(
-    tasks: Callable[[], tuple[pd.DataFrame, dict[Protocol, Task]]], protocol: Protocol, model: str, fit: FitModel
-) -> kept.Fitted:
+    tasks: Callable[[], tuple[pd.DataFrame, dict[Protocol, Task]]],
+    protocol: Protocol,
+    model: str,
+    fit: FitModel,
+    origin: Mapping[str, Any],
+) -> results.Fitted:
+    started = datetime.now(UTC)
     truth, by_protocol = tasks()
     task = by_protocol[protocol]
     prediction = fit(task)
@@ -128,7 +139,8 @@ def _fit(
     side = {}
     for name, table in prediction.side.items():
         side[name] = pd.DataFrame(labels, table.index).join(table)
-    return kept.Fitted(truth.assign(**_outcome(model, task, prediction)), side)
+    table = truth.assign(**_outcome(model, task, prediction))
+    return results.Fitted(table, side, {**origin, **results.measured(started)})
 
 
 def make_cohort(cell: Cell, architecture: Architecture, seed: int, replicate: int = 1) -> Cohort:
