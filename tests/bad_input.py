@@ -1463,6 +1463,17 @@ def run_notebook(notebook: str, n_cells: int | None, **given: object) -> None:
         exec(compile(source, f"{notebook}.ipynb", "exec"), names)
 
 
+def run_cell_of(experiment: str, **given: object) -> None:
+    """Run an experiment's notebook with parameters as papermill gives them, without its steps and figures."""
+    defaults, read, *others = code_of(experiment)
+    run = next(source for source in others if "experiment.run" in source)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(defaults, f"{experiment}.ipynb", "exec"), names)
+    names.update(given)
+    for source in (read, run):
+        exec(compile(source, f"{experiment}.ipynb", "exec"), names)
+
+
 def parameters_of(notebook: str) -> dict[str, Any]:
     """Return a notebook's parameters with their defaults."""
     names: dict[str, Any] = {}
@@ -1476,9 +1487,11 @@ def notebooks() -> list[Place]:
     for experiment in params.CELL_TYPES:
         wrong = {
             name: [Wrong("a mapping", {"a": 1}, "Input should be|must be", says="")]
-            for name in parameters_of(experiment)
+            for name in params.CELL_TYPES[experiment].model_fields
+            if name != "experiment"
         } | {"output": folder(), "progress": boolean()}
-        places.append(_notebook(experiment, 3, wrong))
+        run = functools.partial(run_cell_of, experiment)
+        places.append(Place(f"notebooks/{experiment}.ipynb", run, dict, wrong))
     numbers = {
         "n_samples": integer(2),
         "n_qtl": integer(2),

@@ -6,12 +6,14 @@ from types import SimpleNamespace
 
 import IPython
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
 import bad_input
 from conftest import ROOT
 from epidl.grid import rerun
-from epidl.grid.params import CELL_TYPES, ParameterError
+from epidl.grid.experiments import scaling
+from epidl.grid.params import CELL_TYPES, ParameterError, ScalingCell, make_cell
 
 KNOWN = "n_samples = 100\nmodels = ['ridge']\nmodels += ['mlp']  # two lines\n"
 
@@ -39,7 +41,41 @@ def test_known_parameters_or_none_are_taken(monkeypatch, injected):
 
 def test_every_notebook_checks_the_names_of_its_parameters():
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
-        assert notebook.read_text().count("rerun.check_names()") == 1, notebook
+        called = f'read_cell("{notebook.stem}", globals())' if notebook.stem in CELL_TYPES else "check_names()"
+        assert "".join(bad_input.code_of(notebook.stem)).count(f"rerun.{called}") == 1, notebook
+
+
+GIVEN = {name: value for name, value in bad_input.CELL.items() if name != "seed"}
+
+
+def test_a_cell_is_read_from_variables_of_its_fields_names(monkeypatch):
+    others = {"n_sampels": 60, "experiment": rerun, "output": "folder", "seed": 7}
+    assert rerun.read_cell("scaling", GIVEN | others) == make_cell(ScalingCell, **GIVEN, seed=7)
+    with pytest.raises(ParameterError, match="seed is missing"):
+        rerun.read_cell("scaling", GIVEN)
+    listed = "".join(f"{name} = {value!r}\n" for name, value in GIVEN.items())
+    history(monkeypatch, listed + "seed = 1\n", "# Parameters\ndevice = 'cpu'\nseed = 2\n", "rerun.read_cell()")
+    assert rerun.read_cell("scaling", GIVEN | {"seed": 2, "device": "cpu"}).device == "cpu"  # not listed, but a field
+    history(monkeypatch, listed + "seed = 1\n", "# Parameters\nn_sampels = 60\n", "rerun.read_cell()")
+    with pytest.raises(
+        ParameterError, match=r"^n_sampels must be among the notebook's parameters: n_samples, .*device"
+    ):
+        rerun.read_cell("scaling", GIVEN | {"seed": 2, "n_sampels": 60})
+
+
+def test_a_table_that_lacks_something_is_told(tmp_path):
+    cell = make_cell(ScalingCell, **GIVEN | {"models": ["ridge", "ridge_sgd"]}, seed=1)
+    table = scaling.run(cell).table
+    assert rerun.check_table(cell, table).all()
+    whole = "one row per replicate, trait, model and protocol"
+    for changed, wrong in {
+        "every model was fitted": table[table["model"] == "ridge"],
+        whole: table.drop(index=0),
+        "r is missing exactly if the status says why": table.assign(status="diverged"),
+    }.items():
+        found = rerun.check_table(cell, wrong)
+        assert list(found[~found].index) == [changed]
+    assert not rerun.check_table(cell, pd.concat([table.iloc[1:], table.iloc[[1]]]))[whole]  # one row twice
 
 
 SMALL = {
@@ -87,7 +123,7 @@ def test_what_was_computed_is_kept_before_any_figure_is_drawn():
 
 
 def run_small(notebook: str, **given: object) -> None:
-    known = bad_input.parameters_of(notebook)
+    known = CELL_TYPES[notebook].model_fields
     chosen = {name: value for name, value in (SMALL | given).items() if name in known}
     bad_input.run_notebook(notebook, None, **chosen, display=print)
     plt.close("all")

@@ -1,25 +1,59 @@
 """Rerun a notebook: `python -m epidl.grid.rerun NOTEBOOK OUT -p NAME VALUE ...` is papermill without tracebacks.
 
-It takes papermill's arguments and hands them on. Where the notebook refuses a parameter it ends with the message alone;
-papermill itself prints where in its own code it met the error, too.
+It takes papermill's arguments and hands them on. If the notebook refuses a parameter, the command ends with that
+message alone; papermill itself also prints where in its own code it met the error. The notebooks of the experiments
+begin with `read_cell` and end with `check_table`.
 """
 
 import ast
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import IPython
+import pandas as pd
 
 from epidl import commands
-from epidl.grid.params import ParameterError
+from epidl.grid.params import CELL_TYPES, Cell, ParameterError, make_cell
 
 INJECTED = "# Parameters\n"  # how papermill begins the cell of the parameters that it was given
+WITHOUT_R = ("diverged", "constant", "no_features")  # statuses of fits that have no Pearson's r
 
 
-def check_names() -> None:
-    """Refuse parameters that the notebook at work does not have, which papermill only warns of.
+def read_cell(experiment: str, notebook: Mapping[str, Any]) -> Cell:
+    """Return the cell of a notebook's parameters: its variables with the names of the cell's fields.
+
+    notebook: its `globals()`. A field that the notebook does not set has its default.
+
+    Raises ParameterError that names each wrong parameter, and each one handed over that the cell does not have.
+    """
+    cell_type = CELL_TYPES[experiment]
+    fields = [name for name in cell_type.model_fields if name != "experiment"]
+    check_names(fields)
+    return make_cell(cell_type, **{name: notebook[name] for name in fields if name in notebook})
+
+
+def check_table(cell: Cell, table: pd.DataFrame) -> pd.Series:
+    """Return whether a cell's table has what it should, by what that is, on any machine and for any parameters."""
+    keys = ["replicate", "trait", "model", "protocol"]
+    n_traits = getattr(cell, "n_traits", 0) or len(cell.rel_aa)
+    n_fits = cell.n_replicates * len(table[["model", "protocol"]].drop_duplicates())
+    complete = len(table) == len(table[keys].drop_duplicates()) == n_fits * n_traits
+    without_r = table["status"].isin(WITHOUT_R)
+    checks = {
+        "every model was fitted": set(table["model"]) == set(cell.models),
+        "one row per replicate, trait, model and protocol": complete,
+        "r is missing exactly if the status says why": (table["pearson_r"].isna() == without_r).all(),
+    }
+    return pd.Series(checks, dtype=bool)
+
+
+def check_names(more: Iterable[str] = ()) -> None:
+    """Refuse parameters that the notebook at work does not have; papermill only warns of them.
+
+    more: names of parameters that the notebook takes without listing them.
 
     Raises ParameterError that names them, with the parameters that there are.
     """
@@ -33,8 +67,9 @@ def check_names() -> None:
             given = _assigned(source)
         else:
             known += _assigned(source)
+    known = dict.fromkeys([*known, *more])
     unknown = [name for name in given if name not in known]
-    words = ", ".join(dict.fromkeys(known))
+    words = ", ".join(known)
     if unknown:
         raise ParameterError(f"{', '.join(unknown)} must be among the notebook's parameters: {words}")
 
@@ -56,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from papermill import cli, exceptions
 
     logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # a kernel that is not there is said below, in one line
+    # a name that is not listed is taken or refused by the notebook itself
+    logging.getLogger("papermill").addFilter(lambda record: "unknown parameter" not in record.getMessage())
     try:
         cli.papermill.main(args=arguments, prog_name="python -m epidl.grid.rerun")
     except exceptions.PapermillExecutionError as error:
