@@ -12,6 +12,8 @@ from matplotlib.lines import Line2D
 from epidl.figures.style import OPEN, PARITY, legend_below, select
 from epidl.grid.contrasts import CONTROL, condition, one_protocol, paired
 
+WIDTH = 0.14  # of the place of one condition, where those of a number of QTL stand side by side
+
 
 def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     """Draw the MLP's relative gain over ridge by QTL and correlation of effects, a panel a number of traits.
@@ -49,32 +51,6 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         handles.append(Line2D([], [], color="black", marker="o", linestyle="", **OPEN, label="publication (median)"))
     legend_below(figure, handles)
     return figure
-
-
-def accuracy_by_pleiotropy(table: pd.DataFrame) -> Figure:
-    """Draw the mean Pearson's r of the MLP (filled) and of ridge (bars) by QTL and correlation of effects."""
-    table = one_protocol(table)
-    figure, axes = _panels(table)
-
-    def draw(ax: Axes, part: pd.DataFrame, position: float, color: str) -> None:
-        r = part.groupby("model")["pearson_r"].mean()
-        ax.vlines(position, r["ridge"], r["mlp"], color=color, linewidth=1)
-        ax.hlines(r["ridge"], position - 0.4 * WIDTH, position + 0.4 * WIDTH, color=color, linewidth=2)
-        ax.plot(position, r["mlp"], "D", color=color, markersize=6)
-
-    _draw_groups(axes, table, draw)
-    for ax in axes:
-        ax.set_ylim(min(0, table["pearson_r"].min()), 1.03)
-    axes[0].set_ylabel("Mean Pearson's r over traits")
-    handles = [
-        Line2D([], [], color="black", marker="D", linestyle="", label="MLP"),
-        Line2D([], [], color="black", linewidth=2, label="ridge"),
-    ]
-    legend_below(figure, _handles(table) + handles)
-    return figure
-
-
-WIDTH = 0.14  # of the place of one condition, where those of a number of QTL stand side by side
 
 
 def _conditions(table: pd.DataFrame) -> dict[str, tuple[float, ...] | str]:
