@@ -54,13 +54,14 @@ def step_table(table: pd.DataFrame) -> pd.DataFrame:
     gain = paired(one_protocol(table), "mlp", "ridge")
     gain = gain.assign(condition=condition(gain))
     steps = {"sharing pairs": ("0", CONTROL), "correlation": (CONTROL, f"{table['pleiotropy'].max():g}")}
-    rows = {}
+    rows = []
     for n_traits, n_qtl in both_steps(table).index:
         at = gain[(gain["n_traits"] == n_traits) & (gain["n_qtl"] == n_qtl)]
         means = at.groupby(["condition", "replicate"])[["pearson_r", "difference"]].mean()
         for step, (before, after) in steps.items():
-            changes = {}
+            changes = {"traits": n_traits, "QTL": n_qtl, "step": step}
             for name, value in {"MLP's r": "pearson_r", "its lead over ridge": "difference"}.items():
                 changes[name] = with_interval(interval([means.loc[after, value], means.loc[before, value]], [1, -1]))
-            rows[n_traits, n_qtl, step] = changes
-    return pd.DataFrame(rows).T.rename_axis(["traits", "QTL", "step"])
+            rows.append(changes)
+    columns = ["traits", "QTL", "step", "MLP's r", "its lead over ridge"]
+    return pd.DataFrame(rows, columns=columns).set_index(columns[:3])
