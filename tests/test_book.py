@@ -60,21 +60,21 @@ def test_the_figures_are_shown_with_number_caption_and_profile(page):
         assert caption.startswith("Fig.")
         assert "Profile" in caption
         assert "network width" in caption
-        assert "cohorts each" in caption
+        assert "cohorts in each" in caption
     for caption in captions[:3]:
         assert "Profile standard, the published network width of 4096" in caption
         assert "cells of 1,000 to 10,000 individuals" in caption
     for caption in captions[3:]:
         assert "Profile smoke, network width 32" in caption
-        assert "3 cells of 200 individuals with 2 cohorts each" in caption
+        assert "3 cells of 200 individuals, cohorts in each: 2" in caption
     assert page.locator("article img").count() == 5
 
 
 @pytest.mark.parametrize(
     ("name", "published", "computed_here", "cells"),
     [
-        ("dilution", 1, 2, "2 cells of 200 individuals with 1 cohorts each"),
-        ("correlation", 1, 1, "7 cells of 200 individuals with 1 cohorts each"),
+        ("dilution", 1, 2, "2 cells of 200 individuals, cohorts in each: 1"),
+        ("correlation", 1, 1, "7 cells of 200 individuals, cohorts in each: 1"),
         ("ridge_vs_sgd", 3, 0, ""),
         ("beyond", 6, 0, ""),
     ],

@@ -362,7 +362,7 @@ def test_words_about_a_run(table, tmp_path):
     assert words == {
         "profile": "quick",
         "width": "512",
-        "cells": "2 cells of 1,000 individuals with 2 cohorts each",
+        "cells": "2 cells of 1,000 individuals, cohorts in each: 2",
         "left": words["left"],
         "device": "a chip",
         "time": "60 minutes",

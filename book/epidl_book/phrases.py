@@ -62,7 +62,7 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
     words = {
         "profile": each(table["profile"]),
         "width": each(table.loc[table["hidden_width"] > 0, "hidden_width"]),
-        "cells": f"{len(replicates)} cells of {sizes} individuals with {cohorts} cohorts each",
+        "cells": f"{len(replicates)} cells of {sizes} individuals, cohorts in each: {cohorts}",
         "left": not_computed(table, planned),
         "device": each(runs["device"]),
         "time": duration(runs["seconds"].sum()),
