@@ -61,17 +61,12 @@ def test_a_work_is_measured_against_its_references(name):
 
 
 def test_words_of_a_gpu_come_from_its_tables():
-    gpu = pd.DataFrame(
-        {
-            "work": ["MLP step", "MLP step", "2 networks, 512 wide", "2 networks, 4096 wide"],
-            "reference": ["floor of a step", "floor of a step", "one after another", "one after another"],
-            "ratio": [0.5, 0.8, 2, 9],
-        }
-    )
     precision = pd.DataFrame({"n_samples": 10, "n_qtl": 4, "rel_aa": 0, "replicate": [1, 1, 2, 2]})
     precision = precision.assign(products=["tf32", "ieee"] * 2, pearson_r=[0.5, 0.4, 0.6, 0.6])
-    words = {"floor": "1.25 to 2.00", "together": "2.00 to 2.00", "precision_fits": "2", "precision_within": "1 of 1"}
-    assert performance.gpu_words(gpu, precision) == words | {"precision_mean": "+0.0500", "precision_error": "0.0500"}
+    words = performance.precision_in_words(precision)
+    assert words == {"mean": "+0.0500", "error": "0.0500", "fits": "2"}
+    spread = performance.precision_against_replicates(precision).iloc[0]
+    assert spread["SD of differences"] < spread["SD of replicates"]
 
 
 def test_a_gpu_s_fits_are_set_against_their_estimate():

@@ -73,18 +73,8 @@ def test_where_a_model_was_not_fitted_nothing_is_compared(table):
 
 
 def test_words_about_the_models(table):
-    takeaway = beyond.beyond_takeaway(table)
-    assert takeaway.startswith("At 1,000 individuals and a scaling of 1, where ridge reaches a mean r of 0.")
-    assert "sparse regression on pairs 0.9" in takeaway
-    controls = pd.concat([table, table.assign(all_pairs=True, pearson_r=0.0)])
-    assert beyond.beyond_takeaway(controls) == takeaway
     leads = {model: contrasts.against_best(table, model, ["ridge", "kernel", "pairs"], BY) for model in ("mlp",)}
-    assert beyond.lead_of_networks(leads).startswith("MLP: above in 0 of 4, below in 4, in 4 of these by")
-    reach = beyond.reach(table)
-    assert reach.startswith(
-        "At 1,000 individuals the mean r is at least 0.9 up to a scaling of: Ridge nowhere, MLP nowhere,"
-    )
-    assert "Sparse pairs 20" in reach
+    assert beyond.lead_counts(leads).loc["MLP"].tolist() == [4, 0, 4, 4]
     words = phrases.difference_table(table, ["mlp", "kernel"], "ridge", ["scaling"])
     assert words.shape == (2, 2)
     assert words.loc[1.0, "MLP"].startswith("+0.")
@@ -128,11 +118,6 @@ def test_the_models_by_markers_and_their_words(table):
     lines = figure.axes[1].get_lines()
     assert any(np.array_equal(line.get_ydata(), kernel) and list(line.get_xdata()) == [100, 5000] for line in lines)
     assert sum(np.array_equal(line.get_ydata(), [0.5, 0.5]) for line in lines) == 3
-    first, second = beyond.diluted_models(diluted).split("With ")[1:]
-    assert first.startswith("100 markers: Ridge 0.5")
-    assert second.startswith("5,000 markers: Ridge 0.9")
-    assert "Sparse pairs 0.9" in first
-    assert "expected" not in first + second
 
 
 def test_the_data_behind_the_leads(table):

@@ -60,21 +60,21 @@ def test_the_figures_are_shown_with_number_caption_and_profile(page):
         assert caption.startswith("Fig.")
         assert "Profile" in caption
         assert "network width" in caption
-        assert "replicates at" in caption
+        assert "cohorts in each" in caption
     for caption in captions[:3]:
         assert "Profile standard, the published network width of 4096" in caption
-        assert "replicates at 1,000 individuals" in caption
+        assert "cells of 1,000 to 10,000 individuals" in caption
     for caption in captions[3:]:
         assert "Profile smoke, network width 32" in caption
-        assert "3 scalings with 2 replicates at 200 individuals" in caption
+        assert "3 cells of 200 individuals, cohorts in each: 2" in caption
     assert page.locator("article img").count() == 5
 
 
 @pytest.mark.parametrize(
     ("name", "published", "computed_here", "cells"),
     [
-        ("dilution", 1, 3, "2 numbers of markers with 1 replicate at 200 individuals"),
-        ("correlation", 1, 2, "7 combinations of traits, QTL and correlation with 1 replicate at 200 individuals"),
+        ("dilution", 1, 2, "2 cells of 200 individuals, cohorts in each: 1"),
+        ("correlation", 1, 1, "7 cells of 200 individuals, cohorts in each: 1"),
         ("ridge_vs_sgd", 3, 0, ""),
         ("beyond", 6, 0, ""),
     ],

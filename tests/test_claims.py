@@ -8,15 +8,15 @@ import pytest
 import scipy.stats
 
 from conftest import ROOT
-from epidl.grid.contrasts import CONTROL, mean_difference, paired
+from epidl.grid.contrasts import CONTROL, mean_difference
 from epidl_book import claims
-from epidl_book.claim_figures import forest
 from epidl_book.claims import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED, VERDICTS, Condition, verdict
 
 DATA = ROOT / "book" / "data"
 RATIOS = (0, 0.1, 0.5, 1, 3)
 COHORTS = 4
 NAN = float("nan")
+GAIN, EQUAL, NO_GAIN = (claims.RANGES[name] for name in ("gain", "equal", "no gain"))
 
 
 def make_rows(noise: float, models: dict[str, float], seed: int, **columns) -> list[dict]:
@@ -42,7 +42,7 @@ def scaling_rows() -> list[dict]:
     """Two sample sizes with the same means, the smaller one with more noise."""
     predicted = {0.1: 0.97, 0.2: 0.97, 0.3: 0.95, 0.5: 0.9, 1: 0.7, 2: 0.6, 4: 0.53}  # of V_G; ridge: V_A = 0.5
     rows = []
-    for k, scaling in enumerate(claims.SCALINGS):
+    for k, scaling in enumerate(claims.DESIGN["scaling"]):
         for trait, rel_aa in enumerate(RATIOS):
             linear = 0.99 if rel_aa == 0 else 0.5**0.5
             mlp = 0.99 if rel_aa == 0 else predicted.get(scaling, 0.5) ** 0.5
@@ -69,7 +69,7 @@ def other_settings(scaling: pd.DataFrame) -> pd.DataFrame:
 def dilution_rows() -> list[dict]:
     gain = {100: 0.4, 250: 0.3, 500: 0.1}
     rows = []
-    for k, n_markers in enumerate(claims.MARKERS):
+    for k, n_markers in enumerate(claims.DESIGN["n_markers"]):
         where = {"n_samples": 10_000, "n_qtl": 100, "n_markers": n_markers, "cell": f"m{n_markers}"}
         additive = {"ridge": 0.99, "mlp": 0.93 if n_markers == 10_000 else 0.985}
         epistatic = {"ridge": 0.5, "lasso": 0.5, "mlp": 0.5 + gain.get(n_markers, -0.02), "lasso_pruned": 0.55}
@@ -93,7 +93,7 @@ def correlation_rows() -> list[dict]:
     for n_traits in (10, 100):
         for n_qtl, kind in kinds.items():
             for k, gain in enumerate(gains[n_traits, kind]):
-                rho, shared = (0.0, True) if k == 5 else (float(claims.CORRELATIONS[k]), k > 0)
+                rho, shared = (0.0, True) if k == 5 else (float(claims.DESIGN["condition"][k]), k > 0)
                 where = {"n_samples": 10_000, "n_traits": n_traits, "n_qtl": n_qtl, "rel_aa": 1}
                 where |= {"pleiotropy": rho, "shared_pairs": shared, "cell": f"{n_traits} {n_qtl} {k}"}
                 models = {"ridge": 0.5, "mlp": 0.5 + gain}
@@ -134,11 +134,11 @@ def changed(table: pd.DataFrame, by: float, where: str, column: str = "pearson_r
 
 def verdict_of(id: str, tables: dict[str, pd.DataFrame]) -> str:
     claim = claims.CLAIMS[id]
-    return verdict(claim.check(tables), claim.share)
+    return verdict(claims.conditions_of(claim, tables), claim.percent / 100)
 
 
 def row_of(id: str, tables: dict[str, pd.DataFrame]) -> dict:
-    return claims._row(claims.CLAIMS[id], tables)
+    return claims.check_claim(claims.CLAIMS[id], tables)
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +219,7 @@ def test_spread_is_compared_over_the_scalings_that_have_replicates_at_both_sizes
     table = tables["scaling"].query("n_samples == 1000 or scaling in (1, 2, 4) or replicate == 1")
     noisy = changed(table, 5.0, "model == 'mlp' and n_samples == 1000 and scaling == 20 and replicate == 1")
     for scaling in (table, noisy):
-        (condition,) = claims.check_s6(tables | {"scaling": scaling})
+        (condition,) = claims.conditions_of(claims.CLAIMS["S6"], tables | {"scaling": scaling})
         assert condition.cohorts == 3 * 2 * COHORTS
         assert condition.estimate < 0.01
 
@@ -283,23 +283,23 @@ def test_the_note_says_what_the_control_with_shared_pairs_changes(tables):
     assert f"Against traits that share pairs without correlation: {FAILS}." in c5["note"]
 
 
-def at(low: float, high: float, within: tuple[float, float] = claims.GAIN) -> Condition:
+def at(low: float, high: float, within: tuple[float, float] = GAIN) -> Condition:
     return Condition("somewhere", within, (low + high) / 2, low, high, 5)
 
 
 @pytest.mark.parametrize(
     ("within", "low", "high", "outcome"),
     [
-        (claims.GAIN, 0.01, 0.05, "shown"),
-        (claims.GAIN, -0.01, 0.05, "open"),
-        (claims.GAIN, -0.05, -0.01, "contradicted"),
-        (claims.EQUAL, -0.015, 0.019, "shown"),
-        (claims.EQUAL, -0.015, 0.021, "open"),
-        (claims.EQUAL, -0.05, 0.05, "open"),
-        (claims.EQUAL, 0.021, 0.05, "contradicted"),
-        (claims.EQUAL, -0.05, -0.03, "contradicted"),
-        (claims.NO_GAIN, -0.5, 0.019, "shown"),
-        (claims.GAIN, NAN, NAN, "untested"),
+        (GAIN, 0.01, 0.05, "shown"),
+        (GAIN, -0.01, 0.05, "open"),
+        (GAIN, -0.05, -0.01, "contradicted"),
+        (EQUAL, -0.015, 0.019, "shown"),
+        (EQUAL, -0.015, 0.021, "open"),
+        (EQUAL, -0.05, 0.05, "open"),
+        (EQUAL, 0.021, 0.05, "contradicted"),
+        (EQUAL, -0.05, -0.03, "contradicted"),
+        (NO_GAIN, -0.5, 0.019, "shown"),
+        (GAIN, NAN, NAN, "untested"),
     ],
 )
 def test_an_interval_shows_contradicts_or_leaves_open(within, low, high, outcome):
@@ -332,24 +332,24 @@ def test_the_deciding_condition_is_the_worst_one():
 def test_intervals_equal_known_ones(tables):
     x, y = np.array([0.1, 0.4, 0.2, 0.5]), np.array([0.3, 0.9, 0.7])
     welch = scipy.stats.ttest_ind(x, y, equal_var=False).confidence_interval()
-    found = claims._interval([x, y], [1, -1])
+    found = claims.interval([x, y], [1, -1])
     assert (found["low"], found["high"]) == pytest.approx((welch.low, welch.high))
     assert found["cohorts"] == 7
-    table, by = tables["dilution"].query("rel_aa == 1"), ["n_markers"]
-    by_student = claims._means(paired(table, "mlp", "ridge"), "difference", by)
-    expected = mean_difference(table, "mlp", "ridge", by).rename(columns={"difference": "estimate"})
-    np.testing.assert_allclose(by_student.to_numpy(float), expected.to_numpy(float))
+    table = tables["dilution"].query("rel_aa == 1 and model in ('mlp_pruned', 'lasso_pruned')")
+    student = mean_difference(table, "mlp_pruned", "lasso_pruned", ["n_markers"]).loc[10_000]
+    (condition,) = claims.conditions_of(claims.CLAIMS["D6"], tables)
+    assert (condition.estimate, condition.low, condition.high) == pytest.approx(tuple(student[:3]))
 
 
 def test_the_share_of_epistatic_variance_by_hand(tables):
     """Ridge predicts half of the variance, all of it additive; the MLP at a scaling of 2 a fifth of the other half."""
-    conditions = [c for c in claims.check_s4(tables) if "scaling 2," in c.where]
+    conditions = [c for c in claims.conditions_of(claims.CLAIMS["S4"], tables) if "scaling 2," in c.where]
     assert [c.estimate for c in conditions] == pytest.approx([0.2, 0.2], abs=0.01)
 
 
 def test_the_control_with_shared_pairs_is_not_a_condition_of_the_publications(tables):
-    assert len(claims.check_c1(tables)) == 30
-    assert not any(CONTROL in c.where for c in claims.check_c1(tables))
+    assert len(claims.conditions_of(claims.CLAIMS["C1"], tables)) == 30
+    assert not any(CONTROL in c.where for c in claims.conditions_of(claims.CLAIMS["C1"], tables))
 
 
 def test_a_missing_table_is_named(tables):
@@ -360,12 +360,24 @@ def test_a_missing_table_is_named(tables):
         claims.all_conditions(tables)
 
 
+def test_every_claim_asks_for_what_there_is():
+    for claim in claims.CLAIMS.values():
+        assert set(claim.readings) <= set(claims.READINGS)
+        for row in claim.checks:
+            check = claims.Check(**row)  # no other words
+            assert check.table in claims.SOURCES
+            assert check.quantity in claims.QUANTITIES
+            assert check.within in claims.RANGES
+            assert check.points()
+
+
 def test_the_words_are_those_of_the_table(tables, all_hold):
-    assert claims.counts(all_hold)[HOLDS].startswith("21 (S1, S2, ")
-    assert claims.counts(all_hold)[FAILS] == "none"
+    assert claims.counts(all_hold).loc[HOLDS, "claims"] == 21
+    assert claims.counts(all_hold).loc[HOLDS, "which"].startswith("S1, S2, ")
+    assert claims.counts(all_hold).loc[FAILS].tolist() == [0, "none"]
     d3 = row_of("D3", tables | {"dilution": tables["dilution"].query("replicate == 1")})
     checked = pd.concat([all_hold[all_hold["id"] != "D3"], pd.DataFrame([d3])])
-    assert f"{UNTESTED}: 1 (D3)" in claims.takeaway(checked)
+    assert claims.counts(checked).loc[UNTESTED].tolist() == [1, "D3"]
     lines = claims.in_words(checked, "dilution").splitlines()
     assert len(lines) == 2 + 7
     assert all(line.count("|") == 5 for line in lines)
@@ -376,7 +388,7 @@ def test_the_words_are_those_of_the_table(tables, all_hold):
 def test_the_forest_shows_every_interval(tables):
     tables["dilution"] = tables["dilution"].query("replicate == 1")
     conditions = claims.all_conditions(tables)
-    figure = forest(conditions)
+    figure = claims.forest(conditions)
     drawn = sum(len(line.get_xdata()) for ax in figure.axes for line in ax.get_lines() if line.get_gid() == "estimates")
     assert drawn == (conditions["outcome"] != "untested").sum() < len(conditions)
     labels = [label.get_text() for ax in figure.axes for label in ax.get_yticklabels()]
@@ -408,15 +420,7 @@ def test_the_command_writes_the_table_or_nothing(tmp_path, monkeypatch, capsys):
     assert "21 claims" in capsys.readouterr().out
 
 
-def test_differences_whose_interval_leaves_out_zero_are_named():
-    conditions = [at(-0.1, 0.1), at(0.02, 0.04), at(-0.06, -0.02), at(NAN, NAN)]
-    assert (
-        claims.differing(conditions) == "2 of 3 (somewhere, 0.030 [0.020, 0.040]; somewhere, -0.040 [-0.060, -0.020])"
-    )
-    assert claims.differing(conditions[:1]) == "0 of 1"
-
-
 def test_a_claim_that_holds_says_at_how_many_individuals():
     conditions = [Condition("here", (0, 1), 0.5, 0.4, 0.6, 5, n_samples=n) for n in (10_000, 1000)]
-    assert claims._summary(conditions).startswith("Shown: 2 of 2 conditions, at 1,000 and 10,000 individuals. Nearest")
-    assert claims._summary([at(0.1, 0.2)]).startswith("Shown: 1 of 1 conditions. Nearest")
+    assert claims.summary(conditions).startswith("Shown: 2 of 2 conditions, at 1,000 and 10,000 individuals. Nearest")
+    assert claims.summary([at(0.1, 0.2)]).startswith("Shown: 1 of 1 conditions. Nearest")

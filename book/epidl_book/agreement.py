@@ -1,24 +1,23 @@
 """The page of agreement: our values beside the publication's digitised ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import arcadia_pycolor as apc
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from epidl.figures.style import PARITY, legend_below, select
 from epidl.grid.contrasts import one_protocol, paired
-from epidl_book.phrases import agreement
+from epidl_book.phrases import OUTCOMES, place
 
 # expected range of k independent normal values in standard deviations (the control-chart constant d2)
 RANGE_IN_SD = {2: 1.128, 3: 1.693, 4: 2.059, 5: 2.326, 6: 2.534, 7: 2.704, 8: 2.847, 9: 2.970, 10: 3.078}
-
-
 PUBLISHED_REPLICATES = {1_000: 10, 10_000: 10, 100_000: 5, 1_000_000: 3}  # of figure 1
-
-
 DIGITISING_ERROR = 0.02
 PUBLISHED_REPLICATES_LATER = 5  # of figures 2 and 3
-
-
 PUBLISHED_NAME = {"mlp": "mlp", "ridge_sgd": "linear_sgd"}
 
 
@@ -106,51 +105,45 @@ def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.Da
 
 
 def single_fits(fits: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's r in single fits beside the digitised replicates of figure 1, a row a size, scaling and relAA.
+    """Return the MLP's r in single fits beside the digitised replicates of figure 1, by size, scaling and relAA.
 
-    fits: as `benchmarks.on_gpu` writes them, a column `r_<relAA>` a trait. Only values that both hold.
+    fits: as `benchmarks.on_gpu` writes them, a column `r_<relAA>` per trait. Only values that both hold. in range: of
+    the publication's replicates, or off by no more than reading its figure.
     """
-    traits = {name: float(name.removeprefix("r_")) for name in fits if name.startswith("r_")}
-    ours = fits[fits["model"] == "mlp"].rename(columns=traits)
-    ours = ours.melt(["n_samples", "n_qtl"], list(traits.values()), "rel_aa", "r").astype({"rel_aa": float})
+    columns = fits.filter(like="r_").columns
+    ours = fits[fits["model"] == "mlp"].melt(["n_samples", "n_qtl"], columns, "rel_aa", "r")
+    ours["rel_aa"] = ours["rel_aa"].str.removeprefix("r_").astype(float)
     theirs = published[published["model"] == PUBLISHED_NAME["mlp"]]
-    keys = ["n_samples", "n_qtl", "rel_aa"]
-    both = theirs[[*keys, "scaling", "r_low", "r_mid", "r_high"]].merge(ours, on=keys).dropna()
+    both = theirs.merge(ours, on=["n_samples", "n_qtl", "rel_aa"]).dropna(subset=["r", "r_mid"])
     both["difference"] = both["r"] - both["r_mid"]
-    return both.set_index(["n_samples", "scaling", "rel_aa"]).sort_index()[
-        ["r", "r_low", "r_mid", "r_high", "difference"]
-    ]
+    both["in range"] = both["r"].between(both["r_low"] - DIGITISING_ERROR, both["r_high"] + DIGITISING_ERROR)
+    both = both.set_index(["n_samples", "scaling", "rel_aa"]).sort_index()
+    return both[["r", "r_low", "r_mid", "r_high", "difference", "in range"]]
 
 
 def against_publication(tables: Mapping[str, pd.DataFrame], published: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return every value of the publication's figures beside ours, a row a value, also those that we have not computed.
+    """Return every value of the publication's figures beside ours, one per row, also those that we have not computed.
 
     tables: of scaling, dilution and correlation, computed with the published network and protocol. published: the
     digitised figures of the same names.
 
     Columns: comparison (what is compared), place (the cell, trait and model in words), ours, published, difference,
-    bound (what the difference should lie within, see the functions that compare with each figure), agrees. Where ours
-    is missing, it was not computed.
+    bound (what the difference should be within, see the functions that compare with each figure), agrees. If ours is
+    missing, it was not computed.
     """
-    scaling, dilution, correlation = (tables[name] for name in ("scaling", "dilution", "correlation"))
-    figure_1, figure_2, figure_3 = (published[name] for name in ("scaling", "dilution", "correlation"))
-    gain = "median_relative_gain"
-    keys = ["n_samples", "scaling", "rel_aa"], ["n_markers", "rel_aa", "model"], ["n_traits", "n_qtl", "pleiotropy"]
-    figures = [
-        (f"{name}, figure 1", compare_with_figure_1(scaling, part, model), part, keys[0], ("r", "r_mid"))
-        for model, name in (("mlp", "r of the MLP"), ("ridge_sgd", "r of ridge by SGD"))
-        for part in [figure_1[figure_1["model"] == PUBLISHED_NAME[model]]]
-    ] + [
-        (
-            "lead over ridge, figure 2",
-            compare_with_figure_2(dilution, figure_2),
-            figure_2,
-            keys[1],
-            ("difference", "median"),
-        ),
-        ("relative gain, figure 3", compare_with_figure_3(correlation, figure_3), figure_3, keys[2], (gain, gain)),
-    ]
-    return pd.concat([_beside(*figure) for figure in figures], ignore_index=True)
+    parts = []
+    keys, values = ["n_samples", "scaling", "rel_aa"], ("r", "r_mid")
+    for model, name in (("mlp", "r of the MLP"), ("ridge_sgd", "r of ridge by SGD")):
+        figure = select(published["scaling"], model=PUBLISHED_NAME[model])
+        compared = compare_with_figure_1(tables["scaling"], figure, model)
+        parts.append(_beside(f"{name}, figure 1", compared, figure, keys, values))
+    keys, values = ["n_markers", "rel_aa", "model"], ("difference", "median")
+    compared = compare_with_figure_2(tables["dilution"], published["dilution"])
+    parts.append(_beside("lead over ridge, figure 2", compared, published["dilution"], keys, values))
+    keys, values = ["n_traits", "n_qtl", "pleiotropy"], ("median_relative_gain", "median_relative_gain")
+    compared = compare_with_figure_3(tables["correlation"], published["correlation"])
+    parts.append(_beside("relative gain, figure 3", compared, published["correlation"], keys, values))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _beside(
@@ -159,76 +152,75 @@ def _beside(
     """Return one figure's rows of `against_publication`; columns: of our values, and of the publication's."""
     ours, digitised = columns
     compared = comparison[[*keys, ours, "bound", "agrees"]].rename(columns={ours: "ours"})
-    rows = published.assign(published=published[digitised])[[*keys, "published"]].dropna(subset="published")
+    rows = published[[*keys, digitised]].dropna().rename(columns={digitised: "published"})
     rows = rows.merge(compared, on=keys, how="left", validate="one_to_one")
-    words = [
-        rows[key].map(f"{key} {{:g}}".format if rows[key].dtype.kind in "if" else f"{key} {{}}".format) for key in keys
-    ]
-    place = [", ".join(parts) for parts in zip(*words, strict=True)]
-    return pd.DataFrame(
-        {
-            "comparison": name,
-            "place": place,
-            "ours": rows["ours"],
-            "published": rows["published"],
-            "difference": rows["ours"] - rows["published"],
-            "bound": rows["bound"],
-            "agrees": rows["agrees"].astype("boolean").where(rows["bound"].notna()),
-        }
-    )
+    rows["agrees"] = rows["agrees"].astype("boolean").where(rows["bound"].notna())
+    rows["place"] = rows[keys].apply(place, axis=1)
+    rows = rows.assign(comparison=name, difference=rows["ours"] - rows["published"])
+    return rows[["comparison", "place", "ours", "published", "difference", "bound", "agrees"]]
 
 
-def agreement_in_words(compared: pd.DataFrame) -> str:
-    """Return in a sentence how many of the publication's values are computed, and how many lie within their bound."""
-    found = agreement(compared)
-    return (
-        f"Of {found['values']} values {compared['ours'].count()} are computed; of the {found['compared']} that have a "
-        f"bound {found['agree']} lie within it."
-    )
+def agreement_table(compared: pd.DataFrame, difference: str = "difference") -> pd.DataFrame:
+    """Return one row per comparison: how many values, with a bound, within it; and their mean difference.
 
-
-def agreement_table(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a comparison of `replication.against_publication`: how many values, computed, within their bound."""
-    grouped = compared.groupby("comparison", sort=False)
-    table = grouped.agg(
-        in_publication=("published", "size"),
+    compared: from `against_publication`, or from a function that compares with a figure, whose values are all computed.
+    """
+    if "comparison" not in compared:
+        compared = compared.assign(comparison="all", published=0, ours=0)
+    compared = compared.assign(within=compared["agrees"].astype("boolean") & compared["bound"].notna())
+    table = compared.groupby("comparison", sort=False).agg(
+        values=("published", "size"),
         computed=("ours", "count"),
         with_bound=("bound", "count"),
-        within_bound=("agrees", "sum"),
-        mean_difference=("difference", "mean"),
+        within_bound=("within", "sum"),
+        mean_difference=(difference, "mean"),
     )
-    table["not_computed"] = table["in_publication"] - table["computed"]
     return table.rename(columns=lambda name: name.replace("_", " ")).round(3)
 
 
-def single_fits_in_words(single: pd.DataFrame) -> str:
-    """Return how near the publication's replicates single fits lie, and what both make of more individuals, in words.
+def comparison_table(comparison: pd.DataFrame, rows: Sequence[str], columns: str, value: str) -> pd.DataFrame:
+    """Return differences from the publication: one row per combination of `rows`, one column per value of `columns`.
 
-    single: from `replication.single_fits`. The latter at the scaling that most sample sizes have, as the mean r over
-    the epistatic traits.
+    comparison: from a function that compares with a figure; value: its column with the differences. A star marks one
+    beyond its bound, a ring one without a bound; a dash a value that could not be read off the publication's figure.
     """
-    error = DIGITISING_ERROR
-    near = (single["r"] >= single["r_low"] - error) & (single["r"] <= single["r_high"] + error)
-    epistatic = single[single.index.get_level_values("rel_aa") > 0]
-    means = epistatic.groupby(["scaling", "n_samples"])[["r", "r_mid"]].mean()
-    scaling = means.groupby("scaling").size().idxmax()
-    steps = [
-        f"{row['r']:.3f} at {n:,} (the publication: {row['r_mid']:.3f})" for n, row in means.loc[scaling].iterrows()
-    ]
+    mark = (~comparison["agrees"]).map({True: " *", False: ""}).mask(comparison["bound"].isna(), " °")
+    shown = comparison.assign(shown=comparison[value].map("{:+.3f}".format) + mark)
+    table = shown.pivot_table(index=list(rows), columns=columns, values="shown", aggfunc="first", sort=False)
+    return table.fillna("–")
+
+
+def agreement_in_words(compared: pd.DataFrame) -> str:
+    """Return in a sentence how many of the publication's values are computed, and how many are within their bound."""
+    total = agreement_table(compared.assign(comparison="all")).loc["all"].astype(int)
     return (
-        f"{near.sum()} of {len(single)} values lie in the range of the publication's replicates or within {error:g} of "
-        f"it, what reading its figure can be off by; the mean difference to their middle is "
-        f"{single['difference'].mean():+.3f}. At a scaling of {scaling:g} the mean r over the epistatic traits is "
-        f"{' and '.join(steps)}."
+        f"Of {total['values']} values {total['computed']} are computed. Of the {total['with bound']} that have a "
+        f"bound {total['within bound']} are within it."
     )
 
 
-def beyond_bounds(compared: pd.DataFrame) -> str:
-    """Return the values beyond their bound as a Markdown list."""
-    beyond = compared[compared["agrees"].eq(False).fillna(False)]
-    rows = [
-        f"- {row.comparison}: `{row.place}`: {row.ours:+.3f}, in the publication {row.published:+.3f}; "
-        f"difference {row.difference:+.3f}, bound {row.bound:.3f}"
-        for row in beyond.itertuples()
-    ]
-    return "\n".join(rows) or "None."
+def draw(compared: pd.DataFrame) -> Figure:
+    """Draw our values less the publication's, one panel per comparison, each over its bound.
+
+    compared: from `against_publication`; values that we have not computed are left out. A value without
+    a bound is drawn open.
+    """
+    compared = compared.dropna(subset="difference")
+    names = list(compared["comparison"].unique())
+    counts = [max(17, (compared["comparison"] == name).sum()) for name in names]
+    figure, axes = plt.subplots(1, len(names), figsize=(11, 3.8), width_ratios=counts, sharey=True, squeeze=False)
+    for ax, name in zip(axes[0], names, strict=True):
+        part = select(compared, comparison=name).reset_index(drop=True)
+        ax.axhline(0, **PARITY)
+        ax.vlines(part.index, -part["bound"], part["bound"], color=str(apc.cloud), linewidth=3)
+        for outcome, kept in (("shown", True), ("contradicted", False)):
+            here = part["agrees"].eq(kept).fillna(False).to_numpy(bool)
+            ax.plot(part.index[here], part["difference"][here], **OUTCOMES[outcome], linestyle="", markersize=4)
+        bare = part["bound"].isna().to_numpy()
+        ax.plot(part.index[bare], part["difference"][bare], **OUTCOMES["open"], linestyle="", markersize=4)
+        ax.set(title=name.replace(", ", "\n"), xticks=[])
+        ax.title.set_fontsize(9)
+    axes[0, 0].set_ylabel("Ours less the publication's")
+    labels = {"shown": "within its bound", "contradicted": "beyond it", "open": "no bound: one cohort"}
+    legend_below(figure, [Line2D([], [], linestyle="", **OUTCOMES[key], label=text) for key, text in labels.items()])
+    return figure

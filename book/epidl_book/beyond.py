@@ -3,39 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import scipy.stats
 
 from epidl import figures
+from epidl.grid.contrasts import mean_difference
 from epidl.models import pairs, theory
-from epidl_book.phrases import _smallest_cohorts, epistatic_traits
-
-
-def beyond_takeaway(table: pd.DataFrame) -> str:
-    """Return what sets the models apart, at the scaling nearest 1 of the smallest cohorts, in one sentence."""
-    part = _smallest_cohorts(epistatic_traits(table))
-    scaling = min(part["scaling"].unique(), key=lambda value: abs(np.log(value)))
-    r = part[part["scaling"] == scaling].groupby("model")["pearson_r"].mean().map("{:.3f}".format)
-    return (
-        f"At {part['n_samples'].iloc[0]:,} individuals and a scaling of {scaling:g}, where ridge reaches a mean r of "
-        f"{r['ridge']} over the epistatic traits and the MLP {r['mlp']}, the epistatic kernel reaches {r['kernel']}, "
-        f"sparse regression on pairs {r['pairs']}, and a network with an L1 penalty on its pairs {r['pair_network']}; "
-        f"a model that knows the true pairs would reach {r['oracle']}."
-    )
-
-
-def models_in_words(table: pd.DataFrame) -> str:
-    """Return the mean r of each model that a table holds, expectations left out, in words."""
-    r = table.groupby("model")["pearson_r"].mean()
-    return ", ".join(f"{figures.MODEL_NAMES[model]} {r[model]:.3f}" for model in figures.MODEL_NAMES if model in r)
-
-
-def diluted_models(table: pd.DataFrame) -> str:
-    """Return the mean r of each model for the most epistatic trait, with the fewest and the most markers of a table."""
-    part = table[table["rel_aa"] == table["rel_aa"].max()]
-    ends = part["n_markers"].min(), part["n_markers"].max()
-    return " ".join(f"With {m:,} markers: {models_in_words(part[part['n_markers'] == m])}." for m in ends)
 
 
 def advice_numbers(n_train: int, n_markers: int, additive: float, epistatic: float) -> dict[str, str]:
@@ -51,37 +24,35 @@ def advice_numbers(n_train: int, n_markers: int, additive: float, epistatic: flo
     return words | {"n": f"{n_train:,}", "m": f"{n_markers:,}", "pair": f"{100 * threshold / n_train:.1f} %"}
 
 
-def reach(table: pd.DataFrame, least: float = 0.9) -> str:
-    """Return up to which scaling each model keeps a mean r, in the smallest cohorts, in one sentence."""
-    part = _smallest_cohorts(table)
-    r = part.pivot_table(index="scaling", columns="model", values="pearson_r")
-    words = []
-    for model in (model for model in figures.MODEL_NAMES if model in r):
-        below = r.index[r[model] < least]
-        kept = r.index[r.index < below[0]] if len(below) else r.index
-        words.append(f"{figures.MODEL_NAMES[model]} {f'{kept[-1]:g}' if len(kept) else 'nowhere'}")
-    return (
-        f"At {part['n_samples'].iloc[0]:,} individuals the mean r is at least {least:g} up to a scaling of: "
-        f"{', '.join(words)} (of {r.index[-1]:g} at most)."
-    )
+def lead_counts(differences: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return, for each network, in how many traits and cells its interval is above and below 0.
 
-
-def lead_of_networks(differences: Mapping[str, pd.DataFrame]) -> str:
-    """Return in how many traits and cells each network's interval lies above and below 0, in a sentence a network."""
-    sentences = []
+    differences: by the model's name, from `contrasts.against_best`. A cell of one cohort has no interval.
+    """
+    rows = {}
     for model, table in differences.items():
-        tested = table[table["cohorts"] > 1]
-        ahead = tested[tested["low"] > 0]
-        behind = tested[tested["high"] < 0]
-        sentences.append(
-            f"{figures.MODEL_NAMES[model]}: above in {len(ahead)} of {len(tested)}, below in {len(behind)}, in "
-            f"{(behind['difference'] < -0.01).sum()} of these by more than 0.01."
-        )
-    return " ".join(sentences)
+        behind = table["high"] < 0
+        rows[figures.MODEL_NAMES[model]] = {
+            "with an interval": int((table["cohorts"] > 1).sum()),
+            "above 0": int((table["low"] > 0).sum()),
+            "below 0": int(behind.sum()),
+            "below 0 by more than 0.01": int((behind & (table["difference"] < -0.01)).sum()),
+        }
+    return pd.DataFrame(rows).T
+
+
+def worth_of_test_individuals(published: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFrame:
+    """Return `mean_difference` of the MLP under `published` to that under `held_out`, on the same cohorts.
+
+    One row per number of individuals and scaling; none without a common cohort.
+    """
+    mlp = published[published["model"] == "mlp"]
+    both = pd.concat([mlp.assign(model="mlp_published", protocol="held_out"), held_out])  # paired by protocol, too
+    return mean_difference(both, "mlp_published", "mlp", ["n_samples", "scaling"])
 
 
 def ladder_table(table: pd.DataFrame, by: Sequence[str] = ("scaling",)) -> pd.DataFrame:
-    """Return the mean r of every model over traits, a row a model and a column a value of `by`; a dash: not fitted."""
+    """Return the mean r of every model over traits, one column per value of `by`; a dash: not fitted."""
     r = table.pivot_table(index="model", columns=list(by), values="pearson_r")
     order = [model for model in figures.MODEL_NAMES if model in r.index]
     expectations = [model for model in r.index if model.startswith("theory_")]

@@ -2,29 +2,34 @@
 
 At the project's root it writes the verdicts to book/data, and draws the README's figure from the same tables.
 
-A claim asks for conditions: that a mean over cohorts lies in a range. Its 95 % interval is Student's over cohorts (the
+A claim asks for conditions: that a mean over cohorts is in a range. Its 95 % interval is Student's over cohorts (the
 mean over traits within a cohort comes first), or Welch's where different cohorts are compared. A condition is shown
-where the whole interval lies in the range, contradicted where all of it lies outside, else open; without an interval,
-as from a single cohort, it is not tested. `verdict` says what follows for the claim.
+if the whole interval is in the range, contradicted if all of it is outside, else open; without an interval, as from a
+single cohort, it is not tested. `verdict` says what follows for the claim. The claims are rows of claims.yml.
 """
 
 import argparse
-import itertools
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from string import Template
 
+import arcadia_pycolor as apc
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import scipy.stats
+import yaml
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from epidl import commands, figures
+from epidl.figures.style import PARITY, legend_below, select
 from epidl.grid.contrasts import (
-    CONTROL,
     condition,
     epistatic_shares,
-    mean_difference,
     paired,
     ridge_on_test_individuals,
     settings_as_models,
@@ -33,44 +38,31 @@ from epidl.grid.params import PUBLISHED_H2
 from epidl.grid.results import read_table
 from epidl.storage import write_table
 from epidl_book.agreement import DIGITISING_ERROR
+from epidl_book.phrases import OUTCOMES, place
 
 DATA = Path("book/data")
 TABLES = ("scaling", "ridge_vs_sgd", "hyperparameters", "beyond", "dilution", "beyond_dilution", "correlation")
-COLUMNS = (
-    *("id", "claim", "experiment", "statement_checked", "estimate", "low", "high", "cohorts", "verdict", "note"),
-)
 HOLDS, IN_PART, FAILS = "holds", "holds in part", "does not hold"
 UNDECIDED, UNTESTED = "undecided", "not tested at this profile"
 VERDICTS = (HOLDS, IN_PART, FAILS, UNDECIDED, UNTESTED)
 
-# what the publication's words are taken to mean
+WIDTH, RATE = 4096, 0.01  # of the publication's network
 MARGIN = DIGITISING_ERROR  # in r: no difference is told from one that its figures could not show
-NEARLY_ALL = 0.9  # of the genetic variance
-MOST = 0.5  # of the epistatic variance
-SAME_SHARE = 0.05  # of the epistatic variance: shares are the same
-FAR_BELOW = 0.2  # scaling at most: five individuals a pair or more
-LIMIT = 5  # the scaling at which there are a fifth as many individuals as pairs
-ALMOST_EVERY = 0.9  # of the conditions
-FEW_QTL, UP_TO_300, MANY_QTL = (100, 200), (100, 200, 300), (500, 1000)
-
-# the publication's design, and its network
-SCALINGS, EPISTATIC = (0.1, 0.2, 0.3, 0.5, 1, 2, 4, 7, 12, 20), (0.1, 0.5, 1, 3)
-MARKERS = (100, 250, 500, 750, 1000, 2500, 5000, 10000)
-N_TRAITS, CORRELATIONS = (10, 100), ("0", "0.25", "0.5", "0.75", "0.95")
-WIDTH, RATE = 4096, 0.01
-
-Range = tuple[float, float]
-GAIN, LOSS, EQUAL, NO_GAIN = (0, np.inf), (-np.inf, 0), (-MARGIN, MARGIN), (-np.inf, MARGIN)
-IN_R, IN_SHARE = "difference in r, or r", "share of variance"
-NAMES = {
-    "scaling": "scaling {:g}",
-    "rel_aa": "relAA {:g}",
-    "n_samples": "{:,} individuals",
-    "n_markers": "{:,} markers",
-    "n_traits": "{:,} traits",
-    "n_qtl": "{:,} QTL",
-    "condition": "correlation {}",
+# what the publication's words are taken to mean, under the names of claims.yml
+NUMBERS = {
+    "MARGIN": MARGIN,
+    "NEARLY_ALL": 0.9,  # of the genetic variance
+    "MOST": 0.5,  # of the epistatic variance
+    "SAME_SHARE": 0.05,  # of the epistatic variance: shares are the same
+    "FAR_BELOW": 0.2,  # scaling at most: five individuals a pair or more
+    "LIMIT": 5,  # the scaling at which there are a fifth as many individuals as pairs
+    "ALMOST_EVERY": 90,  # per cent of the conditions
+    "WIDTH": WIDTH,
+    "RATE": RATE,
 }
+FILE = yaml.safe_load(Template(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8")).substitute(NUMBERS))
+RANGES, DESIGN, READINGS = FILE["ranges"], FILE["design"], FILE["readings"]
+IN_R, IN_SHARE = "difference in r, or r", "share of variance"
 WORDS = {
     "ridge": "ridge",
     "ridge_splits": "ridge on random splits",
@@ -80,18 +72,19 @@ WORDS = {
     "lasso_pruned": "pruned LASSO",
     "mlp_pruned": "pruned MLP",
 }
+BOUND = {"color": str(apc.crow), "marker": "|", "linestyle": "", "markersize": 5, "markeredgewidth": 1}
 Tables = Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A range that a claim asks a mean over cohorts to lie in; the mean with its interval, NaN where there is none.
+    """A range that a claim asks a mean over cohorts to be in; the mean with its interval, NaN where there is none.
 
-    n_samples: of the cohorts, 0 where the condition is not about one number of individuals.
+    n_samples: of the cohorts, 0 if the condition is not about one number of individuals.
     """
 
     where: str
-    within: Range
+    within: Sequence[float]
     estimate: float = np.nan
     low: float = np.nan
     high: float = np.nan
@@ -115,389 +108,279 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A claim in our words, what is checked of it, and the function that returns its conditions from the tables.
+class Check:
+    """A row of claims.yml: a quantity that is asked to be within a range at points of the publication's grid.
 
-    share: the share of the conditions that must be shown. readings: other ways to check it, by name, as arguments of
-    the function; the note says where their verdict differs.
+    quantity: a key of `QUANTITIES`. table, protocol, rows: what it is computed from, rows a query. of, less: the models
+    compared. at, where: the columns of the grid and a query on its points. each: columns of which every value in the
+    table is a condition of its own. over, weights: a contrast between the values of a column.
+    """
+
+    table: str
+    within: str = "equal"
+    quantity: str = "lead"
+    protocol: str = "published"
+    rows: str = ""
+    of: str = "mlp"
+    less: str = "ridge"
+    measure: str = "share"
+    at: Sequence[str] = ()
+    where: str = ""
+    each: Sequence[str] = ()
+    over: str = ""
+    weights: Mapping = field(default_factory=dict)
+    what: str = ""
+
+    @property
+    def by(self) -> list[str]:
+        """The columns of whose values each combination has a mean."""
+        return [*self.at, *self.each]
+
+    @property
+    def name(self) -> str:
+        """What is compared, in words."""
+        return self.what or f"{WORDS[self.of]} less {WORDS[self.less]}"
+
+    def points(self) -> list[tuple]:
+        """Return the points of the publication's grid that the check is about."""
+        if not self.at:
+            return [()]
+        grid = pd.MultiIndex.from_product([DESIGN[column] for column in self.at], names=self.at).to_frame(index=False)
+        grid = grid.query(self.where) if self.where else grid
+        return list(grid.itertuples(index=False, name=None))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim in our words, what is checked of it, and of which share of its conditions it must be shown.
+
+    readings: other ways to check it, keys of `READINGS`; the note says where their verdict differs.
     """
 
     id: str
     words: str
-    experiment: str
     statement: str
-    check: Callable[..., list[Condition]]
-    share: float = 1
-    readings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    checks: Sequence[Mapping]
+    percent: float = 100
+    readings: Sequence[str] = ()
+
+    @property
+    def experiment(self) -> str:
+        """The experiment whose page the claim belongs to."""
+        return {"S": "scaling", "D": "dilution", "C": "correlation"}[self.id[0]]
 
 
-CLAIMS: dict[str, Claim] = {}
-BY_SPLITS = {"against ridge on ten random splits, as the publication scores it": {"baseline": "ridge_splits"}}
-BY_SGD = BY_SPLITS | {"against ridge by SGD": {"baseline": "ridge_sgd"}}
-HELD_OUT = {"on test individuals that steer nothing, protocol held_out": {"protocol": "held_out"}}
-SHARED_PAIRS = {"against traits that share pairs without correlation": {"start": CONTROL}}
+CLAIMS = {id: Claim(id, **row) for id, row in FILE["claims"].items()}
 
 
-def check_of(id: str, words: str, statement: str, **options: object) -> Callable:
-    """Enter the function that it decorates as the check of a claim."""
-    experiment = {"S": "scaling", "D": "dilution", "C": "correlation"}[id[0]]
-
-    def enter(check: Callable) -> Callable:
-        CLAIMS[id] = Claim(id, words, experiment, statement, check, **options)
-        return check
-
-    return enter
-
-
-# --- scaling ---
-
-
-@check_of(
-    "S1",
-    "With far fewer pairs than individuals the MLP predicts nearly all genetic variance, and for every "
-    "trait with epistasis it beats the linear model.",
-    f"Scalings up to {FAR_BELOW:g}, each epistatic trait by itself: the MLP's mean r² over H² is above {NEARLY_ALL:g}, "
-    "and its mean r less that of exact ridge is above 0.",
-    readings=BY_SGD,
-)
-def check_s1(tables: Tables, baseline: str = "ridge") -> list[Condition]:
-    """Return the conditions of S1."""
-    table, by = _epistatic(_scaling(tables)), ["scaling", "rel_aa", "n_samples"]
-    few = list(itertools.product([scaling for scaling in SCALINGS if scaling <= FAR_BELOW], EPISTATIC))
-    mlp = table[table["model"] == "mlp"]
-    explained = _means(mlp.assign(share=mlp["pearson_r"] ** 2 / PUBLISHED_H2), "share", by)
-    return [
-        *_at(few, explained, (NEARLY_ALL, np.inf), "r² / H²", IN_SHARE),
-        *_at(few, _leads(table, "mlp", baseline, by), GAIN, f"MLP less {WORDS[baseline]}"),
-    ]
+def conditions_of(claim: Claim, tables: Tables, reading: str = "") -> list[Condition]:
+    """Return the conditions of a claim, in one of its readings; raise ValueError where a table is missing."""
+    missing = [name for name in TABLES if name not in tables]
+    if missing:
+        raise ValueError(f"tables must hold {', '.join(TABLES)}, but lacks {', '.join(missing)}")
+    meaning = FILE["standard"] | READINGS.get(reading, {})
+    conditions = []
+    for row in claim.checks:
+        check = Check(**{name: _read(value, meaning) for name, value in row.items()})
+        table = SOURCES[check.table](tables, check.protocol)
+        conditions += QUANTITIES[check.quantity](check, table.query(check.rows) if check.rows else table)
+    return conditions
 
 
-@check_of(
-    "S2",
-    "With more pairs than individuals the MLP learns additive effects only and does about as well as the linear model.",
-    f"Scalings above {LIMIT} (below it S3 expects gains): the MLP's mean r over the epistatic traits less that of "
-    f"exact ridge is within ±{MARGIN:g}; and so is the mean r with the epistatic part of the genetic value, again "
-    "less that of exact ridge (table beyond, protocol held_out).",
-    readings=BY_SGD | HELD_OUT,
-)
-def check_s2(tables: Tables, baseline: str = "ridge", protocol: str = "published") -> list[Condition]:
-    """Return the conditions of S2."""
-    table, by = _epistatic(_scaling(tables, protocol)), ["scaling", "n_samples"]
-    held_out = _epistatic(_scaling(tables, "held_out"))
-    with_epistatic_part = held_out.assign(pearson_r=held_out["r_epistatic"])
-    many = [scaling for scaling in SCALINGS if scaling > LIMIT]
-    return [
-        *_at(many, _leads(table, "mlp", baseline, by), EQUAL, f"MLP less {WORDS[baseline]}"),
-        *_at(many, _leads(with_epistatic_part, "mlp", "ridge", by), EQUAL, "MLP less ridge, r with the epistatic part"),
-    ]
+def _read(value: object, meaning: Mapping[str, str]) -> object:
+    """Return a value of a check, the words baseline, protocol, start and measure replaced by what they mean."""
+    if isinstance(value, dict):
+        return {meaning.get(key, key): weight for key, weight in value.items()}
+    return meaning.get(value, value) if isinstance(value, str) else value
 
 
-@check_of(
-    "S3",
-    "The MLP's gain begins once there are about a fifth as many individuals as pairs (scaling 5).",
-    "The MLP's mean r over the epistatic traits less that of exact ridge is above 0 at each scaling up to "
-    f"{LIMIT}, and below {MARGIN:g} at each above.",
-    readings=BY_SGD | HELD_OUT,
-)
-def check_s3(tables: Tables, baseline: str = "ridge", protocol: str = "published") -> list[Condition]:
-    """Return the conditions of S3."""
-    leads = _leads(_epistatic(_scaling(tables, protocol)), "mlp", baseline, ["scaling", "n_samples"])
-    return [
-        *_at([scaling for scaling in SCALINGS if scaling <= LIMIT], leads, GAIN, f"MLP less {WORDS[baseline]}"),
-        *_at([scaling for scaling in SCALINGS if scaling > LIMIT], leads, NO_GAIN, f"MLP less {WORDS[baseline]}"),
-    ]
+# --- the rows that a claim is about ---
 
 
-@check_of(
-    "S4",
-    "Most of the epistatic variance is predicted only where individuals outnumber pairs (scaling below 1).",
-    "The MLP's r² less that of exact ridge, over H² and summed over the epistatic traits, as a share of their summed "
-    f"epistatic variance (V_AA/V_G): above {MOST:g} at each scaling below 1, below {MOST:g} at each above 1 (at 1 "
-    "itself, as many individuals as pairs, nothing is asked).",
-    readings=BY_SGD,
-)
-def check_s4(tables: Tables, baseline: str = "ridge") -> list[Condition]:
-    """Return the conditions of S4."""
-    by = ["scaling", "n_samples"]
-    shares = _means(epistatic_shares(_scaling(tables), "mlp", baseline, by), "share", by)
-    return [
-        *_at([scaling for scaling in SCALINGS if scaling < 1], shares, (MOST, np.inf), "share of V_AA", IN_SHARE),
-        *_at([scaling for scaling in SCALINGS if scaling > 1], shares, (-np.inf, MOST), "share of V_AA", IN_SHARE),
-    ]
+def _published(table: pd.DataFrame, protocol: str = "published") -> pd.DataFrame:
+    """Return the rows of a protocol, of models that are no network or have the published width."""
+    return table[(table["protocol"] == protocol) & table["hidden_width"].isin([0, WIDTH])]
 
 
-@check_of(
-    "S5",
-    "Seen against the scaling, the MLP does as well beside the linear model at every sample size.",
-    "At each scaling, the share of the epistatic variance that the MLP predicts beyond exact ridge (see S4), at each "
-    f"larger sample size of the table less the same at its smallest, is within ±{SAME_SHARE:g}.",
-    readings=BY_SGD | {"by the difference in r": {"of": "difference"}, "by the MLP's r alone": {"of": "pearson_r"}},
-)
-def check_s5(tables: Tables, baseline: str = "ridge", of: str = "share") -> list[Condition]:
-    """Return the conditions of S5; of: share, or the column of `replication.paired` that is compared in its place."""
-    table, by = _scaling(tables), ["scaling", "n_samples"]
-    shares = of == "share"
-    rows = epistatic_shares(table, "mlp", baseline, by) if shares else paired(_epistatic(table), "mlp", baseline)
-    within = (-SAME_SHARE, SAME_SHARE) if shares else EQUAL
-    found, conditions = _samples(rows, of, by), []
-    for scaling in SCALINGS:
-        sizes = sorted(n_samples for at, n_samples in found if at == scaling)
+def _with_both_ridges(table: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with ridge on the test individuals of networks, and its own as the model `ridge_splits`."""
+    splits = table[table["model"] == "ridge"].assign(model="ridge_splits")
+    return pd.concat([ridge_on_test_individuals(table, held_out), splits], ignore_index=True)
+
+
+def _scaling(tables: Tables, protocol: str) -> pd.DataFrame:
+    """Return the rows of the published network and of other models; those held out are of the table beyond."""
+    if protocol == "published":
+        table = _with_both_ridges(_published(tables["scaling"]), tables["ridge_vs_sgd"])
+    else:
+        table = tables["beyond"]
+        table = table[~table["all_pairs"] & (table["broad_sense_heritability"] == PUBLISHED_H2)]
+        table = _published(table, protocol)
+    return table[(table["model"] != "mlp") | (table["learning_rate"] == RATE)]
+
+
+def _ridge_vs_sgd(tables: Tables, protocol: str) -> pd.DataFrame:
+    table = tables["ridge_vs_sgd"]
+    rows = table[table["protocol"] == protocol]
+    return _with_both_ridges(rows, table) if protocol == "published" else rows
+
+
+def _settings(tables: Tables, protocol: str) -> pd.DataFrame:
+    return settings_as_models(_scaling(tables, protocol), tables["hyperparameters"])
+
+
+def _dilution(tables: Tables, protocol: str) -> pd.DataFrame:
+    table = _with_both_ridges(_published(tables["dilution"], protocol), tables["beyond_dilution"])
+    return table[(table["n_samples"] == 10_000) & (table["n_qtl"] == 100)]
+
+
+def _correlation(tables: Tables, protocol: str) -> pd.DataFrame:
+    table = _published(tables["correlation"], protocol)
+    return table[table["n_samples"] == 10_000].assign(condition=condition)
+
+
+SOURCES: Mapping[str, Callable[[Tables, str], pd.DataFrame]] = {
+    "scaling": _scaling,
+    "ridge_vs_sgd": _ridge_vs_sgd,
+    "hyperparameters": _settings,
+    "dilution": _dilution,
+    "correlation": _correlation,
+}
+
+
+# --- means over cohorts, and conditions on them ---
+
+
+def _samples(rows: pd.DataFrame, value: str, by: Sequence[str]) -> dict[tuple, np.ndarray]:
+    """Return the values of the cohorts, one per cohort (the mean of its traits), by the values of `by`."""
+    values = rows.dropna(subset=[value]).groupby([*by, "cell", "replicate"])[value].mean()
+    return {point: part.to_numpy() for point, part in values.groupby(list(by))}
+
+
+def interval(samples: Sequence[np.ndarray], weights: Sequence[float]) -> dict[str, float]:
+    """Return the weighted sum of the means of independent samples with its 95 % interval.
+
+    The interval is Student's for one sample and Welch's for more; there is none (NaN) if a sample holds one value.
+    """
+    estimate = sum(weight * np.mean(sample) for weight, sample in zip(weights, samples, strict=True))
+    found = {"estimate": estimate, "low": np.nan, "high": np.nan, "cohorts": sum(map(len, samples))}
+    if min(map(len, samples)) > 1:
+        parts = np.array([w**2 * np.var(x, ddof=1) / len(x) for w, x in zip(weights, samples, strict=True)])
+        degrees = np.array([len(sample) - 1 for sample in samples])
+        error = np.sqrt(parts.sum())
+        # Welch and Satterthwaite's degrees of freedom; any do where nothing varies
+        half = error * scipy.stats.t.ppf(0.975, parts.sum() ** 2 / (parts**2 / degrees).sum()) if error > 0 else 0
+        found |= {"low": estimate - half, "high": estimate + half}
+    return found
+
+
+def _at_points(check: Check, rows: pd.DataFrame, value: str, scale: str = IN_R) -> list[Condition]:
+    """Return a condition on the mean of a column for each point of a check, and each value of its columns `each`.
+
+    Means of a single cohort count only if a point has no other; a point without rows is a condition without values.
+    """
+    means = []
+    for point, sample in _samples(rows, value, check.by).items():
+        means.append(dict(zip(check.by, point, strict=True)) | interval([sample], [1]))
+    means = pd.DataFrame(means, columns=[*check.by, "estimate", "low", "high", "cohorts"])
+    conditions = []
+    for point in check.points():
+        at = dict(zip(check.at, point, strict=True))
+        found = select(means, **at)
+        found = found[found["cohorts"] > 1] if (found["cohorts"] > 1).any() else found
+        for row in found.to_dict("records") or [at]:
+            values = {name: row[name] for name in ("estimate", "low", "high", "cohorts") if name in row}
+            values |= {"scale": scale, "n_samples": row.get("n_samples", 0)}
+            conditions.append(Condition(_where(check, row), RANGES[check.within], **values))
+    return conditions
+
+
+def _where(check: Check, row: Mapping) -> str:
+    at = {column: row[column] for column in check.by if column in row}
+    return ", ".join(filter(None, [check.name, place(at)]))
+
+
+def _lead(check: Check, table: pd.DataFrame) -> list[Condition]:
+    return _at_points(check, paired(table, check.of, check.less), "difference")
+
+
+def _lead_in_epistatic_part(check: Check, table: pd.DataFrame) -> list[Condition]:
+    return _lead(check, table.assign(pearson_r=table["r_epistatic"]))
+
+
+def _explained(check: Check, table: pd.DataFrame) -> list[Condition]:
+    rows = table[table["model"] == check.of]
+    return _at_points(check, rows.assign(share=rows["pearson_r"] ** 2 / PUBLISHED_H2), "share", IN_SHARE)
+
+
+def _share(check: Check, table: pd.DataFrame) -> list[Condition]:
+    return _at_points(check, epistatic_shares(table, check.of, check.less, check.by), "share", IN_SHARE)
+
+
+def _contrast(check: Check, table: pd.DataFrame) -> list[Condition]:
+    """Return the condition on a weighted sum over the values of a column; untested if one of them has no cohort."""
+    samples = _samples(paired(table, check.of, check.less), "difference", [*check.at, check.over])
+    conditions = []
+    for point in check.points():
+        where = _where(check, dict(zip(check.at, point, strict=True)))
+        chosen = [samples.get((*point, value), ()) for value in check.weights]
+        found = interval(chosen, list(check.weights.values())) if all(map(len, chosen)) else {}
+        conditions.append(Condition(where, RANGES[check.within], **found))
+    return conditions
+
+
+def _sizes(check: Check, table: pd.DataFrame) -> list[Condition]:
+    """Return, for each scaling, the condition on each larger number of individuals less the smallest."""
+    shares = check.measure == "share"
+    by = [*check.at, "n_samples"]
+    compared = epistatic_shares if shares else lambda *models: paired(*models[:3])
+    samples = _samples(compared(table, check.of, check.less, by), check.measure, by)
+    within, scale = (RANGES["same share"], IN_SHARE) if shares else (RANGES["equal"], IN_R)
+    conditions = []
+    for (scaling,) in check.points():
+        sizes = sorted(n_samples for at, n_samples in samples if at == scaling)
         if len(sizes) < 2:
             conditions.append(Condition(f"scaling {scaling:g}, a second sample size", within))
         for n in sizes[1:]:
-            weights = {(scaling, n): 1, (scaling, sizes[0]): -1}
-            compared = _contrast(found, weights, within, f"scaling {scaling:g}, {n:,} less {sizes[0]:,}")
-            conditions.append(replace(compared, scale=IN_SHARE if shares else IN_R))
+            found = interval([samples[scaling, n], samples[scaling, sizes[0]]], [1, -1])
+            conditions.append(Condition(f"scaling {scaling:g}, {n:,} less {sizes[0]:,}", within, **found, scale=scale))
     return conditions
 
 
-@check_of(
-    "S6",
-    "Results differ most between replicates at 1,000 individuals.",
-    "The mean absolute deviation of the MLP's r from the mean of its cell and trait, times √(k/(k-1)) for k "
-    "replicates, at 1,000 individuals less that at each other sample size, is above 0 on average over the scalings "
-    "that have several replicates at both (the interval is over scalings).",
-)
-def check_s6(tables: Tables) -> list[Condition]:
-    """Return the conditions of S6."""
-    table = _scaling(tables)
-    mlp = table[table["model"] == "mlp"]
-    r = mlp.groupby(["cell", "trait"])["pearson_r"]
+def _spread(check: Check, table: pd.DataFrame) -> list[Condition]:
+    """Return the conditions on how much more replicates of 1,000 individuals differ than those of another number."""
+    r = table.groupby(["cell", "trait"])["pearson_r"]
     k = r.transform("count")
-    mlp = mlp.assign(spread=((mlp["pearson_r"] - r.transform("mean")).abs() * np.sqrt(k / (k - 1)))[k > 1])
-    spread = mlp.dropna(subset=["spread"]).groupby(["scaling", "n_samples"])["spread"].mean().unstack()
+    table = table.assign(spread=((table["pearson_r"] - r.transform("mean")).abs() * np.sqrt(k / (k - 1)))[k > 1])
+    spread = table.dropna(subset=["spread"]).groupby(["scaling", "n_samples"])["spread"].mean().unstack()
     conditions = []
-    for n in [n for n in spread if n != 1000 and 1000 in spread]:
+    for n in spread.columns.drop(1000) if 1000 in spread else ():
         differences = (spread[1000] - spread[n]).dropna()
-        both = mlp["scaling"].isin(differences.index) & mlp["n_samples"].isin([1000, n])
-        found = _interval([differences.to_numpy()], [1]) | {"cohorts": len(mlp[both].groupby(["cell", "replicate"]))}
-        conditions.append(Condition(f"spread of r, 1,000 less {n:,}", GAIN, **found))
-    return conditions or [Condition("a second sample size", GAIN)]
+        both = table["scaling"].isin(differences.index) & table["n_samples"].isin([1000, n])
+        found = interval([differences], [1]) | {"cohorts": len(table[both].groupby(["cell", "replicate"]))}
+        conditions.append(Condition(f"spread of r, 1,000 less {n:,}", RANGES[check.within], **found))
+    return conditions or [Condition("a second sample size", RANGES[check.within])]
 
 
-@check_of(
-    "S7",
-    "For a purely additive trait the MLP has no advantage.",
-    f"At each scaling, the MLP's mean r for the additive trait less that of exact ridge is below {MARGIN:g}.",
-    readings=BY_SGD,
-)
-def check_s7(tables: Tables, baseline: str = "ridge") -> list[Condition]:
-    """Return the conditions of S7."""
-    table = _scaling(tables)
-    leads = _leads(table[table["rel_aa"] == 0], "mlp", baseline, ["scaling", "n_samples"])
-    return _at(SCALINGS, leads, NO_GAIN, f"MLP less {WORDS[baseline]}")
+def _other_settings(check: Check, table: pd.DataFrame) -> list[Condition]:
+    """Return the conditions on each other width (units) or rate, less the published network."""
+    conditions = []
+    for other in sorted(set(table["model"]) - {"mlp"}):
+        if check.of in other:
+            conditions += _lead(replace(check, of=other, what=f"{other} less the published"), table)
+    return conditions or [Condition(check.what, RANGES[check.within])]
 
 
-@check_of(
-    "S8",
-    "Ridge by SGD agrees with exact ridge at 1,000 and 10,000 individuals.",
-    "At both sample sizes and each scaling, the mean r of ridge by SGD over all traits less that of exact ridge is "
-    f"within ±{MARGIN:g} (table ridge_vs_sgd, protocol published).",
-    readings=BY_SPLITS | HELD_OUT,
-)
-def check_s8(tables: Tables, baseline: str = "ridge", protocol: str = "published") -> list[Condition]:
-    """Return the conditions of S8."""
-    table = tables["ridge_vs_sgd"]
-    rows = table[table["protocol"] == protocol]
-    rows = _with_both_ridges(rows, table) if protocol == "published" else rows
-    leads = _leads(rows, "ridge_sgd", baseline, ["n_samples", "scaling"])
-    return _at(itertools.product((1000, 10000), SCALINGS), leads, EQUAL, f"ridge by SGD less {WORDS[baseline]}")
-
-
-@check_of(
-    "S9",
-    "Other learning rates and hidden sizes hardly change the results of scaling.",
-    "At each scaling, the MLP's mean r over all traits with another width, or with another rate, less that with the "
-    f"published ones ({WIDTH} units, {RATE:g}) on the same cohorts is within ±{MARGIN:g} (table hyperparameters).",
-)
-def check_s9(tables: Tables) -> list[Condition]:
-    """Return the conditions of S9."""
-    settings = settings_as_models(_scaling(tables), tables["hyperparameters"])
-    others, conditions = sorted(set(settings["model"]) - {"mlp"}), []
-    for kind, name in (("units", "another hidden width"), ("rate", "another learning rate")):
-        found = [other for other in others if kind in other]
-        for other in found:
-            leads = _leads(settings, other, "mlp", ["scaling", "n_samples"])
-            conditions += _at(SCALINGS, leads, EQUAL, f"{other} less the published")
-        conditions += [] if found else [Condition(name, EQUAL)]
-    return conditions
-
-
-# --- dilution ---
-
-
-@check_of(
-    "D1",
-    "For the epistatic trait, the MLP's gain is smaller with 250 markers than with 100, and gone from 750 on.",
-    "The MLP's mean r less that of ridge: at 250 markers less at 100 is below 0; from 750 markers on it is below "
-    f"{MARGIN:g}.",
-    readings=BY_SPLITS,
-)
-def check_d1(tables: Tables, baseline: str = "ridge") -> list[Condition]:
-    """Return the conditions of D1."""
-    table = _epistatic(_dilution(tables))
-    gain = _samples(paired(table, "mlp", baseline), "difference", ["n_markers"])
-    gone = [n_markers for n_markers in MARKERS if n_markers >= 750]
-    return [
-        _contrast(gain, {(250,): 1, (100,): -1}, LOSS, "gain, 250 markers less 100"),
-        *_at(gone, _leads(table, "mlp", baseline, ["n_markers"]), NO_GAIN, f"MLP less {WORDS[baseline]}"),
-    ]
-
-
-@check_of(
-    "D2",
-    "For the additive trait MLP and ridge do about equally well, until ridge is ahead at 10,000 markers.",
-    f"The MLP's mean r less that of ridge is within ±{MARGIN:g} at each smaller number of markers, and below 0 at "
-    "10,000.",
-    readings=BY_SPLITS,
-)
-def check_d2(tables: Tables, baseline: str = "ridge") -> list[Condition]:
-    """Return the conditions of D2."""
-    table, what = _dilution(tables), f"MLP less {WORDS[baseline]}"
-    leads = _leads(table[table["rel_aa"] == 0], "mlp", baseline, ["n_markers"])
-    return [*_at(MARKERS[:-1], leads, EQUAL, what), *_at(MARKERS[-1:], leads, LOSS, what)]
-
-
-@check_of(
-    "D3",
-    "With 500 markers, a scaling of about 12.5, the MLP still gains, beyond the limit of S3.",
-    "The MLP's mean r for the epistatic trait less that of ridge is above 0 at 500 markers.",
-    readings=BY_SPLITS,
-)
-def check_d3(tables: Tables, baseline: str = "ridge") -> list[Condition]:
-    """Return the conditions of D3."""
-    return _epistatic_leads(tables, "mlp", baseline, [500], GAIN)
-
-
-@check_of(
-    "D4",
-    "From 750 markers on, for the epistatic trait, selecting features helps the linear model and the MLP.",
-    "From 750 markers on, for the epistatic trait: mean r of the pruned LASSO less that of ridge, and of the pruned "
-    "MLP less that of the MLP, is above 0.",
-    readings=BY_SPLITS | {"against the unpruned LASSO": {"baseline": "lasso"}},
-)
-def check_d4(tables: Tables, baseline: str = "ridge") -> list[Condition]:
-    """Return the conditions of D4."""
-    many = [n_markers for n_markers in MARKERS if n_markers >= 750]
-    return [
-        *_epistatic_leads(tables, "lasso_pruned", baseline, many, GAIN),
-        *_epistatic_leads(tables, "mlp_pruned", "mlp", many, GAIN),
-    ]
-
-
-@check_of(
-    "D5",
-    "With 750 to 1,000 markers the pruned MLP beats the pruned linear model.",
-    "Mean r of the pruned MLP for the epistatic trait less that of the pruned LASSO is above 0 at 750 and at 1,000 "
-    "markers.",
-)
-def check_d5(tables: Tables) -> list[Condition]:
-    """Return the conditions of D5."""
-    return _epistatic_leads(tables, "mlp_pruned", "lasso_pruned", [750, 1000], GAIN)
-
-
-@check_of(
-    "D6",
-    "Above 5,000 markers the two pruned models do not differ.",
-    f"Mean r of the pruned MLP for the epistatic trait less that of the pruned LASSO is within ±{MARGIN:g} at 10,000 "
-    "markers.",
-)
-def check_d6(tables: Tables) -> list[Condition]:
-    """Return the conditions of D6."""
-    return _epistatic_leads(tables, "mlp_pruned", "lasso_pruned", [m for m in MARKERS if m > 5000], EQUAL)
-
-
-@check_of(
-    "D7",
-    "Selecting features extends the MLP's gain to a scaling of about 50.",
-    "At 1,000 markers (scaling 49.95), for the epistatic trait, mean r of the pruned MLP less that of ridge, and less "
-    "that of the pruned LASSO, is above 0.",
-    readings=BY_SPLITS,
-)
-def check_d7(tables: Tables, baseline: str = "ridge") -> list[Condition]:
-    """Return the conditions of D7."""
-    return [
-        *_epistatic_leads(tables, "mlp_pruned", baseline, [1000], GAIN),
-        *_epistatic_leads(tables, "mlp_pruned", "lasso_pruned", [1000], GAIN),
-    ]
-
-
-# --- correlation ---
-
-
-@check_of(
-    "C1",
-    "Up to 300 QTL the MLP beats ridge under almost every condition.",
-    "For 100, 200 and 300 QTL, 10 and 100 traits and each correlation of the publication: the MLP's mean r less that "
-    f"of ridge is above 0, in at least {100 * ALMOST_EVERY:g} % of these conditions.",
-    share=ALMOST_EVERY,
-)
-def check_c1(tables: Tables) -> list[Condition]:
-    """Return the conditions of C1."""
-    return _leads_by_correlation(tables, UP_TO_300, GAIN)
-
-
-@check_of(
-    "C2",
-    "With few QTL a low correlation helps more than a high one, as an artefact of the simulation.",
-    "For 100 and 200 QTL, 10 and 100 traits, by the MLP's mean r less that of ridge: correlation 0.25 less 0.95 is "
-    f"above 0; and 0.25 less our control, shared pairs without any correlation, is below {MARGIN:g} (sharing them does "
-    "it).",
-)
-def check_c2(tables: Tables) -> list[Condition]:
-    """Return the conditions of C2."""
-    gain = _gain_by_correlation(tables)
-    return [
-        *_steps(gain, FEW_QTL, {"0.25": 1, "0.95": -1}, GAIN, "0.25 less 0.95"),
-        *_steps(gain, FEW_QTL, {"0.25": 1, CONTROL: -1}, NO_GAIN, "0.25 less shared pairs alone"),
-    ]
-
-
-@check_of(
-    "C3",
-    "With 100 to 300 QTL correlation helps modestly, less and less as it grows.",
-    "For 100, 200 and 300 QTL, 10 and 100 traits, by the MLP's mean r less that of ridge: correlation 0.25 less traits "
-    "drawn apart is above 0; and the step from 0.25 to 0.95 less that step is below 0. How much is modest is "
-    "not checked.",
-    readings=SHARED_PAIRS,
-)
-def check_c3(tables: Tables, start: str = "0") -> list[Condition]:
-    """Return the conditions of C3."""
-    gain = _gain_by_correlation(tables)
-    return [
-        *_steps(gain, UP_TO_300, {"0.25": 1, start: -1}, GAIN, "first step"),
-        *_steps(gain, UP_TO_300, {"0.95": 1, "0.25": -2, start: 1}, LOSS, "second step less first"),
-    ]
-
-
-@check_of(
-    "C4",
-    "With 500 to 1,000 QTL the MLP is slightly behind ridge, and correlation helps little, with 100 traits only.",
-    "For 500 and 1,000 QTL, 10 and 100 traits: the MLP's mean r less that of ridge is below 0 at each correlation (how "
-    f"far is not checked); at 0.95 less drawn apart it is below {MARGIN:g} with 10 traits and above 0 with 100.",
-    readings=SHARED_PAIRS,
-)
-def check_c4(tables: Tables, start: str = "0") -> list[Condition]:
-    """Return the conditions of C4."""
-    gain, step = _gain_by_correlation(tables), {"0.95": 1, start: -1}
-    return [
-        *_leads_by_correlation(tables, MANY_QTL, LOSS),
-        *_steps(gain, MANY_QTL, step, NO_GAIN, "0.95 less no correlation", [10]),
-        *_steps(gain, MANY_QTL, step, GAIN, "0.95 less no correlation", [100]),
-    ]
-
-
-@check_of(
-    "C5",
-    "With 10 traits and 300 to 1,000 QTL a correlation of 0.25 is enough to help.",
-    "For 300, 500 and 1,000 QTL and 10 traits: the MLP's mean r less that of ridge at correlation 0.25, less that of "
-    "traits drawn apart, is above 0.",
-    readings=SHARED_PAIRS,
-)
-def check_c5(tables: Tables, start: str = "0") -> list[Condition]:
-    """Return the conditions of C5."""
-    step = {"0.25": 1, start: -1}
-    return _steps(_gain_by_correlation(tables), (300, 500, 1000), step, GAIN, "0.25 less no correlation", [10])
+QUANTITIES: Mapping[str, Callable[[Check, pd.DataFrame], list[Condition]]] = {
+    "lead": _lead,
+    "r_epistatic": _lead_in_epistatic_part,
+    "explained": _explained,
+    "share": _share,
+    "contrast": _contrast,
+    "sizes": _sizes,
+    "spread": _spread,
+    "settings": _other_settings,
+}
 
 
 # --- from conditions to verdicts ---
@@ -533,14 +416,38 @@ def deciding(conditions: Sequence[Condition]) -> Condition:
 
 
 def check_all(tables: Tables) -> pd.DataFrame:
-    """Return the verdict on every claim, a row a claim, with the columns `COLUMNS`.
+    """Return the verdict on every claim, one row per claim, with what was checked and the `deciding` condition.
 
-    estimate, low, high (95 % interval; NaN where there is none) and cohorts are those of the `deciding` condition.
-    tables: the result tables named in `TABLES`.
+    estimate, low, high (95 % interval; NaN if there is none) and cohorts are those of that condition. tables: the
+    result tables named in `TABLES`.
 
     Raises ValueError where one is missing.
     """
-    return pd.DataFrame([_row(claim, tables) for claim in CLAIMS.values()], columns=list(COLUMNS))
+    return pd.DataFrame([check_claim(claim, tables) for claim in CLAIMS.values()])
+
+
+def check_claim(claim: Claim, tables: Tables) -> dict[str, object]:
+    """Return the row of `check_all` of one claim."""
+    conditions = conditions_of(claim, tables)
+    found, decided = deciding(conditions), verdict(conditions, claim.percent / 100)
+    notes = [summary(conditions)]
+    for reading in claim.readings:
+        other = conditions_of(claim, tables, reading)
+        judged = verdict(other, claim.percent / 100)
+        if judged != decided:
+            notes.append(f"{READINGS[reading]['words']}: {judged}. {summary(other)}")
+    return {
+        "id": claim.id,
+        "claim": claim.words,
+        "experiment": claim.experiment,
+        "statement_checked": claim.statement,
+        "estimate": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "cohorts": found.cohorts,
+        "verdict": decided,
+        "note": " ".join(notes),
+    }
 
 
 def all_conditions(tables: Tables) -> pd.DataFrame:
@@ -548,13 +455,14 @@ def all_conditions(tables: Tables) -> pd.DataFrame:
 
     Raises ValueError where a table is missing.
     """
-    rows = [
-        {"id": claim.id, "where": found.where, "lower": found.within[0], "upper": found.within[1]}
-        | {name: getattr(found, name) for name in ("estimate", "low", "high", "cohorts", "scale", "outcome")}
-        for claim in CLAIMS.values()
-        for found in claim.check(_complete(tables))
-    ]
-    return pd.DataFrame(rows)
+    parts = []
+    for claim in CLAIMS.values():
+        conditions = conditions_of(claim, tables)
+        outcomes = [found.outcome for found in conditions]
+        parts.append(pd.DataFrame(conditions).assign(id=claim.id, outcome=outcomes))
+    table = pd.concat(parts, ignore_index=True)
+    table[["lower", "upper"]] = table["within"].to_list()
+    return table[["id", "where", "lower", "upper", "estimate", "low", "high", "cohorts", "scale", "outcome"]]
 
 
 def read_tables(folder: Path = DATA) -> dict[str, pd.DataFrame]:
@@ -562,31 +470,109 @@ def read_tables(folder: Path = DATA) -> dict[str, pd.DataFrame]:
     return {name: read_table(Path(folder, f"{name}.csv")) for name in TABLES}
 
 
-def counts(checked: pd.DataFrame) -> dict[str, str]:
-    """Return how many claims got each verdict and which, in words, by verdict; `all` counts them all."""
-    words = {"all": str(len(checked))}
-    for name in VERDICTS:
-        ids = checked.loc[checked["verdict"] == name, "id"]
-        words[name] = f"{len(ids)} ({', '.join(ids)})" if len(ids) else "none"
-    return words
-
-
-def takeaway(checked: pd.DataFrame) -> str:
-    """Return how many claims got each verdict, in a sentence, from a table of `check_all`."""
-    number = counts(checked)
-    words = "; ".join(f"{name}: {number[name]}" for name in VERDICTS)
-    return f"Of the publication's {number['all']} claims, on the tables that this book has, {words}."
+def counts(checked: pd.DataFrame) -> pd.DataFrame:
+    """Return how many claims got each verdict and which, one row per verdict, from a table of `check_all`."""
+    ids = checked.groupby("verdict")["id"].agg(["size", ", ".join]).reindex(VERDICTS)
+    return ids.set_axis(["claims", "which"], axis=1).fillna({"claims": 0, "which": "none"}).astype({"claims": int})
 
 
 def in_words(checked: pd.DataFrame, experiment: str) -> str:
     """Return the claims of one experiment as a Markdown table: claim, verdict, estimate, check and note."""
     lines = ["| Claim | Verdict | Estimate | Checked, and found |", "|---|---|---|---|"]
     for row in checked[checked["experiment"] == experiment].itertuples():
-        found = f"{_estimate(row.estimate, row.low, row.high)}, {_cohorts(row.cohorts)}" if row.cohorts else "none"
+        cohorts = f"{row.cohorts} cohort{'' if row.cohorts == 1 else 's'}"
+        found = f"{_estimate(row.estimate, row.low, row.high)}, {cohorts}" if row.cohorts else "none"
         lines.append(
             f"| **{row.id}** {row.claim} | **{row.verdict}** | {found} | {row.statement_checked} *{row.note}* |"
         )
     return "\n".join(lines)
+
+
+def summary(conditions: Sequence[Condition], most: int = 3) -> str:
+    """Return how many conditions are shown, and where they are not, in words; at most `most` places of a kind."""
+    shown, untested, sentences = [], [], []
+    for found in conditions:
+        if found.outcome == "shown":
+            shown.append(found)
+        elif found.outcome == "untested":
+            untested.append(found)
+    if len(untested) < len(conditions):
+        sizes = sorted({found.n_samples for found in shown} - {0})
+        at = f", at {' and '.join(map('{:,}'.format, sizes))} individuals" if sizes else ""
+        sentences.append(f"Shown: {len(shown)} of {len(conditions)} conditions{at}.")
+    if len(shown) == len(conditions):
+        return f"{sentences[0]} Nearest to its bound: {deciding(conditions).where}."
+    places = {"Contradicted": [], "Open": [], "Too few cohorts for an interval": [], "Not in the table": []}
+    for found in sorted(conditions, key=lambda found: found.clearance):
+        if found.outcome in ("contradicted", "open"):
+            places[found.outcome.capitalize()].append(
+                f"{found.where}, {_estimate(found.estimate, found.low, found.high)}"
+            )
+    for found in untested:
+        if np.isfinite(found.estimate):
+            places["Too few cohorts for an interval"].append(f"{found.where}, {found.estimate:.3f}")
+        else:
+            places["Not in the table"].append(found.where)
+    for name, words in places.items():
+        more = f"; and {len(words) - most} more" if len(words) > most else ""
+        if words:
+            sentences.append(f"{name}: {'; '.join(words[:most])}{more}.")
+    return " ".join(sentences)
+
+
+def _estimate(estimate: float, low: float, high: float) -> str:
+    interval = f"[{low:.3f}, {high:.3f}]" if np.isfinite([low, high]).all() else "(no interval)"
+    return f"{estimate:.3f} {interval}"
+
+
+# --- the figure, and the command ---
+
+
+def forest(conditions: pd.DataFrame) -> Figure:
+    """Draw the estimate of every tested condition with its interval, a row a claim, a panel a scale.
+
+    conditions: from `claims.all_conditions`. The bounds that a condition asks for are vertical ticks; conditions
+    without an interval are left out.
+
+    Raises ValueError where none has one.
+    """
+    tested = conditions[conditions["outcome"] != "untested"]
+    if tested.empty:
+        raise ValueError("conditions must hold at least one with an interval, got none")
+    scales = list(tested["scale"].unique())
+    rows = [_rows(part) for part in (select(tested, scale=scale) for scale in scales)]
+    figure, axes = plt.subplots(len(scales), 1, figsize=(8, 1.5 + 0.13 * sum(rows)), height_ratios=rows, squeeze=False)
+    for ax, scale in zip(axes[:, 0], scales, strict=True):
+        _draw(ax, select(tested, scale=scale))
+        ax.set_xlabel(scale.capitalize())
+    handles = [Line2D([], [], linestyle="-", **style, label=name) for name, style in OUTCOMES.items()]
+    bound = Line2D([], [], **BOUND, label="bound that the claim asks for")
+    legend_below(figure, [*handles, bound])
+    return figure
+
+
+def _rows(part: pd.DataFrame) -> int:
+    """Return the height of a panel, in conditions: two for each claim's margins."""
+    return len(part) + 2 * part["id"].nunique()
+
+
+def _draw(ax: Axes, part: pd.DataFrame) -> None:
+    """Draw the conditions from top to bottom, each claim's in the order of the table."""
+    claim = part["id"].map({id: k for k, id in enumerate(part["id"].unique())}).to_numpy()
+    y = np.arange(len(part)) + 2 * claim
+    ax.axvline(0, **PARITY)
+    for outcome, style in OUTCOMES.items():
+        here = (part["outcome"] == outcome).to_numpy()
+        drawn, heights = part[here], y[here]
+        ax.hlines(heights, drawn["low"], drawn["high"], color=style["color"], linewidth=1.1)
+        ax.plot(drawn["estimate"], heights, **style, linestyle="", markersize=3.6, gid="estimates")
+    for column in ("lower", "upper"):
+        ax.plot(part[column].where(np.isfinite(part[column])), y, **BOUND)
+    middles = pd.Series(y).groupby(part["id"].to_numpy(), sort=False).mean()
+    ax.set_yticks(middles, middles.index)
+    ax.set_ylim(y.max() + 1.5, -1.5)
+    for edge in np.flatnonzero(np.diff(claim)):
+        ax.axhline(y[edge] + 1.5, color=str(apc.slate), linewidth=0.3, alpha=0.5)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -601,7 +587,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(takeaway(checked))
+    print(f"Verdicts on the publication's {len(checked)} claims:", counts(checked), sep="\n")
     return 0
 
 
@@ -611,228 +597,6 @@ def draw_readme_figure() -> None:
     table = read_table(DATA / "scaling.csv").query("protocol == 'published'")
     figure = figures.figure_1b(table, pd.read_csv(DATA / "figure_1_digitised.csv"))
     figure.savefig("book/static/figure_1b.png", dpi=160)
-
-
-def differing(conditions: Sequence[Condition]) -> str:
-    """Return in words at how many conditions on a difference, of those with an interval, 0 lies outside, and where."""
-    tested = [found for found in conditions if found.outcome != "untested"]
-    apart = [found for found in tested if found.low > 0 or found.high < 0]
-    places = "; ".join(f"{found.where}, {_estimate(found.estimate, found.low, found.high)}" for found in apart)
-    return f"{len(apart)} of {len(tested)}{places and f' ({places})'}"
-
-
-def _row(claim: Claim, tables: Tables) -> dict:
-    conditions = claim.check(_complete(tables))
-    found, decided = deciding(conditions), verdict(conditions, claim.share)
-    notes = [_summary(conditions)]
-    for name, arguments in claim.readings.items():
-        other = claim.check(tables, **arguments)
-        if verdict(other, claim.share) != decided:
-            notes.append(f"{name[0].upper()}{name[1:]}: {verdict(other, claim.share)}. {_summary(other)}")
-    return {
-        "id": claim.id,
-        "claim": claim.words,
-        "experiment": claim.experiment,
-        "statement_checked": claim.statement,
-        **{column: getattr(found, column) for column in ("estimate", "low", "high", "cohorts")},
-        "verdict": decided,
-        "note": " ".join(notes),
-    }
-
-
-def _complete(tables: Tables) -> Tables:
-    missing = [name for name in TABLES if name not in tables]
-    if missing:
-        raise ValueError(f"tables must hold {', '.join(TABLES)}, but lacks {', '.join(missing)}")
-    return tables
-
-
-def _summary(conditions: Sequence[Condition], most: int = 3) -> str:
-    """Return how many conditions are shown, and where they are not, in words; at most `most` places of a kind."""
-    of = {name: [c for c in conditions if c.outcome == name] for name in ("shown", "contradicted", "open", "untested")}
-    sentences = [f"Shown: {len(of['shown'])} of {len(conditions)} conditions{_sizes(of['shown'])}."]
-    if len(of["shown"]) == len(conditions):
-        return f"{sentences[0]} Nearest to its bound: {deciding(conditions).where}."
-    if len(of["untested"]) == len(conditions):
-        sentences = []
-    for name in ("contradicted", "open"):
-        worst = sorted(of[name], key=lambda c: c.clearance)
-        sentences += _places(
-            name.capitalize(), [f"{c.where}, {_estimate(c.estimate, c.low, c.high)}" for c in worst], most
-        )
-    alone = [f"{c.where}, {c.estimate:.3f}" for c in of["untested"] if np.isfinite(c.estimate)]
-    missing = [c.where for c in of["untested"] if not np.isfinite(c.estimate)]
-    sentences += _places("Too few cohorts for an interval", alone, most)
-    return " ".join(sentences + _places("Not in the table", missing, most))
-
-
-def _sizes(conditions: Sequence[Condition]) -> str:
-    """Return the numbers of individuals that conditions are about, in words; nothing where they name none."""
-    sizes = sorted({found.n_samples for found in conditions} - {0})
-    return f", at {' and '.join(f'{size:,}' for size in sizes)} individuals" if sizes else ""
-
-
-def _places(name: str, places: Sequence[str], most: int) -> list[str]:
-    more = f"; and {len(places) - most} more" if len(places) > most else ""
-    return [f"{name}: {'; '.join(places[:most])}{more}."] if places else []
-
-
-def _estimate(estimate: float, low: float, high: float) -> str:
-    interval = f"[{low:.3f}, {high:.3f}]" if np.isfinite([low, high]).all() else "(no interval)"
-    return f"{estimate:.3f} {interval}"
-
-
-def _cohorts(number: int) -> str:
-    return f"{number} cohort{'' if number == 1 else 's'}"
-
-
-# --- the rows that a claim is about ---
-
-
-def _published(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the published protocol, of models that are no network or have the published width."""
-    return table[(table["protocol"] == "published") & table["hidden_width"].isin([0, WIDTH])]
-
-
-def _scaling(tables: Tables, protocol: str = "published") -> pd.DataFrame:
-    """Return the rows of the published network and of models that are none; those held out are of the table beyond."""
-    if protocol == "published":
-        table = _with_both_ridges(_published(tables["scaling"]), tables["ridge_vs_sgd"])
-    else:
-        table = tables["beyond"]
-        table = table[~table["all_pairs"] & (table["broad_sense_heritability"] == PUBLISHED_H2)]
-        table = table[(table["protocol"] == protocol) & table["hidden_width"].isin([0, WIDTH])]
-    return table[(table["model"] != "mlp") | (table["learning_rate"] == RATE)]
-
-
-def _with_both_ridges(table: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with ridge on the test individuals of networks, and its own as the model `ridge_splits`."""
-    splits = table[table["model"] == "ridge"].assign(model="ridge_splits")
-    return pd.concat([ridge_on_test_individuals(table, held_out), splits], ignore_index=True)
-
-
-def _dilution(tables: Tables) -> pd.DataFrame:
-    table = _with_both_ridges(_published(tables["dilution"]), tables["beyond_dilution"])
-    return table[(table["n_samples"] == 10_000) & (table["n_qtl"] == 100)]
-
-
-def _correlation(tables: Tables) -> pd.DataFrame:
-    table = _published(tables["correlation"])
-    return table[table["n_samples"] == 10_000].assign(condition=condition)
-
-
-def _epistatic(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["rel_aa"] > 0]
-
-
-# --- means over cohorts, and conditions on them ---
-
-
-def _samples(rows: pd.DataFrame, value: str, by: Sequence[str]) -> dict[tuple, np.ndarray]:
-    """Return the values of the cohorts, one a cohort (the mean of its traits), by the values of `by`."""
-    values = rows.dropna(subset=[value]).groupby([*by, "cell", "replicate"])[value].mean()
-    return {point: part.to_numpy() for point, part in values.groupby(list(by))}
-
-
-def _interval(samples: Sequence[np.ndarray], weights: Sequence[float]) -> dict[str, float]:
-    """Return the weighted sum of the means of independent samples with its 95 % interval.
-
-    The interval is Student's for one sample and Welch's for more; there is none (NaN) where a sample holds one value.
-    """
-    estimate = sum(weight * np.mean(sample) for weight, sample in zip(weights, samples, strict=True))
-    found = {"estimate": estimate, "low": np.nan, "high": np.nan, "cohorts": sum(map(len, samples))}
-    if min(map(len, samples)) > 1:
-        parts = np.array([w**2 * np.var(x, ddof=1) / len(x) for w, x in zip(weights, samples, strict=True)])
-        degrees = np.array([len(sample) - 1 for sample in samples])
-        error = np.sqrt(parts.sum())
-        # Welch and Satterthwaite's degrees of freedom; any do where nothing varies
-        half = error * scipy.stats.t.ppf(0.975, parts.sum() ** 2 / (parts**2 / degrees).sum()) if error > 0 else 0
-        found |= {"low": estimate - half, "high": estimate + half}
-    return found
-
-
-def _contrast(
-    samples: Mapping[tuple, np.ndarray], weights: Mapping[tuple, float], within: Range, where: str
-) -> Condition:
-    """Return the condition on a weighted sum of the means of different cohorts; untested where a sample is missing."""
-    if not set(weights) <= set(samples):
-        return Condition(where, within)
-    return Condition(where, within, **_interval([samples[point] for point in weights], list(weights.values())))
-
-
-def _means(rows: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
-    """Return the mean of a column over cohorts with its interval, a row a value of `by`."""
-    samples = _samples(rows, value, by)
-    return _frame([_interval([sample], [1]) for sample in samples.values()], samples, by)
-
-
-def _leads(table: pd.DataFrame, model: str, baseline: str, by: Sequence[str]) -> pd.DataFrame:
-    """Return `mean_difference` with the column estimate; without rows where the table lacks either model."""
-    if paired(table, model, baseline).empty:
-        return _frame([], [], by)
-    return mean_difference(table, model, baseline, by).rename(columns={"difference": "estimate"})
-
-
-def _frame(rows: Sequence[Mapping], points: Iterable[tuple], by: Sequence[str]) -> pd.DataFrame:
-    index = pd.MultiIndex.from_tuples(list(points), names=list(by))
-    return pd.DataFrame(rows, index=index, columns=["estimate", "low", "high", "cohorts"])
-
-
-def _at(points: Iterable[object], found: pd.DataFrame, within: Range, what: str, scale: str = IN_R) -> list[Condition]:
-    """Return a condition for each row of `found` at the points, values of its first index level or levels.
-
-    Rows of a single cohort count only where a point has no other; a point without rows is a condition without values.
-    """
-    conditions = []
-    for point in points:
-        point = _tuple(point)
-        rows = found.loc[np.array([_tuple(place)[: len(point)] == point for place in found.index], dtype=bool)]
-        rows = rows[rows["cohorts"] > 1] if (rows["cohorts"] > 1).any() else rows
-        places = list(rows.index) or [point]
-        for k, place in enumerate(places):
-            at = dict(zip(found.index.names, _tuple(place), strict=False))
-            words = [NAMES[name].format(value) for name, value in at.items()]
-            values = rows.iloc[k].to_dict() if len(rows) else {"cohorts": 0}
-            values |= {"cohorts": int(values["cohorts"]), "n_samples": int(at.get("n_samples", 0))}
-            conditions.append(Condition(f"{what}, {', '.join(words)}", within, **values, scale=scale))
-    return conditions
-
-
-def _tuple(place: object) -> tuple:
-    return place if isinstance(place, tuple) else (place,)
-
-
-def _epistatic_leads(
-    tables: Tables, model: str, baseline: str, markers: Sequence[int], within: Range
-) -> list[Condition]:
-    leads = _leads(_epistatic(_dilution(tables)), model, baseline, ["n_markers"])
-    return _at(markers, leads, within, f"{WORDS[model]} less {WORDS[baseline]}")
-
-
-def _leads_by_correlation(tables: Tables, n_qtl: Sequence[int], within: Range) -> list[Condition]:
-    leads = _leads(_correlation(tables), "mlp", "ridge", ["n_traits", "n_qtl", "condition"])
-    return _at(itertools.product(N_TRAITS, n_qtl, CORRELATIONS), leads, within, "MLP less ridge")
-
-
-def _gain_by_correlation(tables: Tables) -> dict[tuple, np.ndarray]:
-    return _samples(paired(_correlation(tables), "mlp", "ridge"), "difference", ["n_traits", "n_qtl", "condition"])
-
-
-def _steps(
-    gain: Mapping[tuple, np.ndarray],
-    n_qtl: Sequence[int],
-    weights: Mapping[str, float],
-    within: Range,
-    what: str,
-    n_traits: Sequence[int] = N_TRAITS,
-) -> list[Condition]:
-    """Return the condition on a weighted sum over correlations, one a number of traits and QTL."""
-    return [
-        _contrast(
-            gain, {(t, q, at): weight for at, weight in weights.items()}, within, f"{what}, {t} traits, {q:,} QTL"
-        )
-        for t, q in itertools.product(n_traits, n_qtl)
-    ]
 
 
 if __name__ == "__main__":

@@ -1,143 +1,117 @@
-"""The ledger's page: what each disagreement of text, code and figures is worth."""
+"""The ledger's page: what each disagreement of text, code and figures is worth, and the figures of two of its rows."""
 
 from collections.abc import Sequence
-from typing import Any
 
+import arcadia_pycolor as apc
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
-from epidl.grid import contrasts
+from epidl.figures.style import MODEL_COLORS, PARITY, PUBLICATION, legend_below, select, trait_style
+from epidl.grid.contrasts import one_protocol, paired
 from epidl.grid.params import Cell, last_batch, qtl_for_scaling
 from epidl.models import theory
-from epidl_book import correlation
-from epidl_book import scaling as scaling_page
-from epidl_book.ledger_figures import printed_label
-from epidl_book.phrases import each, listed
+from epidl_book.beyond import worth_of_test_individuals
+from epidl_book.phrases import span
 
 NOT_MEASURED = "not measured"
 TEXT_H2, TEXT_REL_AA, CAPTION_SHARE = 0.99, 0.5, 0.15  # what the publication's text and captions say
+VARIANTS = {  # of the MLP: name, colour, marker
+    "mlp": ("as published", MODEL_COLORS["mlp"], "D"),
+    "mlp_recomputed": ("batch norm recomputed", MODEL_COLORS["mlp_recomputed"], "o"),
+    "mlp_dropped": ("last batch left out", MODEL_COLORS["lasso"], "^"),
+}
+APART = 0.015  # between the two kinds of traits without correlation
 
 
 def epoch_limit(table: pd.DataFrame) -> str:
     """Return how many fits of the MLP ended at the limit of epochs (row 1)."""
-    fits = table[table["model"] == "mlp"].groupby(["experiment", "cell", "replicate", "protocol"])
-    ended = int((fits["status"].first() == "max_epochs").sum())
-    longest = fits["epochs"].first().max()
-    return f"{ended} of {fits.ngroups} fits of the published MLP ran into the limit (the longest: {longest} epochs)"
+    fits = table[table["model"] == "mlp"].drop_duplicates(["experiment", "cell", "replicate", "protocol"])
+    return f"{(fits['status'] == 'max_epochs').sum()} of {len(fits)} fits of the published MLP ran into the limit"
 
 
-def ceiling(*heritabilities: float) -> str:
+def ceiling(heritability: float) -> str:
     """Return how far the ceiling of r, sqrt(H2), is above the one of the text's H2 (row 2)."""
-    lifts = ", ".join(f"{np.sqrt(h2) - np.sqrt(TEXT_H2):+.4f} for {h2:g}" for h2 in heritabilities)
-    return f"in closed form: the ceiling sqrt(H2) of r changes by {lifts}"
+    return f"in closed form: the ceiling of r is {np.sqrt(heritability) - np.sqrt(TEXT_H2):.4f} higher"
 
 
 def additive_shares(tables: Sequence[pd.DataFrame], rel_aa: float) -> str:
-    """Return V_A / V_G as expected with the code's relAA and with the text's, and as drawn (rows 3 and 4)."""
+    """Return V_A / V_G as expected with the code's relAA and with the text's, and as drawn (row 3)."""
     code, text = theory.expected_shares([rel_aa, TEXT_REL_AA], 1).additive
-    drawn = [_traits(table[table["rel_aa"] == rel_aa]) for table in tables]
-    values = "; ".join(
-        f"{part['va_over_vg'].mean():.3f} over {len(part)} traits of {len(part.groupby(['cell', 'replicate']))} cohorts"
-        for part in drawn
-    )
-    return f"V_A/V_G expected {code:.3f} with relAA {rel_aa:g}, {text:.3f} with {TEXT_REL_AA:g}; drawn, mean {values}"
+    table = pd.concat(tables)
+    traits = table[table["rel_aa"] == rel_aa].drop_duplicates(["experiment", "cell", "replicate", "trait"])
+    drawn = traits["va_over_vg"].mean()
+    return f"V_A/V_G is {code:.2f} in expectation, not {text:.2f}; the mean over our traits is {drawn:.2f}"
 
 
 def caption_share(rel_aa: float) -> str:
-    """Return which relAA would give the captions' V_A / V_G, and what the code's gives (row 4)."""
-    return (
-        f"in closed form: {CAPTION_SHARE:g} would need relAA {(1 / CAPTION_SHARE - 1) / 2:.2f}; relAA {rel_aa:g} gives "
-        f"{theory.expected_shares(rel_aa, 1).additive:.3f}"
-    )
+    """Return which relAA would give the captions' V_A / V_G (row 4)."""
+    return f"in closed form: {CAPTION_SHARE:g} would need relAA {(1 / CAPTION_SHARE - 1) / 2:.2f}, not {rel_aa:g}"
 
 
 def steering(published: pd.DataFrame, held_out: pd.DataFrame) -> str:
-    """Return the MLP's r under `published` less that under `held_out`, on the same cohorts (row 5)."""
-    mlp = published[published["model"] == "mlp"]
-    both = pd.concat([mlp.assign(model="mlp_published", protocol="held_out"), held_out])  # paired by protocol, too
-    found = contrasts.mean_difference(both, "mlp_published", "mlp", ["n_samples", "scaling"])
-    if found.empty:
-        return NOT_MEASURED
+    """Return the MLP's r under `published` minus that under `held_out`, on the same cohorts (row 5)."""
+    found = worth_of_test_individuals(published, held_out)
     words = []
-    for n_samples, part in found.groupby(level="n_samples"):
-        part = part.droplevel("n_samples").sort_values("difference")
-        ends = " to ".join(
-            f"{row['difference']:+.3f} (scaling {scaling:g}, cohorts: {row['cohorts']:.0f})"
-            for scaling, row in part.iloc[[0, -1]].iterrows()
-        )
-        words.append(f"r under published less held_out at {n_samples:,} individuals, {len(part)} scalings: {ends}")
-    return "; ".join(words)
+    for n_samples, part in found["difference"].groupby(level="n_samples") if len(found) else ():
+        words.append(f"{span(part)} at {n_samples:,} individuals")
+    return "r of the MLP changes, by scaling, by " + "; by ".join(words) if words else NOT_MEASURED
 
 
-def labels(simulated: Sequence[float]) -> str:
-    """Return which correlations are printed as others (row 7)."""
-    wrong = [
-        f"{value:g} as {printed_label(value):g}" for value in sorted(set(simulated)) if printed_label(value) != value
-    ]
-    return f"{len(wrong)} of {len(set(simulated))} correlations is printed as another: {', '.join(wrong)}"
+def printed_label(pleiotropy: float) -> float:
+    """Return the correlation that the publication's figure script reads from a cohort's file name (row 7).
+
+    It takes the digits right before the word, those after the point, as hundredths: 0.25 is right, 0.5 becomes 0.05.
+    """
+    return int(f"{pleiotropy:g}".split(".")[-1]) / 100
 
 
 def rounding(cells: Sequence[Cell]) -> str:
     """Return how many of the scaling grid's points have another number of QTL than the nearest even one (row 8)."""
-    points = sorted({(cell.n_samples, cell.scaling) for cell in cells})
-    ours = np.array([qtl_for_scaling(scaling, n_samples) for n_samples, scaling in points])
-    nearest = np.array([_nearest_even(scaling, n_samples) for n_samples, scaling in points])
-    more = _pairs(ours) / _pairs(nearest) - 1
-    return (
-        f"{(ours != nearest).sum()} of {len(points)} grid points have another number of QTL than the nearest even one, "
-        f"at most {np.abs(ours - nearest).max()} more; the number of pairs is up to {100 * more.max():.0f} % larger "
-        f"({points[more.argmax()][0]:,} individuals, scaling {points[more.argmax()][1]:g})"
-    )
-
-
-def pair_sharing(table: pd.DataFrame) -> str:
-    """Return what sharing pairs and what correlating effects changes in the MLP's r (row 9)."""
-    steps = correlation.both_steps(table)
-    if steps.empty:
-        return NOT_MEASURED
-    words = [
-        f"{row['sharing pairs']:+.3f} and {row['correlation']:+.3f} ({n_qtl} QTL, {n_traits} traits)"
-        for (n_traits, n_qtl), row in steps.iterrows()
-    ]
-    return (
-        f"MLP's r, by sharing pairs and then by correlating effects up to {table['pleiotropy'].max():g}: "
-        f"{'; '.join(words)}; cohorts a condition: {correlation.steps_in_words(table)['cohorts']}"
-    )
+    points = {(cell.scaling, cell.n_samples) for cell in cells}
+    others = 0
+    for scaling, n_samples in points:
+        nearest = 2 * round((1 + np.sqrt(1 + 8 * scaling * n_samples)) / 4)
+        others += qtl_for_scaling(scaling, n_samples) != nearest
+    return f"{others} of {len(points)} grid points have another number of QTL than the nearest even one"
 
 
 def kinds_of_gain(table: pd.DataFrame) -> str:
-    """Return the mean difference in r and the median relative gain of the same traits (row 12)."""
-    gain = contrasts.paired(contrasts.one_protocol(table), "mlp", "ridge")
+    """Return the mean difference in r and the median relative gain of traits drawn apart (row 12)."""
+    gain = paired(one_protocol(table), "mlp", "ridge")
     apart = gain[(gain["pleiotropy"] == 0) & ~gain["shared_pairs"]].groupby(["n_traits", "n_qtl"])
-    words = [
-        f"{part['difference'].mean():+.2f} and {100 * part['relative_gain'].median():+.0f} % "
-        f"({n_qtl} QTL, {n_traits} traits)"
-        for (n_traits, n_qtl), part in apart
-    ]
-    return f"mean difference in r and median relative gain, traits drawn apart: {'; '.join(words)}"
+    return (
+        f"with traits of own pairs, the difference in r is {span(apart['difference'].mean())} by numbers of traits and "
+        f"QTL, the relative gain {span(apart['relative_gain'].median())}"
+    )
 
 
 def random_splits(table: pd.DataFrame) -> str:
-    """Return the difference of exact ridge's r over ten random splits and on the last 15 % (row 13)."""
-    r = table[table["model"] == "ridge"].pivot_table(
-        index=["n_samples", "cell", "replicate", "trait"], columns="protocol", values="pearson_r"
-    )
-    words = [
-        f"mean {part.mean():+.4f}, standard deviation {part.std():.3f} "
-        f"({len(part)} traits at {n_samples:,} individuals)"
-        for n_samples, part in (r["published"] - r["held_out"]).groupby(level="n_samples")
-    ]
-    return f"exact ridge's r over ten random splits less that on the last 15 %: {'; '.join(words)}"
+    """Return how much exact ridge's r over ten random splits differs from that on the last 15 % (row 13)."""
+    keys = ["n_samples", "cell", "replicate", "trait"]
+    r = table[table["model"] == "ridge"].pivot_table(index=keys, columns="protocol", values="pearson_r")
+    spread = (r["published"] - r["held_out"]).groupby("n_samples").std()
+    words = []
+    for n_samples, sd in spread.items():
+        words.append(f"{sd:.3f} at {n_samples:,} individuals")
+    return f"standard deviation of the difference in exact ridge's r: {'; '.join(words)}"
 
 
 def growth_of_pairs(cells: Sequence[Cell]) -> str:
     """Return how the number of possible pairs grows over the grid's numbers of QTL (row 14)."""
-    q = np.array(sorted({cell.n_qtl for cell in cells}))
-    exponent = np.polyfit(np.log(q), np.log(_pairs(q)), 1)[0]
-    return (
-        f"in closed form: from {q[0]} to {q[-1]:,} QTL pairs grow from {_pairs(q[0]):,} to "
-        f"{_pairs(q[-1]):,}, as q to the power of {exponent:.2f}"
-    )
+    q = np.unique([cell.n_qtl for cell in cells])
+    exponent = np.polyfit(np.log(q), np.log(q * (q - 1) / 2), 1)[0]
+    return f"in closed form: pairs grow as the number of QTL to the power of {exponent:.2f}"
+
+
+def untried_rates(cell: Cell) -> str:
+    """Return how often random trials leave a given rate untried (row 17)."""
+    untried = (1 - 1 / len(cell.mlp_learning_rates)) ** cell.n_trials
+    return f"in closed form: a given rate is untried in {100 * untried:.0f} % of searches"
 
 
 def variants_of_the_last_batch(table: pd.DataFrame) -> pd.DataFrame:
@@ -148,110 +122,113 @@ def variants_of_the_last_batch(table: pd.DataFrame) -> pd.DataFrame:
 
     Raises ValueError where the table mixes protocols.
     """
-    table = contrasts.one_protocol(table)
+    table = one_protocol(table)
     dropped = table["cell"].str.endswith("_dropped")
-    variants = pd.concat(
-        [table[~dropped], table[dropped & (table["model"] == "mlp")].assign(model="mlp_dropped")], ignore_index=True
-    )
+    without = table[dropped & (table["model"] == "mlp")].assign(model="mlp_dropped")
+    variants = pd.concat([table[~dropped], without], ignore_index=True)
     protocol = variants["protocol"].iloc[0]
-    sizes = variants["n_samples"].map({n: last_batch(n, protocol) for n in variants["n_samples"].unique()})
+    sizes = variants["n_samples"].map(lambda n_samples: last_batch(n_samples, protocol))
     return variants.assign(cell=variants["cell"].str.removesuffix("_dropped"), last_batch=sizes)
 
 
-def describe_variants(variants: pd.DataFrame) -> dict[str, str]:
-    """Return words about a table of the ragged experiment: profile, width, what its cells are."""
-    sizes, n_samples = sorted(variants["last_batch"].unique()), variants["n_samples"]
-    return {
-        "profile": each(variants["profile"].unique()),
-        "width": each(variants.loc[variants["hidden_width"] > 0, "hidden_width"].unique()),
-        "cells": (
-            f"{variants['replicate'].max()} replicates at each of {len(sizes)} sizes of the last batch, "
-            f"{n_samples.min():,} to {n_samples.max():,} individuals"
-        ),
-    }
-
-
-def ragged_effect(variants: pd.DataFrame) -> str:
-    """Return the mean r over epistatic traits of each variant of the MLP, at the smallest last batch (row 15).
-
-    Of each number of QTL: the smallest for which all variants are computed.
-    """
-    columns = ["mlp", "mlp_recomputed", "mlp_dropped"]
-    r = variants[variants["rel_aa"] > 0].pivot_table(index=["n_qtl", "last_batch"], columns="model", values="pearson_r")
-    smallest = r.reindex(columns=columns).dropna().groupby(level="n_qtl").head(1)
-    words = [
-        f"{row['mlp']:.3f} as published, {row['mlp_recomputed']:.3f} with statistics recomputed, "
-        f"{row['mlp_dropped']:.3f} with the batch left out ({n_qtl} QTL, {size} samples in the last batch)"
-        for (n_qtl, size), row in smallest.iterrows()
-    ]
-    return f"MLP's r, mean of epistatic traits: {'; '.join(words)}" if words else NOT_MEASURED
-
-
-def where_the_last_batch_matters(variants: pd.DataFrame) -> str:
-    """Return with which sizes of the last batch the intervals of the variants' gains exclude 0, in sentences."""
-    sentences = []
-    for model, name in (("mlp_dropped", "Last batch left out"), ("mlp_recomputed", "Statistics recomputed")):
-        found = contrasts.mean_difference(variants[variants["rel_aa"] > 0], model, "mlp", ["n_qtl", "last_batch"])
-        for n_qtl, part in found.droplevel("n_qtl").groupby(found.index.get_level_values("n_qtl")):
-            above, below = part.index[part["low"] > 0], part.index[part["high"] < 0]
-            sentences.append(
-                f"{name}, {n_qtl} QTL: above 0 at {listed(above)}, below at {listed(below)}, of {len(part)} sizes."
-            )
-    return " ".join(sentences)
-
-
 def epochs_by_last_batch(variants: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean epochs of the MLP's fits, a row a number of QTL and size of the last batch."""
+    """Return the mean epochs of the MLP's fits, one row per number of QTL and size of the last batch."""
     fits = variants[variants["model"].isin(["mlp", "mlp_dropped"]) & (variants["trait"] == 1)]
     epochs = fits.pivot_table(index=["n_qtl", "last_batch"], columns="model", values="epochs")
     return epochs.rename(columns={"mlp": "as published", "mlp_dropped": "last batch left out"}).round(1)
 
 
 def ragged_in_large_cohorts(table: pd.DataFrame, digitised: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's mean r in the largest cohorts of the ragged experiment, a row a scaling and trait, by variant.
+    """Return the MLP's mean r in the largest cohorts of the ragged experiment by scaling and trait, and by variant.
 
-    Beside them the publication's value. Empty where no cohort has the size of one of the publication's.
+    The last column is the publication's value. Empty if no cohort has the size of one of the publication's.
     """
     theirs = digitised[digitised["model"] == "mlp"]
     large = table[table["n_samples"].isin(theirs["n_samples"]) & (table["n_samples"] == table["n_samples"].max())]
     if large.empty:
         return pd.DataFrame()
-    variants = variants_of_the_last_batch(large)
     keys = ["n_samples", "scaling", "rel_aa"]
-    r = variants.pivot_table(index=keys, columns="model", values="pearson_r")
+    r = variants_of_the_last_batch(large).pivot_table(index=keys, columns="model", values="pearson_r")
     names = {"mlp": "as published", "mlp_recomputed": "statistics recomputed", "mlp_dropped": "last batch left out"}
     r = r.reindex(columns=[*names, "ridge"]).rename(columns=names)
     return r.join(theirs.set_index(keys)["r_mid"].rename("publication, 4096 units"))
 
 
-def untried_rates(cell: Cell) -> str:
-    """Return how often random trials leave a given rate untried."""
-    n_rates = len(cell.mlp_learning_rates)
-    untried = (1 - 1 / n_rates) ** cell.n_trials
-    return (
-        f"in closed form: {cell.n_trials} random trials of {n_rates} rates leave a given rate untried in "
-        f"{100 * untried:.0f} % of searches"
-    )
+def draw_mislabelled(simulated: Sequence[float], table: pd.DataFrame, published: pd.DataFrame) -> Figure:
+    """Draw the printed label of each simulated correlation, and beside it the MLP's median relative gain over ridge.
+
+    simulated: the correlations of a grid. table: results of the correlation experiment. published: the digitised
+    figure 3, its labels corrected; of it, the numbers of traits and QTL that the table holds.
+    """
+    gain = paired(one_protocol(table), "mlp", "ridge")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6), width_ratios=(1, 1.5))
+    _draw_labels(left, simulated)
+    shade = {"color": str(apc.slate), "linestyle": "", "markersize": 9}
+    handles = [
+        Line2D([], [], **shade, marker="X", label="this code, own pairs"),
+        Line2D([], [], **shade, marker="o", label="this code, shared pairs"),
+        Line2D([], [], color=str(apc.slate), marker="o", **PUBLICATION, label="publication"),
+    ]
+    for k, ((n_traits, n_qtl), part) in enumerate(gain.groupby(["n_traits", "n_qtl"])):
+        style = trait_style(k)
+        theirs = select(published, n_traits=n_traits, n_qtl=n_qtl).sort_values("pleiotropy")
+        right.plot(theirs["pleiotropy"], theirs["median_relative_gain"], **style, **PUBLICATION)
+        medians = part.groupby(["pleiotropy", "shared_pairs"])["relative_gain"].median()
+        for (pleiotropy, shared), median in medians.items():
+            x = pleiotropy + (pleiotropy == 0) * (APART if shared else -APART)
+            right.plot(x, median, linestyle="", **style | ({} if shared else {"marker": "X"}), markersize=9)
+        handles.append(Line2D([], [], linestyle="", **style, label=f"{n_qtl} QTL, {n_traits} traits"))
+    right.axhline(0, **PARITY)
+    right.set(xlabel="Correlation that was simulated", ylabel="Median relative gain\nof the MLP over ridge")
+    right.set_title("What the cohorts gave")
+    legend_below(figure, handles)
+    return figure
 
 
-def untuned_baseline(table: pd.DataFrame) -> str:
-    """Return by how much exact ridge is ahead of ridge by SGD, at the lowest and the highest scaling."""
-    gap = scaling_page.baseline_gap(table)
-    return (
-        f"with {gap['n_samples']} individuals, r of exact ridge less that of ridge by SGD, mean of traits: "
-        f"{gap['low']} at a scaling of "
-        f"{gap['scaling_low']}, {gap['high']} at {gap['scaling_high']}; there the MLP's r less that of ridge by "
-        f"SGD is {gap['mlp_sgd']}, less that of exact ridge {gap['mlp_exact']}"
-    )
+def draw_last_batch(table: pd.DataFrame) -> Figure:
+    """Draw the mean r over epistatic traits against the size of the last batch, one panel per number of QTL.
+
+    table: from `variants_of_the_last_batch`. Small points are cohorts, lines their means; dashed: ridge.
+    """
+    epistatic = one_protocol(table)[table["rel_aa"] > 0]
+    cohorts = epistatic.groupby(["n_qtl", "last_batch", "model", "replicate"])["pearson_r"].mean().reset_index()
+    panels = sorted(cohorts["n_qtl"].unique())
+    figure, axes = plt.subplots(1, len(panels), figsize=(1.5 + 4.2 * len(panels), 4.6), sharey=True, squeeze=False)
+    for ax, n_qtl in zip(axes[0], panels, strict=True):
+        part = select(cohorts, n_qtl=n_qtl)
+        ridge = select(part, model="ridge").groupby("last_batch")["pearson_r"].mean()
+        ax.plot(ridge.index, ridge, **PARITY)
+        for model, (_, color, marker) in VARIANTS.items():
+            _draw_cohorts(ax, select(part, model=model), color, marker)
+        ax.set(xscale="log", xlabel="Samples in the last batch", title=f"{n_qtl} QTL")
+        sizes = sorted(part["last_batch"].unique())
+        ax.set_xticks([size for size in sizes if size != 127 or 128 not in sizes])  # their labels would overlap
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_locator(NullLocator())
+    axes[0, 0].set_ylabel("Pearson's r, mean of epistatic traits")
+    handles = [
+        Line2D([], [], color=color, marker=marker, label=f"MLP, {name}") for name, color, marker in VARIANTS.values()
+    ]
+    legend_below(figure, [*handles, Line2D([], [], **PARITY, label="ridge")])
+    return figure
 
 
-def _traits(table: pd.DataFrame) -> pd.DataFrame:
-    return table.drop_duplicates(["cell", "replicate", "trait"])
+def _draw_labels(ax: Axes, simulated: Sequence[float]) -> None:
+    """Draw the label against the simulated correlation; the wrong ones in red, with what they should say."""
+    for value in sorted(set(simulated)):
+        label = printed_label(value)
+        right = label == value
+        ax.plot(value, label, "o" if right else "X", color=str(apc.slate if right else apc.cinnabar), markersize=9)
+        if not right:
+            ax.annotate(
+                f"{value:g} is printed as {label:g}", (value, label), (0, 10), textcoords="offset points", ha="center"
+            )
+    ax.axline((0, 0), slope=1, **PARITY)
+    ax.set(xlabel="Correlation that was simulated", ylabel="Label in the figure", ylim=(-0.05, 1.05))
+    ax.set(xlim=(-0.05, 1.05), title="What the figure prints")
 
 
-def _pairs(q: Any) -> Any:
-    return q * (q - 1) // 2
-
-
-def _nearest_even(scaling: float, n_samples: int) -> int:
-    return 2 * round((1 + np.sqrt(1 + 8 * scaling * n_samples)) / 4)
+def _draw_cohorts(ax: Axes, cohorts: pd.DataFrame, color: str, marker: str) -> None:
+    mean = cohorts.groupby("last_batch")["pearson_r"].mean()
+    ax.plot(cohorts["last_batch"], cohorts["pearson_r"], marker, color=color, markersize=3, alpha=0.45)
+    ax.plot(mean.index, mean, marker, linestyle="-", color=color, markersize=5)

@@ -12,30 +12,16 @@ from epidl_book.claims import WIDTH
 
 
 def side_by_side(benchmarks: pd.DataFrame) -> pd.DataFrame:
-    """Return the benchmarks' table with three digits, a row a work and reference."""
+    """Return the benchmarks' table with three digits, one row per work and reference."""
     columns = ["ours_seconds", "reference_seconds", "ratio", "rounds"]
     shown = benchmarks.set_index(["work", "n_samples", "n_qtl", "reference"])[columns]
     return shown.apply(lambda column: column.map("{:.3g}".format))
 
 
-def gpu_words(gpu: pd.DataFrame, precision: pd.DataFrame) -> dict[str, str]:
-    """Return what the performance page says of a GPU: a step over its floor, fits side by side, r by precision.
-
-    Of the fits side by side, those that the library trains so: networks of the published width are too large.
-    """
-    floor = 1 / gpu.loc[gpu["reference"] == "floor of a step", "ratio"]
-    spread = precision_against_replicates(precision)
-    small = ~gpu["work"].str.contains(f"{WIDTH} wide")
-    together = gpu.loc[small & (gpu["reference"] == "one after another"), "ratio"]
-    difference = _precision_difference(precision).groupby(["n_samples", "n_qtl", "replicate"]).mean()
-    return {
-        "floor": f"{floor.min():.2f} to {floor.max():.2f}",
-        "together": f"{together.min():.2f} to {together.max():.2f}",
-        "precision_mean": f"{difference.mean():+.4f}",
-        "precision_error": f"{difference.sem():.4f}",
-        "precision_fits": str(len(difference)),
-        "precision_within": f"{(spread['SD of differences'] < spread['SD of replicates']).sum()} of {len(spread)}",
-    }
+def precision_in_words(precision: pd.DataFrame) -> dict[str, str]:
+    """Return the mean difference in r of 10 bits to single precision, over fits, with its standard error."""
+    difference = precision_difference(precision).groupby(["n_samples", "n_qtl", "replicate"]).mean()
+    return {"mean": f"{difference.mean():+.4f}", "error": f"{difference.sem():.4f}", "fits": str(len(difference))}
 
 
 def gpu_estimates(fits: pd.DataFrame, machines: pd.DataFrame) -> str:
@@ -54,12 +40,12 @@ def gpu_estimates(fits: pd.DataFrame, machines: pd.DataFrame) -> str:
 
 
 def precision_against_replicates(precision: pd.DataFrame) -> pd.DataFrame:
-    """Return of each size and trait the difference in r, 10 bits less single precision, beside that of replicates.
+    """Return of each size and trait the difference in r, 10 bits minus single precision, beside that of replicates.
 
     precision: as `benchmarks.on_gpu` measures it.
     """
     by = ["n_samples", "n_qtl", "rel_aa"]
-    difference = _precision_difference(precision).groupby(by)
+    difference = precision_difference(precision).groupby(by)
     exact = precision[precision["products"] == "ieee"].groupby(by)["pearson_r"]
     return pd.DataFrame(
         {
@@ -72,7 +58,8 @@ def precision_against_replicates(precision: pd.DataFrame) -> pd.DataFrame:
     ).round(4)
 
 
-def _precision_difference(precision: pd.DataFrame) -> pd.Series:
+def precision_difference(precision: pd.DataFrame) -> pd.Series:
+    """Return the difference in r of each trait and replicate, 10 bits minus single precision."""
     index = ["n_samples", "n_qtl", "rel_aa", "replicate"]
     r = precision.pivot(index=index, columns="products", values="pearson_r")
     return r["tf32"] - r["ieee"]

@@ -45,28 +45,33 @@ def count_computed(records: Records, cells: Sequence[Cell]) -> int:
 def provenance_table(
     records: Mapping[str, Records], grids: Mapping[str, Mapping[str, Sequence[Cell]]], profiles: Sequence[str]
 ) -> pd.DataFrame:
-    """Return a row an experiment: how much of some profiles is computed, by which code, where, and at what cost.
+    """Return one row per experiment: how much of some profiles is computed, by which code, where, and at what cost.
 
     records: provenances by experiment. grids: the cells of each profile by experiment. Hours: of computing, one job at
     a time; peak memory: of the largest job, in GiB.
     """
-    rows = []
+    rows = {}
     for experiment, done in records.items():
-        planned = {name: grids[experiment][name] for name in profiles}
-        cells = {f"of {name}": f"{count_computed(done, part)} of {len(part)}" for name, part in planned.items()}
-        names = {cell_of(record).name for record in done}
-        rows.append({"experiment": experiment, "cells": len(names)} | cells | _origin(done))
-    return pd.DataFrame(rows).set_index("experiment")
+        row = {"cells": len({cell_of(record).name for record in done})}
+        for profile in profiles:
+            planned = grids[experiment][profile]
+            row[f"of {profile}"] = f"{count_computed(done, planned)} of {len(planned)}"
+        if done:
+            runs = pd.json_normalize(done)
+            row |= {"profile": each(runs["parameters.profile"]), "commit": each(runs["commit"])}
+            row |= {"device": each(runs["device"]), "hours": f"{runs['seconds'].sum() / 3600:.3g}"}
+            row["peak memory, GiB"] = f"{runs['peak_memory_mb'].max() / 1024:.1f}"
+        rows[experiment] = row
+    return pd.DataFrame(rows).T.fillna("–")
 
 
 def versions_table(records: Mapping[str, Records]) -> pd.DataFrame:
-    """Return the versions of Python and the packages, a row a package and a column an experiment that has any."""
-    columns = {
-        experiment: {name: each(record["versions"].get(name) for record in done) for name in _packages(done)}
-        for experiment, done in records.items()
-        if done
-    }
-    return pd.DataFrame(columns).fillna("–")
+    """Return the versions of Python and the packages, one column per experiment that has any."""
+    columns = {}
+    for experiment, done in records.items():
+        if done:
+            columns[experiment] = pd.DataFrame([record["versions"] for record in done]).agg(each)
+    return pd.DataFrame(columns).sort_index().fillna("–")
 
 
 def count_repeated_seeds(table: pd.DataFrame, records: Records) -> tuple[int, int]:
@@ -92,21 +97,3 @@ def repeat_commands(table: pd.DataFrame, record: Mapping[str, Any]) -> str:
             f"python -m epidl.grid {profile} runs/{profile}/{experiment}/{cell}/{results.TABLE}",
         ]
     )
-
-
-def _origin(records: Records) -> dict[str, str]:
-    if not records:
-        return dict.fromkeys(("profile", "commit", "device", "torch", "numpy", "hours", "peak memory, GiB"), "–")
-    return {
-        "profile": each(record["parameters"]["profile"] for record in records),
-        "commit": each(record["commit"] for record in records),
-        "device": each(record["device"] for record in records),
-        "torch": each(record["versions"]["torch"] for record in records),
-        "numpy": each(record["versions"]["numpy"] for record in records),
-        "hours": f"{sum(record['seconds'] for record in records) / 3600:.3g}",
-        "peak memory, GiB": f"{max(record['peak_memory_mb'] for record in records) / 1024:.1f}",
-    }
-
-
-def _packages(records: Records) -> list[str]:
-    return sorted({name for record in records for name in record["versions"]})

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from epidl.grid.contrasts import mean_difference, one_protocol
-from epidl_book.phrases import _smallest_cohorts
+from epidl_book.phrases import smallest_cohorts
 
 
 def accuracies(table: pd.DataFrame) -> dict[str, str]:
@@ -16,9 +16,9 @@ def lead_over_scalings(table: pd.DataFrame, model: str, baseline: str) -> dict[s
     """Return a model's mean lead in r over another at the lowest and the highest scaling of the smallest cohorts.
 
     Of a table of one protocol, paired by cohort. until: the highest scaling up to which every 95 % interval of the mean
-    lead lies above 0.
+    lead is above 0.
     """
-    leads = mean_difference(_smallest_cohorts(table), model, baseline, ["scaling"])
+    leads = mean_difference(smallest_cohorts(table), model, baseline, ["scaling"])
     ahead = leads.index[(leads["low"] > 0).cummin()]
     return {
         "low": f"{leads['difference'].iloc[0]:+z.2f}",

@@ -1,24 +1,21 @@
 """Figures: drawn from result tables, in the publication's style; each function returns a matplotlib figure.
 
-One module an experiment; `models` compares models within any of them, `ledger` shows two of the ledger's rows,
+One module an experiment; `models` compares models within any of them,
 `simulation` shows cohorts, `own_data` a reader's own, `forecasts` the planner's, `style` is common.
 """
 
 from epidl.figures.beyond import accuracy_by_seconds, ladder, ladder_by, leads
-from epidl.figures.correlation import accuracy_by_pleiotropy, figure_3
-from epidl.figures.dilution import accuracy_by_markers, figure_2, importances, selection_by_markers
+from epidl.figures.correlation import figure_3
+from epidl.figures.dilution import figure_2, importances, selection_by_markers
 from epidl.figures.forecasts import forecast_and_found, forecast_of_publication, forecasts_left_out
 from epidl.figures.models import accuracy_by_trait, differences, parity
 from epidl.figures.own_data import allele_frequencies, ld_decay, relatedness, scores_by_split
 from epidl.figures.scaling import accuracy_by_scaling, figure_1a, figure_1b
 from epidl.figures.simulation import genotype_matrix, interaction_matrix, phenotype_distributions, variance_ratios
 from epidl.figures.style import MODEL_NAMES, expected_va_over_vg, save, use_style
-from epidl_book.ledger_figures import last_batch, mislabelled
 
 __all__ = [
     "MODEL_NAMES",
-    "accuracy_by_markers",
-    "accuracy_by_pleiotropy",
     "accuracy_by_scaling",
     "accuracy_by_seconds",
     "accuracy_by_trait",
@@ -37,10 +34,8 @@ __all__ = [
     "interaction_matrix",
     "ladder",
     "ladder_by",
-    "last_batch",
     "ld_decay",
     "leads",
-    "mislabelled",
     "parity",
     "phenotype_distributions",
     "relatedness",

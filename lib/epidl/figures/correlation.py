@@ -1,7 +1,5 @@
 """Figures of the correlation experiment; the publication's figure 3, A and B."""
 
-from collections.abc import Callable
-
 import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -12,9 +10,11 @@ from matplotlib.lines import Line2D
 from epidl.figures.style import OPEN, PARITY, legend_below, select
 from epidl.grid.contrasts import CONTROL, condition, one_protocol, paired
 
+BOX_WIDTH = 0.14  # of the place of one condition, where those of a number of QTL stand side by side
+
 
 def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Draw the MLP's relative gain over ridge by QTL and correlation of effects, a panel a number of traits.
+    """Draw the MLP's relative gain over ridge by QTL and correlation of effects, one panel per number of traits.
 
     A box holds the traits of all replicates: the middle half, its median, and whiskers to the lowest and highest.
     published: the digitised medians of figure 3, drawn as open markers. The control that shares pairs is ours alone.
@@ -22,93 +22,40 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     gain = paired(one_protocol(table), "mlp", "ridge")
     like = gain[["n_samples", "n_qtl", "n_traits", "rel_aa"]].drop_duplicates()
     theirs = published.merge(like).assign(shared_pairs=False)
-
-    def draw(ax: Axes, part: pd.DataFrame, position: float, color: str) -> None:
-        boxes = ax.boxplot(
-            part["relative_gain"],
-            positions=[position],
-            widths=0.7 * BOX_WIDTH,
-            whis=(0, 100),
-            showfliers=False,
-            manage_ticks=False,
-        )
-        for line in (line for lines in boxes.values() for line in lines):
-            line.set(color=color, linewidth=1.3)
-
-    def draw_theirs(ax: Axes, part: pd.DataFrame, position: float, color: str) -> None:
-        ax.plot([position] * len(part), part["median_relative_gain"], "o", color=color, markersize=6, **OPEN)
-
-    figure, axes = _panels(gain)
-    _draw_groups(axes, gain, draw)
-    _draw_groups(axes, theirs, draw_theirs, like=gain)
-    for ax in axes:
+    gain, theirs = gain.assign(condition=condition(gain)), theirs.assign(condition=condition(theirs))
+    colors, counts = _colors(gain), sorted(gain["n_qtl"].unique())
+    n_traits = sorted(gain["n_traits"].unique())
+    figure, axes = plt.subplots(1, len(n_traits), figsize=(1 + 5 * len(n_traits), 4.8), sharey=True, squeeze=False)
+    for ax, letter, count in zip(axes[0], "ABCDEFGH", n_traits, strict=False):
+        for (n_qtl, name), part in select(gain, n_traits=count).groupby(["n_qtl", "condition"]):
+            position = counts.index(n_qtl) + BOX_WIDTH * (list(colors).index(name) - (len(colors) - 1) / 2)
+            _draw_box(ax, part["relative_gain"], position, colors[name])
+            medians = select(theirs, n_traits=count, n_qtl=n_qtl, condition=name)["median_relative_gain"]
+            ax.plot([position] * len(medians), medians, "o", color=colors[name], markersize=6, **OPEN)
         ax.axhline(0, **PARITY)
-    axes[0].set_ylabel("Relative gain of the MLP\n(r MLP - r ridge) / r ridge")
-    handles = _handles(gain)
+        ax.set(title=f"{letter}. {count} traits", xlabel="QTL")
+        ax.set_xticks(range(len(counts)), counts)
+    axes[0, 0].set_ylabel("Relative gain of the MLP\n(r MLP - r ridge) / r ridge")
+    handles = []
+    for name, color in colors.items():
+        label = f"correlation {'0, own pairs' if name == '0' else name}"
+        handles.append(Line2D([], [], color=color, linewidth=4, label=label))
     if len(theirs):
         handles.append(Line2D([], [], color="black", marker="o", linestyle="", **OPEN, label="publication (median)"))
     legend_below(figure, handles)
     return figure
 
 
-def accuracy_by_pleiotropy(table: pd.DataFrame) -> Figure:
-    """Draw the mean Pearson's r of the MLP (filled) and of ridge (bars) by QTL and correlation of effects."""
-    table = one_protocol(table)
-    figure, axes = _panels(table)
-
-    def draw(ax: Axes, part: pd.DataFrame, position: float, color: str) -> None:
-        r = part.groupby("model")["pearson_r"].mean()
-        ax.vlines(position, r["ridge"], r["mlp"], color=color, linewidth=1)
-        ax.hlines(r["ridge"], position - 0.4 * BOX_WIDTH, position + 0.4 * BOX_WIDTH, color=color, linewidth=2)
-        ax.plot(position, r["mlp"], "D", color=color, markersize=6)
-
-    _draw_groups(axes, table, draw)
-    for ax in axes:
-        ax.set_ylim(min(0, table["pearson_r"].min()), 1.03)
-    axes[0].set_ylabel("Mean Pearson's r over traits")
-    handles = [
-        Line2D([], [], color="black", marker="D", linestyle="", label="MLP"),
-        Line2D([], [], color="black", linewidth=2, label="ridge"),
-    ]
-    legend_below(figure, _handles(table) + handles)
-    return figure
+def _draw_box(ax: Axes, values: pd.Series, position: float, color: str) -> None:
+    style = {"showfliers": False, "manage_ticks": False, "whis": (0, 100), "widths": 0.7 * BOX_WIDTH}
+    for lines in ax.boxplot(values, positions=[position], **style).values():
+        for line in lines:
+            line.set(color=color, linewidth=1.3)
 
 
-BOX_WIDTH = 0.14  # of the place of one condition, where those of a number of QTL stand side by side
-
-
-def _conditions(table: pd.DataFrame) -> dict[str, tuple[float, ...] | str]:
+def _colors(gain: pd.DataFrame) -> dict[str, tuple[float, ...] | str]:
     """Return the conditions of a table in order, with their colours: the controls first."""
-    found = table.assign(condition=condition(table)).sort_values(["pleiotropy", "shared_pairs"])
+    found = gain.sort_values(["pleiotropy", "shared_pairs"])["condition"].unique()
     ramp = apc.gradients.viridis.to_mpl_cmap()
     controls = {"0": str(apc.slate), CONTROL: str(apc.cinnabar)}
-    return {name: controls.get(name) or ramp(0.7 * float(name)) for name in found["condition"].unique()}
-
-
-def _panels(table: pd.DataFrame) -> tuple[Figure, list[Axes]]:
-    n_traits, n_qtl = sorted(table["n_traits"].unique()), sorted(table["n_qtl"].unique())
-    figure, axes = plt.subplots(1, len(n_traits), figsize=(1 + 5 * len(n_traits), 4.8), sharey=True, squeeze=False)
-    for ax, letter, count in zip(axes[0], "ABCDEFGH", n_traits, strict=False):
-        ax.set(title=f"{letter}. {count} traits", xlabel="QTL")
-        ax.set_xticks(range(len(n_qtl)), [str(q) for q in n_qtl])
-    return figure, list(axes[0])
-
-
-def _draw_groups(axes: list[Axes], table: pd.DataFrame, draw: Callable, like: pd.DataFrame | None = None) -> None:
-    """Call `draw` for each panel, number of QTL and condition of `like`, with what `table` holds of it."""
-    like = table if like is None else like
-    conditions = _conditions(like)
-    table = table.assign(condition=condition(table))
-    for ax, n_traits in zip(axes, sorted(like["n_traits"].unique()), strict=True):
-        for q, n_qtl in enumerate(sorted(like["n_qtl"].unique())):
-            for k, (name, color) in enumerate(conditions.items()):
-                part = select(table, n_traits=n_traits, n_qtl=n_qtl, condition=name)
-                if len(part):
-                    draw(ax, part, q + BOX_WIDTH * (k - (len(conditions) - 1) / 2), color)
-
-
-def _handles(table: pd.DataFrame) -> list[Line2D]:
-    return [
-        Line2D([], [], color=color, linewidth=4, label=f"correlation {'0, drawn apart' if name == '0' else name}")
-        for name, color in _conditions(table).items()
-    ]
+    return {name: controls.get(name) or ramp(0.7 * float(name)) for name in found}

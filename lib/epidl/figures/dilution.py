@@ -12,11 +12,9 @@ from epidl.figures.style import (
     MODEL_NAMES,
     OPEN,
     PARITY,
-    draw_mean_r,
     handle,
     label_scale,
     legend_below,
-    mean_r_handles,
     select,
     trait_handles,
     trait_style,
@@ -32,7 +30,7 @@ SELECTION = {
 
 
 def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Draw r of three models less r of ridge, a panel a number of markers, a group a trait.
+    """Draw r of three models less r of ridge, one panel per number of markers, one group per trait.
 
     table: results under one protocol. published: the digitised figure 2, drawn as an open marker (median) and a bar
     (lowest to highest replicate) beside ours.
@@ -70,28 +68,11 @@ def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     return figure
 
 
-def accuracy_by_markers(table: pd.DataFrame) -> Figure:
-    """Draw the mean Pearson's r of every model against the number of markers, a panel a trait.
-
-    Dashed: the additive ceiling, the square root of V_A / V_G.
-    """
-    table = one_protocol(table)
-    ratios = sorted(table["rel_aa"].unique())
-    figure, axes = plt.subplots(1, len(ratios), figsize=(1 + 4.4 * len(ratios), 4.8), sharey=True, squeeze=False)
-    for ax, ratio in zip(axes[0], ratios, strict=True):
-        draw_mean_r(ax, select(table, rel_aa=ratio), "n_markers", markersize=5)
-        ax.set(title=f"relAA {ratio:g}", xlabel="Markers", ylim=(min(0, table["pearson_r"].min()), 1.03))
-        label_scale(ax, table["n_markers"], most=4)
-    axes[0, 0].set_ylabel("Pearson's r, test individuals")
-    legend_below(figure, mean_r_handles(table))
-    return figure
-
-
 def selection_by_markers(table: pd.DataFrame) -> Figure:
     """Draw precision, recall and pair recall of the pruned models' features against the number of markers.
 
-    A panel a measure, a line a trait; precision is that of the selection, the same for both. Dashed: the precision of
-    markers kept at random.
+    One panel per measure, one line per trait; precision is that of the selection, the same for both. Dashed: the
+    precision of markers kept at random.
     """
     kept = select(one_protocol(table), model="mlp_pruned")
     ratios = sorted(kept["rel_aa"].unique())

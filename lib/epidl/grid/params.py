@@ -392,46 +392,40 @@ class BeyondCorrelationCell(CorrelationCell):
 
 @dataclass(frozen=True)
 class Experiment:
-    """A row an experiment; beside it there are its parameter file and its notebook.
+    """One row per experiment; its parameter file and its notebook have its name.
 
-    cells: what they are. page: of the book, that shows its results. points: what its cells differ in, beside the number
-    of individuals. columns: of its table, empty where no model has them. every_protocol: whether models that the
-    publication lacks are fitted under each protocol too.
+    cells: the class of its cells. page: of the book, that shows its results. columns: of its table, empty if no model
+    has them. every_protocol: whether models that the publication lacks are fitted under each protocol too.
     """
 
     cells: type[Cell]
     page: str
-    points: tuple[str, str]
     columns: tuple[str, ...] = ()
     every_protocol: bool = False
 
 
-_SCALINGS, _MARKERS = ("scaling", "scalings"), ("number of markers", "numbers of markers")
-_TRAITS = ("combination of traits, QTL and correlation", "combinations of traits, QTL and correlation")
 _SELECTION = (
     *("n_features", "n_markers_kept", "selection_precision"),
     *("selection_recall", "pair_recall", "max_features"),
 )
 _ROWS = (
-    Experiment(ScalingCell, "scaling", _SCALINGS),
-    Experiment(DilutionCell, "dilution", _MARKERS, columns=_SELECTION),
-    Experiment(CorrelationCell, "correlation", _TRAITS),
-    Experiment(RidgeVsSgdCell, "ridge_vs_sgd", _SCALINGS),
+    Experiment(ScalingCell, "scaling"),
+    Experiment(DilutionCell, "dilution", columns=_SELECTION),
+    Experiment(CorrelationCell, "correlation"),
+    Experiment(RidgeVsSgdCell, "ridge_vs_sgd"),
     Experiment(
         HyperparametersCell,
         "scaling",
-        ("combination of scaling, width and rate", "combinations of scaling, width and rate"),
     ),
-    Experiment(BeyondCell, "beyond", ("scaling or control", "scalings and controls")),
-    Experiment(BeyondDilutionCell, "beyond", _MARKERS),
-    Experiment(BeyondCorrelationCell, "beyond", _TRAITS),
+    Experiment(BeyondCell, "beyond"),
+    Experiment(BeyondDilutionCell, "beyond"),
+    Experiment(BeyondCorrelationCell, "beyond"),
     Experiment(
         RaggedCell,
         "ledger",
-        ("scaling, its last batch trained on or dropped", "scalings, their last batch trained on or dropped"),
         every_protocol=True,  # it is the published one that is asked about
     ),
-    Experiment(SurveyCell, "planner", ("study", "studies")),
+    Experiment(SurveyCell, "planner"),
 )
 EXPERIMENTS = {row.cells.model_fields["experiment"].default: row for row in _ROWS}
 CELL_TYPES = {name: row.cells for name, row in EXPERIMENTS.items()}
