@@ -1,8 +1,9 @@
 """Measure every work in our way and in the references, alternating, in one run: `make bench`.
 
-Writes book/data/benchmarks.csv with its provenance: seconds are medians over the rounds, a ratio is the reference's
-seconds over ours. Beside it growth.csv, our seconds and memory at growing sizes, and machines.csv, the rates of each
-machine that was measured, from which costs are estimated. `--largest` writes largest.csv alone.
+Writes book/data/benchmarks.csv with its provenance: seconds are medians over the rounds, a ratio is
+the reference's seconds over ours. Beside it growth.csv, our seconds and memory at growing sizes,
+and machines.csv, the rates of each machine that was measured, from which costs are estimated.
+`--largest` writes largest.csv alone.
 """
 
 import argparse
@@ -44,23 +45,43 @@ LARGEST = {"exact ridge, one split": [(1_000_000, 6326)]}  # the publication's l
 
 def main() -> None:
     """Run the works, print a row as it is measured, and write the table of a whole run."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__.splitlines()[0]
+    )
     part = parser.add_mutually_exclusive_group()
-    part.add_argument("--quick", action="store_true", help="small sizes, to see that all works run; writes nothing")
-    part.add_argument("--only", choices=WORKS, nargs="*", default=list(WORKS), help="works to measure; writes nothing")
     part.add_argument(
-        "--largest", action="store_true", help="exact ridge on the largest cohort alone, some half an hour"
+        "--quick",
+        action="store_true",
+        help="small sizes, to see that all works run; writes nothing",
+    )
+    part.add_argument(
+        "--only",
+        choices=WORKS,
+        nargs="*",
+        default=list(WORKS),
+        help="works to measure; writes nothing",
+    )
+    part.add_argument(
+        "--largest",
+        action="store_true",
+        help="exact ridge on the largest cohort alone, some half an hour",
     )
     options = parser.parse_args()
     if options.largest:
-        known = {"device": devices.device_name("cpu"), "threads": torch.get_num_threads(), "commit": results.commit()}
+        known = {
+            "device": devices.device_name("cpu"),
+            "threads": torch.get_num_threads(),
+            "commit": results.commit(),
+        }
         storage.write_table(DATA / "largest.csv", measure_growth(LARGEST).assign(**known))
         return
     started, rows = datetime.now(UTC), []
     for name in options.only:
         for row in WORKS[name](options.quick):
             rows.append(
-                {"work": name} | row | {"device": devices.device_name("cpu"), "threads": torch.get_num_threads()}
+                {"work": name}
+                | row
+                | {"device": devices.device_name("cpu"), "threads": torch.get_num_threads()}
             )
             print(pd.DataFrame(rows[-1:]).to_string(index=False, header=False), flush=True)
     table = pd.DataFrame(rows)
@@ -68,10 +89,14 @@ def main() -> None:
     if options.quick or options.only != list(WORKS):
         return
     growth = measure_growth(GROWTH)
-    record = results.provenance({"works": options.only, "threads": torch.get_num_threads()}, started)
+    record = results.provenance(
+        {"works": options.only, "threads": torch.get_num_threads()}, started
+    )
     storage.write_text(DATA / "benchmarks.provenance.json", json.dumps(record, indent=1) + "\n")
     storage.write_table(DATA / "growth.csv", growth)
-    storage.write_table(DATA / "machines.csv", with_this_machine(DATA / "machines.csv", record["commit"]))
+    storage.write_table(
+        DATA / "machines.csv", with_this_machine(DATA / "machines.csv", record["commit"])
+    )
     storage.write_table(DATA / "benchmarks.csv", table)
 
 
@@ -80,7 +105,10 @@ def measure_growth(sizes: dict[str, list[tuple[int, int]]]) -> pd.DataFrame:
     rows = []
     for work, points in sizes.items():
         for n_samples, n_qtl in points:
-            rows.append({"work": work, "n_samples": n_samples, "n_qtl": n_qtl} | in_own_process(work, n_samples, n_qtl))
+            rows.append(
+                {"work": work, "n_samples": n_samples, "n_qtl": n_qtl}
+                | in_own_process(work, n_samples, n_qtl)
+            )
             print(rows[-1], flush=True)
     return pd.DataFrame(rows)
 
@@ -100,14 +128,26 @@ def with_this_machine(path: Path, commit: str) -> pd.DataFrame:
     )
 
 
-def compare(n_samples: int, n_qtl: int, ways: dict[str, Callable[[], object]], rounds: int) -> list[dict]:
-    """Time each way in turn, `rounds` times, and return a row a reference: the way named 'ours' against it."""
+def compare(
+    n_samples: int, n_qtl: int, ways: dict[str, Callable[[], object]], rounds: int
+) -> list[dict]:
+    """Time each way in turn, `rounds` times, and return a row a reference: the way named 'ours'
+    against it.
+    """
     medians = in_turn(ways, rounds)
-    return [make_row(n_samples, n_qtl, medians["ours"], way, medians[way], rounds) for way in ways if way != "ours"]
+    return [
+        make_row(n_samples, n_qtl, medians["ours"], way, medians[way], rounds)
+        for way in ways
+        if way != "ours"
+    ]
 
 
-def in_turn(works: dict[str, Callable[[], object]], rounds: int, warm_up: int = 0) -> dict[str, float]:
-    """Return the median seconds of each work, measured in turn; warm_up: rounds before those that count."""
+def in_turn(
+    works: dict[str, Callable[[], object]], rounds: int, warm_up: int = 0
+) -> dict[str, float]:
+    """Return the median seconds of each work, measured in turn; warm_up: rounds before those that
+    count.
+    """
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
     seconds = {name: [] for name in works}
     for _ in range(warm_up + rounds):
@@ -120,7 +160,9 @@ def in_turn(works: dict[str, Callable[[], object]], rounds: int, warm_up: int = 
     return {name: statistics.median(values[warm_up:]) for name, values in seconds.items()}
 
 
-def make_row(n_samples: int, n_qtl: int, ours: float, reference: str, seconds: float, rounds: int) -> dict:
+def make_row(
+    n_samples: int, n_qtl: int, ours: float, reference: str, seconds: float, rounds: int
+) -> dict:
     """Return a row of the table: our seconds beside a reference's."""
     return {
         "n_samples": n_samples,
@@ -134,16 +176,26 @@ def make_row(n_samples: int, n_qtl: int, ours: float, reference: str, seconds: f
 
 
 def network_works(n_samples: int, n_qtl: int, kind: str, n_epochs: int, rounds: int) -> list[dict]:
-    """Time the training of the MLP or of ridge by SGD for some epochs, data ready at hand in each way's form."""
+    """Time the training of the MLP or of ridge by SGD for some epochs, data ready at hand in each
+    way's form.
+    """
     cohort = make_cohort(n_samples, n_qtl)
     with tempfile.TemporaryDirectory() as folder:
         published_way.make_files(cohort, Path(folder))
-        return compare(n_samples, n_qtl, training_ways(cohort, Path(folder), kind, n_epochs), rounds)
+        return compare(
+            n_samples, n_qtl, training_ways(cohort, Path(folder), kind, n_epochs), rounds
+        )
 
 
-def training_ways(cohort: Cohort, folder: Path, kind: str, n_epochs: int) -> dict[str, Callable[[], object]]:
+def training_ways(
+    cohort: Cohort, folder: Path, kind: str, n_epochs: int
+) -> dict[str, Callable[[], object]]:
     """Return the three ways of training one kind of network."""
-    n_qtl, n_traits, generator = cohort.genotypes.n_markers, len(cohort.traits), torch.Generator().manual_seed(1)
+    n_qtl, n_traits, generator = (
+        cohort.genotypes.n_markers,
+        len(cohort.traits),
+        torch.Generator().manual_seed(1),
+    )
     if kind == "mlp":
         plain = lambda: loop.mlp(n_qtl, n_traits, WIDTH)  # noqa: E731
         ours = lambda: networks.mlp(n_qtl, n_traits, WIDTH, generator)  # noqa: E731
@@ -160,28 +212,47 @@ def training_ways(cohort: Cohort, folder: Path, kind: str, n_epochs: int) -> dic
 
 
 def mlp_epoch(quick: bool) -> list[dict]:
-    """One epoch of the MLP, and one step against the floor that this machine's products and memory set."""
+    """One epoch of the MLP, and one step against the floor that this machine's products and memory
+    set.
+    """
     n_samples, n_qtl = (500, 20) if quick else (10_000, 142)
-    return [*network_works(n_samples, n_qtl, "mlp", 1, rounds=1 if quick else 3), step_floor(n_qtl, quick)]
+    return [
+        *network_works(n_samples, n_qtl, "mlp", 1, rounds=1 if quick else 3),
+        step_floor(n_qtl, quick),
+    ]
 
 
 def sgd_ridge_fit(quick: bool) -> list[dict]:
     """A fit of ridge by SGD of 40 epochs."""
     return network_works(
-        *((300, 20) if quick else (1000, 64)), "ridge_sgd", n_epochs=2 if quick else 40, rounds=1 if quick else 3
+        *((300, 20) if quick else (1000, 64)),
+        "ridge_sgd",
+        n_epochs=2 if quick else 40,
+        rounds=1 if quick else 3,
     )
 
 
 def exact_ridge(quick: bool) -> list[dict]:
-    """Five traits and ten splits of exact ridge; the plain way's penalties and r are checked to be ours."""
+    """Five traits and ten splits of exact ridge; the plain way's penalties and r are checked to be
+    ours.
+    """
     n_samples, n_qtl = (300, 20) if quick else (10_000, 142)
     cohort, rng = make_cohort(n_samples, n_qtl), np.random.default_rng(1)
     splits = [random_split(n_samples, rng) for _ in range(10)]
 
     def ours() -> tuple[np.ndarray, np.ndarray]:
-        fits = list(ridge.fit_ridge_splits(cohort.genotypes, cohort.phenotypes, [train for train, _ in splits]))
-        predictions = [fit.predict(cohort.genotypes, test) for fit, (_, test) in zip(fits, splits, strict=True)]
-        r = [pearson_r(cohort.phenotypes[test], p) for p, (_, test) in zip(predictions, splits, strict=True)]
+        fits = list(
+            ridge.fit_ridge_splits(
+                cohort.genotypes, cohort.phenotypes, [train for train, _ in splits]
+            )
+        )
+        predictions = [
+            fit.predict(cohort.genotypes, test) for fit, (_, test) in zip(fits, splits, strict=True)
+        ]
+        r = [
+            pearson_r(cohort.phenotypes[test], p)
+            for p, (_, test) in zip(predictions, splits, strict=True)
+        ]
         return np.array(r), np.array([fit.penalties for fit in fits])
 
     (r, penalties), (plain_r, plain_penalties) = ours(), plain_way.ridge(cohort, splits)
@@ -196,7 +267,9 @@ def exact_ridge(quick: bool) -> list[dict]:
 
 
 def simulation(quick: bool) -> list[dict]:
-    """From nothing to data that a network can be trained on; each way in a process of its own, with its peak memory."""
+    """From nothing to data that a network can be trained on; each way in a process of its own, with
+    its peak memory.
+    """
     n_samples, n_qtl = (300, 20) if quick else (100_000, 2002)
     ours, rows = in_own_process("simulation", n_samples, n_qtl), []
     for way in ("published way", "plain way"):
@@ -215,7 +288,9 @@ def in_own_process(work: str, n_samples: int, n_qtl: int) -> dict[str, float]:
 
 
 def whole_cell(quick: bool) -> list[dict]:
-    """One replicate of a cell: simulate, prepare, ridge by SGD (40 epochs), exact ridge, MLP (33 epochs)."""
+    """One replicate of a cell: simulate, prepare, ridge by SGD (40 epochs), exact ridge, MLP (33
+    epochs).
+    """
     (n_samples, n_qtl), epochs = ((300, 20), (1, 1)) if quick else ((1000, 64), (40, 33))
 
     def ours() -> None:
@@ -223,7 +298,9 @@ def whole_cell(quick: bool) -> list[dict]:
         rng = seeds.generator(1, "ridge_splits")
         splits = [random_split(n_samples, rng) for _ in range(10)]
         for fit, (_, test) in zip(
-            ridge.fit_ridge_splits(cohort.genotypes, cohort.phenotypes, [train for train, _ in splits]),
+            ridge.fit_ridge_splits(
+                cohort.genotypes, cohort.phenotypes, [train for train, _ in splits]
+            ),
             splits,
             strict=True,
         ):
@@ -243,9 +320,11 @@ def whole_cell(quick: bool) -> list[dict]:
 
 
 def step_floor(n_qtl: int, quick: bool) -> dict:
-    """Return the time of one training step beside its floor, medians of steps and of limits measured in turn.
+    """Return the time of one training step beside its floor, medians of steps and of limits measured
+    in turn.
 
-    The floor: what `step_work` counts, at the rate of a large product and at copy bandwidth, one after the other.
+    The floor: what `step_work` counts, at the rate of a large product and at copy bandwidth, one
+    after the other.
     """
     batch, n_traits, rounds = BATCH_SIZE, len(TRAITS), 3 if quick else 25
     model = networks.mlp(n_qtl, n_traits, WIDTH, torch.Generator().manual_seed(1))
@@ -269,10 +348,11 @@ def step_floor(n_qtl: int, quick: bool) -> dict:
 
 
 def step_work(model: torch.nn.Module, n_qtl: int) -> tuple[float, float]:
-    """Return the least that a step of an MLP takes: operations of its products, and bytes that AdamW moves.
+    """Return the least that a step of an MLP takes: operations of its products, and bytes that AdamW
+    moves.
 
-    Products: forward, and twice backward but for the input. AdamW: three arrays and the gradient read, three written,
-    four bytes a parameter.
+    Products: forward, and twice backward but for the input. AdamW: three arrays and the gradient
+    read, three written, four bytes a parameter.
     """
     products = 2 * BATCH_SIZE * (2 * n_qtl * WIDTH + 3 * WIDTH**2 + 3 * WIDTH * len(TRAITS))
     return products, 7 * 4 * sum(parameter.numel() for parameter in model.parameters())

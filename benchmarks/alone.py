@@ -28,8 +28,12 @@ Work = Callable[[], object]
 
 
 def make_cohort(n_samples: int, n_qtl: int, seed: int = 1) -> Cohort:
-    """Simulate the scaling experiment's five traits; its packed haplotypes are what our loop trains on."""
-    return simulate(n_samples=n_samples, n_qtl=n_qtl, rel_aa=TRAITS, broad_sense_heritability=0.999, seed=seed)
+    """Simulate the scaling experiment's five traits; its packed haplotypes are what our loop trains
+    on.
+    """
+    return simulate(
+        n_samples=n_samples, n_qtl=n_qtl, rel_aa=TRAITS, broad_sense_heritability=0.999, seed=seed
+    )
 
 
 def plain_simulation(n_samples: int, n_qtl: int) -> object:
@@ -39,16 +43,22 @@ def plain_simulation(n_samples: int, n_qtl: int) -> object:
 
 
 def published_simulation(n_samples: int, n_qtl: int) -> None:
-    """Write text files and parse them into HDF5 (after our own simulation: AlphaSimR is no part of this)."""
+    """Write text files and parse them into HDF5 (after our own simulation: AlphaSimR is no part of
+    this).
+    """
     with tempfile.TemporaryDirectory() as folder:
         published_way.make_files(make_cohort(n_samples, n_qtl), Path(folder))
 
 
-def fit_ours(cohort: Cohort, model: torch.nn.Module, plan: training.TrainingPlan, device: str = "cpu") -> None:
+def fit_ours(
+    cohort: Cohort, model: torch.nn.Module, plan: training.TrainingPlan, device: str = "cpu"
+) -> None:
     """Train in our loop for all epochs of a plan."""
     split = split_samples(cohort.genotypes.n_samples, "published")
     generator = torch.Generator().manual_seed(1)
-    training.train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator, device=device)
+    training.train(
+        model, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator, device=device
+    )
 
 
 def endless(plan: training.TrainingPlan, n_epochs: int) -> training.TrainingPlan:
@@ -74,12 +84,18 @@ def one_epoch(n_samples: int, n_qtl: int, kind: str) -> Work:
 
 
 def one_split_of_own_data(n_samples: int, n_markers: int, model: str) -> Work:
-    """Return the work of one model on one split of diploids, with a trait of all markers and ten pairs."""
+    """Return the work of one model on one split of diploids, with a trait of all markers and ten
+    pairs.
+    """
     rng = np.random.default_rng(1)
     counts = rng.binomial(2, 0.4, size=(n_samples, n_markers)).astype(np.int8)
     x = counts[:, :20].astype(float) - 0.8
-    y = counts @ rng.normal(size=n_markers) / np.sqrt(n_markers) + (x[:, :10] * x[:, 10:]).sum(axis=1)
-    cohort = comparison.observe(Dosages.from_counts(counts, ploidy=2), y + rng.normal(size=n_samples))
+    y = counts @ rng.normal(size=n_markers) / np.sqrt(n_markers) + (x[:, :10] * x[:, 10:]).sum(
+        axis=1
+    )
+    cohort = comparison.observe(
+        Dosages.from_counts(counts, ploidy=2), y + rng.normal(size=n_samples)
+    )
     ((_, split),) = comparison.make_splits(cohort, "random", 1, seed=1)
     task, _, _ = comparison.make_task(cohort, split, comparison.HIDDEN_WIDTH, "cpu", seed=1)
     return lambda: comparison.MODELS[model].predict(task)
@@ -93,7 +109,10 @@ WORKS: dict[str, Callable[[int, int], Work]] = {
     "exact ridge, one split": one_ridge_split,
     "SGD ridge epoch": lambda n, q: one_epoch(n, q, "ridge_sgd"),
     "MLP epoch": lambda n, q: one_epoch(n, q, "mlp"),
-} | {f"own data, {model}": lambda n, m, model=model: one_split_of_own_data(n, m, model) for model in comparison.MODELS}
+} | {
+    f"own data, {model}": lambda n, m, model=model: one_split_of_own_data(n, m, model)
+    for model in comparison.MODELS
+}
 
 
 def main() -> None:

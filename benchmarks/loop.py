@@ -17,7 +17,10 @@ class Plan:
     penalty: Callable[[nn.Module], torch.Tensor | float]
 
 
-MLP = Plan(lambda model: torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=1e-5), lambda model: 0.0)
+MLP = Plan(
+    lambda model: torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=1e-5),
+    lambda model: 0.0,
+)
 RIDGE_SGD = Plan(
     lambda model: torch.optim.SGD(model.parameters(), lr=0.1),
     lambda model: 0.1 * 0.5 * sum((parameter**2).sum() for parameter in model.parameters()),
@@ -39,7 +42,11 @@ def mlp(n_markers: int, n_traits: int, width: int) -> nn.Sequential:
 
 
 def take_step(
-    model: nn.Module, genotypes: torch.Tensor, phenotypes: torch.Tensor, optimizer: torch.optim.Optimizer, plan: Plan
+    model: nn.Module,
+    genotypes: torch.Tensor,
+    phenotypes: torch.Tensor,
+    optimizer: torch.optim.Optimizer,
+    plan: Plan,
 ) -> float:
     """Take a step on a batch; return its loss."""
     optimizer.zero_grad()
@@ -50,7 +57,12 @@ def take_step(
 
 
 def train(
-    model: nn.Module, batches: DataLoader, validation: DataLoader, plan: Plan, n_epochs: int, device: str = "cpu"
+    model: nn.Module,
+    batches: DataLoader,
+    validation: DataLoader,
+    plan: Plan,
+    n_epochs: int,
+    device: str = "cpu",
 ) -> None:
     """Train for some epochs, with validation, schedule and a copy of the best weights."""
     model.to(device)
@@ -64,7 +76,9 @@ def train(
             total += take_step(model, genotypes.to(device), phenotypes.to(device), optimizer, plan)
         model.eval()
         with torch.no_grad():
-            losses = [functional.l1_loss(model(x.to(device)), y.to(device)).item() for x, y in validation]
+            losses = [
+                functional.l1_loss(model(x.to(device)), y.to(device)).item() for x, y in validation
+            ]
         schedule.step(sum(losses) / len(losses))
         if sum(losses) / len(losses) < best:
             best = sum(losses) / len(losses)

@@ -1,8 +1,9 @@
-"""Measure what a GPU adds, on a machine that has one: `python -m benchmarks.on_gpu [FOLDER]`, some 3 minutes.
+"""Measure what a GPU adds, on a machine that has one: `python -m benchmarks.on_gpu [FOLDER]`, some 3
+minutes.
 
-Writes tables, each with its provenance: gpu.csv, our training beside references and beside the limits of the GPU;
-gpu_fits.csv, whole fits; gpu_precision.csv, the accuracy with factors of 10 bits and in single precision; and this
-machine's row of machines.csv.
+Writes tables, each with its provenance: gpu.csv, our training beside references and beside the
+limits of the GPU; gpu_fits.csv, whole fits; gpu_precision.csv, the accuracy with factors of 10 bits
+and in single precision; and this machine's row of machines.csv.
 """
 
 import argparse
@@ -39,8 +40,16 @@ REPLICATES = 10
 
 def main() -> None:
     """Measure all, and write the tables to a folder."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.on_gpu", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=DATA, help="where the tables are written (book/data)")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.on_gpu", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=DATA,
+        help="where the tables are written (book/data)",
+    )
     folder = parser.parse_args().folder
     if not torch.cuda.is_available():
         parser.error("torch finds no CUDA device here")
@@ -57,7 +66,9 @@ def main() -> None:
 
 
 def side_by_side() -> Iterator[dict]:
-    """Steps beside their floor and the plain way's, fits beside the plain way's, and several models at once."""
+    """Steps beside their floor and the plain way's, fits beside the plain way's, and several models at
+    once.
+    """
     yield from several_models()
     for n_qtl in (448, 1002, 2002):
         yield from step(n_qtl)
@@ -65,10 +76,12 @@ def side_by_side() -> Iterator[dict]:
 
 
 def step(n_qtl: int, rounds: int = 15) -> list[dict]:
-    """Return the time of a training step beside its floor, measured in turn, and beside the plain way's, after them.
+    """Return the time of a training step beside its floor, measured in turn, and beside the plain
+    way's, after them.
 
-    The floor: the larger of what `step_work` counts, products at the rate of a large one in TF32, and the traffic of
-    PyTorch's AdamW (its gradient included, which ours does not read) at copy bandwidth.
+    The floor: the larger of what `step_work` counts, products at the rate of a large one in TF32,
+    and the traffic of PyTorch's AdamW (its gradient included, which ours does not read) at copy
+    bandwidth.
     """
     alleles = torch.randint(0, 2, (CHUNK, n_qtl), device="cuda").float()
     phenotypes = torch.randn(CHUNK, len(TRAITS), device="cuda")
@@ -79,7 +92,9 @@ def step(n_qtl: int, rounds: int = 15) -> list[dict]:
     one_hot = torch.cat([1 - alleles, alleles], dim=1)
 
     def plain_steps() -> None:
-        for batch, observed in zip(one_hot.split(BATCH_SIZE), phenotypes.split(BATCH_SIZE), strict=True):
+        for batch, observed in zip(
+            one_hot.split(BATCH_SIZE), phenotypes.split(BATCH_SIZE), strict=True
+        ):
             loop.take_step(plain, batch, observed, plain_optimizer, loop.MLP)
 
     with training.fast_products("cuda"):
@@ -92,11 +107,14 @@ def step(n_qtl: int, rounds: int = 15) -> list[dict]:
         medians = in_turn(works, rounds, warm_up=1)
     medians |= in_turn({"plain": plain_steps}, 3, warm_up=1)
     products, moved = step_work(plain, n_qtl)
-    floor = max(products * medians["product"] / (2 * 8192**3), moved * medians["copy"] / (2 * source.nbytes))
+    floor = max(
+        products * medians["product"] / (2 * 8192**3), moved * medians["copy"] / (2 * source.nbytes)
+    )
     ours = medians["steps"] / STEPS
     return [
         make_row(BATCH_SIZE, n_qtl, ours, "floor of a step", floor, rounds) | {"work": "MLP step"},
-        make_row(BATCH_SIZE, n_qtl, ours, "plain way", medians["plain"] / STEPS, 3) | {"work": "MLP step"},
+        make_row(BATCH_SIZE, n_qtl, ours, "plain way", medians["plain"] / STEPS, 3)
+        | {"work": "MLP step"},
     ]
 
 
@@ -135,24 +153,36 @@ def fit_several(
     """Train several models of a kind, side by side where they have at most so many weights."""
     generators = [torch.Generator().manual_seed(seed) for seed in range(n_models)]
     models = [make(generator) for generator in generators]
-    data = cohort.genotypes, cohort.phenotypes, split_samples(cohort.genotypes.n_samples, "published")
+    data = (
+        cohort.genotypes,
+        cohort.phenotypes,
+        split_samples(cohort.genotypes.n_samples, "published"),
+    )
     with mock.patch.object(training, "MOST_TOGETHER", most_together):
-        training.train_together(models, *data, [plan] * n_models, generators=generators, device="cuda")
+        training.train_together(
+            models, *data, [plan] * n_models, generators=generators, device="cuda"
+        )
 
 
 def epochs(n_samples: int, n_qtl: int, n_epochs: int) -> dict:
     """Return the time of an MLP's fit of some epochs beside the plain way's on the same GPU."""
     cohort, plan = make_cohort(n_samples, n_qtl), endless(training.mlp_plan(), n_epochs)
     generator = torch.Generator().manual_seed(1)
-    ours = lambda: fit_ours(cohort, networks.mlp(n_qtl, len(TRAITS), WIDTH, generator), plan, "cuda")  # noqa: E731
-    plain = lambda: plain_way.fit(loop.mlp(n_qtl, len(TRAITS), WIDTH), cohort, loop.MLP, n_epochs, "cuda")  # noqa: E731
+    ours = lambda: fit_ours(  # noqa: E731
+        cohort, networks.mlp(n_qtl, len(TRAITS), WIDTH, generator), plan, "cuda"
+    )
+    plain = lambda: plain_way.fit(  # noqa: E731
+        loop.mlp(n_qtl, len(TRAITS), WIDTH), cohort, loop.MLP, n_epochs, "cuda"
+    )
     medians = in_turn({"ours": ours}, 3, warm_up=1) | in_turn({"plain": plain}, 1, warm_up=1)
     row = make_row(n_samples, n_qtl, medians["ours"], "plain way", medians["plain"], 1)
     return row | {"work": f"MLP, {n_epochs} epochs"}
 
 
 def precision() -> Iterator[dict]:
-    """Yield the accuracy of the MLP with factors of 10 bits and in single precision, on the same cohorts and draws."""
+    """Yield the accuracy of the MLP with factors of 10 bits and in single precision, on the same
+    cohorts and draws.
+    """
     for n_samples, n_qtl in PRECISION_SIZES:
         for replicate in range(1, REPLICATES + 1):
             cohort = make_cohort(n_samples, n_qtl, seed=replicate)
@@ -202,7 +232,9 @@ def fit(cohort: Cohort, seed: int) -> tuple[training.TrainingRecord, np.ndarray]
     plan = training.mlp_plan(max_epochs=MOST_EPOCHS)
     data = cohort.genotypes, cohort.phenotypes, split, plan
     record = training.train(model, *data, generator=generator, device="cuda", progress=True)
-    return record, pearson_r(cohort.phenotypes[split.test], training.predict(model, *data[:1], split.test, "cuda"))
+    return record, pearson_r(
+        cohort.phenotypes[split.test], training.predict(model, *data[:1], split.test, "cuda")
+    )
 
 
 def fit_ridge(cohort: Cohort, _: int) -> tuple[training.TrainingRecord, np.ndarray]:

@@ -1,7 +1,9 @@
-"""What comparing models on one's own data costs: `python -m benchmarks.own_data` writes book/data/own_data_costs.csv.
+"""What comparing models on one's own data costs: `python -m benchmarks.own_data` writes
+book/data/own_data_costs.csv.
 
-Each model is fitted to one split, in a process of its own, on two threads. A size that a model refuses is left out, and
-for the networks that try several penalties so are the large ones, which take an hour and more.
+Each model is fitted to one split, in a process of its own, on two threads. A size that a model
+refuses is left out, and for the networks that try several penalties so are the large ones, which
+take an hour and more.
 """
 
 import json
@@ -26,7 +28,9 @@ def main() -> None:
     rows = []
     for model, n_samples, n_markers in tqdm(wanted()):
         rows.append(measure(model, n_samples, n_markers))
-        table = pd.DataFrame(rows).assign(device=devices.device_name("cpu"), commit=results.commit())
+        table = pd.DataFrame(rows).assign(
+            device=devices.device_name("cpu"), commit=results.commit()
+        )
         storage.write_table(PATH, table)
 
 
@@ -42,7 +46,14 @@ def wanted() -> list[tuple[str, int, int]]:
 
 def measure(model: str, n_samples: int, n_markers: int) -> dict[str, object]:
     """Return a row of the table."""
-    command = [sys.executable, "-m", "benchmarks.alone", f"own data, {model}", str(n_samples), str(n_markers)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.alone",
+        f"own data, {model}",
+        str(n_samples),
+        str(n_markers),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     cost = json.loads(done.stdout.splitlines()[-1])
     return {"model": model, "n_samples": n_samples, "n_markers": n_markers} | cost

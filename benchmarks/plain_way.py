@@ -1,4 +1,6 @@
-"""The plain way: what one would write at first with the same libraries, everything dense and in memory."""
+"""The plain way: what one would write at first with the same libraries, everything dense and in
+memory.
+"""
 
 import numpy as np
 import torch
@@ -10,7 +12,9 @@ from epidl.cohorts.simulate import Cohort
 from epidl.models.ridge import PENALTIES
 
 
-def simulate(n_samples: int, n_qtl: int, rel_aa: list[float], h2: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def simulate(
+    n_samples: int, n_qtl: int, rel_aa: list[float], h2: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return alleles and phenotypes of traits simulated with dense matrices."""
     rng = np.random.default_rng(seed)
     alleles = rng.integers(0, 2, size=(n_samples, n_qtl))
@@ -27,10 +31,14 @@ def simulate(n_samples: int, n_qtl: int, rel_aa: list[float], h2: float, seed: i
 
 def one_hot(alleles: np.ndarray) -> torch.Tensor:
     """Return the float one-hot matrix, two columns a marker."""
-    return torch.from_numpy(np.stack([1 - alleles, alleles], axis=2).reshape(len(alleles), -1).astype(np.float32))
+    return torch.from_numpy(
+        np.stack([1 - alleles, alleles], axis=2).reshape(len(alleles), -1).astype(np.float32)
+    )
 
 
-def fit(model: torch.nn.Module, cohort: Cohort, plan: Plan, n_epochs: int, device: str = "cpu") -> None:
+def fit(
+    model: torch.nn.Module, cohort: Cohort, plan: Plan, n_epochs: int, device: str = "cpu"
+) -> None:
     """Train a model for some epochs, one-hot matrix included."""
     inputs = one_hot(cohort.genotypes.block(slice(None)))
     outputs = torch.from_numpy(cohort.phenotypes.astype(np.float32))
@@ -42,11 +50,15 @@ def fit(model: torch.nn.Module, cohort: Cohort, plan: Plan, n_epochs: int, devic
     train(model, *loaders, plan, n_epochs, device)
 
 
-def ridge(cohort: Cohort, splits: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+def ridge(
+    cohort: Cohort, splits: list[tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return r and penalties of ridge (n_splits, n_traits): one RidgeCV for all traits of a split."""
     alleles, r, penalties = cohort.genotypes.block(slice(None)).astype(float), [], []
     for train_rows, test_rows in splits:
-        model = RidgeCV(alphas=PENALTIES, alpha_per_target=True).fit(alleles[train_rows], cohort.phenotypes[train_rows])
+        model = RidgeCV(alphas=PENALTIES, alpha_per_target=True).fit(
+            alleles[train_rows], cohort.phenotypes[train_rows]
+        )
         predicted = model.predict(alleles[test_rows])
         pairs = zip(cohort.phenotypes[test_rows].T, predicted.T, strict=True)
         r.append([np.corrcoef(y, p)[0, 1] for y, p in pairs])

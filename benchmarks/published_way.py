@@ -1,8 +1,9 @@
-"""The published way, rewritten from its description: what the authors' workflow does to a cohort, step by step.
+"""The published way, rewritten from its description: what the authors' workflow does to a cohort, step
+by step.
 
-Text files are parsed into an HDF5 file with a gzipped group an individual; a DataLoader with three workers, restarted
-every epoch, reads it in float one-hot batches; the optimiser is not fused; the loss is read back every step; ridge is
-one RidgeCV a trait and split.
+Text files are parsed into an HDF5 file with a gzipped group an individual; a DataLoader with three
+workers, restarted every epoch, reads it in float one-hot batches; the optimiser is not fused; the
+loss is read back every step; ridge is one RidgeCV a trait and split.
 """
 
 from pathlib import Path
@@ -19,7 +20,9 @@ from epidl.models.ridge import PENALTIES
 
 
 def write_text(cohort: Cohort, folder: Path) -> None:
-    """Write genotypes, a marker a row, and phenotypes, an individual a row, as the simulation leaves them."""
+    """Write genotypes, a marker a row, and phenotypes, an individual a row, as the simulation leaves
+    them.
+    """
     individuals = [str(i) for i in range(cohort.genotypes.n_samples)]
     with (folder / "g.txt").open("w") as file:
         file.write(" ".join(["qtl", *individuals]) + "\n")
@@ -28,7 +31,9 @@ def write_text(cohort: Cohort, folder: Path) -> None:
             for k, column in enumerate(alleles.T, start=start):
                 file.write(f"1_{k + 1} " + " ".join(map(str, column.tolist())) + "\n")
     with (folder / "p.txt").open("w") as file:
-        file.write(" ".join(["ind", *(f"Trait{t + 1}" for t in range(cohort.phenotypes.shape[1]))]) + "\n")
+        file.write(
+            " ".join(["ind", *(f"Trait{t + 1}" for t in range(cohort.phenotypes.shape[1]))]) + "\n"
+        )
         for name, values in zip(individuals, cohort.phenotypes, strict=True):
             file.write(" ".join([name, *map(repr, values.tolist())]) + "\n")
 
@@ -49,10 +54,14 @@ def prepare(folder: Path) -> None:
     n_train = round(0.85 * len(rows))
     for name, part in (("train", slice(None, n_train)), ("test", slice(n_train, None))):
         with h5py.File(folder / f"{name}.hdf5", "w") as file:
-            for row, phenotype, genotype in zip(rows[part], phenotypes[part], genotypes[part], strict=True):
+            for row, phenotype, genotype in zip(
+                rows[part], phenotypes[part], genotypes[part], strict=True
+            ):
                 group = file.create_group(f"strains/{row[0]}")
                 group.create_dataset("phenotype", data=np.array(phenotype))
-                group.create_dataset("genotype", data=np.array(genotype, np.int8), chunks=True, compression="gzip")
+                group.create_dataset(
+                    "genotype", data=np.array(genotype, np.int8), chunks=True, compression="gzip"
+                )
 
 
 class Individuals(Dataset):
@@ -76,7 +85,9 @@ class Individuals(Dataset):
 def fit(model: torch.nn.Module, folder: Path, plan: Plan, n_epochs: int) -> None:
     """Train a model for some epochs."""
     loaders = [
-        DataLoader(Individuals(folder / f"{name}.hdf5"), batch_size=128, shuffle=True, num_workers=3)
+        DataLoader(
+            Individuals(folder / f"{name}.hdf5"), batch_size=128, shuffle=True, num_workers=3
+        )
         for name in ("train", "test")
     ]
     train(model, *loaders, plan, n_epochs)
@@ -91,6 +102,8 @@ def ridge(cohort: Cohort, rng: np.random.Generator, n_splits: int = 10) -> np.nd
             train_rows = rng.choice(n_samples, size=int(0.85 * n_samples), replace=False)
             test_rows = np.array([i for i in range(n_samples) if i not in train_rows])
             mean = alleles[train_rows].mean(axis=0)
-            model = RidgeCV(alphas=PENALTIES, store_cv_results=True).fit(alleles[train_rows] - mean, y[train_rows])
+            model = RidgeCV(alphas=PENALTIES, store_cv_results=True).fit(
+                alleles[train_rows] - mean, y[train_rows]
+            )
             r[t, k] = np.corrcoef(y[test_rows], (alleles[test_rows] - mean) @ model.coef_)[0, 1]
     return r

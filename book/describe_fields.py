@@ -1,4 +1,6 @@
-"""A Sphinx extension: the library's reference lists a cell's parameters with the descriptions of their fields."""
+"""A Sphinx extension: the library's reference lists a cell's parameters with the descriptions of their
+fields.
+"""
 
 import inspect
 
@@ -13,10 +15,16 @@ def setup(app: Sphinx) -> dict[str, bool]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def describe_fields(app: Sphinx, what: str, name: str, documented: object, options: object, lines: list[str]) -> None:
+def describe_fields(
+    app: Sphinx, what: str, name: str, documented: object, options: object, lines: list[str]
+) -> None:
     """Add the fields that a class of parameters adds to its parent's, a line each, to its docstring."""
     if inspect.isclass(documented) and issubclass(documented, BaseModel):
         fields = documented.model_fields
         described = [field for field in inspect.get_annotations(documented) if field in fields]
-        lines += [f"- **{field}**: {fields[field].description}" for field in described if fields[field].description]
+        lines += [
+            f"- **{field}**: {fields[field].description}"
+            for field in described
+            if fields[field].description
+        ]
         lines.append("")

@@ -1,8 +1,8 @@
 """A Sphinx extension that finishes the HTML of every page after the build.
 
-It gives readers with a screen reader or a keyboard what the theme's pages lack, shows a citation's reference where
-the pointer or the keyboard's focus is on it, and takes out what only makes pages heavy.
-tests/test_book_access.py looks at all pages.
+It gives readers with a screen reader or a keyboard what the theme's pages lack, shows a citation's
+reference where the pointer or the keyboard's focus is on it, and takes out what only makes pages
+heavy. tests/test_book_access.py looks at all pages.
 """
 
 import re
@@ -21,7 +21,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def load_parts_of_mathjax(app: Sphinx, config: Config) -> None:
-    """Start MathJax with the parts that the configuration names; sphinx-mathjax-offline always takes all of it."""
+    """Start MathJax with the parts that the configuration names; sphinx-mathjax-offline always takes
+    all of it.
+    """
     config.mathjax_path = "mathjax/startup.js"
 
 
@@ -39,18 +41,25 @@ def finish_pages(app: Sphinx, error: Exception | None) -> None:
 
 
 def make_accessible(page: BeautifulSoup) -> None:
-    """Correct what breaks axe-core's rules in a page of the theme (by bs4's own searches: selectors are slower)."""
+    """Correct what breaks axe-core's rules in a page of the theme (by bs4's own searches: selectors
+    are slower).
+    """
     # pandas leaves the corner above a table's row names empty: a header of nothing
     for cell in page.find_all("th"):
         if not cell.get_text(strip=True):
             cell.name = "td"
-    # a list holds list items; docutils gives a bibliography's entries a role that has been withdrawn
+    # a list holds list items; docutils gives a bibliography's entries a role that has been
+    # withdrawn
     for entry in page.find_all(class_="citation", role="doc-biblioentry"):
         entry["role"] = "listitem"
     # what scrolls can be reached by keyboard
     for cell in page.find_all(class_="tag_output_scroll"):
         for output in cell.find_all(class_="cell_output", recursive=False):
-            output["tabindex"], output["role"], output["aria-label"] = "0", "group", "Output that scrolls"
+            output["tabindex"], output["role"], output["aria-label"] = (
+                "0",
+                "group",
+                "Output that scrolls",
+            )
     # all of a page belongs to a named region, the way home above the contents too
     for brand in page.find_all(class_="navbar-brand"):
         if "sidebar-primary-item" in brand.parent.get("class", []):
@@ -58,7 +67,9 @@ def make_accessible(page: BeautifulSoup) -> None:
 
 
 def show_references(page: BeautifulSoup) -> None:
-    """Let the theme's script show a citation's reference, which is its title, as a tooltip, on focus too."""
+    """Let the theme's script show a citation's reference, which is its title, as a tooltip, on focus
+    too.
+    """
     for citation in page.find_all("a", class_="reference", title=True):
         if "internal" in citation["class"]:
             citation["data-bs-toggle"] = "tooltip"
@@ -67,8 +78,8 @@ def show_references(page: BeautifulSoup) -> None:
 def leave_out_files(page: BeautifulSoup) -> None:
     """Take out scripts and styles that a page loads and does not need, 1.7 MB in all.
 
-    The theme's script of all icons, since the page's font has them; the search's, beside the page of the search; and
-    those of cards and tabs, where there are none.
+    The theme's script of all icons, since the page's font has them; the search's, beside the page
+    of the search; and those of cards and tabs, where there are none.
     """
     unneeded = ["scripts/fontawesome.js"]
     if not page.find(id="search-results"):

@@ -1,7 +1,8 @@
 """Make the example of the notebook own_data: `python book/make_example.py FOLDER`.
 
-Four populations that split from one come from a coalescent simulator, msprime, so that the genotypes have linkage
-disequilibrium, structure and rare alleles as real ones do. The traits are ours: their QTL and effects are in truth.csv.
+Four populations that split from one come from a coalescent simulator, msprime, so that the
+genotypes have linkage disequilibrium, structure and rare alleles as real ones do. The traits are
+ours: their QTL and effects are in truth.csv.
 """
 
 import json
@@ -32,22 +33,38 @@ def main(folder: Path) -> None:
     rng = np.random.default_rng(SEED)
     counts, markers = draw_genotypes(rng)
     cohort = simulate_on(
-        Dosages.from_counts(counts, 2), n_qtl=N_QTL, rel_aa=[REL_AA], broad_sense_heritability=H2, seed=SEED
+        Dosages.from_counts(counts, 2),
+        n_qtl=N_QTL,
+        rel_aa=[REL_AA],
+        broad_sense_heritability=H2,
+        seed=SEED,
     )
-    names = np.array([f"{population}_{k + 1:03d}" for population in POPULATIONS for k in range(N_EACH)])
+    names = np.array(
+        [f"{population}_{k + 1:03d}" for population in POPULATIONS for k in range(N_EACH)]
+    )
     phenotypes = draw_phenotypes(names, cohort, rng)
     observed = np.where(rng.random(counts.shape) < MISSING_SHARE, MISSING, counts).astype(np.int8)
     write_plink(folder / "example", GenotypeFile(names, markers, observed, 2))
     phenotypes.to_csv(folder / "phenotypes.csv", index=False, float_format="%.4f")
     truth(cohort, markers).to_csv(folder / "truth.csv", index=False, float_format="%.6f")
-    settings = {name.lower(): value for name, value in globals().items() if name.isupper() and name != "MISSING"}
+    settings = {
+        name.lower(): value
+        for name, value in globals().items()
+        if name.isupper() and name != "MISSING"
+    }
     versions = {package: version(package) for package in ("msprime", "numpy", "bed-reader")}
-    kept = {name: value for name, value in settings.items() if isinstance(value, (int, float, tuple))}
-    (folder / "provenance.json").write_text(json.dumps({"settings": kept, "versions": versions}, indent=1) + "\n")
+    kept = {
+        name: value for name, value in settings.items() if isinstance(value, (int, float, tuple))
+    }
+    (folder / "provenance.json").write_text(
+        json.dumps({"settings": kept, "versions": versions}, indent=1) + "\n"
+    )
 
 
 def draw_genotypes(rng: np.random.Generator) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return counts (individuals, markers) and the table of markers: common alleles, a random choice of them."""
+    """Return counts (individuals, markers) and the table of markers: common alleles, a random choice
+    of them.
+    """
     demography = msprime.Demography()
     for name in POPULATIONS:
         demography.add_population(name=name, initial_size=N_E)
@@ -71,15 +88,20 @@ def draw_genotypes(rng: np.random.Generator) -> tuple[np.ndarray, pd.DataFrame]:
         chosen = np.sort(rng.choice(common, N_MARKERS, replace=False))
         position = trees.tables.sites.position[chosen].astype(int) + 1
         counts.append(copies[chosen].T.astype(np.int8))
-        tables.append(pd.DataFrame({"marker": [f"m{chromosome}_{p}" for p in position], "position": position}))
+        tables.append(
+            pd.DataFrame({"marker": [f"m{chromosome}_{p}" for p in position], "position": position})
+        )
     markers = pd.concat(
-        [table.assign(chromosome=str(k)) for k, table in enumerate(tables, start=1)], ignore_index=True
+        [table.assign(chromosome=str(k)) for k, table in enumerate(tables, start=1)],
+        ignore_index=True,
     ).assign(counted_allele="G", other_allele="A")
     return np.concatenate(counts, axis=1), markers[MARKER_COLUMNS]
 
 
 def draw_phenotypes(names: np.ndarray, cohort: Cohort, rng: np.random.Generator) -> pd.DataFrame:
-    """Return the table: a trait with effects of sex and year, a binary one, some values and rows missing."""
+    """Return the table: a trait with effects of sex and year, a binary one, some values and rows
+    missing.
+    """
     n = len(names)
     sex, year = rng.choice(["female", "male"], n), rng.integers(2015, 2025, n)
     height = 120 + 8 * cohort.phenotypes[:, 0] + 5 * (sex == "male") + 0.5 * (year - 2015)
@@ -94,11 +116,15 @@ def draw_phenotypes(names: np.ndarray, cohort: Cohort, rng: np.random.Generator)
         }
     )
     strangers = table.tail(3).assign(sample_id=["not_typed_1", "not_typed_2", "not_typed_3"])
-    return pd.concat([table.drop(index=rng.choice(n, 5, replace=False)), strangers], ignore_index=True)
+    return pd.concat(
+        [table.drop(index=rng.choice(n, 5, replace=False)), strangers], ignore_index=True
+    )
 
 
 def truth(cohort: Cohort, markers: pd.DataFrame) -> pd.DataFrame:
-    """Return the QTL with their additive effects, partners and effects of pairs, in units of the genetic sd."""
+    """Return the QTL with their additive effects, partners and effects of pairs, in units of the
+    genetic sd.
+    """
     (trait,) = cohort.traits
     partner = np.empty(len(markers), dtype=int)
     effect = np.empty(len(markers))

@@ -1,10 +1,14 @@
-"""Print a page with all its mathematics to PDF, with Chromium: `python book/print_pdf.py PAGE.html BOOK.pdf`."""
+"""Print a page with all its mathematics to PDF, with Chromium: `python book/print_pdf.py PAGE.html
+BOOK.pdf`.
+"""
 
 import shutil
 import sys
 from pathlib import Path
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 # parts of the theme that help on a screen only; a browser leaves out what has not been unfolded
 STYLE = """
 .bd-header-article, .bd-sidebar-primary, .bd-sidebar-secondary, .prev-next-footer, .copybtn,
@@ -36,14 +40,21 @@ def main(arguments: list[str]) -> int:
 
 
 def print_pdf(html: Path, pdf: Path) -> None:
-    """Print the page `html` to `pdf`, in light mode, when its mathematics is typeset; raise where some is wrong."""
+    """Print the page `html` to `pdf`, in light mode, when its mathematics is typeset; raise where some
+    is wrong.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--headless", "--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--headless", "--no-sandbox"]
+        )
         page = browser.new_page()
-        page.add_init_script("localStorage.setItem('mode', 'light'); localStorage.setItem('theme', 'light')")
-        page.goto(html.resolve().as_uri(), timeout=300_000)  # all figures of a book, on a busy machine
+        page.add_init_script(
+            "localStorage.setItem('mode', 'light'); localStorage.setItem('theme', 'light')"
+        )
+        # all figures of a book, on a busy machine
+        page.goto(html.resolve().as_uri(), timeout=300_000)
         page.evaluate("window.MathJax ? MathJax.startup.promise : null")
         wrong = page.locator("mjx-merror").all_inner_texts()
         if wrong:

@@ -1,7 +1,8 @@
-"""A catalogue of invalid input: where it is given, to which argument, in what way it is wrong, and what is answered.
+"""A catalogue of invalid input: where it is given, to which argument, in what way it is wrong, and
+what is answered.
 
-`python tests/bad_input.py` provokes each kind and writes book/data/bad_input.csv. A kind is a place, an argument and a
-way of being wrong; tests/test_bad_input.py draws more values of each.
+`python tests/bad_input.py` provokes each kind and writes book/data/bad_input.csv. A kind is a
+place, an argument and a way of being wrong; tests/test_bad_input.py draws more values of each.
 """
 
 import atexit
@@ -53,8 +54,9 @@ class Refused(Exception):
 class Wrong:
     """A way of being wrong.
 
-    example: the value that the table shows. bound: what the message says was wanted, a regular expression. more: draws
-    other values of the kind. says: what the message says was got, where it is not the value itself.
+    example: the value that the table shows. bound: what the message says was wanted, a regular
+    expression. more: draws other values of the kind. says: what the message says was got, where it
+    is not the value itself.
     """
 
     way: str
@@ -66,7 +68,9 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Place:
-    """A function, parameter file, notebook or command; valid: arguments that it takes; wrong: by argument."""
+    """A function, parameter file, notebook or command; valid: arguments that it takes; wrong: by
+    argument.
+    """
 
     where: str
     call: Callable[..., object]
@@ -86,8 +90,14 @@ class Place:
 # --- Ways of being wrong -------------------------------------------------------------------------------------------
 
 TEXTS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=6)
-WHOLE, NUMBER = "whole number|valid integer", "a number|valid number|one number|numbers only|finite number"
-LEAST, MOST = "(at least|greater than or equal to) {}", "(at most|less than or equal to|less than|within .*) {}"
+WHOLE, NUMBER = (
+    "whole number|valid integer",
+    "a number|valid number|one number|numbers only|finite number",
+)
+LEAST, MOST = (
+    "(at least|greater than or equal to) {}",
+    "(at most|less than or equal to|less than|within .*) {}",
+)
 
 
 # NumPy makes no array of these
@@ -96,7 +106,9 @@ UNEQUAL = st.integers(1, 5).map(lambda k: [[1] * k, [1] * (k + 1)])
 
 def ragged() -> Wrong:
     """Return lists of unequal lengths in the place of a matrix or a list."""
-    return Wrong("lists of unequal lengths", [[1], [1, 0]], "rows of one length", UNEQUAL, says=r"\[")
+    return Wrong(
+        "lists of unequal lengths", [[1], [1, 0]], "rows of one length", UNEQUAL, says=r"\["
+    )
 
 
 def _number(value: float) -> str:
@@ -108,7 +120,12 @@ def types(bound: str) -> list[Wrong]:
     return [
         Wrong("text", "ten", bound, TEXTS),
         Wrong("True", True, bound, st.booleans()),
-        Wrong("a mapping", {"a": 1}, bound, st.dictionaries(TEXTS, st.integers(), min_size=1, max_size=2)),
+        Wrong(
+            "a mapping",
+            {"a": 1},
+            bound,
+            st.dictionaries(TEXTS, st.integers(), min_size=1, max_size=2),
+        ),
     ]
 
 
@@ -116,14 +133,25 @@ def integer(least: int, most: int | None = None, optional: bool = False) -> list
     """Return the ways in which a whole number can be wrong."""
     ways = [
         *types(WHOLE),
-        Wrong("a fraction", 2.5, WHOLE, st.floats(least, least + 1000).filter(lambda x: x != int(x))),
+        Wrong(
+            "a fraction", 2.5, WHOLE, st.floats(least, least + 1000).filter(lambda x: x != int(x))
+        ),
         Wrong("NaN", NAN, WHOLE + "|finite"),
         Wrong("infinite", INF, WHOLE + "|finite", st.sampled_from([INF, -INF])),
         Wrong("a list", [3], WHOLE, st.lists(st.integers(1, 9), max_size=3)),
-        Wrong("below its bound", least - 1, LEAST.format(least), st.integers(least - 10**6, least - 1)),
+        Wrong(
+            "below its bound", least - 1, LEAST.format(least), st.integers(least - 10**6, least - 1)
+        ),
     ]
     if most is not None:
-        ways.append(Wrong("above its bound", most + 1, MOST.format("[0-9e+]+"), st.integers(most + 1, most + 10**6)))
+        ways.append(
+            Wrong(
+                "above its bound",
+                most + 1,
+                MOST.format("[0-9e+]+"),
+                st.integers(most + 1, most + 10**6),
+            )
+        )
     return ways if optional else [*ways, Wrong("None", None, WHOLE)]
 
 
@@ -133,7 +161,12 @@ def real(least: float = -INF, most: float = INF, above: float | None = None) -> 
         *types(NUMBER),
         Wrong("None", None, NUMBER + "|finite|must be"),
         Wrong("NaN", NAN, "finite|at least|within|" + NUMBER + "|less than"),
-        Wrong("infinite", INF, "finite|at least|at most|within|less than", st.sampled_from([INF, -INF])),
+        Wrong(
+            "infinite",
+            INF,
+            "finite|at least|at most|within|less than",
+            st.sampled_from([INF, -INF]),
+        ),
         Wrong("lists of unequal lengths", [[1], [1, 2]], f"{NUMBER}|rows of one length", UNEQUAL),
     ]
     if above is not None:
@@ -144,10 +177,14 @@ def real(least: float = -INF, most: float = INF, above: float | None = None) -> 
         ]
     elif least > -INF:
         bound = LEAST.format(_number(least)) + f"|within \\[{_number(least)}"
-        ways.append(Wrong("below its bound", least - 0.5, bound, st.floats(least - 1000, least - 1e-3)))
+        ways.append(
+            Wrong("below its bound", least - 0.5, bound, st.floats(least - 1000, least - 1e-3))
+        )
     if most < INF:
         bound = MOST.format("[^ ]*")
-        ways.append(Wrong("above its bound", most + 0.5, bound, st.floats(most + 1e-3, most + 1000)))
+        ways.append(
+            Wrong("above its bound", most + 0.5, bound, st.floats(most + 1e-3, most + 1000))
+        )
     return ways
 
 
@@ -174,13 +211,20 @@ def boolean() -> list[Wrong]:
 
 def texts(*names: str) -> list[Wrong]:
     """Return the ways in which a list of names can be wrong."""
-    bound = (
-        "must be a list|valid tuple|must be of|must hold|Input should be|must name|should have at least|at most once"
-    )
+    bound = "must be a list|valid tuple|must be of|must hold|Input should be|must name"
+    bound += "|should have at least|at most once"
     return [
         Wrong("a text", names[0] if names else "sex", bound),
-        Wrong("an unknown name", ["tpu"], bound, st.lists(TEXTS, min_size=1, max_size=2), says=".*"),
-        Wrong("a number among names", [3], bound, st.lists(st.integers(), min_size=1, max_size=2), says=".*"),
+        Wrong(
+            "an unknown name", ["tpu"], bound, st.lists(TEXTS, min_size=1, max_size=2), says=".*"
+        ),
+        Wrong(
+            "a number among names",
+            [3],
+            bound,
+            st.lists(st.integers(), min_size=1, max_size=2),
+            says=".*",
+        ),
         Wrong("a number", 3, bound, st.integers()),
     ]
 
@@ -198,7 +242,10 @@ def path() -> list[Wrong]:
 
 def folder() -> list[Wrong]:
     """Return the ways in which a folder to write to can be wrong."""
-    return [*path(), Wrong("a file in its place", str(ROOT / "index.md"), "must be a folder", says="index.md")]
+    return [
+        *path(),
+        Wrong("a file in its place", str(ROOT / "index.md"), "must be a folder", says="index.md"),
+    ]
 
 
 def matrix(n_rows: int, n_columns: int) -> list[Wrong]:
@@ -209,15 +256,33 @@ def matrix(n_rows: int, n_columns: int) -> list[Wrong]:
         array[0, 0] = value
         return array
 
-    other = st.integers(1, 2 * n_rows).filter(lambda n: n != n_rows).map(lambda n: np.ones((n, n_columns)))
+    other = (
+        st.integers(1, 2 * n_rows)
+        .filter(lambda n: n != n_rows)
+        .map(lambda n: np.ones((n, n_columns)))
+    )
     return [
         Wrong("text", with_value("tall"), "numbers only", TEXTS.map(with_value), says="array"),
         Wrong("a complex number", np.ones((n_rows, n_columns)) * 1j, "numbers only", says="array"),
         Wrong("NaN", with_value(NAN), "must be finite", says="got 1 values"),
-        Wrong("infinite", with_value(INF), "must be finite", st.just(with_value(-INF)), says="got 1 values"),
-        Wrong("another length", np.ones((n_rows - 1, n_columns)), f"{n_rows} rows", other, says="got [0-9]+"),
+        Wrong(
+            "infinite",
+            with_value(INF),
+            "must be finite",
+            st.just(with_value(-INF)),
+            says="got 1 values",
+        ),
+        Wrong(
+            "another length",
+            np.ones((n_rows - 1, n_columns)),
+            f"{n_rows} rows",
+            other,
+            says="got [0-9]+",
+        ),
         Wrong("one dimension", np.ones(n_rows), "must be a matrix", says="shape"),
-        Wrong("three dimensions", np.ones((n_rows, n_columns, 1)), "must be a matrix", says="shape"),
+        Wrong(
+            "three dimensions", np.ones((n_rows, n_columns, 1)), "must be a matrix", says="shape"
+        ),
         Wrong("empty", np.ones((n_rows, 0)), "at least one row and one column", says="shape"),
         Wrong("None", None, "must be a matrix", says="shape"),
         ragged(),
@@ -230,9 +295,19 @@ def rows(n_samples: int, least: int = 1, different: bool = True) -> list[Wrong]:
     within = f"from 0 to {n_samples - 1}"
     ways = [
         Wrong(
-            "beyond the samples", [*right, n_samples], within, st.integers(n_samples).map(lambda k: [*right, k]), ".*"
+            "beyond the samples",
+            [*right, n_samples],
+            within,
+            st.integers(n_samples).map(lambda k: [*right, k]),
+            ".*",
         ),
-        Wrong("negative", [*right, -1], within, st.integers(-(10**6), -1).map(lambda k: [*right, k]), ".*"),
+        Wrong(
+            "negative",
+            [*right, -1],
+            within,
+            st.integers(-(10**6), -1).map(lambda k: [*right, k]),
+            ".*",
+        ),
         Wrong("fractions", [0.5, 1.5, 2.5, 3.5, 4.5], "whole numbers"),
         Wrong("True and False", np.ones(n_samples, dtype=bool), "whole numbers", says="array"),
         Wrong("a matrix", np.zeros((2, 2), dtype=int), "whole numbers", says="array"),
@@ -241,16 +316,23 @@ def rows(n_samples: int, least: int = 1, different: bool = True) -> list[Wrong]:
         Wrong("texts", ["a", "b", "c", "d", "e"], "whole numbers"),
     ]
     if different:
-        ways.append(Wrong("one twice", [*right, 0] + [2, 3, 4, 5] * (least > 2), "at most once", says="."))
+        ways.append(
+            Wrong("one twice", [*right, 0] + [2, 3, 4, 5] * (least > 2), "at most once", says=".")
+        )
     if least > 0:
         few = [] if least == 1 else [0]
-        ways.append(Wrong("too few", np.array(few, dtype=int), f"at least {least}", says="got [0-9]"))
+        ways.append(
+            Wrong("too few", np.array(few, dtype=int), f"at least {least}", says="got [0-9]")
+        )
     return ways
 
 
 def kind_of(bound: str) -> list[Wrong]:
     """Return what is not of a certain kind."""
-    return [Wrong("another kind", 3, bound, st.integers(), says="."), Wrong("None", None, bound, says=".")]
+    return [
+        Wrong("another kind", 3, bound, st.integers(), says="."),
+        Wrong("None", None, bound, says="."),
+    ]
 
 
 def _lists(name: str, *more: Wrong) -> list[Wrong]:
@@ -292,7 +374,9 @@ CELL = {
 @functools.cache
 def cohort() -> simulation.Cohort:
     """Return 40 individuals with 8 markers and two traits."""
-    return simulation.simulate(n_samples=N, n_qtl=M, rel_aa=[0, 1], broad_sense_heritability=0.9, seed=1)
+    return simulation.simulate(
+        n_samples=N, n_qtl=M, rel_aa=[0, 1], broad_sense_heritability=0.9, seed=1
+    )
 
 
 @functools.cache
@@ -319,12 +403,18 @@ def layer(n_markers: int = M, n_traits: int = 2) -> networks.OneHotLinear:
 
 def fit_arguments(n_rows: int = 20) -> dict[str, Any]:
     """Return the arguments that all models take."""
-    return {"genotypes": cohort().genotypes, "phenotypes": cohort().phenotypes, "rows": np.arange(n_rows)}
+    return {
+        "genotypes": cohort().genotypes,
+        "phenotypes": cohort().phenotypes,
+        "rows": np.arange(n_rows),
+    }
 
 
 def predictions(fit: object) -> dict[str, list[Wrong]]:
     """Return the ways in which the arguments of a fit's `predict` can be wrong."""
-    other = simulation.simulate(n_samples=N, n_qtl=4, rel_aa=[0], broad_sense_heritability=1, seed=1).genotypes
+    other = simulation.simulate(
+        n_samples=N, n_qtl=4, rel_aa=[0], broad_sense_heritability=1, seed=1
+    ).genotypes
     number = f"genotypes.n_markers must be that of the training samples, {M}"
     return {
         "genotypes": [*GENOTYPES, Wrong("other markers", other, number, says="got 4")],
@@ -350,7 +440,9 @@ def functions() -> list[Place]:
     ]
 
 
-def _place(module: Any, name: str, valid: Callable[[], dict[str, Any]], /, **wrong: list[Wrong]) -> Place:
+def _place(
+    module: Any, name: str, valid: Callable[[], dict[str, Any]], /, **wrong: list[Wrong]
+) -> Place:
     function = functools.reduce(getattr, name.split("."), module)
     return Place(f"{module.__name__.rpartition('.')[2]}.{name}", function, valid, wrong)
 
@@ -360,10 +452,18 @@ def _exhausted(function: Callable) -> Callable:
 
 
 REL_AA = [
-    Wrong("negative", [0, -1], "at least 0", st.floats(-1000, -1e-3).map(lambda x: [0, x]), says="-"),
+    Wrong(
+        "negative", [0, -1], "at least 0", st.floats(-1000, -1e-3).map(lambda x: [0, x]), says="-"
+    ),
     Wrong("NaN", [NAN], "must be finite", says="nan"),
     Wrong("infinite", [INF], "must be finite", says="inf"),
-    Wrong("above its bound", [0, 1e308], r"at most 1e\+12", st.floats(1.1e12, 1e308).map(lambda x: [0, x]), says="got"),
+    Wrong(
+        "above its bound",
+        [0, 1e308],
+        r"at most 1e\+12",
+        st.floats(1.1e12, 1e308).map(lambda x: [0, x]),
+        says="got",
+    ),
     Wrong("text", ["one"], NUMBER, TEXTS.map(lambda text: [text]), says="'"),
     Wrong("True", [True], NUMBER, says="True"),
     Wrong("empty", [], "at least one", says="none"),
@@ -373,7 +473,13 @@ REL_AA = [
 
 
 def _simulation() -> list[Place]:
-    plain = {"n_samples": 30, "n_qtl": 4, "rel_aa": [0, 1], "broad_sense_heritability": 0.9, "seed": 1}
+    plain = {
+        "n_samples": 30,
+        "n_qtl": 4,
+        "rel_aa": [0, 1],
+        "broad_sense_heritability": 0.9,
+        "seed": 1,
+    }
     traits = {
         "rel_aa": REL_AA,
         "broad_sense_heritability": HERITABILITY,
@@ -388,13 +494,21 @@ def _simulation() -> list[Place]:
             Wrong("another shape", np.eye(3), "2 x 2 matrix", says="shape"),
             Wrong("not symmetric", np.array([[1, 0.5], [0, 1]]), "symmetric", says="symmetric"),
             Wrong("no correlation", np.diag([1.0, 2.0]), "ones on its diagonal", says="diagonal"),
-            Wrong("not for traits drawn apart", 0.5, "must be 0 where shared_pairs is False", says="independent"),
+            Wrong(
+                "not for traits drawn apart",
+                0.5,
+                "must be 0 where shared_pairs is False",
+                says="independent",
+            ),
         ],
     }
     odd = st.integers(1, 10**5).map(lambda k: 2 * k + 1)
     n_qtl = [*integer(2), Wrong("odd", 5, "must be even", odd)]
     sizes = {
-        "n_samples": [*integer(2), Wrong("too large", 10**14, "must be small enough", st.integers(10**13, 10**20))],
+        "n_samples": [
+            *integer(2),
+            Wrong("too large", 10**14, "must be small enough", st.integers(10**13, 10**20)),
+        ],
         "n_qtl": n_qtl,
         "several": [
             Wrong(
@@ -410,7 +524,12 @@ def _simulation() -> list[Place]:
             Wrong("too large", 10**14, "must be small enough", st.integers(10**13, 10**20)),
         ],
     }
-    above = Wrong("more than markers", 10, r"at most 8 \(n_markers\)", st.integers(5, 1000).map(lambda k: 2 * k))
+    above = Wrong(
+        "more than markers",
+        10,
+        r"at most 8 \(n_markers\)",
+        st.integers(5, 1000).map(lambda k: 2 * k),
+    )
     on = {name: value for name, value in plain.items() if name != "n_samples"}
     gsr = [GENOTYPES[0], GENOTYPES[1]]
     seeded = {"seed": SEED}
@@ -432,7 +551,10 @@ def _simulation() -> list[Place]:
             splits,
             "split_samples",
             lambda: {"n_samples": 30, "protocol": "published"},
-            n_samples=[*integer(10), Wrong("too large", 10**14, "small enough", st.integers(10**13, 10**20))],
+            n_samples=[
+                *integer(10),
+                Wrong("too large", 10**14, "small enough", st.integers(10**13, 10**20)),
+            ],
             protocol=choice("published", "held_out"),
         ),
         _place(
@@ -452,7 +574,12 @@ def _simulation() -> list[Place]:
         _place(
             splits,
             "check_batches",
-            lambda: {"n_train": 40, "batch_size": 16, "drop_ragged_batch": False, "batch_norm": True},
+            lambda: {
+                "n_train": 40,
+                "batch_size": 16,
+                "drop_ragged_batch": False,
+                "batch_norm": True,
+            },
             n_train=integer(1),
             batch_size=integer(1),
             several=[
@@ -505,7 +632,13 @@ def _genotypes() -> list[Place]:
             dict,
             alleles=[
                 *shapes,
-                Wrong("a heterozygote", [[0, 2]], "must be 0 or 1", values.map(lambda k: [[0, k]]), says="got"),
+                Wrong(
+                    "a heterozygote",
+                    [[0, 2]],
+                    "must be 0 or 1",
+                    values.map(lambda k: [[0, k]]),
+                    says="got",
+                ),
                 Wrong("text", [["A", "G"]], "must be 0 or 1", says="'A'"),
                 Wrong("NaN", [[0, NAN]], "must be 0 or 1", says="nan"),
             ],
@@ -524,18 +657,34 @@ def _genotypes() -> list[Place]:
         ),
         Place("genotypes.Haplotypes.on", cohort().genotypes.on, dict, {"device": DEVICE}),
         Place("genotypes.Dosages.on", dosages().on, dict, {"device": DEVICE}),
-        Place("genotypes.Dosages.trained_on", dosages().trained_on, dict, {"rows": rows(N, different=False)}),
+        Place(
+            "genotypes.Dosages.trained_on",
+            dosages().trained_on,
+            dict,
+            {"rows": rows(N, different=False)},
+        ),
         _place(
             epidl.cohorts.genotypes,
             "Dosages.from_counts",
             lambda: {"counts": [[0, 1], [2, -1]], "ploidy": 2},
             counts=[
                 *shapes,
-                Wrong("more than the ploidy", [[0, 3]], "from 0 to 2", values.map(lambda k: [[0, k]]), says="got"),
+                Wrong(
+                    "more than the ploidy",
+                    [[0, 3]],
+                    "from 0 to 2",
+                    values.map(lambda k: [[0, k]]),
+                    says="got",
+                ),
                 Wrong("a fraction", [[0, 0.5]], "whole numbers from 0 to 2", says="0.5"),
                 Wrong("NaN for missing", [[0, NAN]], "whole numbers from 0 to 2", says="nan"),
                 Wrong("text", [["A/G", "A/A"]], "numbers only", says="A/G"),
-                Wrong("bytes beyond the ploidy", np.full((2, 2), 3, np.int8), r"\(ploidy\)", says="3 to 3"),
+                Wrong(
+                    "bytes beyond the ploidy",
+                    np.full((2, 2), 3, np.int8),
+                    r"\(ploidy\)",
+                    says="3 to 3",
+                ),
             ],
             ploidy=integer(1, 2),
         ),
@@ -558,7 +707,12 @@ def _fits() -> list[Place]:
     components = [
         Wrong("negative", [[1.0, -1.0, 1.0]] * 2, "at least 0", says="-1"),
         Wrong("without noise", [[1.0, 1.0, 0.0]] * 2, "greater than 0", says="got 0"),
-        Wrong("next to no noise", [[1.0, 1.0, 1e-9]] * 2, "share of components.* at least 1e-07", says="got"),
+        Wrong(
+            "next to no noise",
+            [[1.0, 1.0, 1e-9]] * 2,
+            "share of components.* at least 1e-07",
+            says="got",
+        ),
         Wrong("two columns", np.ones((2, 2)), "must have 3 columns", says="got 2"),
         *[w for w in matrix(2, 3) if w.way in ("text", "NaN", "another length")],
     ]
@@ -586,22 +740,38 @@ def _fits() -> list[Place]:
         _place(
             ridge,
             "fit_ridge_splits",
-            lambda: {name: value for name, value in fit_arguments().items() if name != "rows"} | {"splits": [[0, 1]]},
+            lambda: (
+                {name: value for name, value in fit_arguments().items() if name != "rows"}
+                | {"splits": [[0, 1]]}
+            ),
             splits=[
                 Wrong("none", [], r"len\(splits\) must be at least 1", says="got 0"),
             ],
             several=[
-                Wrong("a sample beyond", {"splits": [[0, 1], [0, N]]}, "rows must be from 0 to 39", says="got 40")
+                Wrong(
+                    "a sample beyond",
+                    {"splits": [[0, 1], [0, N]]},
+                    "rows must be from 0 to 39",
+                    says="got 40",
+                )
             ],
             phenotypes=phenotypes,
         ),
-        Place("ridge.RidgeFit.predict", ridge.fit_ridge(**fit_arguments()).predict, _to_predict, predictions(None)),
+        Place(
+            "ridge.RidgeFit.predict",
+            ridge.fit_ridge(**fit_arguments()).predict,
+            _to_predict,
+            predictions(None),
+        ),
         _place(
             kernels,
             "fit_kernel",
             lambda: dict(kernel),
             genotypes=[*GENOTYPES, single],
-            phenotypes=[*phenotypes, Wrong("a constant trait", constant, "must vary", says="trait 1")],
+            phenotypes=[
+                *phenotypes,
+                Wrong("a constant trait", constant, "must vary", says="trait 1"),
+            ],
             rows=kernel_rows,
             components=components,
             method=choice("auto", "exact", "cg"),
@@ -610,14 +780,28 @@ def _fits() -> list[Place]:
             seed=SEED,
         ),
         Place("kernels.KernelFit.predict", kernel_fit.predict, _to_predict, predictions(None)),
-        Place("kernels.KernelFit.predict_parts", kernel_fit.predict_parts, _to_predict, predictions(None)),
-        _place(kernels, "Products.of", _to_predict, genotypes=GENOTYPES, rows=rows(N, least=0, different=False)),
+        Place(
+            "kernels.KernelFit.predict_parts",
+            kernel_fit.predict_parts,
+            _to_predict,
+            predictions(None),
+        ),
+        _place(
+            kernels,
+            "Products.of",
+            _to_predict,
+            genotypes=GENOTYPES,
+            rows=rows(N, least=0, different=False),
+        ),
         _place(
             kernels,
             "estimate_components",
             fit_arguments,
             genotypes=[*GENOTYPES, single],
-            phenotypes=[*phenotypes, Wrong("a constant trait", constant, "must vary", says="trait 1")],
+            phenotypes=[
+                *phenotypes,
+                Wrong("a constant trait", constant, "must vary", says="trait 1"),
+            ],
             rows=kernel_rows,
         ),
         _place(
@@ -630,7 +814,12 @@ def _fits() -> list[Place]:
             level=level,
             device=DEVICE,
         ),
-        Place("pairs.PairFit.predict", pairs.fit_pairs(**fit_arguments()).predict, _to_predict, predictions(None)),
+        Place(
+            "pairs.PairFit.predict",
+            pairs.fit_pairs(**fit_arguments()).predict,
+            _to_predict,
+            predictions(None),
+        ),
         _place(
             pairs,
             "fit_oracle",
@@ -639,7 +828,9 @@ def _fits() -> list[Place]:
             phenotypes=phenotypes,
             rows=rows(N, least=2),
             traits=[
-                Wrong("one too few", traits[:1], "must be 2, one a column of phenotypes", says="got 1"),
+                Wrong(
+                    "one too few", traits[:1], "must be 2, one a column of phenotypes", says="got 1"
+                ),
                 Wrong("of other markers", (far, far), "qtl must be from 0 to 7", says="got 20"),
                 Wrong("numbers", (1, 2), "must be a Trait", says="got 1"),
             ],
@@ -649,7 +840,9 @@ def _fits() -> list[Place]:
             pairs,
             "precision_and_recall",
             lambda: {"pairs": [np.array([[0, 1]])] * 2, "traits": traits},
-            pairs=[Wrong("one too few", [np.array([[0, 1]])], "one entry a trait, 2", says="got 1")],
+            pairs=[
+                Wrong("one too few", [np.array([[0, 1]])], "one entry a trait, 2", says="got 1")
+            ],
         ),
         _place(
             pairs,
@@ -671,7 +864,9 @@ def _fits() -> list[Place]:
             {
                 "genotypes": [*GENOTYPES, single],
                 "residuals": residuals,
-                "rows": [Wrong("beyond the samples", np.arange(30, 50), "from 0 to 39", says="got 40")],
+                "rows": [
+                    Wrong("beyond the samples", np.arange(30, 50), "from 0 to 39", says="got 40")
+                ],
             },
         ),
     ]
@@ -683,21 +878,37 @@ def _to_predict() -> dict[str, Any]:
 
 def _networks() -> list[Place]:
     torch_generator, size = kind_of("torch.Generator"), integer(1)
-    plan = {"optimizer": "sgd", "learning_rate": 0.1, "max_epochs": 1, "patience": 1, "min_gain": 0.0}
+    plan = {
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "max_epochs": 1,
+        "patience": 1,
+        "min_gain": 0.0,
+    }
     split = splits.split_samples(N, "published")
 
     def to_train() -> dict[str, Any]:
         given = {"genotypes": cohort().genotypes, "phenotypes": cohort().phenotypes, "split": split}
-        return given | {"model": layer(), "plan": training.TrainingPlan(**plan), "generator": generator()}
+        return given | {
+            "model": layer(),
+            "plan": training.TrainingPlan(**plan),
+            "generator": generator(),
+        }
 
     def to_train_two() -> dict[str, Any]:
         one, other = to_train(), to_train()
         both = {f"{name}s": [one.pop(name), other[name]] for name in ("model", "plan", "generator")}
         return one | both
 
-    other = Wrong("other markers", layer(4), "an input for each of the 8 markers", says="got [0-9]+")
+    other = Wrong(
+        "other markers", layer(4), "an input for each of the 8 markers", says="got [0-9]+"
+    )
     none = Wrong("None", None, "must be one of epidl.models.networks", says="None")
-    models = [other, none, Wrong("a function", len, "must be one of epidl.models.networks", says="built-in")]
+    models = [
+        other,
+        none,
+        Wrong("a function", len, "must be one of epidl.models.networks", says="built-in"),
+    ]
     beyond = splits.Split(np.arange(30), np.arange(30, 50), np.arange(30, 40))
     empty = splits.Split(np.arange(0), np.arange(30, 40), np.arange(30, 40))
     bad_splits = [
@@ -726,12 +937,28 @@ def _networks() -> list[Place]:
             _place(
                 networks,
                 name,
-                lambda inputs=inputs: {inputs: 4, "n_traits": 1, "hidden_width": 2, "generator": generator()},
-                **{inputs: size, "n_traits": size, "hidden_width": size, "generator": torch_generator},
+                lambda inputs=inputs: {
+                    inputs: 4,
+                    "n_traits": 1,
+                    "hidden_width": 2,
+                    "generator": generator(),
+                },
+                **{
+                    inputs: size,
+                    "n_traits": size,
+                    "hidden_width": size,
+                    "generator": torch_generator,
+                },
             )
             for name, inputs in (("mlp", "n_inputs"), ("SkipMlp", "n_markers"))
         ),
-        _place(networks, "PairNetwork", lambda: {"n_markers": 4, "n_traits": 1}, n_markers=size, n_traits=size),
+        _place(
+            networks,
+            "PairNetwork",
+            lambda: {"n_markers": 4, "n_traits": 1},
+            n_markers=size,
+            n_traits=size,
+        ),
         _place(
             training,
             "TrainingPlan",
@@ -746,7 +973,10 @@ def _networks() -> list[Place]:
             loss=choice("absolute", "squared"),
             batch_size=size,
             schedule=choice("plateau", "cosine"),
-            schedule_factor=[*real(above=0), Wrong("above its bound", 1.5, "below 1", st.floats(1, 100))],
+            schedule_factor=[
+                *real(above=0),
+                Wrong("above its bound", 1.5, "below 1", st.floats(1, 100)),
+            ],
             schedule_patience=integer(0),
             drop_ragged_batch=boolean(),
         ),
@@ -774,7 +1004,12 @@ def _networks() -> list[Place]:
             to_train,
             model=[
                 *models,
-                Wrong("other traits", layer(M, 3), "an output for each of the 2 columns of phenotypes", says="got 3"),
+                Wrong(
+                    "other traits",
+                    layer(M, 3),
+                    "an output for each of the 2 columns of phenotypes",
+                    says="got 3",
+                ),
             ],
             genotypes=GENOTYPES,
             phenotypes=matrix(N, 2),
@@ -789,16 +1024,29 @@ def _networks() -> list[Place]:
             to_train_two,
             models=_lists(
                 "models",
-                Wrong("other markers", [layer(), layer(4)], "an input for each of the 8 markers", says="got 4"),
+                Wrong(
+                    "other markers",
+                    [layer(), layer(4)],
+                    "an input for each of the 8 markers",
+                    says="got 4",
+                ),
                 Wrong("one model twice", [layer()] * 2, "must be different", says="OneHotLinear"),
             ),
             plans=_lists(
-                "plans", Wrong("one of another kind", [training.TrainingPlan(**plan), 3], "a TrainingPlan", says="3")
+                "plans",
+                Wrong(
+                    "one of another kind",
+                    [training.TrainingPlan(**plan), 3],
+                    "a TrainingPlan",
+                    says="3",
+                ),
             ),
             generators=_lists(
                 "generators",
                 Wrong("one of another kind", [generator(), 3], "a torch.Generator", says="3"),
-                Wrong("one generator twice", [generator()] * 2, "must be different", says="Generator"),
+                Wrong(
+                    "one generator twice", [generator()] * 2, "must be different", says="Generator"
+                ),
             ),
             genotypes=GENOTYPES,
             phenotypes=matrix(N, 2),
@@ -842,8 +1090,15 @@ def _networks() -> list[Place]:
             lambda: {"genotypes": cohort().genotypes, "columns": [0, 3]},
             genotypes=[*GENOTYPES, Wrong("dosages", dosages(), "alleles 0 and 1", says="dosages")],
             columns=[
-                Wrong("beyond the columns", [16], "one of the 16", st.integers(16, 10**6).map(lambda k: [k])),
-                Wrong("negative", [-1], "one of the 16", st.integers(-(10**6), -1).map(lambda k: [k])),
+                Wrong(
+                    "beyond the columns",
+                    [16],
+                    "one of the 16",
+                    st.integers(16, 10**6).map(lambda k: [k]),
+                ),
+                Wrong(
+                    "negative", [-1], "one of the 16", st.integers(-(10**6), -1).map(lambda k: [k])
+                ),
                 Wrong("empty", [], "at least one of the 16"),
                 Wrong("fractions", [0.5], "one of the 16"),
                 Wrong("texts", ["m1"], "one of the 16"),
@@ -867,7 +1122,11 @@ def _theory() -> list[Place]:
 
     def together(*names: str) -> list[Wrong]:
         lengths = {name: [1] * (2 + k) for k, name in enumerate(names)}
-        return [Wrong("lengths that do not go together", lengths, "shapes that go together", says=names[0])]
+        return [
+            Wrong(
+                "lengths that do not go together", lengths, "shapes that go together", says=names[0]
+            )
+        ]
 
     return [
         _place(
@@ -898,7 +1157,10 @@ def _theory() -> list[Place]:
             lambda: dict(shares),
             n_train=far,
             n_markers=array_of(2),
-            additive=[*array, Wrong("a sum above 1", 0.9, r"within \[0, 1\]", st.floats(0.81, 10), says="1")],
+            additive=[
+                *array,
+                Wrong("a sum above 1", 0.9, r"within \[0, 1\]", st.floats(0.81, 10), says="1"),
+            ],
             epistatic=array,
             model=choice("ridge", "kernel", "oracle"),
             several=together("n_train", "additive"),
@@ -910,19 +1172,30 @@ def _theory() -> list[Place]:
             ],
         ),
         _place(
-            theory, "pairs_threshold", lambda: {"n_markers": 100}, n_markers=array_of(2), level=real(above=0, most=1)
+            theory,
+            "pairs_threshold",
+            lambda: {"n_markers": 100},
+            n_markers=array_of(2),
+            level=real(above=0, most=1),
         ),
         _place(
             theory,
             "expected_pairs_accuracy",
-            lambda: {name: value for name, value in shares.items() if name != "model"} | {"n_qtl": 4},
+            lambda: (
+                {name: value for name, value in shares.items() if name != "model"} | {"n_qtl": 4}
+            ),
             n_train=far,
             n_markers=array_of(2),
             n_qtl=[
                 *array_of(2),
-                Wrong("more than markers", 11, "at most n_markers", st.integers(11, 10**6), says="11"),
+                Wrong(
+                    "more than markers", 11, "at most n_markers", st.integers(11, 10**6), says="11"
+                ),
             ],
-            additive=[*array, Wrong("a sum above 1", 0.9, r"within \[0, 1\]", st.floats(0.81, 10), says="1")],
+            additive=[
+                *array,
+                Wrong("a sum above 1", 0.9, r"within \[0, 1\]", st.floats(0.81, 10), says="1"),
+            ],
             epistatic=array,
             level=real(above=0, most=1),
             several=together("n_train", "additive"),
@@ -931,7 +1204,13 @@ def _theory() -> list[Place]:
 
 
 def _planner() -> list[Place]:
-    study = {"n_samples": 600, "n_markers": 50, "n_qtl": 20, "va_over_vg": 0.8, "broad_sense_heritability": 0.5}
+    study = {
+        "n_samples": 600,
+        "n_markers": 50,
+        "n_qtl": 20,
+        "va_over_vg": 0.8,
+        "broad_sense_heritability": 0.5,
+    }
     wrong = {
         "n_samples": integer(20, planning.MOST_SAMPLES),
         "n_markers": integer(2, planning.MOST_SAMPLES),
@@ -958,7 +1237,12 @@ def _planner() -> list[Place]:
             chromosomes=[
                 Wrong("empty", [], "at least 1", says="0"),
                 Wrong("zero", [1.0, 0.0], "at least 1e-06", says="0"),
-                Wrong("longer than any", [1e308, 1e308], "at most 10000", st.floats(1e5, 1e9).map(lambda x: [x])),
+                Wrong(
+                    "longer than any",
+                    [1e308, 1e308],
+                    "at most 10000",
+                    st.floats(1e5, 1e9).map(lambda x: [x]),
+                ),
                 Wrong("text", ["long"], "a number", says="long"),
                 Wrong("one number", 2.0, "a list", says="2"),
             ],
@@ -971,7 +1255,9 @@ def _own() -> list[Place]:
     genotypes, phenotypes = str(example / "example.bed"), str(example / "phenotypes.csv")
     files = {"genotypes": genotypes, "phenotypes": phenotypes, "trait": "height"}
     column = [
-        Wrong("no such column", "weight", "must name a column", TEXTS.map(lambda text: f"no {text}")),
+        Wrong(
+            "no such column", "weight", "must name a column", TEXTS.map(lambda text: f"no {text}")
+        ),
         Wrong("a number", 3, "the name of a column", st.integers()),
         Wrong("None", None, "the name of a column"),
     ]
@@ -985,12 +1271,25 @@ def _own() -> list[Place]:
         Wrong("NaN", np.where(one == 0, NAN, one), "must be finite", says="got 1 values"),
         Wrong("infinite", np.where(one == 0, INF, one), "must be finite", says="got 1 values"),
     ]
-    labels = [Wrong("another length", np.ones(3), "must have 40 values", length, says="shape"), ragged()]
-    options = {"models": ["ridge", "kernel"], "splits": ["random"], "n_splits": 2, "hidden_width": 4}
+    labels = [
+        Wrong("another length", np.ones(3), "must have 40 values", length, says="shape"),
+        ragged(),
+    ]
+    options = {
+        "models": ["ridge", "kernel"],
+        "splits": ["random"],
+        "n_splits": 2,
+        "hidden_width": 4,
+    }
     options |= {"device": "cpu", "n_threads": 1, "seed": 1}
     names = [
         *texts("ridge"),
-        Wrong("without ridge", ["kernel", "pairs"], "must hold ridge and at least one other", says="kernel"),
+        Wrong(
+            "without ridge",
+            ["kernel", "pairs"],
+            "must hold ridge and at least one other",
+            says="kernel",
+        ),
         Wrong("ridge alone", ["ridge"], "must hold ridge and at least one other", says="ridge"),
         Wrong("one twice", ["ridge", "mlp", "mlp"], "each once", says="mlp"),
         Wrong("empty", [], "must hold ridge and at least one other", says="got"),
@@ -999,7 +1298,10 @@ def _own() -> list[Place]:
         "models": names,
         "splits": [*texts("random"), Wrong("empty", [], "must name at least one of", says="none")],
         "n_splits": integer(1, own_comparison.MOST_SPLITS),
-        "hidden_width": [*integer(1), Wrong("too large", 10**9, "small enough", st.integers(10**8, 10**15))],
+        "hidden_width": [
+            *integer(1),
+            Wrong("too large", 10**9, "small enough", st.integers(10**8, 10**15)),
+        ],
         "device": choice("cpu", "cuda", "auto"),
         "n_threads": integer(1, 1024),
         "seed": SEED,
@@ -1014,7 +1316,10 @@ def _own() -> list[Place]:
             phenotypes=path(),
             trait=[*column, itself, Wrong("empty", "", "must name a column", says="none")],
             sample_id=column,
-            covariates=[*texts(), Wrong("the column of ids", ["sample_id"], "another column", says="sample_id")],
+            covariates=[
+                *texts(),
+                Wrong("the column of ids", ["sample_id"], "another column", says="sample_id"),
+            ],
             group=column,
             time=column,
             max_missing=[*share, over],
@@ -1030,12 +1335,22 @@ def _own() -> list[Place]:
             reader,
             "files_and_columns",
             lambda: {"genotypes": "", "phenotypes": "", "columns": {}},
-            phenotypes=[Wrong("without genotypes", "p.csv", "genotypes must be given with phenotypes", says="'p.csv'")],
+            phenotypes=[
+                Wrong(
+                    "without genotypes",
+                    "p.csv",
+                    "genotypes must be given with phenotypes",
+                    says="'p.csv'",
+                )
+            ],
         ),
         Place(
             "reader.simulate_trait",
             reader.simulate_trait,
-            lambda: _simulated() | {"n_qtl": 4, "rel_aa": 1.0, "broad_sense_heritability": 0.5, "seed": 1},
+            lambda: (
+                _simulated()
+                | {"n_qtl": 4, "rel_aa": 1.0, "broad_sense_heritability": 0.5, "seed": 1}
+            ),
             {
                 "n_qtl": [*integer(2), Wrong("more than markers", 10, r"at most 8 \(n_markers\)")],
                 "rel_aa": real(0, 1e12),
@@ -1049,12 +1364,21 @@ def _own() -> list[Place]:
             lambda: {"genotypes": dosages(), "phenotypes": one},
             genotypes=[
                 Wrong("a plain matrix", np.zeros((N, M)), "must be Dosages", says="array"),
-                Wrong("too few individuals", Dosages.from_counts(np.eye(9), 2), "at least 40", says="got 9"),
+                Wrong(
+                    "too few individuals",
+                    Dosages.from_counts(np.eye(9), 2),
+                    "at least 40",
+                    says="got 9",
+                ),
             ],
             phenotypes=[
                 *numbers,
                 Wrong(
-                    "constant", np.ones(N), "must vary", st.floats(-9, 9).map(lambda x: np.full(N, x)), says="all 40"
+                    "constant",
+                    np.ones(N),
+                    "must vary",
+                    st.floats(-9, 9).map(lambda x: np.full(N, x)),
+                    says="all 40",
                 ),
                 Wrong("another length", np.ones(3), "must have 40 rows", length, says="got [0-9]+"),
             ],
@@ -1070,13 +1394,26 @@ def _own() -> list[Place]:
             n_splits=integer(1, own_comparison.MOST_SPLITS),
             seed=SEED,
             several=[
-                Wrong("family without groups", {"cohort": nothing, "kind": "family"}, "group must name", says="none"),
-                Wrong("forward without times", {"cohort": nothing, "kind": "forward"}, "time must name", says="none"),
+                Wrong(
+                    "family without groups",
+                    {"cohort": nothing, "kind": "family"},
+                    "group must name",
+                    says="none",
+                ),
+                Wrong(
+                    "forward without times",
+                    {"cohort": nothing, "kind": "forward"},
+                    "time must name",
+                    says="none",
+                ),
             ],
         ),
         _place(own_comparison, "compare", lambda: {"cohort": observed()} | options, **comparison),
         _place(
-            own_comparison, "check_options", lambda: {"cohort": observed()} | options, cohort=kind_of("observe returns")
+            own_comparison,
+            "check_options",
+            lambda: {"cohort": observed()} | options,
+            cohort=kind_of("observe returns"),
         ),
         _place(
             own_comparison,
@@ -1092,7 +1429,9 @@ def _own() -> list[Place]:
 
 def _simulated() -> dict[str, Any]:
     report = pd.DataFrame({"step": []})
-    found = genotype_files.GenotypeFile(np.arange(N).astype(str), pd.DataFrame(), dosages().counts, 2)
+    found = genotype_files.GenotypeFile(
+        np.arange(N).astype(str), pd.DataFrame(), dosages().counts, 2
+    )
     return {"cohort": reader.OwnCohort(observed(), found, "y", report)}
 
 
@@ -1108,7 +1447,9 @@ BAD_TABLES = {
 
 
 def _files() -> list[Place]:
-    """Return the readers of files, given files that are wrong; more of them stand in `epidl_book.own_data`."""
+    """Return the readers of files, given files that are wrong; more of them stand in
+    `epidl_book.own_data`.
+    """
     tables = dict(BAD_TABLES)
     wanted = "must have a value for each|must be a (whole )?table|must all be different|must start|must be a whole VCF"
     counts = {
@@ -1121,14 +1462,28 @@ def _files() -> list[Place]:
         "no marker": (b"sample_id\na\n", "individuals and markers"),
         "an empty file": (b"", "must not be empty"),
     }
-    table_ways = [Wrong(way, (".csv", content), wanted, says=".") for way, content in tables.items()]
+    table_ways = [
+        Wrong(way, (".csv", content), wanted, says=".") for way, content in tables.items()
+    ]
     table_ways += [
-        Wrong("not compressed, though its name says so", (".csv.gz", b"sample_id,m1\na,0\n"), wanted, says="gzip"),
-        Wrong("an ending without a reader", (".xlsx", b"PK"), "must be a file that ends in", says="xlsx"),
+        Wrong(
+            "not compressed, though its name says so",
+            (".csv.gz", b"sample_id,m1\na,0\n"),
+            wanted,
+            says="gzip",
+        ),
+        Wrong(
+            "an ending without a reader",
+            (".xlsx", b"PK"),
+            "must be a file that ends in",
+            says="xlsx",
+        ),
         Wrong("an empty file", (".csv", b""), "must not be empty", says="file.csv"),
     ]
     count_ways = [w for w in table_ways if w.way != "an empty file"]
-    count_ways += [Wrong(way, (".csv", content), bound, says=".") for way, (content, bound) in counts.items()]
+    count_ways += [
+        Wrong(way, (".csv", content), bound, says=".") for way, (content, bound) in counts.items()
+    ]
     count_ways += [
         Wrong("no VCF", (".vcf", b"not a VCF\n"), wanted, says="line 1"),
         Wrong("no BCF", (".bcf", b"BCF" * 9), "must be a whole VCF or BCF", says="file.bcf"),
@@ -1143,21 +1498,33 @@ def _files() -> list[Place]:
         "a genotype that is no allele": ("g", "qtl 1 2\n1_1 0 2\n", "a 0 or 1"),
         "a genotype too few": ("g", "qtl 1 2\n1_1 0\n", "a 0 or 1"),
         "no marker": ("g", "qtl 1 2\n", "a row a marker"),
-        "a locus that is text": ("eff", "trait locus add_eff epi_loc epi_eff\nTrait1 x 1 NA NA\n", "loci such as"),
+        "a locus that is text": (
+            "eff",
+            "trait locus add_eff epi_loc epi_eff\nTrait1 x 1 NA NA\n",
+            "loci such as",
+        ),
         "a locus beyond the markers": (
             "eff",
             "trait locus add_eff epi_loc epi_eff\nTrait1 1_9 1 NA NA\n",
             "loci of 1 to",
         ),
-        "an effect that is text": ("eff", "trait locus add_eff epi_loc epi_eff\nTrait1 1_1 x NA NA\n", "effects that"),
+        "an effect that is text": (
+            "eff",
+            "trait locus add_eff epi_loc epi_eff\nTrait1 1_1 x NA NA\n",
+            "effects that",
+        ),
         "columns missing": ("eff", "trait locus\nTrait1 1_1\n", "must hold the columns"),
     }
-    file_ways = [Wrong(way, (part, text), bound, says=".") for way, (part, text, bound) in published.items()]
+    file_ways = [
+        Wrong(way, (part, text), bound, says=".") for way, (part, text, bound) in published.items()
+    ]
     cohort_of = {"stem": "nothing", "rel_aa": [0], "broad_sense_heritability": 0.9}
     rel_aa = [w for w in REL_AA if w.way not in ("empty", "above its bound")]
     rel_aa.append(Wrong("empty", [], "at least 1", says="got 0"))
     return [
-        _place(genotype_files, "read_genotypes", dict, path=[*path(), *[_file(w) for w in count_ways]]),
+        _place(
+            genotype_files, "read_genotypes", dict, path=[*path(), *[_file(w) for w in count_ways]]
+        ),
         _place(genotype_files, "read_table", dict, path=[*path(), *[_file(w) for w in table_ways]]),
         _place(
             zenodo,
@@ -1176,9 +1543,21 @@ def _files() -> list[Place]:
         ),
         Place(
             "zenodo.read_replicate",
-            lambda data: zenodo.read_replicate(_cell(source="zenodo", data=data), 1, _cell().architecture()),
+            lambda data: zenodo.read_replicate(
+                _cell(source="zenodo", data=data), 1, _cell().architecture()
+            ),
             lambda: {"data": "nothing"},
-            {"data": [Wrong("no such folder", "nothing", "must hold the authors' files", TEXTS, says="is missing")]},
+            {
+                "data": [
+                    Wrong(
+                        "no such folder",
+                        "nothing",
+                        "must hold the authors' files",
+                        TEXTS,
+                        says="is missing",
+                    )
+                ]
+            },
         ),
         Place(
             "zenodo.file_stem",
@@ -1197,7 +1576,9 @@ def _without_files() -> Wrong:
     own = {"n_traits": 2, "pleiotropy": 0.0, "shared_pairs": True, "rel_aa": 1.0, "n_qtl": 4}
     given = {name: value for name, value in CELL.items() if name != "scaling"} | own
     control = params.make_cell(params.CorrelationCell, **given)
-    return Wrong("a cell whose cohorts the authors lack", control, "source must be simulated", says="zenodo")
+    return Wrong(
+        "a cell whose cohorts the authors lack", control, "source must be simulated", says="zenodo"
+    )
 
 
 def _file(wrong: Wrong) -> Wrong:
@@ -1224,7 +1605,13 @@ def _published(wrong: Wrong) -> Wrong:
 
 def _tables() -> list[Place]:
     frame = pd.DataFrame({"a": [1]})
-    cell_of = {"folder": "", "table": frame, "parameters": {}, "started": datetime.now(UTC), "side": None}
+    cell_of = {
+        "folder": "",
+        "table": frame,
+        "parameters": {},
+        "started": datetime.now(UTC),
+        "side": None,
+    }
     return [
         _place(
             results,
@@ -1232,7 +1619,9 @@ def _tables() -> list[Place]:
             lambda: cell_of | {"folder": f"{SCRATCH.name}/written"},
             folder=[_as_output(w) for w in folder()],
             table=kind_of("a table"),
-            parameters=[Wrong("what JSON does not hold", {"a": {1}}, "what JSON holds", says="set")],
+            parameters=[
+                Wrong("what JSON does not hold", {"a": {1}}, "what JSON holds", says="set")
+            ],
             started=[
                 Wrong("without time zone", datetime(2026, 1, 1), "time zone", says="2026"),
                 Wrong("None", None, "time zone"),
@@ -1247,13 +1636,28 @@ def _tables() -> list[Place]:
             "read_table",
             dict,
             path=[
-                Wrong("no such file", "nothing.csv", "must be a result table", TEXTS.map(lambda t: f"no/{t}")),
-                _file(Wrong("another table", (".csv", b"a,b\n1,2\n"), "lacks the columns", says="experiment")),
+                Wrong(
+                    "no such file",
+                    "nothing.csv",
+                    "must be a result table",
+                    TEXTS.map(lambda t: f"no/{t}"),
+                ),
+                _file(
+                    Wrong(
+                        "another table",
+                        (".csv", b"a,b\n1,2\n"),
+                        "lacks the columns",
+                        says="experiment",
+                    )
+                ),
                 _file(Wrong("empty", (".csv", b""), "must be a result table", says="file.csv")),
             ],
         ),
         _place(
-            results, "read_cell", dict, folder=[Wrong("no such folder", "nothing", "must be a result table", TEXTS)]
+            results,
+            "read_cell",
+            dict,
+            folder=[Wrong("no such folder", "nothing", "must be a result table", TEXTS)],
         ),
         _place(
             results,
@@ -1279,19 +1683,41 @@ def _cells() -> list[Place]:
             {"output": folder(), "progress": boolean()},
         ),
         _place(devices, "resolve_device", dict, device=choice("auto", "cpu", "cuda")),
-        _place(costs, "measure_machine", lambda: {"device": "cpu"}, device=DEVICE, n_threads=integer(1, 1024)),
+        _place(
+            costs,
+            "measure_machine",
+            lambda: {"device": "cpu"},
+            device=DEVICE,
+            n_threads=integer(1, 1024),
+        ),
         Place("devices.one_cell_threads", _threads, dict, {"n_threads": integer(1, 1024)}),
         _place(
             costs,
             "check_memory",
             lambda: {"device": "cpu"},
-            cell=[Wrong("more than the memory", most, "needs about .* GiB of memory", says="this machine has")],
+            cell=[
+                Wrong(
+                    "more than the memory",
+                    most,
+                    "needs about .* GiB of memory",
+                    says="this machine has",
+                )
+            ],
         ),
         Place(
             "params.make_cell",
             lambda **given: params.make_cell(params.ScalingCell, **given),
             lambda: dict(CELL),
-            {"n_sampels": [Wrong("unknown", 10, "is not a parameter; did you mean n_samples", says="n_samples")]},
+            {
+                "n_sampels": [
+                    Wrong(
+                        "unknown",
+                        10,
+                        "is not a parameter; did you mean n_samples",
+                        says="n_samples",
+                    )
+                ]
+            },
         ),
     ]
 
@@ -1305,11 +1731,23 @@ def _threads(n_threads: object) -> None:
 
 LISTS = {"models": "ridge", "protocols": "published"}
 TRUE_OR_FALSE = {"drop_ragged_batch", "all_pairs", "shared_pairs"}
-NAMES = {"device": ("auto", "cpu", "cuda"), "backend": ("native", "alphasimr"), "source": ("simulated", "zenodo")}
+NAMES = {
+    "device": ("auto", "cpu", "cuda"),
+    "backend": ("native", "alphasimr"),
+    "source": ("simulated", "zenodo"),
+}
 LARGEST = 10**12
 WHOLE_NUMBERS = {
     **dict.fromkeys(
-        ("n_replicates", "hidden_width", "mlp_max_epochs", "n_trials", "n_trials_pruned", "n_markers", "n_traits"),
+        (
+            "n_replicates",
+            "hidden_width",
+            "mlp_max_epochs",
+            "n_trials",
+            "n_trials_pruned",
+            "n_markers",
+            "n_traits",
+        ),
         (1, LARGEST),
     ),
     "n_samples": (20, LARGEST),
@@ -1327,7 +1765,9 @@ NUMBERS = {
 
 
 def of_parameter(name: str, several: bool) -> list[Wrong]:
-    """Return the ways in which a cell's parameter can be wrong; several: whether it is a list of numbers."""
+    """Return the ways in which a cell's parameter can be wrong; several: whether it is a list of
+    numbers.
+    """
     if name in LISTS:
         twice = Wrong("one twice", [LISTS[name]] * 2, "at most once")
         return [*texts(LISTS[name]), twice, Wrong("empty", [], "at least 1 item", says="")]
@@ -1336,12 +1776,17 @@ def of_parameter(name: str, several: bool) -> list[Wrong]:
     if name in NAMES:
         return choice(*NAMES[name])
     if name in WHOLE_NUMBERS:
-        odd = [Wrong("odd", 5, "must be even", st.integers(1, 999).map(lambda k: 2 * k + 1))] * (name == "n_qtl")
+        odd = [Wrong("odd", 5, "must be even", st.integers(1, 999).map(lambda k: 2 * k + 1))] * (
+            name == "n_qtl"
+        )
         return [*integer(*WHOLE_NUMBERS[name]), *odd]
     if name in NUMBERS:
         return NUMBERS[name]
     if name in ("data", "profile"):
-        return [Wrong("a number", 3, "valid string", st.integers()), Wrong("None", None, "valid string")]
+        return [
+            Wrong("a number", 3, "valid string", st.integers()),
+            Wrong("None", None, "valid string"),
+        ]
     return _numbers(name) if several else real(0, 1e12)
 
 
@@ -1349,7 +1794,13 @@ def _numbers(name: str) -> list[Wrong]:
     """Return the ways in which a list of numbers can be wrong."""
     ways = [
         Wrong("one number", 1, "must be a list", st.integers()),
-        Wrong("negative", [-1.0], "greater than|integer", st.floats(-1000, -1e-3).map(lambda x: [x]), says="-"),
+        Wrong(
+            "negative",
+            [-1.0],
+            "greater than|integer",
+            st.floats(-1000, -1e-3).map(lambda x: [x]),
+            says="-",
+        ),
         Wrong("NaN", [NAN], "finite|greater than|integer", says="nan"),
         Wrong("infinite", [INF], "finite|less than|integer", says="inf"),
         Wrong("text", ["one"], "valid number|valid integer", TEXTS.map(lambda t: [t]), says="'"),
@@ -1372,10 +1823,15 @@ def parameter_files() -> list[Place]:
             for name, field in kind.model_fields.items()
             if name not in ("experiment", "profile")
         }
-        wrong["n_sampels"] = [Wrong("unknown", 10, "is not a parameter; did you mean n_samples", says="n_samples")]
+        wrong["n_sampels"] = [
+            Wrong("unknown", 10, "is not a parameter; did you mean n_samples", says="n_samples")
+        ]
         call = functools.partial(_load, experiment)
         places.append(Place(f"params/{experiment}.yml", call, lambda base=base: dict(base), wrong))
-    return [*places, Place("params/scaling.yml, as a whole", _load_text, dict, {"path": _whole_files()})]
+    return [
+        *places,
+        Place("params/scaling.yml, as a whole", _load_text, dict, {"path": _whole_files()}),
+    ]
 
 
 @functools.cache
@@ -1411,13 +1867,27 @@ profiles:
 
 
 def _whole_files() -> list[Wrong]:
-    profile = "  {}:\n    about: one cell\n    grids:\n      - {{n_samples: 200, scaling: [0.5, 1]}}\n"
+    profile = (
+        "  {}:\n    about: one cell\n    grids:\n      - {{n_samples: 200, scaling: [0.5, 1]}}\n"
+    )
     text = FILE + "".join(profile.format(name) for name in params.ProfileName.__args__)
     code, unread = "!!python/object/apply:os.system ['true']", "cannot be read as YAML"
     return [
-        Wrong("a tag that runs code", text.replace("[0, 1]", code), unread, says="could not determine"),
-        Wrong("a tag that makes an object", "!!python/name:os.system", unread, says="could not determine"),
-        Wrong("a key twice", text.replace("  seed:", "  models: [ridge]\n  seed:"), unread, says="models stands twice"),
+        Wrong(
+            "a tag that runs code", text.replace("[0, 1]", code), unread, says="could not determine"
+        ),
+        Wrong(
+            "a tag that makes an object",
+            "!!python/name:os.system",
+            unread,
+            says="could not determine",
+        ),
+        Wrong(
+            "a key twice",
+            text.replace("  seed:", "  models: [ridge]\n  seed:"),
+            unread,
+            says="models stands twice",
+        ),
         Wrong("empty", "", "must hold the keys", says="keys"),
         Wrong("a list", "- 1", "must hold the keys", says="keys"),
         Wrong("no end", "a: [", unread, says="parameters.yml"),
@@ -1426,19 +1896,64 @@ def _whole_files() -> list[Wrong]:
         Wrong("a number of too many digits", "a: " + "9" * 5000, unread, says="limit"),
         Wrong("nested without end", "a: " + "[" * 1200, unread, says="recursion"),
         Wrong("a tag that its text breaks", "a: !!timestamp x", unread, says="parameters.yml"),
-        Wrong("a profile too few", text.replace("  standard:", "  standart:"), "profiles", says="standart"),
-        Wrong("a profile of another name", text.replace("  full:", "  huge:"), "profiles", says="huge"),
         Wrong(
-            "an unknown experiment", text.replace(": scaling\n", ": scalling\n", 1), "Input should be", says="scalling"
+            "a profile too few",
+            text.replace("  standard:", "  standart:"),
+            "profiles",
+            says="standart",
+        ),
+        Wrong(
+            "a profile of another name", text.replace("  full:", "  huge:"), "profiles", says="huge"
+        ),
+        Wrong(
+            "an unknown experiment",
+            text.replace(": scaling\n", ": scalling\n", 1),
+            "Input should be",
+            says="scalling",
         ),
         Wrong("no base", text.replace("\nbase:", "\nbases:"), "did you mean base", says="bases"),
-        Wrong("a cell twice", text.replace("[0.5, 1]", "[1, 1]"), "stands in this profile twice", says="n200"),
-        Wrong("no grid", re.sub(r"grids:\n      - .*", "grids: []", text, count=1), "grids", says="at least 1 item"),
-        Wrong("an axis without values", text.replace("[0.5, 1]", "[]"), "scaling must have at least one", says="smoke"),
-        Wrong("a number to the base 8", text.replace("seed: 1", "seed: 0123"), "seed: .* valid integer", says="'0123'"),
-        Wrong("a number to the base 60", text.replace("200,", "3:20,"), "n_samples: .* valid integer", says="'3:20'"),
-        Wrong("a fraction to the base 60", text.replace("0.5", "1:30.5"), "scaling: .* valid number", says="'1:30.5'"),
-        Wrong("a number for a name", text.replace("  seed:", "  7: 1\n  seed:"), "must be texts|string", says="7"),
+        Wrong(
+            "a cell twice",
+            text.replace("[0.5, 1]", "[1, 1]"),
+            "stands in this profile twice",
+            says="n200",
+        ),
+        Wrong(
+            "no grid",
+            re.sub(r"grids:\n      - .*", "grids: []", text, count=1),
+            "grids",
+            says="at least 1 item",
+        ),
+        Wrong(
+            "an axis without values",
+            text.replace("[0.5, 1]", "[]"),
+            "scaling must have at least one",
+            says="smoke",
+        ),
+        Wrong(
+            "a number to the base 8",
+            text.replace("seed: 1", "seed: 0123"),
+            "seed: .* valid integer",
+            says="'0123'",
+        ),
+        Wrong(
+            "a number to the base 60",
+            text.replace("200,", "3:20,"),
+            "n_samples: .* valid integer",
+            says="'3:20'",
+        ),
+        Wrong(
+            "a fraction to the base 60",
+            text.replace("0.5", "1:30.5"),
+            "scaling: .* valid number",
+            says="'1:30.5'",
+        ),
+        Wrong(
+            "a number for a name",
+            text.replace("  seed:", "  7: 1\n  seed:"),
+            "must be texts|string",
+            says="7",
+        ),
     ]
 
 
@@ -1454,7 +1969,9 @@ def code_of(notebook: str) -> list[str]:
 
 
 def run_notebook(notebook: str, n_cells: int | None, **given: object) -> None:
-    """Run a notebook's first cells, or all, with parameters as papermill gives them: after the cell of defaults."""
+    """Run a notebook's first cells, or all, with parameters as papermill gives them: after the cell of
+    defaults.
+    """
     first, *others = code_of(notebook)[:n_cells]
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(first, f"{notebook}.ipynb", "exec"), names)
@@ -1464,7 +1981,9 @@ def run_notebook(notebook: str, n_cells: int | None, **given: object) -> None:
 
 
 def run_cell_of(experiment: str, **given: object) -> None:
-    """Run an experiment's notebook with parameters as papermill gives them, without its steps and figures."""
+    """Run an experiment's notebook with parameters as papermill gives them, without its steps and
+    figures.
+    """
     defaults, read, *others = code_of(experiment)
     run = next(source for source in others if "experiment.run" in source)
     names: dict[str, Any] = {"__name__": "__main__"}
@@ -1482,7 +2001,9 @@ def parameters_of(notebook: str) -> dict[str, Any]:
 
 
 def notebooks() -> list[Place]:
-    """Return the notebooks: a parameter of another type each, and more for those that no parameter file checks."""
+    """Return the notebooks: a parameter of another type each, and more for those that no parameter
+    file checks.
+    """
     places = []
     for experiment in params.CELL_TYPES:
         wrong = {
@@ -1502,17 +2023,26 @@ def notebooks() -> list[Place]:
         "rel_aa": REL_AA,
         "broad_sense_heritability": HERITABILITY,
         "shared_pairs": boolean(),
-        "pleiotropy": [Wrong("text", "much", NUMBER), Wrong("above its bound", 1.5, "at most 1|must be 0")],
+        "pleiotropy": [
+            Wrong("text", "much", NUMBER),
+            Wrong("above its bound", 1.5, "at most 1|must be 0"),
+        ],
         "seed": SEED,
         "output": folder(),
     }
     other = [Wrong("a mapping", {"a": 1}, "must be|must name", says="")]
     own = dict.fromkeys(
-        (n for n in parameters_of("own_data") if n not in ("n_qtl", "broad_sense_heritability")), other
+        (n for n in parameters_of("own_data") if n not in ("n_qtl", "broad_sense_heritability")),
+        other,
     ) | {
         "output": folder(),
         "several": [
-            Wrong("an odd number of QTL", {"rel_aa": 1.0, "n_qtl": 5}, "n_qtl must be even", says="got 5"),
+            Wrong(
+                "an odd number of QTL",
+                {"rel_aa": 1.0, "n_qtl": 5},
+                "n_qtl must be even",
+                says="got 5",
+            ),
             Wrong(
                 "no heritability",
                 {"rel_aa": 1.0, "broad_sense_heritability": 0},
@@ -1552,14 +2082,18 @@ def notebooks() -> list[Place]:
 
 
 def _notebook(name: str, n_cells: int, wrong: dict[str, list[Wrong]]) -> Place:
-    return Place(f"notebooks/{name}.ipynb", functools.partial(run_notebook, name, n_cells), dict, wrong)
+    return Place(
+        f"notebooks/{name}.ipynb", functools.partial(run_notebook, name, n_cells), dict, wrong
+    )
 
 
 # --- Commands ------------------------------------------------------------------------------------------------------
 
 
 def command(main: Callable[[list[str]], int], arguments: list[str]) -> None:
-    """Run a command in a project of an empty table; raise `Refused` with the last line if its exit status is not 0."""
+    """Run a command in a project of an empty table; raise `Refused` with the last line if its exit
+    status is not 0.
+    """
     errors = io.StringIO()
     project = Path(SCRATCH.name, "project")
     if not project.exists():
@@ -1572,7 +2106,9 @@ def command(main: Callable[[list[str]], int], arguments: list[str]) -> None:
         except SystemExit as end:
             status = end.code
     if status:
-        raise Refused(errors.getvalue().splitlines()[-1] if errors.getvalue() else f"{status}, and not a word")
+        raise Refused(
+            errors.getvalue().splitlines()[-1] if errors.getvalue() else f"{status}, and not a word"
+        )
 
 
 def commands() -> list[Place]:
@@ -1586,7 +2122,10 @@ def commands() -> list[Place]:
                 "no profile": ([], unknown),
                 "no cores": (["smoke", "--cores", "0"], "whole number of at least 1"),
                 "text for cores": (["smoke", "--cores", "all"], "whole number of at least 1"),
-                "a negative number of cores": (["smoke", "--cores=-2"], "whole number of at least 1"),
+                "a negative number of cores": (
+                    ["smoke", "--cores=-2"],
+                    "whole number of at least 1",
+                ),
                 "a negative number of GPUs": (["smoke", "--gpus=-1"], "whole number of at least 0"),
                 "a time without unit": (["smoke", "--stop-after", "9"], "s, m or h"),
                 "a time of zero": (["smoke", "--stop-after", "0s"], "s, m or h"),
@@ -1598,7 +2137,10 @@ def commands() -> list[Place]:
                 "an unknown experiment": (["scalling", "smoke"], unknown),
                 "an unknown profile": (["scaling", "huge"], unknown),
                 "an unknown cell": (["scaling", "smoke", "n5_scaling1"], "cell must be one of"),
-                "a cell that runs commands": (["scaling", "smoke", "$(touch ran)"], "cell must be one of"),
+                "a cell that runs commands": (
+                    ["scaling", "smoke", "$(touch ran)"],
+                    "cell must be one of",
+                ),
                 "a file for an output": (
                     ["scaling", "smoke", "n200_scaling1", "--output", "params/scaling.yml"],
                     "output must be a folder",
@@ -1639,10 +2181,22 @@ def commands() -> list[Place]:
             {
                 "an unknown preset": (["--preset", "rice"], unknown),
                 "nothing": ([], "must be given, or a preset"),
-                "a fraction of an individual": (["--preset", "wheat", "--n-samples", "2.5"], "invalid int"),
-                "too few individuals": (["--preset", "wheat", "--n-samples", "2"], "n_samples must be at least 20"),
-                "more QTL than markers": (["--preset", "wheat", "--n-qtl", "5000"], "n_qtl must be at most"),
-                "a share above 1": (["--preset", "wheat", "--va-over-vg", "2"], "va_over_vg must be at most 1"),
+                "a fraction of an individual": (
+                    ["--preset", "wheat", "--n-samples", "2.5"],
+                    "invalid int",
+                ),
+                "too few individuals": (
+                    ["--preset", "wheat", "--n-samples", "2"],
+                    "n_samples must be at least 20",
+                ),
+                "more QTL than markers": (
+                    ["--preset", "wheat", "--n-qtl", "5000"],
+                    "n_qtl must be at most",
+                ),
+                "a share above 1": (
+                    ["--preset", "wheat", "--va-over-vg", "2"],
+                    "va_over_vg must be at most 1",
+                ),
             },
         ),
         "claims": (
@@ -1667,7 +2221,10 @@ def commands() -> list[Place]:
                 "an option for a file": (["--file"], unknown),
                 "a file too many": (["one.js", "two.js"], "unrecognized arguments"),
                 "a folder for a file": (["params"], "FILE must be no folder"),
-                "a file for a folder": (["params/scaling.yml/charts.js"], "the folder of FILE must be a folder"),
+                "a file for a folder": (
+                    ["params/scaling.yml/charts.js"],
+                    "the folder of FILE must be a folder",
+                ),
                 "an empty text": ([""], "FILE must be a path"),
                 "a file whose name is too long": (["a" * 5000], "FILE must be a path"),
             },
@@ -1678,7 +2235,11 @@ def commands() -> list[Place]:
             f"python -m epidl.{name}",
             functools.partial(command, main),
             dict,
-            {"arguments": [Wrong(way, given, bound, says="") for way, (given, bound) in kinds.items()]},
+            {
+                "arguments": [
+                    Wrong(way, given, bound, says="") for way, (given, bound) in kinds.items()
+                ]
+            },
         )
         for name, (main, kinds) in refused.items()
     ] + [
@@ -1712,7 +2273,8 @@ def complaint(place: Place, argument: str, wrong: Wrong, value: object) -> str:
     if not _ours(error):
         return f"is not refused by the project, but: {type(error).__name__}: {message[:200]}"
     if (
-        argument not in ("several", "arguments", "path", "stem", "folder", "cohorts", "text", "cell")
+        argument
+        not in ("several", "arguments", "path", "stem", "folder", "cohorts", "text", "cell")
         and argument not in message
     ):
         return f"the message does not name it: {message[:300]}"
@@ -1742,7 +2304,9 @@ def _ours(error: BaseException) -> bool:
     """Tell whether an error was raised by this project, and shows no other's beside its own."""
     if isinstance(error, Refused):
         return True
-    if error.__cause__ is not None or (error.__context__ is not None and not error.__suppress_context__):
+    if error.__cause__ is not None or (
+        error.__context__ is not None and not error.__suppress_context__
+    ):
         return False
     frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     return str(LIBRARY) in frames[-1] or frames[-1].endswith(".ipynb")
@@ -1761,7 +2325,9 @@ def table() -> pd.DataFrame:
                         "argument": argument,
                         "kind": wrong.way,
                         "example": _plain(checks.shown(wrong.example)),
-                        "message": _plain(str(error)).splitlines()[0][:240] if error is not None else "",
+                        "message": _plain(str(error)).splitlines()[0][:240]
+                        if error is not None
+                        else "",
                         "refused": not complaint(place, argument, wrong, wrong.example),
                     }
                 )

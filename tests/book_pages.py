@@ -1,4 +1,6 @@
-"""The built book and its pages, for the tests that read it: `make test` builds it from the smoke profile first."""
+"""The built book and its pages, for the tests that read it: `make test` builds it from the smoke
+profile first.
+"""
 
 import yaml
 from axe_playwright_python.sync_playwright import Axe
@@ -13,8 +15,8 @@ PAGES = [_TOC["root"], *(chapter["file"] for part in _TOC["parts"] for chapter i
 def visit(page, name: str) -> None:
     """Open a page and wait until it is drawn, and half a second more for requests that come late.
 
-    Not for Playwright's `networkidle`: where a chart's script runs longer than that between two requests, it was seen
-    never to come, though all requests had ended.
+    Not for Playwright's `networkidle`: where a chart's script runs longer than that between two
+    requests, it was seen never to come, though all requests had ended.
     """
     page.goto((BOOK / f"{name}.html").as_uri())
     page.evaluate("() => Promise.all([document.fonts.ready, window.MathJax?.startup?.promise])")
@@ -29,4 +31,6 @@ def check_accessibility(page, theme: str) -> None:
 
 
 def pixels_too_wide(page) -> int:
-    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )

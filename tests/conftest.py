@@ -20,9 +20,11 @@ REL_AA = (0, 0.1, 0.5, 1, 3)
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
 if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # before anything imports Triton: it runs the GPU's kernels on the CPU then
+    # before anything imports Triton: it runs the GPU's kernels on the CPU then
+    os.environ["TRITON_INTERPRET"] = "1"
 torch.set_num_threads(1)
-threadpool_limits(1)  # NumPy's and SciPy's too: two workers that share two cores wait for each other's threads
+# NumPy's and SciPy's too: two workers that share two cores wait for each other's threads
+threadpool_limits(1)
 
 
 def make_cohort(n_samples: int = 300, n_qtl: int = 16, *, seed: int = 1, **changes) -> Cohort:
@@ -33,7 +35,9 @@ def make_cohort(n_samples: int = 300, n_qtl: int = 16, *, seed: int = 1, **chang
 
 @pytest.fixture(autouse=True)
 def closed_figures():
-    """Close what a test has drawn: pyplot warns of many open figures, and a warning may end a test of other files."""
+    """Close what a test has drawn: pyplot warns of many open figures, and a warning may end a test of
+    other files.
+    """
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
@@ -53,7 +57,9 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--headless", "--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--headless", "--no-sandbox"]
+        )
         yield browser
         browser.close()
 
@@ -63,7 +69,9 @@ def watched_page(browser, width: int = 1200, height: int = 900):
     """A page that notes errors and requests to anywhere but the book, and does not let the latter out."""
     page = browser.new_page(viewport={"width": width, "height": height})
     page.problems = []
-    page.on("console", lambda message: message.type == "error" and page.problems.append(message.text))
+    page.on(
+        "console", lambda message: message.type == "error" and page.problems.append(message.text)
+    )
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("requestfailed", lambda request: page.problems.append(f"failed: {request.url}"))
 

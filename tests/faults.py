@@ -1,10 +1,12 @@
-"""Faults, each tried on the real runner: `python tests/faults.py [--seed 1] [--only FAULT ...]`, at the project's root.
+"""Faults, each tried on the real runner: `python tests/faults.py [--seed 1] [--only FAULT ...]`, at
+the project's root.
 
-In a copy of the project with a grid of one small cell, a run meets a fault: it is killed, its disk is full, a file is
-damaged, and so on. It survives where the message is clear, no half-written file is taken for a result, no finished fit
-is lost, and a rerun ends with the tables of a run that nothing disturbed, in every column but seconds. Moments and
-places are drawn from the seed. Writes book/data/faults.csv where all faults were tried; needs Linux, and the right to
-mount for the full disk (without it: `unshare -Urm python tests/faults.py`).
+In a copy of the project with a grid of one small cell, a run meets a fault: it is killed, its disk
+is full, a file is damaged, and so on. It survives where the message is clear, no half-written file
+is taken for a result, no finished fit is lost, and a rerun ends with the tables of a run that
+nothing disturbed, in every column but seconds. Moments and places are drawn from the seed. Writes
+book/data/faults.csv where all faults were tried; needs Linux, and the right to mount for the full
+disk (without it: `unshare -Urm python tests/faults.py`).
 """
 
 import argparse
@@ -43,8 +45,20 @@ GRID = ("epidl.grid", "quick", "--cores", "2", str(COLLECTED))
 CELL = ("epidl.grid.cell", "correlation", "quick", NAME)
 COLLECT = ("epidl.grid.results", str(COLLECTED), str(CELLS / NAME))
 PUBLISH = ("epidl.grid.publish", "quick")
-CHANGES = {"hidden_width": 32, "n_trials": 2, "mlp_max_epochs": 5, "mlp_learning_rates": [0.01, 0.001]}
-POINTS = {"n_samples": 200, "n_qtl": 10, "n_traits": 2, "n_replicates": 3, "pleiotropy": 0, "shared_pairs": False}
+CHANGES = {
+    "hidden_width": 32,
+    "n_trials": 2,
+    "mlp_max_epochs": 5,
+    "mlp_learning_rates": [0.01, 0.001],
+}
+POINTS = {
+    "n_samples": 200,
+    "n_qtl": 10,
+    "n_traits": 2,
+    "n_replicates": 3,
+    "pleiotropy": 0,
+    "shared_pairs": False,
+}
 CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24
 DAMAGED = r"(must be as it was written|must be a result table|must be a provenance)"
 AGAIN = "Run the same command again"
@@ -65,7 +79,9 @@ class Project:
         return self.states / "output.txt"
 
     def start(self, command: tuple[str, ...], **options) -> subprocess.Popen:
-        """Start a command in a process group of its own, as a terminal does; orphans may keep its output open."""
+        """Start a command in a process group of its own, as a terminal does; orphans may keep its
+        output open.
+        """
         environment = {name: value for name, value in os.environ.items() if name != results.GRID}
         environment |= {"PYTHONPATH": str(self.root / "lib"), "OMP_NUM_THREADS": "1"}
         with self.output.open("w") as output:
@@ -104,7 +120,11 @@ class Project:
     def commit(self) -> None:
         """Commit all, since only the results of committed code are published."""
         git = ["git", "-c", "user.name=tests", "-c", "user.email=tests@localhost"]
-        for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "A copy for the fault tests"]):
+        for arguments in (
+            ["init", "-q"],
+            ["add", "-A"],
+            ["commit", "-qm", "A copy for the fault tests"],
+        ):
             subprocess.run([*git, *arguments], cwd=self.root, check=True, capture_output=True)
 
 
@@ -128,7 +148,9 @@ def make_project(folder: Path, changes: dict | None = None) -> Project:
 
 
 def run_undisturbed(project: Project, *commands: tuple[str, ...]) -> None:
-    """Run commands once without a fault: their tables are the reference, their time the span that moments are from."""
+    """Run commands once without a fault: their tables are the reference, their time the span that
+    moments are from.
+    """
     for command in commands:
         started = time.monotonic()
         status, output = project.finish(command)
@@ -162,12 +184,19 @@ def tables(project: Project) -> dict[str, pd.DataFrame]:
 
 
 def compare(project: Project, *commands: tuple[str, ...]) -> list[str]:
-    """Return how the tables that stand differ from the reference's, and which of those that commands make lack."""
+    """Return how the tables that stand differ from the reference's, and which of those that commands
+    make lack.
+    """
     try:
         found = tables(project)
     except ValueError as error:
         return [f"half-written: {error}"]
-    wanted = {name for command in commands for name in project.reference if name.startswith(makes(command))}
+    wanted = {
+        name
+        for command in commands
+        for name in project.reference
+        if name.startswith(makes(command))
+    }
     problems = [f"{name} lacks" for name in sorted(wanted - set(found))]
     begun = set() if PUBLISH in commands else {name for name in found if name.startswith(str(BOOK))}
     for name in sorted((set(found) & set(project.reference)) - begun):
@@ -186,7 +215,10 @@ def same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 def finished_fits(project: Project) -> set[tuple]:
     """Return the fits that are finished, each known by its seconds, which no other fit has."""
-    texts = [json.loads(path.read_text())["table"] for path in project.root.glob(f"{CELLS}/*/fits/*/*.json")]
+    texts = [
+        json.loads(path.read_text())["table"]
+        for path in project.root.glob(f"{CELLS}/*/fits/*/*.json")
+    ]
     texts += [path.read_text() for path in project.root.glob(f"{CELLS}/*/table.csv")]
     rows = [row for text in texts for row in pd.read_csv(pd.io.common.StringIO(text)).itertuples()]
     return {(row.cell, row.replicate, row.model, row.seconds) for row in rows}
@@ -201,7 +233,9 @@ def rerun(project: Project, *commands: tuple[str, ...]) -> list[str]:
         problems.append(f"a finished fit cannot be read: {error}")
     for command in commands:
         status, output = project.finish(command)
-        problems += [f"the rerun of {command[0]} ended with {status}: {output[-2000:]}"] if status else []
+        problems += (
+            [f"the rerun of {command[0]} ended with {status}: {output[-2000:]}"] if status else []
+        )
     lost = before - finished_fits(project)
     problems += [f"{len(lost)} of {len(before)} finished fits are lost"] if lost else []
     return problems + compare(project, *commands)
@@ -215,7 +249,9 @@ def message(output: str, wanted: str) -> list[str]:
 
 
 def last_words(output: str, wanted: str) -> list[str]:
-    """Return what is wrong with a message as `message` does, but let Snakemake's tracebacks stand before it."""
+    """Return what is wrong with a message as `message` does, but let Snakemake's tracebacks stand
+    before it.
+    """
     said = "\n".join(output.strip().splitlines()[-2:])
     return message(said, wanted) + (["a traceback of ours"] if "/lib/epidl/" in output else [])
 
@@ -225,7 +261,9 @@ def workers(project: Project, word: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(results.GRID) == str(project.root) and word in " ".join(process.cmdline()):
+            if process.environ().get(results.GRID) == str(project.root) and word in " ".join(
+                process.cmdline()
+            ):
                 found.append(process)
     return found
 
@@ -254,8 +292,21 @@ Tried = Iterator[tuple[str, list[str]]]  # what was tried, and what went wrong
 
 
 def sigkill(project: Project, rng: np.random.Generator) -> Tried:
-    """Kill, as `kill -9` does, at random moments: all of a grid, Snakemake alone, one kernel, a cell, a publication."""
-    kinds = ["cell", "publish", "grid", "cell", "publish", "snakemake", "cell", "publish", "kernel", "cell"]
+    """Kill, as `kill -9` does, at random moments: all of a grid, Snakemake alone, one kernel, a cell,
+    a publication.
+    """
+    kinds = [
+        "cell",
+        "publish",
+        "grid",
+        "cell",
+        "publish",
+        "snakemake",
+        "cell",
+        "publish",
+        "kernel",
+        "cell",
+    ]
     for kind in kinds:
         yield from until_hit(lambda kind=kind: kill_once(project, rng, kind))
 
@@ -270,10 +321,14 @@ def until_hit(attempt: Callable[[], tuple[str, list[str]] | None]) -> Tried:
     raise RuntimeError("the run ended ten times before the fault came")
 
 
-def kill_once(project: Project, rng: np.random.Generator, kind: str) -> tuple[str, list[str]] | None:
+def kill_once(
+    project: Project, rng: np.random.Generator, kind: str
+) -> tuple[str, list[str]] | None:
     command = {"cell": CELL, "publish": PUBLISH}.get(kind, GRID)
     project.begin("finished" if kind == "publish" else "fresh")
-    moment = rng.uniform(0, project.seconds["cell" if kind in ("cell", "kernel") else name_of(command)])
+    moment = rng.uniform(
+        0, project.seconds["cell" if kind in ("cell", "kernel") else name_of(command)]
+    )
     run = project.start(command)
     victim = await_worker(project, run, KERNEL) if kind == "kernel" else None
     time.sleep(moment)
@@ -320,13 +375,17 @@ def terminate(project: Project, rng: np.random.Generator) -> Tried:
 
 
 def interrupt_once(
-    project: Project, rng: np.random.Generator, command: tuple[str, ...], number: signal.Signals = signal.SIGINT
+    project: Project,
+    rng: np.random.Generator,
+    command: tuple[str, ...],
+    number: signal.Signals = signal.SIGINT,
 ) -> tuple[str, list[str]] | None:
     project.begin("fresh")
     moment = rng.uniform(0, project.seconds[name_of(command)])
     run = project.start(command)
     lock = project.root / ("runs/.lock" if command == GRID else CELLS / NAME / ".lock")
-    while run.poll() is None and not lock.exists():  # Python's own imports before are not ours to stop in good order
+    # Python's own imports before are not ours to stop in good order
+    while run.poll() is None and not lock.exists():
         time.sleep(0.02)
     time.sleep(moment / 2)
     if run.poll() is not None:
@@ -347,7 +406,11 @@ def interrupt_once(
 def small_disk(project: Project) -> Iterator[Path]:
     """Put a project on a disk of 64 MB of its own, and give a file that fills it."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], check=True, capture_output=True)
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder],
+            check=True,
+            capture_output=True,
+        )
         try:
             shutil.copytree(project.root, Path(folder, "a project"), symlinks=True)
             yield Path(folder)
@@ -363,7 +426,9 @@ def full_disk(project: Project, rng: np.random.Generator, tries: int = 6) -> Tri
         yield from until_hit(lambda command=command: fill_once(project, rng, command))
 
 
-def fill_once(project: Project, rng: np.random.Generator, command: tuple[str, ...]) -> tuple[str, list[str]] | None:
+def fill_once(
+    project: Project, rng: np.random.Generator, command: tuple[str, ...]
+) -> tuple[str, list[str]] | None:
     project.begin("finished" if command == PUBLISH else "fresh")
     moment = rng.uniform(0, project.seconds[name_of(command)])
     with small_disk(project) as disk:
@@ -377,7 +442,9 @@ def fill_once(project: Project, rng: np.random.Generator, command: tuple[str, ..
             return None
         said = r"(No space left on device|is full: make room)"
         # Snakemake's own writing fails with a traceback, before what is to be done is said
-        problems = last_words(there.said(), said) if command == GRID else message(there.said(), said)
+        problems = (
+            last_words(there.said(), said) if command == GRID else message(there.said(), said)
+        )
         problems += compare(there)
         (disk / "ballast").unlink()
         problems += rerun(there, command)
@@ -393,12 +460,22 @@ def fill(path: Path) -> None:
 
 def read_only(project: Project, rng: np.random.Generator) -> Tried:
     """Take the right to write away: from the project, its runs, a cell's folder, the book's tables."""
-    places = [(GRID, "."), (GRID, "runs"), (GRID, CELLS / NAME), (CELL, "runs"), (CELL, CELLS / NAME), (PUBLISH, BOOK)]
+    places = [
+        (GRID, "."),
+        (GRID, "runs"),
+        (GRID, CELLS / NAME),
+        (CELL, "runs"),
+        (CELL, CELLS / NAME),
+        (PUBLISH, BOOK),
+    ]
     for command, place in places:
         project.begin("finished" if command == PUBLISH else "fresh")
         folder = project.root / place
         folder.mkdir(parents=True, exist_ok=True)
-        folders = [folder, *(path for path in folder.rglob("*") if path.is_dir() and ".git" not in path.parts)]
+        folders = [
+            folder,
+            *(path for path in folder.rglob("*") if path.is_dir() and ".git" not in path.parts),
+        ]
         for path in folders:
             path.chmod(0o555)
         status, output = project.finish(command, preexec_fn=obey_permissions)
@@ -412,14 +489,17 @@ def read_only(project: Project, rng: np.random.Generator) -> Tried:
 
 def obey_permissions() -> None:
     """Take from a process that is about to begin root's right to write where permissions forbid it."""
-    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)  # fails for others, who lack that right
+    # fails for others, who lack that right
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
 
 
 DAMAGES: dict[str, Callable[[bytes, np.random.Generator], bytes]] = {
     "cut in half": lambda content, _: content[: len(content) // 2],
     "cut anywhere": lambda content, rng: content[: rng.integers(1, len(content) - 1)],
     "emptied": lambda *_: b"",
-    "zero bytes": lambda content, _: content[: len(content) // 3] + bytes(len(content) - len(content) // 3),
+    "zero bytes": lambda content, _: (
+        content[: len(content) // 3] + bytes(len(content) - len(content) // 3)
+    ),
     "a byte flipped": lambda content, rng: flipped(content, rng),
     "other text": lambda *_: b'{"table": not what was written',
 }
@@ -436,7 +516,9 @@ def damage(path: Path, rng: np.random.Generator, how: str) -> None:
 
 
 def damaged_in_a_cell(name: str) -> Callable[[Project, np.random.Generator], Tried]:
-    """Return the fault of a damaged file of a finished cell: collect and publish refuse it, grid or cell mends it."""
+    """Return the fault of a damaged file of a finished cell: collect and publish refuse it, grid or
+    cell mends it.
+    """
 
     def fault(project: Project, rng: np.random.Generator) -> Tried:
         for number, how in enumerate(DAMAGES):
@@ -447,7 +529,11 @@ def damaged_in_a_cell(name: str) -> Callable[[Project, np.random.Generator], Tri
             for command in (COLLECT, PUBLISH):
                 status, output = project.finish(command)
                 problems += message(output, DAMAGED) + ([] if status else [f"{command[0]} took it"])
-            problems += ["the collected table changed"] if (project.root / COLLECTED).read_bytes() != before else []
+            problems += (
+                ["the collected table changed"]
+                if (project.root / COLLECTED).read_bytes() != before
+                else []
+            )
             problems += mend(project, CELL if number else GRID)
             yield f"{name}, {how}", problems
 
@@ -457,7 +543,9 @@ def damaged_in_a_cell(name: str) -> Callable[[Project, np.random.Generator], Tri
 def mend(project: Project, command: tuple[str, ...]) -> list[str]:
     """Let a command find a damaged cell and make it anew."""
     status, output = project.finish(command)
-    problems = message(output, f"{DAMAGED}.*It is made again") + ([f"ended with {status}"] if status else [])
+    problems = message(output, f"{DAMAGED}.*It is made again") + (
+        [f"ended with {status}"] if status else []
+    )
     if command == CELL:
         status, output = project.finish(COLLECT)
         problems += [f"collect ended with {status}: {output}"] if status else []
@@ -472,7 +560,9 @@ def damaged_notebook(project: Project, rng: np.random.Generator) -> Tried:
         damage(path, rng, how)
         status, output = project.finish(GRID)
         problems = [f"ended with {status}"] if status else []
-        problems += message(output, "" if is_json(path) else r"notebook.ipynb cannot be read as a notebook")
+        problems += message(
+            output, "" if is_json(path) else r"notebook.ipynb cannot be read as a notebook"
+        )
         yield how, problems + compare(project, GRID)
 
 
@@ -495,13 +585,17 @@ def damaged_fit(project: Project, rng: np.random.Generator) -> Tried:
         problems = message(output, f"{path.name} is damaged: its fit is made again")
         problems += [f"ended with {status}"] if status else []
         problems += (
-            [f"{len(others - finished_fits(project))} others are lost"] if others - finished_fits(project) else []
+            [f"{len(others - finished_fits(project))} others are lost"]
+            if others - finished_fits(project)
+            else []
         )
         yield f"{path.name}, {how}", problems + compare(project) + rerun(project, CELL)
 
 
 def fits_of(path: Path) -> Iterator[tuple]:
-    for row in pd.read_csv(pd.io.common.StringIO(json.loads(path.read_text())["table"])).itertuples():
+    for row in pd.read_csv(
+        pd.io.common.StringIO(json.loads(path.read_text())["table"])
+    ).itertuples():
         yield row.cell, row.replicate, row.model, row.seconds
 
 
@@ -519,17 +613,24 @@ def damaged_trials(project: Project, rng: np.random.Generator) -> Tried:
         shutil.rmtree(path.parent / "fits")
         damage(path, rng, how)
         status, output = project.finish(CELL)
-        problems = message(output, "" if how == "emptied" else "studies.sqlite must hold Optuna's trials.*made again")
+        problems = message(
+            output,
+            "" if how == "emptied" else "studies.sqlite must hold Optuna's trials.*made again",
+        )
         problems += [f"ended with {status}"] if status else []
         yield f"studies.sqlite, {how}", problems + compare(project) + rerun(project, CELL)
 
 
 def damaged_collection(project: Project, rng: np.random.Generator) -> Tried:
-    """Damage a table that cells were collected in, or its provenance: made again by the grid, refused by publish."""
+    """Damage a table that cells were collected in, or its provenance: made again by the grid, refused
+    by publish.
+    """
     for number, how in enumerate(DAMAGES):
         suffix = ".csv" if number in (0, 3, 4) else ".provenance.json"
         project.begin("published")
-        path = project.root / (BOOK / "correlation.csv" if number % 2 else COLLECTED).with_suffix(suffix)
+        path = project.root / (BOOK / "correlation.csv" if number % 2 else COLLECTED).with_suffix(
+            suffix
+        )
         whole = path.read_bytes()
         damage(path, rng, how)
         if number % 2:
@@ -539,7 +640,9 @@ def damaged_collection(project: Project, rng: np.random.Generator) -> Tried:
             problems += rerun(project, PUBLISH)
         else:
             status, output = project.finish(GRID)
-            problems = message(output, f"{DAMAGED}.*It is made again") + ([f"ended with {status}"] if status else [])
+            problems = message(output, f"{DAMAGED}.*It is made again") + (
+                [f"ended with {status}"] if status else []
+            )
             problems += compare(project, GRID)
         yield f"{path.relative_to(project.root)}, {how}", problems
 
@@ -556,13 +659,16 @@ def start_two(project: Project, first: tuple[str, ...], second: tuple[str, ...])
     lock = project.root / ("runs/.lock" if first == second == GRID else CELLS / NAME / ".lock")
     while run.poll() is None and not lock.exists():
         time.sleep(0.01)
-    frozen = [psutil.Process(run.pid), *workers(project, KERNEL)]  # so that it does not end before the second is there
+    # so that it does not end before the second is there
+    frozen = [psutil.Process(run.pid), *workers(project, KERNEL)]
     signal_all(frozen, signal.SIGSTOP)
     said = project.output.with_suffix(".first")
     project.output.rename(said)
     status, output = project.finish(second)
     signal_all(frozen, signal.SIGCONT)
-    problems = message(output, r"Another (run|process) works in") + ([] if status else ["both went on"])
+    problems = message(output, r"Another (run|process) works in") + (
+        [] if status else ["both went on"]
+    )
     ended = end(run)
     problems += [f"the first ended with {ended}: {said.read_text()}"] if ended else []
     return problems + compare(project) + rerun(project, CELL if first == second == CELL else GRID)
@@ -575,7 +681,9 @@ def signal_all(processes: list[psutil.Process], number: int) -> None:
 
 
 def out_of_memory(project: Project, rng: np.random.Generator) -> Tried:
-    """Ask for more memory than there is; take the memory away that a fit needs, from a cell and from a kernel."""
+    """Ask for more memory than there is; take the memory away that a fit needs, from a cell and from a
+    kernel.
+    """
     with tempfile.TemporaryDirectory() as folder:
         huge = make_project(Path(folder), {"hidden_width": 10**7})
         for command in (CELL, GRID):
@@ -587,13 +695,18 @@ def out_of_memory(project: Project, rng: np.random.Generator) -> Tried:
     with tempfile.TemporaryDirectory() as folder:
         changes = {"hidden_width": 4096, "mlp_max_epochs": 1, "mlp_learning_rates": [0.01]}
         wide = make_project(Path(folder), changes)
-        peak = {GRID: peak_address_space(project, GRID, KERNEL), CELL: peak_address_space(project, CELL, "")}
+        peak = {
+            GRID: peak_address_space(project, GRID, KERNEL),
+            CELL: peak_address_space(project, CELL, ""),
+        }
         assert wide.finish(GRID)[0] == 0
         wide.reference = tables(wide)
         for command in (CELL, GRID):
             wide.begin("fresh")
             output = limited(wide, command, peak[command] + 80 * 2**20)
-            problems = message(output, r"(?i)out of memory|can't allocate memory|MemoryError|Unable to allocate")
+            problems = message(
+                output, r"(?i)out of memory|can't allocate memory|MemoryError|Unable to allocate"
+            )
             problems += compare(wide) + rerun(wide, command)
             yield f"{name_of(command)}, in a fit", problems
 
@@ -608,7 +721,9 @@ def peak_address_space(project: Project, command: tuple[str, ...], word: str) ->
     run, peak = project.start(command), 0
     while run.poll() is None:
         with contextlib.suppress(psutil.Error):
-            peak = max([peak, *(process.memory_info().vms for process in of_interest(project, run, word))])
+            peak = max(
+                [peak, *(process.memory_info().vms for process in of_interest(project, run, word))]
+            )
         time.sleep(0.02)
     return peak
 
@@ -630,7 +745,9 @@ def dead_kernel(project: Project, rng: np.random.Generator) -> Tried:
         yield from until_hit(lambda number=number: crash_once(project, rng, number))
 
 
-def crash_once(project: Project, rng: np.random.Generator, number: signal.Signals) -> tuple[str, list[str]] | None:
+def crash_once(
+    project: Project, rng: np.random.Generator, number: signal.Signals
+) -> tuple[str, list[str]] | None:
     project.begin("fresh")
     run = project.start(GRID)
     kernel = await_worker(project, run, KERNEL)
@@ -647,13 +764,17 @@ def crash_once(project: Project, rng: np.random.Generator, number: signal.Signal
 
 
 def hanging_worker(project: Project, rng: np.random.Generator) -> Tried:
-    """Stop a process for good: a grid with a time ends all the same, an interrupted one too, and a next one goes on."""
+    """Stop a process for good: a grid with a time ends all the same, an interrupted one too, and a
+    next one goes on.
+    """
     for word in (KERNEL, PAPERMILL, f"-m {SNAKEMAKE}"):
         yield from until_hit(lambda word=word: hang_once(project, rng, word, timed=True))
     yield from until_hit(lambda: hang_once(project, rng, KERNEL, timed=False))
 
 
-def hang_once(project: Project, rng: np.random.Generator, word: str, timed: bool) -> tuple[str, list[str]] | None:
+def hang_once(
+    project: Project, rng: np.random.Generator, word: str, timed: bool
+) -> tuple[str, list[str]] | None:
     span = 2 * project.seconds["grid"]
     project.begin("fresh")
     run = project.start((*GRID, "--stop-after", f"{span:.0f}s") if timed else GRID)
@@ -689,14 +810,25 @@ FAULTS: dict[str, Callable[[Project, np.random.Generator], Tried]] = {
     "damaged trials": damaged_trials,
     "SIGTERM": terminate,
 }
-ROUNDS = {"SIGKILL": 3}  # of all that a fault tries, each with moments of its own; the others have one
+# of all that a fault tries, each with moments of its own; the others have one
+ROUNDS = {"SIGKILL": 3}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Try faults and return the exit status: 0 where all were survived."""
-    parser = argparse.ArgumentParser(prog="python tests/faults.py", description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=1, help="moments and places are drawn from it (1)")
-    parser.add_argument("--only", choices=FAULTS, nargs="+", default=list(FAULTS), help="the rows that are made anew")
+    parser = argparse.ArgumentParser(
+        prog="python tests/faults.py", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="moments and places are drawn from it (1)"
+    )
+    parser.add_argument(
+        "--only",
+        choices=FAULTS,
+        nargs="+",
+        default=list(FAULTS),
+        help="the rows that are made anew",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="faults tried at a time (1)")
     options = parser.parse_args(arguments)
     started, commit = datetime.now(UTC), results.commit()  # before a row is written
@@ -708,10 +840,14 @@ def main(arguments: list[str] | None = None) -> int:
         with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
             rounds = {fault: range(ROUNDS.get(fault, 1)) for fault in options.only}
             tasks = {
-                fault: [pool.apply_async(try_fault, (project, fault, options.seed, number)) for number in numbers]
+                fault: [
+                    pool.apply_async(try_fault, (project, fault, options.seed, number))
+                    for number in numbers
+                ]
                 for fault, numbers in rounds.items()
             }
-            for fault, parts in tasks.items():  # a row is written once it is whole: hours are not lost by the last
+            # a row is written once it is whole: hours are not lost by the last
+            for fault, parts in tasks.items():
                 write_row(fault, pd.DataFrame([part.get() for part in parts]), commit)
     record = results.provenance({"seed": options.seed}, started) | {"commit": commit}
     storage.write_text(TABLE.with_suffix(".provenance.json"), json.dumps(record, indent=1) + "\n")
@@ -724,24 +860,34 @@ def write_row(fault: str, rounds: pd.DataFrame, commit: str) -> None:
     """Write a fault's row of the table in place of its former one, with the commit that was tried."""
     row = {"fault": fault} | rounds[["tried", "survived"]].sum().to_dict() | {"commit": commit}
     known = pd.read_csv(TABLE).set_index("fault") if TABLE.exists() else pd.DataFrame()
-    table = pd.concat([known.drop(index=fault, errors="ignore"), pd.DataFrame([row]).set_index("fault")])
+    table = pd.concat(
+        [known.drop(index=fault, errors="ignore"), pd.DataFrame([row]).set_index("fault")]
+    )
     order = [name for name in FAULTS if name in table.index]
     storage.write_table(TABLE, table.loc[order].reset_index())
 
 
 def try_fault(whole: Project, fault: str, seed: int, number: int) -> dict[str, int]:
-    """Try a fault in a copy of a project; print what was tried with what went wrong; return the row of the table."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
+    """Try a fault in a copy of a project; print what was tried with what went wrong; return the row of
+    the table.
+    """
+    # what a shell starts in the background ignores it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     row = {"fault": fault, "tried": 0, "survived": 0}
     rng = np.random.default_rng([seed, list(FAULTS).index(fault), number])
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(whole.states.parent, folder, symlinks=True, dirs_exist_ok=True)
-        project = dataclasses.replace(whole, root=Path(folder, whole.root.name), states=Path(folder, "states"))
+        project = dataclasses.replace(
+            whole, root=Path(folder, whole.root.name), states=Path(folder, "states")
+        )
         try:
             for what, problems in FAULTS[fault](project, rng):
                 row["tried"] += 1
                 row["survived"] += not problems
-                print(f"{datetime.now():%H:%M:%S} {fault}: {what}: {'; '.join(problems) or 'survived'}", flush=True)
+                print(
+                    f"{datetime.now():%H:%M:%S} {fault}: {what}: {'; '.join(problems) or 'survived'}",
+                    flush=True,
+                )
         except Exception as error:  # what stops a try was not survived
             row["tried"] += 1
             print(f"{datetime.now():%H:%M:%S} {fault}: {error!r}", flush=True)

@@ -1,8 +1,8 @@
 """Mutants: the library with one small mistake each, to see whether a test notices it.
 
-`python tests/mutants.py` tries all and writes book/data/mutants.csv: a row a mutant, with a test that failed: the
-one that killed it when the table was last written is tried first.
-`python tests/mutants.py ridge kernels` tries those of some modules and only prints.
+`python tests/mutants.py` tries all and writes book/data/mutants.csv: a row a mutant, with a test
+that failed: the one that killed it when the table was last written is tried first. `python
+tests/mutants.py ridge kernels` tries those of some modules and only prints.
 """
 
 import json
@@ -42,8 +42,20 @@ TESTS = {
 }
 # what tests import beside the library: once for all mutants
 PRELOADED = [
-    *("torch", "torch._dynamo", "scipy.stats", "scipy.optimize", "sklearn.linear_model", "pandas", "pytest"),
-    *("hypothesis.strategies", "hypothesis.extra.numpy", "statsmodels.regression.mixed_linear_model"),
+    *(
+        "torch",
+        "torch._dynamo",
+        "scipy.stats",
+        "scipy.optimize",
+        "sklearn.linear_model",
+        "pandas",
+        "pytest",
+    ),
+    *(
+        "hypothesis.strategies",
+        "hypothesis.extra.numpy",
+        "statsmodels.regression.mixed_linear_model",
+    ),
 ]
 
 
@@ -61,7 +73,9 @@ class Mutant:
         return Path("lib", "epidl", f"{self.module}.py")
 
     def apply(self, root: Path) -> None:
-        """Change the module in a copy of the library; raise ValueError where its text does not stand there once."""
+        """Change the module in a copy of the library; raise ValueError where its text does not stand
+        there once.
+        """
         source = (root / self.path).read_text()
         if source.count(self.original) != 1:
             raise ValueError(
@@ -78,7 +92,7 @@ MUTANTS = [
         # --- simulate
         (
             "cohorts/simulate",
-            "* np.int8(2) - np.int8(1)",
+            "* np.int8(2) - np.int8(\n            1\n        )",
             "* np.int8(2) - np.int8(2)",
             "codes of haploids run from -2 to 0, not from -1 to 1",
         ),
@@ -310,7 +324,12 @@ MUTANTS = [
             "np.array([np.exp(log_ratio), r, 1 - r])",
             "the epistatic and the residual variance change places",
         ),
-        ("models/kernels", "degrees=len(diagonal) - 1", "degrees=len(diagonal)", "REML forgets the degree of the mean"),
+        (
+            "models/kernels",
+            "degrees=len(diagonal) - 1",
+            "degrees=len(diagonal)",
+            "REML forgets the degree of the mean",
+        ),
         (
             "models/kernels",
             "constant=np.log(pivots).sum() + np.log(gram[0, 0])",
@@ -391,7 +410,12 @@ MUTANTS = [
             "functional.linear(alleles, one - zero, bias)",
             "the folded layer lacks the sum of the weights of allele 0",
         ),
-        ("models/networks", "fan_in=2 * n_markers", "fan_in=n_markers", "initial weights are wider by the root of 2"),
+        (
+            "models/networks",
+            "fan_in=2 * n_markers",
+            "fan_in=n_markers",
+            "initial weights are wider by the root of 2",
+        ),
         (
             "models/networks",
             "BATCH_NORM_MOMENTUM = 0.8",
@@ -411,14 +435,24 @@ MUTANTS = [
             "the hidden layer's gradient replaces what is there",
         ),
         # --- training
-        ("models/training", '"weight_decay": plan.weight_decay, ', "", "ridge by SGD has no penalty"),
+        (
+            "models/training",
+            '"weight_decay": plan.weight_decay, ',
+            "",
+            "ridge by SGD has no penalty",
+        ),
         (
             "models/training",
             "if loss < record.best_loss - plan.min_gain:",
             "if loss < record.best_loss:",
             "any gain, however small, keeps training alive",
         ),
-        ("models/training", "    model.load_state_dict(best)\n", "", "the last epoch is kept, not the best"),
+        (
+            "models/training",
+            "    model.load_state_dict(best)\n",
+            "",
+            "the last epoch is kept, not the best",
+        ),
         (
             "models/training",
             "elif epoch - record.best_epoch >= plan.patience:",
@@ -443,7 +477,12 @@ MUTANTS = [
             "return rows",
             "samples come in the same order in every epoch",
         ),
-        ("models/training", "    loss.backward()\n", "    (-loss).backward()\n", "training climbs the loss"),
+        (
+            "models/training",
+            "    loss.backward()\n",
+            "    (-loss).backward()\n",
+            "training climbs the loss",
+        ),
         (
             "models/training",
             "sub_(gradient, alpha=rate)",
@@ -493,10 +532,15 @@ MUTANTS = [
             "step = tl.load(count) + 2",
             "on a GPU, AdamW's first step counts as its second",
         ),
-        ("models/gpu", "decayed = tl.load(rate) * decay", "decayed = 0.0", "on a GPU, weights do not decay"),
         (
             "models/gpu",
-            "N_PARTS) * tl.load(upstream_unscale)",
+            "decayed = tl.load(rate) * decay",
+            "decayed = 0.0",
+            "on a GPU, weights do not decay",
+        ),
+        (
+            "models/gpu",
+            "N_PARTS) * tl.load(\n            upstream_unscale\n        )",
             "N_PARTS)",
             "on a GPU, the first layer's gradient keeps the scale of half precision",
         ),
@@ -513,7 +557,12 @@ MUTANTS = [
             'kind="stable")[: max_features + 1]',
             "one feature too many",
         ),
-        ("models/selection", ".abs().amax(dim=1)", ".amax(dim=1)", "a negative weight has no importance"),
+        (
+            "models/selection",
+            ".abs().amax(dim=1)",
+            ".amax(dim=1)",
+            "a negative weight has no importance",
+        ),
         ("models/selection", "== alleles", "!= alleles", "a column stands for the other allele"),
         # --- theory
         (
@@ -573,12 +622,15 @@ def main(modules: list[str]) -> None:
     """Try the mutants of some modules, or of all, print what killed each, and write the table of all."""
     from epidl import storage
     from epidl.grid import (
-        results,  # late: a mutant's process imports this module, and must not import the library with it
+        # late: a mutant's process imports this module, and must not import the library with it
+        results,
     )
 
     unknown = set(modules) - set(TESTS)
     if unknown:
-        raise SystemExit(f"modules must be among {', '.join(TESTS)}, got {', '.join(sorted(unknown))}")
+        raise SystemExit(
+            f"modules must be among {', '.join(TESTS)}, got {', '.join(sorted(unknown))}"
+        )
     started, rows, known = datetime.now(UTC), [], killers()
     for mutant in MUTANTS:
         if not modules or mutant.module in modules:
@@ -586,7 +638,10 @@ def main(modules: list[str]) -> None:
             killed_by = find_killer(mutant, known.get(mutant.breaks, ""))
             rows.append({"mutant": mutant.breaks, "module": mutant.module, "killed_by": killed_by})
             seconds = time.perf_counter() - begun
-            print(f"{mutant.module}: {mutant.breaks}: {killed_by or 'SURVIVED'} ({seconds:.0f} s)", flush=True)
+            print(
+                f"{mutant.module}: {mutant.breaks}: {killed_by or 'SURVIVED'} ({seconds:.0f} s)",
+                flush=True,
+            )
     survived = [row["mutant"] for row in rows if not row["killed_by"]]
     print(f"{len(rows) - len(survived)} of {len(rows)} mutants were killed")
     if not modules:
@@ -599,40 +654,62 @@ def main(modules: list[str]) -> None:
 def killers() -> dict[str, str]:
     """Return what killed each mutant when the table was last written."""
     path = DATA / "mutants.csv"
-    return pd.read_csv(path, keep_default_na=False).set_index("mutant")["killed_by"].to_dict() if path.exists() else {}
+    return (
+        pd.read_csv(path, keep_default_na=False).set_index("mutant")["killed_by"].to_dict()
+        if path.exists()
+        else {}
+    )
 
 
 def find_killer(mutant: Mutant, known: str = "") -> str:
-    """Return the first test that fails with a mutant, '' where none does; a known killer is tried before all others."""
+    """Return the first test that fails with a mutant, '' where none does; a known killer is tried
+    before all others.
+    """
     files = [f"tests/{name}" for name in TESTS[mutant.module]]
     return (known and kill(mutant, [known])) or kill(mutant, files)
 
 
 def kill(mutant: Mutant, tests: list[str]) -> str:
-    """Return the first of some tests (files, or nodes) that fails with a mutated library, '' where all pass.
+    """Return the first of some tests (files, or nodes) that fails with a mutated library, '' where all
+    pass.
 
-    In a process of its own. Raises RuntimeError where the tests cannot be collected: that is no death.
+    In a process of its own. Raises RuntimeError where the tests cannot be collected: that is no
+    death.
     """
     if not torch.cuda.is_available():
         os.environ["TRITON_INTERPRET"] = "1"  # see conftest.py: what is preloaded imports Triton
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, context, max_tasks_per_child=1) as process:
-        shutil.copytree(ROOT / "lib", Path(folder, "lib"), ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(1, context, max_tasks_per_child=1) as process,
+    ):
+        shutil.copytree(
+            ROOT / "lib",
+            Path(folder, "lib"),
+            ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
+        )
         mutant.apply(Path(folder))
         status, failed = process.submit(_run, str(Path(folder, "lib")), tests).result(timeout=900)
     if status == pytest.ExitCode.USAGE_ERROR and "::" in tests[0]:  # a test of another name by now
         return ""
-    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or bool(failed) != (status != 0):
-        raise RuntimeError(f"the tests of the mutant {mutant.breaks!r} did not run: {', '.join(tests)}, {status!r}")
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or bool(failed) != (
+        status != 0
+    ):
+        raise RuntimeError(
+            f"the tests of the mutant {mutant.breaks!r} did not run: {', '.join(tests)}, {status!r}"
+        )
     return failed
 
 
 def _run(library: str, tests: list[str]) -> tuple[int, str]:
-    """Run tests with a library, in this process; return pytest's exit status and the first test that failed."""
+    """Run tests with a library, in this process; return pytest's exit status and the first test that
+    failed.
+    """
     os.chdir(ROOT)
     sys.dont_write_bytecode = True
-    # the library for the processes that a test starts, and no plugins: most take longer to load than a test to fail
+    # the library for the processes that a test starts, and no plugins: most take longer to load
+    # than a test to fail
     os.environ |= {"PYTHONPATH": library, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     sys.path.insert(0, library)
     import epidl
@@ -644,14 +721,18 @@ def _run(library: str, tests: list[str]) -> tuple[int, str]:
 
 
 class _Witness:
-    """A pytest plugin that notes the first test that failed, and has hypothesis stop at its first example."""
+    """A pytest plugin that notes the first test that failed, and has hypothesis stop at its first
+    example.
+    """
 
     failed = ""
 
     def pytest_sessionstart(self) -> None:
         from hypothesis import Phase, settings
 
-        settings.register_profile("first failure", settings(phases=[Phase.explicit, Phase.generate]))
+        settings.register_profile(
+            "first failure", settings(phases=[Phase.explicit, Phase.generate])
+        )
         settings.load_profile("first failure")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -1,4 +1,5 @@
-"""Run notebooks with their default parameters and keep the outputs of the cells that nbval compares, and only those.
+"""Run notebooks with their default parameters and keep the outputs of the cells that nbval compares,
+and only those.
 
 Usage: python tests/refresh_notebooks.py NOTEBOOK...
 """
@@ -18,7 +19,8 @@ def refresh(path: Path) -> None:
     for cell, done in zip(notebook.cells, executed.cells, strict=True):
         if cell.cell_type == "code":
             checked = MARKER in cell.source
-            cell.execution_count = done.execution_count if checked else None  # nbval wants one beside outputs
+            # nbval wants one beside outputs
+            cell.execution_count = done.execution_count if checked else None
             cell.outputs = done.outputs if checked else []
     nbformat.write(notebook, path)
 

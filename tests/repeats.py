@@ -1,6 +1,8 @@
-"""Repeats: by how much a cell's table changes when it is computed again, and on two threads instead of one.
+"""Repeats: by how much a cell's table changes when it is computed again, and on two threads instead of
+one.
 
-`python tests/repeats.py` writes book/data/repeats.csv, a row a model: the largest difference in any trait's r.
+`python tests/repeats.py` writes book/data/repeats.csv, a row a model: the largest difference in any
+trait's r.
 """
 
 import json
@@ -58,12 +60,16 @@ ACCURACY = ["pearson_r", "r_additive", "r_epistatic"]
 
 def compute(experiment: str, n_threads: int, **changes: object) -> pd.DataFrame:
     """Return the table of an experiment's cell, computed on so many threads."""
-    cell = make_cell(CELL_TYPES[experiment], **COMMON | CELLS[experiment] | {"n_threads": n_threads} | changes)
+    cell = make_cell(
+        CELL_TYPES[experiment], **COMMON | CELLS[experiment] | {"n_threads": n_threads} | changes
+    )
     return RUN[experiment](cell).table.set_index(["model", "trait"])
 
 
 def differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.Series:
-    """Return the largest difference in any accuracy of any trait, a row a model; NaN must stand where NaN stood."""
+    """Return the largest difference in any accuracy of any trait, a row a model; NaN must stand where
+    NaN stood.
+    """
     apart = (one[ACCURACY] - other[ACCURACY]).abs()
     apart = apart.mask(one[ACCURACY].isna() & other[ACCURACY].isna(), 0)
     return apart.max(axis=1, skipna=False).groupby(level="model", sort=False).max()
@@ -74,7 +80,9 @@ def main() -> None:
     started, rows = datetime.now(UTC), []
     for experiment in CELLS:
         one, again, two = (compute(experiment, n_threads) for n_threads in (1, 1, 2))
-        found = pd.DataFrame({"repeated": differences(one, again), "two_threads": differences(one, two)})
+        found = pd.DataFrame(
+            {"repeated": differences(one, again), "two_threads": differences(one, two)}
+        )
         rows.append(found.reset_index())
         print(found, flush=True)
     record = results.provenance({"common": COMMON, "cells": CELLS}, started)

@@ -1,7 +1,8 @@
-"""A pytest plugin that counts the suite: `PYTHONPATH=tests python -m pytest -p tally --tally TIER ...`.
+"""A pytest plugin that counts the suite: `PYTHONPATH=tests python -m pytest -p tally --tally TIER
+...`.
 
-Where all passes it writes the tier's row of book/data/tests.csv: how many tests, how long they took, which was the
-slowest.
+Where all passes it writes the tier's row of book/data/tests.csv: how many tests, how long they
+took, which was the slowest.
 """
 
 import os
@@ -20,19 +21,28 @@ TABLE = Path(__file__).parents[1] / "book" / "data" / "tests.csv"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--tally", metavar="TIER", help="write the row of this name in book/data/tests.csv")
+    parser.addoption(
+        "--tally", metavar="TIER", help="write the row of this name in book/data/tests.csv"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.started = time.perf_counter(), cpu_seconds()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
     if hasattr(config, "workerinput"):  # one of several processes, which has seen a part
         return
     tier = config.getoption("tally")
     if tier and exitstatus == pytest.ExitCode.OK:
-        reports = [report for some in terminalreporter.stats.values() for report in some if hasattr(report, "when")]
+        reports = [
+            report
+            for some in terminalreporter.stats.values()
+            for report in some
+            if hasattr(report, "when")
+        ]
         wall, cpu = config.started
         cost = {"seconds": time.perf_counter() - wall, "cpu_seconds": cpu_seconds() - cpu}
         storage.write_table(TABLE, with_row(TABLE, {"tier": tier} | count(reports) | cost))
@@ -42,12 +52,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
 
 
 def cpu_seconds() -> float:
-    """Return the CPU time of this process and of its children that ended, pytest-xdist's workers among them."""
+    """Return the CPU time of this process and of its children that ended, pytest-xdist's workers among
+    them.
+    """
     return sum(os.times()[:4])
 
 
 def count(reports: Iterable[pytest.TestReport]) -> dict[str, object]:
-    """Return how many tests there were, how many of them were skipped, and the slowest, its set-up included."""
+    """Return how many tests there were, how many of them were skipped, and the slowest, its set-up
+    included.
+    """
     seconds, skipped = defaultdict(float), set()
     for report in reports:
         seconds[report.nodeid] += report.duration
@@ -63,8 +77,12 @@ def count(reports: Iterable[pytest.TestReport]) -> dict[str, object]:
 
 
 def with_row(path: Path, row: dict[str, object]) -> pd.DataFrame:
-    """Return the table with a tier's row in place of the one that it had, with the machine and the commit."""
+    """Return the table with a tier's row in place of the one that it had, with the machine and the
+    commit.
+    """
     cost = {name: round(row[name]) for name in ("seconds", "cpu_seconds")}
-    row = pd.DataFrame([row | cost | {"device": devices.device_name("cpu"), "commit": results.commit()}])
+    row = pd.DataFrame(
+        [row | cost | {"device": devices.device_name("cpu"), "commit": results.commit()}]
+    )
     known = pd.read_csv(path) if path.exists() else row.head(0)
     return pd.concat([known[known["tier"] != row.loc[0, "tier"]], row], ignore_index=True)

@@ -1,4 +1,6 @@
-"""AlphaSimR: what can be tested without R on its golden output, the rest where R, rpy2 and AlphaSimR are installed."""
+"""AlphaSimR: what can be tested without R on its golden output, the rest where R, rpy2 and AlphaSimR
+are installed.
+"""
 
 import os
 import re
@@ -51,9 +53,11 @@ def test_golden_pairs_by_their_places_give_golden_values():
         own = additive[additive["trait"] == row.trait].sort_values("marker")
         pairs = epistatic[epistatic["trait"] == row.trait]
         places = (
-            np.searchsorted(own["marker"].to_numpy(), pairs[["marker_1", "marker_2"]].to_numpy()) + 1
+            np.searchsorted(own["marker"].to_numpy(), pairs[["marker_1", "marker_2"]].to_numpy())
+            + 1
         )  # within the trait's QTL, from 1
-        assert (places != pairs[["marker_1", "marker_2"]]).any(axis=None)  # 20 QTL among 24 markers: not the markers
+        # 20 QTL among 24 markers: not the markers
+        assert (places != pairs[["marker_1", "marker_2"]]).any(axis=None)
         found = {
             "qtl": own["marker"],
             "additive": own["additive_effect"],
@@ -67,7 +71,10 @@ def test_golden_pairs_by_their_places_give_golden_values():
 
 @pytest.mark.parametrize("version", ["2.0.0", "2.0.1", "2.1.0"])
 def test_versions_that_compute_wrong_values_are_refused(version):
-    with pytest.raises(RuntimeError, match=rf"older than 2\.0\.0 or newer than 2\.1\.0, got {version}, .* issue 263"):
+    with pytest.raises(
+        RuntimeError,
+        match=rf"older than 2\.0\.0 or newer than 2\.1\.0, got {version}, .* issue 263",
+    ):
         alphasimr.check_version(version)
 
 
@@ -95,7 +102,9 @@ def test_without_r_the_error_says_how_to_get_it(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "rpy2", WithoutR("rpy2"))
     alphasimr.start.cache_clear()
-    with pytest.raises(ImportError, match=r"needs R, which rpy2 cannot start: R_HOME is not set.*environment\.yml"):
+    with pytest.raises(
+        ImportError, match=r"needs R, which rpy2 cannot start: R_HOME is not set.*environment\.yml"
+    ):
         alphasimr.versions()
     alphasimr.start.cache_clear()
 
@@ -104,9 +113,12 @@ def test_without_r_the_error_says_how_to_get_it(monkeypatch):
 def test_without_alphasimr_the_error_says_how_to_get_it():
     code = "from epidl.cohorts import alphasimr; alphasimr.versions()"
     without = {"R_LIBS": "", "R_LIBS_SITE": "/nowhere", "R_LIBS_USER": "/nowhere"}
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ | without, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | without, capture_output=True, text=True
+    )
     assert re.search(
-        r"ImportError: .* needs AlphaSimR, which this R \([0-9.]+\) lacks\..*environment\.yml", done.stderr
+        r"ImportError: .* needs AlphaSimR, which this R \([0-9.]+\) lacks\..*environment\.yml",
+        done.stderr,
     )
 
 
@@ -132,7 +144,13 @@ def test_a_cell_of_another_backend_has_another_name():
 
 @pytest.mark.usefixtures("installed")
 def test_a_seed_is_one_cohort():
-    arguments = {"n_samples": 60, "n_qtl": 6, "n_markers": 13, "rel_aa": [0, 1], "broad_sense_heritability": 0.9}
+    arguments = {
+        "n_samples": 60,
+        "n_qtl": 6,
+        "n_markers": 13,
+        "rel_aa": [0, 1],
+        "broad_sense_heritability": 0.9,
+    }
     one, same, other = (alphasimr.simulate(**arguments, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.genotypes.packed, same.genotypes.packed)
     np.testing.assert_array_equal(one.phenotypes, same.phenotypes)
@@ -141,28 +159,44 @@ def test_a_seed_is_one_cohort():
 
 @pytest.mark.usefixtures("installed")
 def test_variance_ratios_are_distributed_as_the_native_simulator_s():
-    arguments = {"n_samples": 1000, "n_qtl": 16, "rel_aa": REL_AA, "broad_sense_heritability": 0.999}
+    arguments = {
+        "n_samples": 1000,
+        "n_qtl": 16,
+        "rel_aa": REL_AA,
+        "broad_sense_heritability": 0.999,
+    }
     shares = [
         np.array(
             [
-                [c.additive / c.genetic for c in variance_components(simulator(**arguments, seed=seed))]
+                [
+                    c.additive / c.genetic
+                    for c in variance_components(simulator(**arguments, seed=seed))
+                ]
                 for seed in range(60)
             ]
         )
         for simulator in (simulate.simulate, alphasimr.simulate)
     ]
-    for native, ours in list(zip(*(s.T for s in shares), strict=True))[1:]:  # a purely additive trait has no spread
+    # a purely additive trait has no spread
+    for native, ours in list(zip(*(s.T for s in shares), strict=True))[1:]:
         assert scipy.stats.ks_2samp(native, ours).pvalue > 0.001
 
 
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("pleiotropy", [0.0, 0.75])
 def test_traits_correlate_as_the_native_simulator_s(pleiotropy):
-    arguments = {"n_samples": 1000, "n_qtl": 100, "rel_aa": [1] * 5, "broad_sense_heritability": 0.999}
+    arguments = {
+        "n_samples": 1000,
+        "n_qtl": 100,
+        "rel_aa": [1] * 5,
+        "broad_sense_heritability": 0.999,
+    }
     arguments |= {"shared_pairs": bool(pleiotropy), "pleiotropy": pleiotropy}
     means = [
         [
-            np.corrcoef(simulator(**arguments, seed=seed).genetic_values.T)[np.triu_indices(5, k=1)].mean()
+            np.corrcoef(simulator(**arguments, seed=seed).genetic_values.T)[
+                np.triu_indices(5, k=1)
+            ].mean()
             for seed in range(20)
         ]
         for simulator in (simulate.simulate, alphasimr.simulate)
@@ -173,7 +207,9 @@ def test_traits_correlate_as_the_native_simulator_s(pleiotropy):
 
 @pytest.mark.usefixtures("installed")
 def test_noise_is_what_heritability_says():
-    cohort = alphasimr.simulate(n_samples=5000, n_qtl=10, rel_aa=[1], broad_sense_heritability=0.5, seed=3)
+    cohort = alphasimr.simulate(
+        n_samples=5000, n_qtl=10, rel_aa=[1], broad_sense_heritability=0.5, seed=3
+    )
     noise = cohort.phenotypes - cohort.genetic_values
     assert noise.var() == pytest.approx(1, rel=0.1)
     assert abs(np.corrcoef(noise.T, cohort.genetic_values.T)[0, 1]) < 0.05
@@ -189,7 +225,12 @@ def test_noise_is_what_heritability_says():
     ],
 )
 def test_every_experiment_runs_on_its_cohorts(cell_type, parameters):
-    changes = {"models": ["ridge"], "n_replicates": 1, "protocols": ["held_out"], "backend": "alphasimr"}
+    changes = {
+        "models": ["ridge"],
+        "n_replicates": 1,
+        "protocols": ["held_out"],
+        "backend": "alphasimr",
+    }
     cell = make_cell(cell_type, **parameters | changes)
     table = core.run(cell).table
     assert table["cell"].unique().tolist() == [cell.name]

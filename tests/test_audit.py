@@ -1,4 +1,6 @@
-"""The audit of the pinned versions: what the tools' reports mean, and that its table is of these versions."""
+"""The audit of the pinned versions: what the tools' reports mean, and that its table is of these
+versions.
+"""
 
 import json
 
@@ -11,7 +13,11 @@ from epidl_book import testing
 
 PIP_AUDIT = {
     "dependencies": [
-        {"name": "jinja2", "version": "3.1.4", "vulns": [{"id": "B", "fix_versions": []}, {"id": "A"}]},
+        {
+            "name": "jinja2",
+            "version": "3.1.4",
+            "vulns": [{"id": "B", "fix_versions": []}, {"id": "A"}],
+        },
         {"name": "numpy", "version": "2.4.6", "vulns": []},
         {"name": "epidl", "skip_reason": "not found"},
     ]
@@ -24,7 +30,10 @@ SAFETY = {
 
 @pytest.mark.parametrize(
     ("read", "report", "known"),
-    [(audit.known_to_pip_audit, PIP_AUDIT, ["B", "A"]), (audit.known_to_safety, SAFETY, ["<3.1.5"])],
+    [
+        (audit.known_to_pip_audit, PIP_AUDIT, ["B", "A"]),
+        (audit.known_to_safety, SAFETY, ["<3.1.5"]),
+    ],
 )
 def test_a_report_tells_what_was_found_and_what_was_looked_up(read, report, known):
     assert read(json.dumps(report)) == ({"jinja2": known}, {"jinja2", "numpy"})
@@ -39,15 +48,21 @@ def test_a_row_a_pin_and_none_may_be_left_out():
 
 
 def test_the_table_that_ships_is_of_the_versions_that_are_pinned():
-    shipped = pd.read_csv(ROOT / "book" / "data" / "audit.csv", dtype=str).set_index("package")["version"]
+    shipped = pd.read_csv(ROOT / "book" / "data" / "audit.csv", dtype=str).set_index("package")[
+        "version"
+    ]
     pinned = audit.pins((ROOT / "constraints.txt").read_text())
-    assert shipped.to_dict() == pinned.to_dict(), "constraints.txt has changed since: run `make audit`"
+    assert shipped.to_dict() == pinned.to_dict(), (
+        "constraints.txt has changed since: run `make audit`"
+    )
 
 
 def test_the_audit_in_words():
     rows = pd.DataFrame({"package": ["a", "b"], "version": ["1", "2"], "known": ["", "X; Y"]})
     record = {"parameters": {"tool": "tool 3", "database": "a database", "as_of": "2026-01-02"}}
     words = testing.audit_in_words(rows, record)
-    assert words.startswith("2 versions were looked up with tool 3 in a database as of 2026-01-02; 1 had")
+    assert words.startswith(
+        "2 versions were looked up with tool 3 in a database as of 2026-01-02; 1 had"
+    )
     assert words.endswith("b 2 (X; Y)")
     assert testing.audit_in_words(rows.head(1), record).endswith("none had a known vulnerability")

@@ -1,4 +1,6 @@
-"""Invalid input: each kind of the catalogue is refused by name, value and bound, and the edge of the valid works."""
+"""Invalid input: each kind of the catalogue is refused by name, value and bound, and the edge of the
+valid works.
+"""
 
 import fnmatch
 import inspect
@@ -32,7 +34,9 @@ from epidl.models import kernels, networks, pairs, recipes, ridge, training
 
 PLACES = {place.where: place for place in bad_input.catalogue()}
 DRAWN = [
-    where for where, place in PLACES.items() if any(w.more is not None for ways in place.wrong.values() for w in ways)
+    where
+    for where, place in PLACES.items()
+    if any(w.more is not None for ways in place.wrong.values() for w in ways)
 ]
 
 # public, but given nothing that a user supplies: why, and which
@@ -60,16 +64,49 @@ NOT_A_USER_S = {
             "comparison.make_task",
         ),
         *("work.*", "costs.cell_*", "costs.requests", "costs.measured_machine"),
-        *("costs.estimates", "costs.typical_epochs", "devices.machine_memory", "training.fast_products"),
+        *(
+            "costs.estimates",
+            "costs.typical_epochs",
+            "devices.machine_memory",
+            "training.fast_products",
+        ),
     ],
     "steps of simulate, which checks all before": [
-        *("simulate.checked_arguments", "simulate.TraitPlan.*", "simulate.draw_*", "simulate.pair_effect_sd"),
-        *("simulate.standardise", "simulate.genetic_*", "simulate.variance_components", "simulate.check_cohort"),
-        *("simulate.Trait.*", "alphasimr.trait_of", "alphasimr.check_version", "alphasimr.start", "alphasimr.versions"),
+        *(
+            "simulate.checked_arguments",
+            "simulate.TraitPlan.*",
+            "simulate.draw_*",
+            "simulate.pair_effect_sd",
+        ),
+        *(
+            "simulate.standardise",
+            "simulate.genetic_*",
+            "simulate.variance_components",
+            "simulate.check_cohort",
+        ),
+        *(
+            "simulate.Trait.*",
+            "alphasimr.trait_of",
+            "alphasimr.check_version",
+            "alphasimr.start",
+            "alphasimr.versions",
+        ),
     ],
     "steps of the planner, which checks a study before": [
-        *("planning.answer", "planning.basis", "planning.closed_forms", "planning.command", "planning.forecast*"),
-        *("planning.is_clear", "planning.mlp_closed_form", "planning.nearest", "planning.notes", "planning.place"),
+        *(
+            "planning.answer",
+            "planning.basis",
+            "planning.closed_forms",
+            "planning.command",
+            "planning.forecast*",
+        ),
+        *(
+            "planning.is_clear",
+            "planning.mlp_closed_form",
+            "planning.nearest",
+            "planning.notes",
+            "planning.place",
+        ),
         *("planning.rounded", "planning.samples_needed", "planning.surface", "planning.when"),
         *("planning.choose", "planning.interval", "planning.is_bound", "planning.is_searched"),
         *(
@@ -81,10 +118,25 @@ NOT_A_USER_S = {
         ),
     ],
     "asked of what a checked function returned": [
-        *("genotypes.*.block", "genotypes.*.n_missing", "genotypes.known_and_copies", "genotypes.row_blocks"),
-        *("genotypes.Genotypes.on", "kernels.Products.[ae]*", "networks.*.forward", "networks.folded_*"),
+        *(
+            "genotypes.*.block",
+            "genotypes.*.n_missing",
+            "genotypes.known_and_copies",
+            "genotypes.row_blocks",
+        ),
+        *(
+            "genotypes.Genotypes.on",
+            "kernels.Products.[ae]*",
+            "networks.*.forward",
+            "networks.folded_*",
+        ),
         *("networks.penalised_weights", "networks.has_batch_norm", "networks.sizes"),
-        *("selection.precision_and_recall", "params.Profile.points", "params.is_of", "params.same_settings"),
+        *(
+            "selection.precision_and_recall",
+            "params.Profile.points",
+            "params.is_of",
+            "params.same_settings",
+        ),
     ],
     "steps of the grid, of publishing and of reading and writing files, within their commands": [
         *(
@@ -111,9 +163,19 @@ NOT_A_USER_S = {
             "results.read_collected",
         ),
         *("results.provenance", "results.measured", "results.commit", "devices.device_name"),
-        *("results.Fitted.*", "results.names", "results.join", "results.split", "results.is_complete"),
+        *(
+            "results.Fitted.*",
+            "results.names",
+            "results.join",
+            "results.split",
+            "results.is_complete",
+        ),
         *("zenodo.write_cohort", "genotype_files.check_unique", "genotype_files.some"),
-        *("genotype_files.write_plink", "genotype_files.joined_ids", "genotype_files.read_companion"),
+        *(
+            "genotype_files.write_plink",
+            "genotype_files.joined_ids",
+            "genotype_files.read_companion",
+        ),
         "columns.read_column",
     ],
 }
@@ -136,7 +198,9 @@ def written(elsewhere):
 
 def test_the_book_s_table_is_what_is_answered_now():
     found, published = bad_input.table(), pd.read_csv(bad_input.TABLE, keep_default_na=False)
-    assert found["refused"].all(), found.loc[~found["refused"], ["where", "argument", "kind", "message"]].to_string()
+    assert found["refused"].all(), found.loc[
+        ~found["refused"], ["where", "argument", "kind", "message"]
+    ].to_string()
     keys = ["where", "argument", "kind"]
     assert not found.duplicated(keys).any()
     assert len(found) >= 200
@@ -148,7 +212,12 @@ def test_the_book_s_table_is_what_is_answered_now():
 @pytest.mark.parametrize("where", DRAWN)
 def test_whatever_is_wrong_is_named_with_its_value_and_bound(where):
     place = PLACES[where]
-    kinds = [(argument, wrong) for argument, ways in place.wrong.items() for wrong in ways if wrong.more is not None]
+    kinds = [
+        (argument, wrong)
+        for argument, ways in place.wrong.items()
+        for wrong in ways
+        if wrong.more is not None
+    ]
 
     @settings(max_examples=12, suppress_health_check=list(HealthCheck), database=None)
     @given(st.data())
@@ -160,12 +229,19 @@ def test_whatever_is_wrong_is_named_with_its_value_and_bound(where):
 
 
 @pytest.mark.parametrize(
-    "where", [where for where, place in PLACES.items() if place.valid is not dict and "alphasimr" not in where]
+    "where",
+    [
+        where
+        for where, place in PLACES.items()
+        if place.valid is not dict and "alphasimr" not in where
+    ],
 )
 def test_what_the_catalogue_calls_valid_is_taken(where, monkeypatch):
     """A refusal says something only where the rest of the arguments is right."""
     if where in ("results.collect", "zenodo.read_cohort", "zenodo.read_replicate"):
-        pytest.skip("its one argument is never right here: see tests/test_results.py, tests/test_published_files.py")
+        pytest.skip(
+            "its one argument is never right here: see tests/test_results.py, tests/test_published_files.py"
+        )
     if where in ("costs.measure_machine", "costs.check_memory"):
         pytest.skip("needs a cell or seconds: see tests/test_costs.py")
     assert PLACES[where].provoke("several", {}) is None
@@ -185,13 +261,20 @@ def public_functions() -> set[str]:
             if inspect.isfunction(value):
                 found.add(f"{short}.{name}")
             elif inspect.isclass(value):
-                methods = (n for n, m in vars(value).items() if inspect.isfunction(getattr(m, "__func__", m)))
-                found |= {f"{short}.{name}.{method}" for method in methods if not method.startswith("_")}
+                methods = (
+                    n
+                    for n, m in vars(value).items()
+                    if inspect.isfunction(getattr(m, "__func__", m))
+                )
+                found |= {
+                    f"{short}.{name}.{method}" for method in methods if not method.startswith("_")
+                }
     return found
 
 
 def test_every_public_function_is_in_the_catalogue_or_is_given_nothing_by_a_user():
-    in_packages = {"grid": "workflow", "planner": "planning"}  # `python -m epidl.grid` runs workflow.main
+    # `python -m epidl.grid` runs workflow.main
+    in_packages = {"grid": "workflow", "planner": "planning"}
     commands = {where.rpartition(".")[2] for where in PLACES if where.startswith("python -m ")}
     covered = set(PLACES) | {f"{in_packages.get(name, name)}.main" for name in commands}
     exempt = [pattern for patterns in NOT_A_USER_S.values() for pattern in patterns]
@@ -200,7 +283,9 @@ def test_every_public_function_is_in_the_catalogue_or_is_given_nothing_by_a_user
         for name in public_functions() - covered
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in exempt)
     }
-    assert missing - {"params.load_grids", "params.grids_of"} == set(), "these two are the parameter files' places"
+    assert missing - {"params.load_grids", "params.grids_of"} == set(), (
+        "these two are the parameter files' places"
+    )
 
 
 def test_every_parameter_is_in_the_catalogue():
@@ -258,7 +343,10 @@ def test_a_command_prints_one_line_and_no_traceback(where, written):
     written.mkdir()
     wrong = PLACES[where].wrong["arguments"][0]
     done = subprocess.run(
-        [sys.executable, *where.split()[1:], *wrong.example], cwd=written, capture_output=True, text=True
+        [sys.executable, *where.split()[1:], *wrong.example],
+        cwd=written,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -285,12 +373,16 @@ def test_a_parameter_error_shows_no_frames_in_a_notebook():
 # --- The edge of the valid -----------------------------------------------------------------------------------------
 
 EDGES = {
-    "non-finite phenotypes": lambda c: changed(c, phenotypes=np.where(c.phenotypes == c.phenotypes[0], np.nan, 1.0)),
+    "non-finite phenotypes": lambda c: changed(
+        c, phenotypes=np.where(c.phenotypes == c.phenotypes[0], np.nan, 1.0)
+    ),
     "a constant trait": lambda c: changed(
         c, phenotypes=np.column_stack([np.ones(len(c.phenotypes)), c.phenotypes[:, 1]])
     ),
     "duplicated markers": lambda c: changed(c, alleles=lambda g: np.hstack([g, g])),
-    "one class of allele": lambda c: changed(c, alleles=lambda g: np.column_stack([g[:, :-1], np.ones(len(g), int)])),
+    "one class of allele": lambda c: changed(
+        c, alleles=lambda g: np.column_stack([g[:, :-1], np.ones(len(g), int)])
+    ),
     "all markers of one class": lambda c: changed(c, alleles=np.zeros_like),
     "n smaller than a batch": lambda c: c,
     "a last batch of one": lambda c: small(n_samples=152),  # 129 train: a batch of 128, and one
@@ -302,7 +394,10 @@ EDGES = {
 REFUSED = {
     ("non-finite phenotypes", "*"): "phenotypes must be finite, got 2 values that are not",
     ("a constant trait", "kernel"): "phenotypes must vary among the rows, trait 1 does not",
-    ("a last batch of one", "mlp"): "n_samples must not leave a last batch of one sample for batch norm, as 129",
+    (
+        "a last batch of one",
+        "mlp",
+    ): "n_samples must not leave a last batch of one sample for batch norm, as 129",
 }
 
 
@@ -313,7 +408,9 @@ def small(n_samples: int = 60, n_qtl: int = 6, rel_aa: list[float] | None = None
 
 def changed(cohort: Cohort, phenotypes=None, alleles=None) -> Cohort:
     if alleles is not None:
-        genotypes = Haplotypes.from_alleles(alleles(cohort.genotypes.block(slice(None)).astype(int)))
+        genotypes = Haplotypes.from_alleles(
+            alleles(cohort.genotypes.block(slice(None)).astype(int))
+        )
         return replace(cohort, genotypes=genotypes)
     return replace(cohort, phenotypes=phenotypes)
 
@@ -322,7 +419,9 @@ def by_network(make, plan):
     def predict(cohort: Cohort, split: Split) -> np.ndarray:
         torch_generator = torch.Generator().manual_seed(1)
         model = make(cohort.genotypes.n_markers, cohort.phenotypes.shape[1], torch_generator)
-        training.train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch_generator)
+        training.train(
+            model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch_generator
+        )
         return training.predict(model, cohort.genotypes, split.test)
 
     return predict
@@ -347,13 +446,17 @@ def _components(cohort: Cohort) -> np.ndarray | None:
 
 MODELS = {
     "ridge": by_fit(lambda cohort, rows: ridge.fit_ridge(*_given(cohort, rows))),
-    "kernel": by_fit(lambda cohort, rows: kernels.fit_kernel(*_given(cohort, rows), _components(cohort))),
+    "kernel": by_fit(
+        lambda cohort, rows: kernels.fit_kernel(*_given(cohort, rows), _components(cohort))
+    ),
     "pairs": by_fit(lambda cohort, rows: pairs.fit_pairs(*_given(cohort, rows))),
     "oracle": by_fit(lambda cohort, rows: pairs.fit_oracle(*_given(cohort, rows), cohort.traits)),
     "ridge_sgd": by_network(networks.OneHotLinear, replace(training.RIDGE_SGD, max_epochs=3)),
     "lasso": by_network(networks.OneHotLinear, replace(training.LASSO_SGD, max_epochs=3)),
     "mlp": by_network(lambda m, t, g: networks.mlp(m, t, 4, g), training.mlp_plan(max_epochs=3)),
-    "pair_network": by_network(lambda m, t, _: networks.PairNetwork(m, t), training.patient_plan(0.01, 0.01, 3)),
+    "pair_network": by_network(
+        lambda m, t, _: networks.PairNetwork(m, t), training.patient_plan(0.01, 0.01, 3)
+    ),
 }
 
 
@@ -384,7 +487,12 @@ def test_a_last_batch_of_one_can_be_left_out():
 @pytest.mark.slow
 def test_a_cell_at_the_edge_runs_with_every_model():
     """Two QTL in as few samples as a cell may have, for the networks in fewer than a batch."""
-    base = bad_input.CELL | {"n_samples": 20, "scaling": 0.01, "protocols": ("held_out",), "mlp_max_epochs": 2}
+    base = bad_input.CELL | {
+        "n_samples": 20,
+        "scaling": 0.01,
+        "protocols": ("held_out",),
+        "mlp_max_epochs": 2,
+    }
     models = [name for name, model in recipes.MODELS.items() if not model.selects]
     cell = params.make_cell(params.BeyondCell, **base | {"models": models})
     assert cell.n_qtl == 2
@@ -402,5 +510,7 @@ def test_the_notebook_that_simulates_runs_where_every_marker_is_a_qtl():
 def test_paths_stand_for_themselves(written):
     """`path` objects are taken as texts are."""
     example = Path(bad_input.reader.EXAMPLE)
-    cohort = bad_input.reader.read_cohort(example / "example.bed", example / "phenotypes.csv", trait="height")
+    cohort = bad_input.reader.read_cohort(
+        example / "example.bed", example / "phenotypes.csv", trait="height"
+    )
     assert cohort.observed is not None

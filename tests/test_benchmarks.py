@@ -29,7 +29,9 @@ def test_the_published_way_s_files_hold_the_cohort():
                 for row in rows:
                     group = file[f"strains/{row}"]
                     alleles = cohort.genotypes.block(slice(row, row + 1))[0]
-                    np.testing.assert_array_equal(group["genotype"][:], np.stack([1 - alleles, alleles], axis=1))
+                    np.testing.assert_array_equal(
+                        group["genotype"][:], np.stack([1 - alleles, alleles], axis=1)
+                    )
                     np.testing.assert_array_equal(group["phenotype"][:], cohort.phenotypes[row])
 
 
@@ -37,7 +39,9 @@ def test_the_plain_way_s_ridge_is_ours():
     cohort, rng = make_cohort(200, 20), np.random.default_rng(1)
     splits = [random_split(200, rng) for _ in range(3)]
     _, penalties = plain_way.ridge(cohort, splits)
-    fits = ridge.fit_ridge_splits(cohort.genotypes, cohort.phenotypes, [train for train, _ in splits])
+    fits = ridge.fit_ridge_splits(
+        cohort.genotypes, cohort.phenotypes, [train for train, _ in splits]
+    )
     np.testing.assert_array_equal(penalties, [fit.penalties for fit in fits])
 
 
@@ -75,4 +79,7 @@ def test_a_gpu_s_fits_are_set_against_their_estimate():
     estimate = costs.network_epoch(850, 150, 46, *layers).seconds(machine) * 7
     fits = pd.DataFrame({"model": ["ridge", "mlp", "mlp"], "seconds": [1, estimate, estimate / 2]})
     fits = fits.assign(n_samples=1000, n_qtl=46, epochs=7, device="a GPU", r_0=0.9, r_1=0.5)
-    assert performance.gpu_estimates(fits, pd.DataFrame([vars(machine) | {"commit": "c"}])) == "1.0 to 2.0"
+    assert (
+        performance.gpu_estimates(fits, pd.DataFrame([vars(machine) | {"commit": "c"}]))
+        == "1.0 to 2.0"
+    )

@@ -16,7 +16,9 @@ def opened(browser, request):
     """A page of the book on a first visit, opened once for all the tests that only look at it."""
     with watched_page(browser) as page:
         page.sizes = {}
-        page.on("response", lambda response: page.sizes.setdefault(response.url, len(response.body())))
+        page.on(
+            "response", lambda response: page.sizes.setdefault(response.url, len(response.body()))
+        )
         visit(page, request.param)
         yield page
 
@@ -25,7 +27,9 @@ def test_a_page_opens_offline_without_an_error(opened):
     assert opened.problems == []
     assert opened.locator("article h1").count() == 1
     for image in opened.locator("article img").all():
-        assert image.evaluate("image => image.complete && image.naturalWidth > 100"), image.get_attribute("src")
+        assert image.evaluate("image => image.complete && image.naturalWidth > 100"), (
+            image.get_attribute("src")
+        )
         alt = image.get_attribute("alt") or ""
         assert len(alt) > 40, f"an image needs a real alternative text, has {alt!r}"
         assert not alt.startswith(("_images", ".."))
@@ -34,12 +38,20 @@ def test_a_page_opens_offline_without_an_error(opened):
 def test_a_page_with_all_that_it_loads_is_small(opened):
     assert len(opened.sizes) > 5
     heaviest = sorted(opened.sizes, key=opened.sizes.get)[-5:]
-    assert sum(opened.sizes.values()) < LARGEST_PAGE, {address: opened.sizes[address] for address in heaviest}
+    assert sum(opened.sizes.values()) < LARGEST_PAGE, {
+        address: opened.sizes[address] for address in heaviest
+    }
 
 
 def test_downloads_and_links_lead_somewhere(opened):
-    addresses = opened.locator("a[href]").evaluate_all("links => links.map(link => link.href.split('#')[0])")
-    files = [Path(address.removeprefix("file://")) for address in set(addresses) if address.startswith("file:")]
+    addresses = opened.locator("a[href]").evaluate_all(
+        "links => links.map(link => link.href.split('#')[0])"
+    )
+    files = [
+        Path(address.removeprefix("file://"))
+        for address in set(addresses)
+        if address.startswith("file:")
+    ]
     assert len(files) > 5
     assert [str(file) for file in files if not file.exists()] == []
 
@@ -79,7 +91,9 @@ def test_the_figures_are_shown_with_number_caption_and_profile(page):
         ("beyond", 6, 0, ""),
     ],
 )
-def test_the_other_experiments_figures_say_where_they_were_computed(page, name, published, computed_here, cells):
+def test_the_other_experiments_figures_say_where_they_were_computed(
+    page, name, published, computed_here, cells
+):
     visit(page, f"book/{name}")
     captions = page.locator("figcaption").all_inner_texts()
     assert len(captions) == page.locator("article img").count() == published + computed_here
@@ -110,7 +124,8 @@ def test_computed_numbers_stand_in_the_text(page):
 
 def test_the_search_finds_a_word(page):
     page.goto((BOOK / "search.html").as_uri() + "?q=heritability")
-    page.locator("#search-results li", has_text="Approach").first.wait_for(timeout=10_000)  # they come one by one
+    # they come one by one
+    page.locator("#search-results li", has_text="Approach").first.wait_for(timeout=10_000)
     assert "Approach" in page.locator("#search-results").inner_text()
     assert page.problems == []
 

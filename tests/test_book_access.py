@@ -1,4 +1,6 @@
-"""The built book is open to all: in dark mode, on a telephone, by keyboard; tests/test_book.py has the light pages."""
+"""The built book is open to all: in dark mode, on a telephone, by keyboard; tests/test_book.py has the
+light pages.
+"""
 
 import pytest
 
@@ -12,7 +14,9 @@ pytestmark = pytest.mark.book
 def dark(browser, request):
     """A page in dark mode, opened once for all the tests that only look at it."""
     with watched_page(browser) as page:
-        page.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
+        page.add_init_script(
+            "localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')"
+        )
         visit(page, request.param)
         yield page
 
@@ -56,7 +60,11 @@ def test_a_page_has_what_eases_reading(page):
     assert page.locator(".prev-next-area a").count() == 2
     visit(page, "notebooks/scaling")
     assert page.locator("button.copybtn").count() > 2
-    assert page.locator("a.btn-download-source-button").get_attribute("href").endswith("notebooks/scaling.ipynb")
+    assert (
+        page.locator("a.btn-download-source-button")
+        .get_attribute("href")
+        .endswith("notebooks/scaling.ipynb")
+    )
 
 
 def test_a_citation_shows_its_reference(page):
@@ -68,6 +76,11 @@ def test_a_citation_shows_its_reference(page):
 
 def test_the_library_is_described_with_its_code(page):
     visit(page, "book/library")
-    assert "individuals in the cohort" in page.locator("dt:has-text('epidl.grid.params.Cell') + dd").inner_text()
-    page.locator("dt:has-text('epidl.cohorts.simulate.simulate') a:has-text('source')").first.click()
+    assert (
+        "individuals in the cohort"
+        in page.locator("dt:has-text('epidl.grid.params.Cell') + dd").inner_text()
+    )
+    page.locator(
+        "dt:has-text('epidl.cohorts.simulate.simulate') a:has-text('source')"
+    ).first.click()
     assert "def simulate(" in page.locator("article").inner_text()

@@ -1,4 +1,6 @@
-"""The book's interactive charts in a browser: controls change what is drawn, a pointer shows a replicate's values."""
+"""The book's interactive charts in a browser: controls change what is drawn, a pointer shows a
+replicate's values.
+"""
 
 import re
 from pathlib import Path
@@ -63,7 +65,9 @@ def test_every_replicate_of_the_chosen_trait_is_drawn(page):
     control(chart, "Model").select_option("MLP")
     expected = expected[expected["model"] == "mlp"]
     assert points(chart, "replicates").count() == len(expected)
-    drawn = [re.search(r" r (-?[\d.]+)", label).group(1) for label in labels(points(chart, "replicates"))]
+    drawn = [
+        re.search(r" r (-?[\d.]+)", label).group(1) for label in labels(points(chart, "replicates"))
+    ]
     assert sorted(drawn) == sorted(expected["pearson_r"].map("{:.3f}".format))
 
 
@@ -89,7 +93,9 @@ def test_what_is_not_computed_is_said_beside_the_publications_values(page):
     assert (points(chart, "replicates").count() > 0) == computed
 
 
-@pytest.mark.parametrize(("name", "shown"), [("dilution", "difference"), ("correlation", "relative_gain")])
+@pytest.mark.parametrize(
+    ("name", "shown"), [("dilution", "difference"), ("correlation", "relative_gain")]
+)
 def test_the_publications_values_are_drawn_for_its_own_quantity_alone(page, name, shown):
     chart = open_chart(page, name)
     assert points(chart, "publication").count() == 0
@@ -154,7 +160,8 @@ def test_no_label_is_cut_off_where_another_quantity_is_shown(page, name, width):
     control(chart, "Shown").select_option(index=1)
     page.wait_for_timeout(300)
     drawn = chart.locator(".chart-view svg").bounding_box()
-    shown = chart.locator('.chart-view svg text:not([opacity="0"])')  # a label without room is transparent
+    # a label without room is transparent
+    shown = chart.locator('.chart-view svg text:not([opacity="0"])')
     texts = [text.bounding_box() for text in shown.all()]
     assert len(texts) > 10
     for text in texts:
@@ -165,7 +172,10 @@ def test_no_label_is_cut_off_where_another_quantity_is_shown(page, name, width):
 def test_only_pages_with_a_chart_load_the_script(page):
     for name in [*(f"book/{chart}" for chart in CHARTS), "notebooks/scaling"]:
         loaded = set()
-        page.on("request", lambda request, loaded=loaded: loaded.add(Path(unquote(urlsplit(request.url).path))))
+        page.on(
+            "request",
+            lambda request, loaded=loaded: loaded.add(Path(unquote(urlsplit(request.url).path))),
+        )
         visit(page, name)
         assert BOOK / f"{name}.html" in loaded
         assert (BOOK / "_static" / "charts.js" in loaded) == name.startswith("book/")

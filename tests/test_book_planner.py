@@ -1,4 +1,6 @@
-"""The planner's page in a browser: its numbers are Python's, it follows its inputs, and keeps them in its address."""
+"""The planner's page in a browser: its numbers are Python's, it follows its inputs, and keeps them in
+its address.
+"""
 
 import itertools
 from dataclasses import asdict
@@ -11,21 +13,74 @@ from epidl.planner import planning
 
 pytestmark = pytest.mark.book
 GRID = [
-    {"n_samples": n, "n_markers": m, "n_qtl": q, "va_over_vg": va, "broad_sense_heritability": h2, "n_traits": t}
+    {
+        "n_samples": n,
+        "n_markers": m,
+        "n_qtl": q,
+        "va_over_vg": va,
+        "broad_sense_heritability": h2,
+        "n_traits": t,
+    }
     for n, (m, q, h2), (va, t) in itertools.product(
-        (20, 9_999, 250_000), ((2, 2, 0.05), (45, 45, 1), (640, 31, 0.8), (30_000, 500, 0.5)), ((1, 1), (0.3, 3))
+        (20, 9_999, 250_000),
+        ((2, 2, 0.05), (45, 45, 1), (640, 31, 0.8), (30_000, 500, 0.5)),
+        ((1, 1), (0.3, 3)),
     )
 ]
-GRID += [  # what supports the MLP supports the kernel; a tie in the fourth digit of relAA; too many markers to search
-    {"n_samples": 898, "n_markers": 17, "n_qtl": 2, "va_over_vg": 0.18, "broad_sense_heritability": 0.84},
-    {"n_samples": 175, "n_markers": 10, "n_qtl": 7, "va_over_vg": 0.64, "broad_sense_heritability": 0.87},
-    {"n_samples": 400_000, "n_markers": 50_000, "n_qtl": 100, "va_over_vg": 0.3, "broad_sense_heritability": 0.9},
+# what supports the MLP supports the kernel; a tie in the fourth digit of relAA; too many markers to
+# search
+GRID += [
+    {
+        "n_samples": 898,
+        "n_markers": 17,
+        "n_qtl": 2,
+        "va_over_vg": 0.18,
+        "broad_sense_heritability": 0.84,
+    },
+    {
+        "n_samples": 175,
+        "n_markers": 10,
+        "n_qtl": 7,
+        "va_over_vg": 0.64,
+        "broad_sense_heritability": 0.87,
+    },
+    {
+        "n_samples": 400_000,
+        "n_markers": 50_000,
+        "n_qtl": 100,
+        "va_over_vg": 0.3,
+        "broad_sense_heritability": 0.9,
+    },
     # nothing predicts; fewer individuals than in any cohort; all models pay later
-    {"n_samples": 1000, "n_markers": 10_000_000, "n_qtl": 5000, "va_over_vg": 0.7, "broad_sense_heritability": 0.4},
-    {"n_samples": 299, "n_markers": 100, "n_qtl": 21, "va_over_vg": 0.7, "broad_sense_heritability": 0.6},
-    {"n_samples": 600, "n_markers": 457, "n_qtl": 60, "va_over_vg": 0.8, "broad_sense_heritability": 0.6},
+    {
+        "n_samples": 1000,
+        "n_markers": 10_000_000,
+        "n_qtl": 5000,
+        "va_over_vg": 0.7,
+        "broad_sense_heritability": 0.4,
+    },
+    {
+        "n_samples": 299,
+        "n_markers": 100,
+        "n_qtl": 21,
+        "va_over_vg": 0.7,
+        "broad_sense_heritability": 0.6,
+    },
+    {
+        "n_samples": 600,
+        "n_markers": 457,
+        "n_qtl": 60,
+        "va_over_vg": 0.8,
+        "broad_sense_heritability": 0.6,
+    },
 ]
-TYPED = {"n_samples": 4000, "n_markers": 200, "n_qtl": 40, "va_over_vg": 0.5, "broad_sense_heritability": 0.7}
+TYPED = {
+    "n_samples": 4000,
+    "n_markers": 200,
+    "n_qtl": 40,
+    "va_over_vg": 0.5,
+    "broad_sense_heritability": 0.7,
+}
 
 
 def open_planner(page, address: str = ""):
@@ -44,19 +99,29 @@ def enter(page, study: dict) -> None:
 
 def test_the_page_and_python_give_the_same_plans(page):
     open_planner(page)
-    theirs = page.evaluate("studies => studies.map(study => planner.plan({n_traits: 1, ...study}))", GRID)
+    theirs = page.evaluate(
+        "studies => studies.map(study => planner.plan({n_traits: 1, ...study}))", GRID
+    )
     for study, found in zip(GRID, theirs, strict=True):
         plan = epidl.plan(**study)
         for model, forecast in plan.forecasts.items():
             for name, value in asdict(forecast).items():
-                assert found["forecasts"][model][name] == pytest.approx(value, abs=1e-6), (study, model, name)
+                assert found["forecasts"][model][name] == pytest.approx(value, abs=1e-6), (
+                    study,
+                    model,
+                    name,
+                )
             assert found["basis"][model] == planning.basis(model, forecast, plan.study)
         assert found["needed"] == dict(plan.needed), study
         assert found["answer"] == plan.answer, study
         assert found["notes"] == list(plan.notes)
         assert found["command"] == plan.command
-        assert [point["cell"] for point in found["nearest"]] == [point["cell"] for point in plan.nearest]
-        assert found["when"] == {model: planning.when(model, n, plan.study) for model, n in plan.needed.items()}
+        assert [point["cell"] for point in found["nearest"]] == [
+            point["cell"] for point in plan.nearest
+        ]
+        assert found["when"] == {
+            model: planning.when(model, n, plan.study) for model, n in plan.needed.items()
+        }
         assert found["ceiling"] == pytest.approx(plan.ceiling)
         assert found["additive_ceiling"] == pytest.approx(plan.additive_ceiling)
 
@@ -108,7 +173,11 @@ def test_the_link_brings_the_numbers_back(page):
         ("n_samples", "100.5", "Individuals must be a whole number from 20 to 10000000, got 100.5"),
         ("n_qtl", "201", "Causal loci (QTL) must be a whole number from 2 to 200, got 201"),
         ("va_over_vg", "0", "V_A/V_G must be a number from 0.01 to 1, got 0"),
-        ("broad_sense_heritability", "", "Broad-sense heritability H² must be a number from 0.01 to 1, got nothing"),
+        (
+            "broad_sense_heritability",
+            "",
+            "Broad-sense heritability H² must be a number from 0.01 to 1, got nothing",
+        ),
     ],
 )
 def test_a_wrong_number_is_said_and_the_last_answer_stays_dimmed(page, name, value, message):
@@ -146,7 +215,12 @@ def test_a_section_s_address_is_kept_until_a_number_is_chosen(page):
 def test_the_mlp_beyond_its_cohorts_is_shown_as_a_bound(page):
     open_planner(page)
     page.locator("#planner-preset").select_option("yeast")
-    cells = page.locator("#planner-forecasts tr").nth(planning.MODELS.index("mlp")).locator("td").all_inner_texts()
+    cells = (
+        page.locator("#planner-forecasts tr")
+        .nth(planning.MODELS.index("mlp"))
+        .locator("td")
+        .all_inner_texts()
+    )
     bound = epidl.plan(**planning.surface()["presets"]["yeast"]["study"]).forecasts["mlp"]
     assert cells[:2] == [f"at most {bound.pearson_r:.2f}", ""]
     assert cells[3] == "at best, clearly ahead of ridge"
@@ -157,7 +231,10 @@ def test_the_curve_follows_the_width_of_the_window(page):
     for width in (700, 1280, 390):
         page.set_viewport_size({"width": width, "height": 800})
         page.wait_for_timeout(500)
-        chart, drawn = (page.locator(f"#planner-chart {what}").bounding_box()["width"] for what in (".chart", "svg"))
+        chart, drawn = (
+            page.locator(f"#planner-chart {what}").bounding_box()["width"]
+            for what in (".chart", "svg")
+        )
         assert drawn == pytest.approx(chart, abs=2), width
 
 

@@ -39,15 +39,20 @@ def test_notebook_and_command_give_the_same_tables(project, experiment):
     by_command = project / "runs" / "smoke" / experiment / wanted.name
     by_notebook = project / "by_notebook"
     given = wanted.model_dump(mode="json", exclude={"experiment"}) | {"output": str(by_notebook)}
-    bad_input.run_notebook(experiment, None, **given, display=print)  # in a kernel: tests/test_grid.py
+    # in a kernel: tests/test_grid.py
+    bad_input.run_notebook(experiment, None, **given, display=print)
     plt.close("all")
     names = {file.name for file in by_notebook.glob("*.csv")}
     assert "table.csv" in names
     assert names == {file.name for file in by_command.glob("*.csv")}
     for name in names:
         tables = [pd.read_csv(folder / name) for folder in (by_command, by_notebook)]
-        pd.testing.assert_frame_equal(*(table.drop(columns="seconds", errors="ignore") for table in tables))
-    records = [results.read_records(folder / results.PROVENANCE) for folder in (by_command, by_notebook)]
+        pd.testing.assert_frame_equal(
+            *(table.drop(columns="seconds", errors="ignore") for table in tables)
+        )
+    records = [
+        results.read_records(folder / results.PROVENANCE) for folder in (by_command, by_notebook)
+    ]
     own = [[(record["parameters"], record["fits"]) for record in each] for each in records]
     assert own[0] == own[1]
 
@@ -72,12 +77,26 @@ ABSENT = "psutil IPython ipykernel jupyter_client nbclient nbformat papermill sn
 def test_a_profile_runs_in_a_time_box_without_jupyter_snakemake_and_psutil(project, tmp_path):
     (project / "absent").mkdir()
     for name in ABSENT.split():
-        (project / "absent" / f"{name}.py").write_text("raise ImportError('absent')")  # in every process
+        # in every process
+        (project / "absent" / f"{name}.py").write_text("raise ImportError('absent')")
     shutil.copytree(ROOT / "book/data", project / "book/data")
     cells = ["scaling/n200_scaling4", "scaling/n200_scaling0.5"]
-    command = [sys.executable, "-m", "epidl.grid", "smoke", "--plain", *cells, "--jobs", "2", "--archive", "fits.tar"]
+    command = [
+        sys.executable,
+        "-m",
+        "epidl.grid",
+        "smoke",
+        "--plain",
+        *cells,
+        "--jobs",
+        "2",
+        "--archive",
+        "fits.tar",
+    ]
     env = os.environ | {"PYTHONPATH": f"{project / 'absent'}:{ROOT / 'lib'}"}
-    stopped = subprocess.run([*command, "--stop-after", "0.1s"], env=env, capture_output=True, text=True)
+    stopped = subprocess.run(
+        [*command, "--stop-after", "0.1s"], env=env, capture_output=True, text=True
+    )
     assert stopped.returncode == 1
     assert "Stopped after 0.1 s; left: 2 of 2 cells" in stopped.stdout
     done = subprocess.run([*command, "--stop-after", "9m"], env=env, capture_output=True, text=True)
@@ -95,12 +114,16 @@ def test_a_profile_runs_in_a_time_box_without_jupyter_snakemake_and_psutil(proje
 def test_cells_are_run_in_the_order_in_which_they_are_named(project, capsys):
     planned = planned_cells(project, "smoke")
     names = [
-        cell.experiment for cell in plain.chosen(planned, ["survey", "dilution/n200_q20_m100", "dilution"]).values()
+        cell.experiment
+        for cell in plain.chosen(planned, ["survey", "dilution/n200_q20_m100", "dilution"]).values()
     ]
     assert list(dict.fromkeys(names)) == ["survey", "dilution"]
     assert list(plain.chosen(planned, [])) == list(planned)
     assert plain.main(["smoke", "dilution/n5"]) == 2
-    assert "cells must be EXPERIMENT or EXPERIMENT/CELL of this profile, got dilution/n5" in capsys.readouterr().err
+    assert (
+        "cells must be EXPERIMENT or EXPERIMENT/CELL of this profile, got dilution/n5"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.slow
@@ -127,14 +150,18 @@ def test_a_finished_cell_of_other_parameters_is_never_overwritten(project, capsy
     assert cell.main(["scaling", "smoke", first.name, "--output", "mine"]) == 0
     before = (project / "mine" / "table.csv").read_bytes()
     assert cell.main(["scaling", "smoke", second.name, "--output", "mine"]) == 2
-    assert f"output must be a folder for {second.name} with these parameters" in capsys.readouterr().err
+    assert (
+        f"output must be a folder for {second.name} with these parameters"
+        in capsys.readouterr().err
+    )
     assert (project / "mine" / "table.csv").read_bytes() == before
 
 
 def test_an_unknown_cell_is_refused_and_the_known_are_listed(project, capsys):
     assert cell.main(["scaling", "smoke", "n5_scaling1"]) == 2
     assert (
-        "cell must be one of n200_scaling0.5, n200_scaling1, n200_scaling4, got n5_scaling1" in capsys.readouterr().err
+        "cell must be one of n200_scaling0.5, n200_scaling1, n200_scaling4, got n5_scaling1"
+        in capsys.readouterr().err
     )
     assert cell.main(["scaling", "smoke"]) == 0
     assert capsys.readouterr().out.split() == ["n200_scaling0.5", "n200_scaling1", "n200_scaling4"]
@@ -144,19 +171,26 @@ def test_each_notebook_has_its_command():
     notebooks = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert set(CELL_TYPES) == notebooks - {"by_hand", "simulate", "own_data"}
     for name in CELL_TYPES:
-        source = "".join(c.source for c in nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells)
+        source = "".join(
+            c.source
+            for c in nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells
+        )
         assert "results.write_cell(output, table" in source
 
 
 def test_a_search_without_optuna_is_refused_before_any_fit(project, monkeypatch, capsys):
     found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "optuna" else found(name))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "optuna" else found(name)
+    )
     needed = "a search for settings needs the package optuna: pip install optuna"
     name = smoke("dilution").name
     assert cell.main(["dilution", "smoke", name]) == 2
     assert needed in capsys.readouterr().err
     assert not list(Path("runs/smoke/dilution", name).rglob("*.json"))
-    pruned = smoke("dilution").model_copy(update={"models": ("lasso_pruned",), "mlp_learning_rates": (0.01,)})
+    pruned = smoke("dilution").model_copy(
+        update={"models": ("lasso_pruned",), "mlp_learning_rates": (0.01,)}
+    )
     with pytest.raises(ImportError, match=needed):
         cell.compute(pruned, Path("runs", "pruned"))
     fixed = pruned.model_copy(update={"max_features": (5, 5), "models": ("ridge", "lasso_pruned")})

@@ -1,4 +1,6 @@
-"""The checks of the publication's claims: in a small made-up world in which all hold, and where it is changed."""
+"""The checks of the publication's claims: in a small made-up world in which all hold, and where it is
+changed.
+"""
 
 import shutil
 
@@ -10,7 +12,16 @@ import scipy.stats
 from conftest import ROOT
 from epidl.grid.contrasts import CONTROL, mean_difference
 from epidl_book import claims
-from epidl_book.claims import FAILS, HOLDS, IN_PART, UNDECIDED, UNTESTED, VERDICTS, Condition, verdict
+from epidl_book.claims import (
+    FAILS,
+    HOLDS,
+    IN_PART,
+    UNDECIDED,
+    UNTESTED,
+    VERDICTS,
+    Condition,
+    verdict,
+)
 
 DATA = ROOT / "book" / "data"
 RATIOS = (0, 0.1, 0.5, 1, 3)
@@ -22,7 +33,13 @@ GAIN, EQUAL, NO_GAIN = (claims.RANGES[name] for name in ("gain", "equal", "no ga
 def make_rows(noise: float, models: dict[str, float], seed: int, **columns) -> list[dict]:
     """Rows of four cohorts, a row a model: its r with a little noise of its own, from a seed."""
     rng = np.random.default_rng(seed)
-    shared = {"protocol": "published", "trait": 1, "n_traits": 5, "pleiotropy": 0.0, "shared_pairs": False} | columns
+    shared = {
+        "protocol": "published",
+        "trait": 1,
+        "n_traits": 5,
+        "pleiotropy": 0.0,
+        "shared_pairs": False,
+    } | columns
     return [
         shared
         | {
@@ -40,17 +57,25 @@ def make_rows(noise: float, models: dict[str, float], seed: int, **columns) -> l
 
 def scaling_rows() -> list[dict]:
     """Two sample sizes with the same means, the smaller one with more noise."""
-    predicted = {0.1: 0.97, 0.2: 0.97, 0.3: 0.95, 0.5: 0.9, 1: 0.7, 2: 0.6, 4: 0.53}  # of V_G; ridge: V_A = 0.5
+    # of V_G; ridge: V_A = 0.5
+    predicted = {0.1: 0.97, 0.2: 0.97, 0.3: 0.95, 0.5: 0.9, 1: 0.7, 2: 0.6, 4: 0.53}
     rows = []
     for k, scaling in enumerate(claims.DESIGN["scaling"]):
         for trait, rel_aa in enumerate(RATIOS):
             linear = 0.99 if rel_aa == 0 else 0.5**0.5
             mlp = 0.99 if rel_aa == 0 else predicted.get(scaling, 0.5) ** 0.5
-            where = {"scaling": scaling, "rel_aa": rel_aa, "trait": trait, "vaa_over_vg": 0.0 if rel_aa == 0 else 0.5}
+            where = {
+                "scaling": scaling,
+                "rel_aa": rel_aa,
+                "trait": trait,
+                "vaa_over_vg": 0.0 if rel_aa == 0 else 0.5,
+            }
             models = {"mlp": mlp, "ridge": linear, "ridge_sgd": linear}
             for n, noise in ((1000, 0.002), (10_000, 0.0002)):
                 cell = f"n{n}_scaling{scaling}"
-                rows += make_rows(noise, models, seed=100 * k + trait + n, n_samples=n, cell=cell, **where)
+                rows += make_rows(
+                    noise, models, seed=100 * k + trait + n, n_samples=n, cell=cell, **where
+                )
     return rows
 
 
@@ -60,8 +85,16 @@ def other_settings(scaling: pd.DataFrame) -> pd.DataFrame:
     noise = 0.001 * np.random.default_rng(2).standard_normal((2, len(mlp)))
     return pd.concat(
         [
-            mlp.assign(hidden_width=512, pearson_r=mlp["pearson_r"] + noise[0], cell=mlp["cell"] + "_width512"),
-            mlp.assign(learning_rate=0.001, pearson_r=mlp["pearson_r"] + noise[1], cell=mlp["cell"] + "_rate0.001"),
+            mlp.assign(
+                hidden_width=512,
+                pearson_r=mlp["pearson_r"] + noise[0],
+                cell=mlp["cell"] + "_width512",
+            ),
+            mlp.assign(
+                learning_rate=0.001,
+                pearson_r=mlp["pearson_r"] + noise[1],
+                cell=mlp["cell"] + "_rate0.001",
+            ),
         ]
     )
 
@@ -72,7 +105,12 @@ def dilution_rows() -> list[dict]:
     for k, n_markers in enumerate(claims.DESIGN["n_markers"]):
         where = {"n_samples": 10_000, "n_qtl": 100, "n_markers": n_markers, "cell": f"m{n_markers}"}
         additive = {"ridge": 0.99, "mlp": 0.93 if n_markers == 10_000 else 0.985}
-        epistatic = {"ridge": 0.5, "lasso": 0.5, "mlp": 0.5 + gain.get(n_markers, -0.02), "lasso_pruned": 0.55}
+        epistatic = {
+            "ridge": 0.5,
+            "lasso": 0.5,
+            "mlp": 0.5 + gain.get(n_markers, -0.02),
+            "lasso_pruned": 0.55,
+        }
         epistatic["mlp_pruned"] = 0.6 if n_markers <= 1000 else 0.55
         rows += make_rows(0.0005, additive, seed=k, trait=1, rel_aa=0, **where)
         rows += make_rows(0.0005, epistatic, seed=50 + k, trait=2, rel_aa=1, **where)
@@ -93,9 +131,15 @@ def correlation_rows() -> list[dict]:
     for n_traits in (10, 100):
         for n_qtl, kind in kinds.items():
             for k, gain in enumerate(gains[n_traits, kind]):
-                rho, shared = (0.0, True) if k == 5 else (float(claims.DESIGN["condition"][k]), k > 0)
+                rho, shared = (
+                    (0.0, True) if k == 5 else (float(claims.DESIGN["condition"][k]), k > 0)
+                )
                 where = {"n_samples": 10_000, "n_traits": n_traits, "n_qtl": n_qtl, "rel_aa": 1}
-                where |= {"pleiotropy": rho, "shared_pairs": shared, "cell": f"{n_traits} {n_qtl} {k}"}
+                where |= {
+                    "pleiotropy": rho,
+                    "shared_pairs": shared,
+                    "cell": f"{n_traits} {n_qtl} {k}",
+                }
                 models = {"ridge": 0.5, "mlp": 0.5 + gain}
                 rows += make_rows(0.0005, models, seed=n_traits + n_qtl + 7 * k, **where)
     return rows
@@ -112,7 +156,9 @@ def world() -> dict[str, pd.DataFrame]:
         "scaling": scaling,
         "hyperparameters": other_settings(scaling),
         "ridge_vs_sgd": pd.concat([linear, linear.assign(protocol="held_out")]),
-        "beyond": main.assign(protocol="held_out", all_pairs=False, broad_sense_heritability=0.999, r_epistatic=noise),
+        "beyond": main.assign(
+            protocol="held_out", all_pairs=False, broad_sense_heritability=0.999, r_epistatic=noise
+        ),
         "dilution": dilution,
         "beyond_dilution": dilution[dilution["model"] == "ridge"].assign(protocol="held_out"),
         "correlation": pd.DataFrame(correlation_rows()),
@@ -167,13 +213,25 @@ CHANGES = [
     ("S4", "scaling", 0.2, "model == 'mlp' and scaling == 2", IN_PART),
     ("S4", "scaling", 0.2, "model == 'mlp' and scaling == 1", HOLDS),
     ("S5", "scaling", 0.05, "model == 'mlp' and n_samples == 10000", FAILS),
-    ("S5", "ridge_vs_sgd", 0.05, "model == 'ridge' and n_samples == 10000 and scaling < 1", IN_PART),
+    (
+        "S5",
+        "ridge_vs_sgd",
+        0.05,
+        "model == 'ridge' and n_samples == 10000 and scaling < 1",
+        IN_PART,
+    ),
     ("S5", "scaling", 0.05, "model == 'mlp' and n_samples == 10000 and rel_aa == 0", HOLDS),
     ("S6", "scaling", 0.5, "model == 'mlp' and n_samples == 10000 and replicate == 1", FAILS),
     ("S7", "scaling", 0.05, "model == 'mlp' and rel_aa == 0", FAILS),
     ("S7", "scaling", -0.05, "model == 'mlp' and rel_aa == 0", HOLDS),
     ("S8", "ridge_vs_sgd", -0.1, "model == 'ridge_sgd' and protocol == 'published'", FAILS),
-    ("S8", "ridge_vs_sgd", -0.1, "model == 'ridge_sgd' and n_samples == 1000 and scaling == 20", IN_PART),
+    (
+        "S8",
+        "ridge_vs_sgd",
+        -0.1,
+        "model == 'ridge_sgd' and n_samples == 1000 and scaling == 20",
+        IN_PART,
+    ),
     ("S8", "ridge_vs_sgd", 0.1, "model == 'ridge' and protocol == 'published'", HOLDS),
     ("S9", "hyperparameters", 0.1, "hidden_width == 512", IN_PART),
     ("S9", "hyperparameters", 0.1, "hidden_width == 512 or learning_rate == 0.001", FAILS),
@@ -184,11 +242,23 @@ CHANGES = [
     ("D5", "dilution", 0.2, "model == 'lasso_pruned'", FAILS),
     ("D6", "dilution", 0.1, "model == 'mlp_pruned'", FAILS),
     ("D7", "beyond_dilution", 0.2, "model == 'ridge'", IN_PART),
-    ("C1", "correlation", 0.9, "model == 'ridge' and n_qtl == 100 and n_traits == 10 and 0 < pleiotropy < 0.9", HOLDS),
+    (
+        "C1",
+        "correlation",
+        0.9,
+        "model == 'ridge' and n_qtl == 100 and n_traits == 10 and 0 < pleiotropy < 0.9",
+        HOLDS,
+    ),
     ("C1", "correlation", 0.9, "model == 'ridge' and n_qtl == 100 and n_traits == 10", IN_PART),
     ("C1", "correlation", 0.9, "model == 'ridge'", FAILS),
     ("C2", "correlation", 0.1, "model == 'mlp' and pleiotropy == 0.95 and n_traits == 10", IN_PART),
-    ("C2", "correlation", -0.1, "model == 'mlp' and pleiotropy == 0 and shared_pairs and n_qtl == 100", IN_PART),
+    (
+        "C2",
+        "correlation",
+        -0.1,
+        "model == 'mlp' and pleiotropy == 0 and shared_pairs and n_qtl == 100",
+        IN_PART,
+    ),
     ("C3", "correlation", 0.3, "model == 'mlp' and pleiotropy == 0.95", IN_PART),
     ("C4", "correlation", 0.3, "model == 'mlp' and n_qtl >= 500", IN_PART),
     ("C5", "correlation", -0.3, "model == 'mlp' and pleiotropy == 0.25", FAILS),
@@ -202,22 +272,33 @@ def test_a_changed_world_changes_the_verdict(tables, id, name, by, where, expect
 
 
 def test_learned_epistasis_contradicts_that_only_additive_effects_are_learned(tables):
-    learned = changed(tables["beyond"], 0.1, "scaling == 12 and model == 'mlp'", column="r_epistatic")
+    learned = changed(
+        tables["beyond"], 0.1, "scaling == 12 and model == 'mlp'", column="r_epistatic"
+    )
     assert verdict_of("S2", tables | {"beyond": learned}) == IN_PART
     by_chance = changed(tables["beyond"], 0.1, "scaling == 12", column="r_epistatic")
-    assert verdict_of("S2", tables | {"beyond": by_chance}) == HOLDS, "what ridge has too is not learned"
+    assert verdict_of("S2", tables | {"beyond": by_chance}) == HOLDS, (
+        "what ridge has too is not learned"
+    )
 
 
 def test_the_note_says_where_the_publications_scoring_of_ridge_changes_the_verdict(tables):
-    lucky_splits = changed(tables["scaling"], 0.1, "model == 'ridge' and rel_aa > 0 and scaling == 4")
+    lucky_splits = changed(
+        tables["scaling"], 0.1, "model == 'ridge' and rel_aa > 0 and scaling == 4"
+    )
     s3 = row_of("S3", tables | {"scaling": lucky_splits})
     assert s3["verdict"] == HOLDS
-    assert f"Against ridge on ten random splits, as the publication scores it: {IN_PART}." in s3["note"]
+    assert (
+        f"Against ridge on ten random splits, as the publication scores it: {IN_PART}."
+        in s3["note"]
+    )
 
 
 def test_spread_is_compared_over_the_scalings_that_have_replicates_at_both_sizes(tables):
     table = tables["scaling"].query("n_samples == 1000 or scaling in (1, 2, 4) or replicate == 1")
-    noisy = changed(table, 5.0, "model == 'mlp' and n_samples == 1000 and scaling == 20 and replicate == 1")
+    noisy = changed(
+        table, 5.0, "model == 'mlp' and n_samples == 1000 and scaling == 20 and replicate == 1"
+    )
     for scaling in (table, noisy):
         (condition,) = claims.conditions_of(claims.CLAIMS["S6"], tables | {"scaling": scaling})
         assert condition.cohorts == 3 * 2 * COHORTS
@@ -244,7 +325,10 @@ def test_without_rows_nothing_is_tested(tables):
 
 
 def test_one_sample_size_and_one_network_leave_their_claims_untested(tables):
-    small = {"scaling": tables["scaling"].query("n_samples == 1000"), "hyperparameters": tables["hyperparameters"][:0]}
+    small = {
+        "scaling": tables["scaling"].query("n_samples == 1000"),
+        "hyperparameters": tables["hyperparameters"][:0],
+    }
     verdicts = {id: verdict_of(id, tables | small) for id in ("S3", "S5", "S6", "S7", "S9")}
     assert verdicts == {"S3": HOLDS, "S5": UNTESTED, "S6": UNTESTED, "S7": HOLDS, "S9": UNTESTED}
 
@@ -255,11 +339,15 @@ def test_another_width_is_not_the_published_network(tables, id):
     assert verdict_of(id, tables | {"scaling": narrow}) == UNTESTED
 
 
-@pytest.mark.parametrize(("id", "expected"), [("D1", UNTESTED), ("D2", UNTESTED), ("D4", UNTESTED), ("D3", HOLDS)])
+@pytest.mark.parametrize(
+    ("id", "expected"), [("D1", UNTESTED), ("D2", UNTESTED), ("D4", UNTESTED), ("D3", HOLDS)]
+)
 def test_a_missing_point_is_not_passed_over(tables, id, expected):
     row = row_of(id, tables | {"dilution": tables["dilution"].query("n_markers != 2500")})
     assert row["verdict"] == expected
-    assert ("Not in the table: MLP less ridge, 2,500 markers." in row["note"]) == (id in ("D1", "D2"))
+    assert ("Not in the table: MLP less ridge, 2,500 markers." in row["note"]) == (
+        id in ("D1", "D2")
+    )
 
 
 def test_single_cohorts_of_another_size_do_not_hide_what_many_show(tables):
@@ -342,8 +430,12 @@ def test_intervals_equal_known_ones(tables):
 
 
 def test_the_share_of_epistatic_variance_by_hand(tables):
-    """Ridge predicts half of the variance, all of it additive; the MLP at a scaling of 2 a fifth of the other half."""
-    conditions = [c for c in claims.conditions_of(claims.CLAIMS["S4"], tables) if "scaling 2," in c.where]
+    """Ridge predicts half of the variance, all of it additive; the MLP at a scaling of 2 a fifth of
+    the other half.
+    """
+    conditions = [
+        c for c in claims.conditions_of(claims.CLAIMS["S4"], tables) if "scaling 2," in c.where
+    ]
     assert [c.estimate for c in conditions] == pytest.approx([0.2, 0.2], abs=0.01)
 
 
@@ -389,7 +481,12 @@ def test_the_forest_shows_every_interval(tables):
     tables["dilution"] = tables["dilution"].query("replicate == 1")
     conditions = claims.all_conditions(tables)
     figure = claims.forest(conditions)
-    drawn = sum(len(line.get_xdata()) for ax in figure.axes for line in ax.get_lines() if line.get_gid() == "estimates")
+    drawn = sum(
+        len(line.get_xdata())
+        for ax in figure.axes
+        for line in ax.get_lines()
+        if line.get_gid() == "estimates"
+    )
     assert drawn == (conditions["outcome"] != "untested").sum() < len(conditions)
     labels = [label.get_text() for ax in figure.axes for label in ax.get_yticklabels()]
     assert "S1" in labels
@@ -422,5 +519,7 @@ def test_the_command_writes_the_table_or_nothing(tmp_path, monkeypatch, capsys):
 
 def test_a_claim_that_holds_says_at_how_many_individuals():
     conditions = [Condition("here", (0, 1), 0.5, 0.4, 0.6, 5, n_samples=n) for n in (10_000, 1000)]
-    assert claims.summary(conditions).startswith("Shown: 2 of 2 conditions, at 1,000 and 10,000 individuals. Nearest")
+    assert claims.summary(conditions).startswith(
+        "Shown: 2 of 2 conditions, at 1,000 and 10,000 individuals. Nearest"
+    )
     assert claims.summary([at(0.1, 0.2)]).startswith("Shown: 1 of 1 conditions. Nearest")

@@ -26,18 +26,29 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def slurm():
-    found = shutil.which("sinfo") and subprocess.run(["sinfo", "-h", "-t", "idle"], capture_output=True, text=True)
+    found = shutil.which("sinfo") and subprocess.run(
+        ["sinfo", "-h", "-t", "idle"], capture_output=True, text=True
+    )
     if not found or not found.stdout.strip():
         pytest.skip("no Slurm with an idle node here")
     for plugin in ("slurm", "cluster_generic"):
         if not importlib.util.find_spec(f"snakemake_executor_plugin_{plugin}"):
-            pytest.skip(f"snakemake-executor-plugin-{plugin} is not installed: pip install -e .[cluster]")
+            pytest.skip(
+                f"snakemake-executor-plugin-{plugin} is not installed: pip install -e .[cluster]"
+            )
 
 
 @pytest.mark.usefixtures("slurm")
 @pytest.mark.parametrize("profile", ["slurm", "cluster"])
 def test_slurm_computes_what_the_command_computes(project, profile):
-    command = ["-m", "epidl.grid", "smoke", "--workflow-profile", f"profiles/{profile}", "runs/smoke/scaling.csv"]
+    command = [
+        "-m",
+        "epidl.grid",
+        "smoke",
+        "--workflow-profile",
+        f"profiles/{profile}",
+        "runs/smoke/scaling.csv",
+    ]
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "submitted" in done.stderr.lower()
@@ -45,7 +56,9 @@ def test_slurm_computes_what_the_command_computes(project, profile):
     for wanted in load_grids(ROOT / "params/scaling.yml")["smoke"]:
         cell.compute(wanted, project / "alone" / wanted.name)
         alone = pd.read_csv(project / "alone" / wanted.name / "table.csv").drop(columns="seconds")
-        pd.testing.assert_frame_equal(table[table["cell"] == wanted.name].reset_index(drop=True), alone)
+        pd.testing.assert_frame_equal(
+            table[table["cell"] == wanted.name].reset_index(drop=True), alone
+        )
 
 
 def test_requests_grow_with_the_cell():

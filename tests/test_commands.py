@@ -40,4 +40,6 @@ def test_every_command_of_the_library_ends_so():
     modules = [path for path in code if "if __name__ ==" in path.read_text()]
     assert len(modules) > 8
     for module in modules:
-        assert module.read_text().endswith('if __name__ == "__main__":\n    commands.end(main)\n'), module
+        assert module.read_text().endswith(
+            'if __name__ == "__main__":\n    commands.end(main)\n'
+        ), module

@@ -1,4 +1,6 @@
-"""What a cell costs before it runs: the counted work, the memory, the plan, and the refusal of what cannot fit."""
+"""What a cell costs before it runs: the counted work, the memory, the plan, and the refusal of what
+cannot fit.
+"""
 
 import math
 from dataclasses import replace
@@ -37,7 +39,12 @@ BASE = {
 
 
 def cell(**changes):
-    point = {"n_samples": 1000, "scaling": 1, "n_replicates": 2, "models": ["ridge", "ridge_sgd", "mlp"]}
+    point = {
+        "n_samples": 1000,
+        "scaling": 1,
+        "n_replicates": 2,
+        "models": ["ridge", "ridge_sgd", "mlp"],
+    }
     return make_cell(ScalingCell, **BASE | point | changes)
 
 
@@ -52,7 +59,9 @@ def test_the_products_of_an_epoch_are_those_that_torch_counts(width):
     with FlopCounterMode(display=False) as counter:
         functional.l1_loss(model(alleles), torch.zeros(n_train, n_traits)).backward()
         model.eval()(alleles[:n_validation])
-    layers = (n_markers * width, width**2 + width * n_traits) if width else (n_markers * n_traits, 0)
+    layers = (
+        (n_markers * width, width**2 + width * n_traits) if width else (n_markers * n_traits, 0)
+    )
     counted = costs.network_epoch(n_train, n_validation, n_markers, *layers).products
     assert counted == counter.get_total_flops()
 
@@ -72,15 +81,28 @@ def test_cost_grows_with_what_is_asked_for():
 
     base = total(cell())
     assert total(cell(n_replicates=4)) == pytest.approx(2 * base)
-    larger = [cell(n_samples=2000), cell(scaling=4), cell(hidden_width=256), cell(protocols=["published", "held_out"])]
+    larger = [
+        cell(n_samples=2000),
+        cell(scaling=4),
+        cell(hidden_width=256),
+        cell(protocols=["published", "held_out"]),
+    ]
     assert all(total(changed) > base for changed in larger)
     assert total(cell(models=["ridge"])) < base
 
 
 def test_searches_are_counted_as_fits():
-    point = {"n_samples": 1000, "n_markers": 100, "n_qtl": 20, "n_replicates": 1, "models": ["mlp", "mlp_pruned"]}
+    point = {
+        "n_samples": 1000,
+        "n_markers": 100,
+        "n_qtl": 20,
+        "n_replicates": 1,
+        "models": ["mlp", "mlp_pruned"],
+    }
     tuned = make_cell(DilutionCell, **BASE | point | {"n_trials": 4, "n_trials_pruned": 9})
-    fixed = make_cell(DilutionCell, **BASE | point | {"mlp_learning_rates": [0.01], "n_trials_pruned": 9})
+    fixed = make_cell(
+        DilutionCell, **BASE | point | {"mlp_learning_rates": [0.01], "n_trials_pruned": 9}
+    )
     work = [costs.cell_work(one, lambda model: 40) for one in (tuned, fixed)]
     assert work[0]["mlp"].steps == pytest.approx(5 * work[1]["mlp"].steps)
     assert work[0]["mlp_pruned"].steps == pytest.approx(10 * work[1]["mlp"].steps)
@@ -97,21 +119,36 @@ def test_the_most_epochs_of_patient_networks_are_those_of_their_plan(n_samples, 
     patient = make_cell(BeyondCell, **BASE | point | {"protocols": ["held_out"]})
     assert training.patient_epochs(training_size(n_samples, "held_out")) == epochs
     (hours,) = costs.estimates([patient], MACHINE, {})["hours"]
-    assert 3600 * hours == pytest.approx(sum(costs.cell_seconds(patient, MACHINE, lambda model: epochs).values()))
+    assert 3600 * hours == pytest.approx(
+        sum(costs.cell_seconds(patient, MACHINE, lambda model: epochs).values())
+    )
 
 
 def test_memory_counts_the_cohort_and_the_largest_fit():
-    small, network = costs.cell_memory(cell(models=["ridge_sgd"])), costs.cell_memory(cell(hidden_width=8192))
+    small, network = (
+        costs.cell_memory(cell(models=["ridge_sgd"])),
+        costs.cell_memory(cell(hidden_width=8192)),
+    )
     assert network - small == pytest.approx(6 * 4 * 8192**2, rel=0.1)
     cohort = cell(n_samples=1_000_000, scaling=20, models=["ridge_sgd"])
-    assert costs.cell_memory(cohort) - small == pytest.approx(1e6 * cohort.n_qtl / 8 + 1e6 * 2 * 8 * 6, rel=0.3)
+    assert costs.cell_memory(cohort) - small == pytest.approx(
+        1e6 * cohort.n_qtl / 8 + 1e6 * 2 * 8 * 6, rel=0.3
+    )
 
 
 def test_memory_counts_the_models_that_are_trained_together_and_the_weights_of_all(monkeypatch):
     def memory(most_together):
         monkeypatch.setattr(costs.training, "MOST_TOGETHER", most_together)
-        point = {"n_samples": 200, "n_markers": 2000, "n_qtl": 20, "n_replicates": 1, "protocols": ["held_out"]}
-        return costs.cell_memory(make_cell(BeyondDilutionCell, **BASE | point | {"models": ["pair_network"]}))
+        point = {
+            "n_samples": 200,
+            "n_markers": 2000,
+            "n_qtl": 20,
+            "n_replicates": 1,
+            "protocols": ["held_out"],
+        }
+        return costs.cell_memory(
+            make_cell(BeyondDilutionCell, **BASE | point | {"models": ["pair_network"]})
+        )
 
     n_models = len(MODELS["pair_network"].penalties)
     one, all_together = memory(1), memory(2**40)
@@ -123,12 +160,19 @@ def test_memory_counts_the_models_that_are_trained_together_and_the_weights_of_a
 
 def test_memory_counts_the_ridge_of_markers_and_pairs():
     def memory(model, cell_type=BeyondDilutionCell, **changes):
-        point = {"n_samples": 10_000, "n_replicates": 1, "protocols": ["held_out"], "models": [model]}
+        point = {
+            "n_samples": 10_000,
+            "n_replicates": 1,
+            "protocols": ["held_out"],
+            "models": [model],
+        }
         return costs.cell_memory(make_cell(cell_type, **BASE | point | changes))
 
     wide = {"n_markers": 10_000, "n_qtl": 20}
     assert memory("pairs", **wide) == pytest.approx(memory("ridge", **wide), rel=0.01)
-    assert memory("oracle", **wide) > 1.26 * 2**30, "that much was measured: a block of its few columns decodes all"
+    assert memory("oracle", **wide) > 1.26 * 2**30, (
+        "that much was measured: a block of its few columns decodes all"
+    )
     all_qtl = {"n_markers": 10_000, "n_qtl": 10_000}
     assert memory("pairs", **all_qtl) > memory("oracle", **all_qtl) > memory("ridge", **all_qtl)
     every_pair = {"scaling": 4, "all_pairs": True}
@@ -139,7 +183,10 @@ def test_memory_counts_the_ridge_of_markers_and_pairs():
 def test_a_cell_that_cannot_fit_is_refused_before_it_starts(monkeypatch):
     monkeypatch.setattr(costs, "machine_memory", lambda device="cpu": 2**29)
     monkeypatch.setattr(core, "make_cohort", lambda *_: pytest.fail("the cell was started"))
-    with pytest.raises(MemoryError, match=r"n1000_scaling1 needs about 0\.\d GiB of memory, and this machine has 0\.5"):
+    with pytest.raises(
+        MemoryError,
+        match=r"n1000_scaling1 needs about 0\.\d GiB of memory, and this machine has 0\.5",
+    ):
         core.run(cell(hidden_width=4096))
 
 
@@ -159,8 +206,12 @@ def test_the_plan_says_which_cells_do_not_fit(monkeypatch, capsys):
     assert "n1000000_scaling20 does not fit: this machine has 1 GiB." in capsys.readouterr().err
 
 
-def test_a_table_that_is_none_is_named_before_the_machine_is_measured(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(costs, "measure_machine", lambda device: pytest.fail("the machine was measured"))
+def test_a_table_that_is_none_is_named_before_the_machine_is_measured(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        costs, "measure_machine", lambda device: pytest.fail("the machine was measured")
+    )
     monkeypatch.setattr(costs, "typical_epochs", partial(costs.typical_epochs, tmp_path))
     header = "experiment,model,epochs\n"
     rows = ("scaling,mlp,many\n", 'scaling,"mlp,1\n', "scaling,mlp,1\nscaling,mlp,1,2,3\n")

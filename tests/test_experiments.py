@@ -65,16 +65,22 @@ def test_a_replicate_is_the_same_alone_or_with_others(table):
 
 def test_a_model_is_the_same_whichever_others_are_fitted(table):
     alone = run(models=["mlp"], protocols=["held_out"])
-    same = table[(table["model"] == "mlp") & (table["protocol"] == "held_out")].reset_index(drop=True)
+    same = table[(table["model"] == "mlp") & (table["protocol"] == "held_out")].reset_index(
+        drop=True
+    )
     pd.testing.assert_frame_equal(alone, same)
 
 
 def test_the_profile_is_a_label_only(table):
-    pd.testing.assert_frame_equal(run(profile="quick").drop(columns="profile"), table.drop(columns="profile"))
+    pd.testing.assert_frame_equal(
+        run(profile="quick").drop(columns="profile"), table.drop(columns="profile")
+    )
 
 
 def test_replicates_and_seeds_differ(table):
-    r = table.pivot_table(index=["model", "protocol", "trait"], columns="replicate", values="pearson_r")
+    r = table.pivot_table(
+        index=["model", "protocol", "trait"], columns="replicate", values="pearson_r"
+    )
     assert (r[1] != r[2]).all()
     assert (run(seed=2)["seed"] != table["seed"]).all()
 
@@ -85,7 +91,9 @@ def test_ridge_under_held_out_is_scored_on_the_last_samples(table):
     cohort = core.make_cohort(cell, ScalingCell.architecture, int(row["seed"]))
     fit = ridge.fit_ridge(cohort.genotypes, cohort.phenotypes, np.arange(170))
     predicted = fit.predict(cohort.genotypes, np.arange(170, 200))[:, 3]
-    assert row["pearson_r"] == pytest.approx(scipy.stats.pearsonr(cohort.phenotypes[170:, 3], predicted).statistic)
+    assert row["pearson_r"] == pytest.approx(
+        scipy.stats.pearsonr(cohort.phenotypes[170:, 3], predicted).statistic
+    )
     assert row["penalty"] == fit.penalties[3]
 
 
@@ -118,8 +126,14 @@ def test_published_ridge_is_the_mean_over_ten_splits_that_the_traits_share(table
         predicted = fit.predict(cohort.genotypes, test)
         pairs = zip(cohort.phenotypes[test].T, predicted.T, strict=True)
         r.append([scipy.stats.pearsonr(y, p).statistic for y, p in pairs])
-        truth = (trait.additive_effects for trait in cohort.traits)  # every marker is causal, in order
-        effects.append([scipy.stats.pearsonr(a, b).statistic for a, b in zip(truth, fit.effects.T, strict=True)])
+        # every marker is causal, in order
+        truth = (trait.additive_effects for trait in cohort.traits)
+        effects.append(
+            [
+                scipy.stats.pearsonr(a, b).statistic
+                for a, b in zip(truth, fit.effects.T, strict=True)
+            ]
+        )
     np.testing.assert_allclose(row["pearson_r"], np.mean(r, axis=0))
     np.testing.assert_allclose(row["effect_r"], np.mean(effects, axis=0))
 
@@ -186,11 +200,18 @@ def test_dilution_has_a_row_for_each_model_and_a_trial_for_each_fit_tried(dilute
 
 def test_the_traits_of_dilution_have_their_own_causal_markers(diluted):
     cohort = core.make_cohort(
-        make_cell(DilutionCell, **DILUTION), DilutionCell.architecture, int(diluted.table["seed"].iloc[0])
+        make_cell(DilutionCell, **DILUTION),
+        DilutionCell.architecture,
+        int(diluted.table["seed"].iloc[0]),
     )
     one, other = cohort.traits
     assert not np.array_equal(one.qtl, other.qtl)
-    counts = diluted.side["importances"].query("protocol == 'published'").groupby("marker")["causal_for"].first()
+    counts = (
+        diluted.side["importances"]
+        .query("protocol == 'published'")
+        .groupby("marker")["causal_for"]
+        .first()
+    )
     assert np.flatnonzero(counts == 2).tolist() == sorted(set(one.qtl) & set(other.qtl))
     assert counts.sum() == 20
 
@@ -198,7 +219,9 @@ def test_the_traits_of_dilution_have_their_own_causal_markers(diluted):
 def test_a_network_is_fitted_with_the_settings_of_its_best_trial(diluted):
     best = diluted.side["trials"].sort_values("loss").groupby(["model", "protocol"]).first()
     for (model, protocol), trial in best.iterrows():
-        rows = diluted.table[(diluted.table["model"] == model) & (diluted.table["protocol"] == protocol)]
+        rows = diluted.table[
+            (diluted.table["model"] == model) & (diluted.table["protocol"] == protocol)
+        ]
         assert (rows["learning_rate"] == trial["learning_rate"]).all()
         if model == "mlp_pruned":
             assert (rows["max_features"] == trial["max_features"]).all()
@@ -207,18 +230,32 @@ def test_a_network_is_fitted_with_the_settings_of_its_best_trial(diluted):
 
 def test_the_pruned_models_share_their_features_and_keep_the_most_important(diluted):
     pruned = diluted.table[diluted.table["model"].isin(["lasso_pruned", "mlp_pruned"])]
-    columns = ["n_features", "n_markers_kept", "selection_precision", "selection_recall", "pair_recall"]
+    columns = [
+        "n_features",
+        "n_markers_kept",
+        "selection_precision",
+        "selection_recall",
+        "pair_recall",
+    ]
     for _, rows in pruned.groupby(["protocol", "trait"]):
         assert (rows[columns] == rows[columns].iloc[0]).all(axis=None)
     importances = diluted.side["importances"].query("protocol == 'published'")
-    kept = importances.nlargest(int(pruned.query("protocol == 'published'")["n_features"].iloc[0]), "importance")
+    kept = importances.nlargest(
+        int(pruned.query("protocol == 'published'")["n_features"].iloc[0]), "importance"
+    )
     causal = kept.groupby("marker")["causal_for"].first() > 0
-    assert pruned.query("protocol == 'published'")["selection_precision"].iloc[0] == pytest.approx(causal.mean())
+    assert pruned.query("protocol == 'published'")["selection_precision"].iloc[0] == pytest.approx(
+        causal.mean()
+    )
 
 
 def test_a_pruned_model_is_the_same_whichever_others_are_fitted(diluted):
-    alone = run_dilution(models=["mlp_pruned"], protocols=["held_out"]).table.drop(columns="seconds")
-    same = diluted.table.query("model == 'mlp_pruned' and protocol == 'held_out'").reset_index(drop=True)
+    alone = run_dilution(models=["mlp_pruned"], protocols=["held_out"]).table.drop(
+        columns="seconds"
+    )
+    same = diluted.table.query("model == 'mlp_pruned' and protocol == 'held_out'").reset_index(
+        drop=True
+    )
     pd.testing.assert_frame_equal(alone, same[alone.columns], check_dtype=False)
 
 
@@ -226,7 +263,8 @@ def test_a_killed_cell_resumes_its_trials(diluted, tmp_path, monkeypatch):
     fitted, real = [], training.train_together
 
     def killed(*arguments, **options):
-        if len(fitted) == 4:  # the first search is over, and the LASSO; a trial of the second search has begun
+        # the first search is over, and the LASSO; a trial of the second search has begun
+        if len(fitted) == 4:
             raise KeyboardInterrupt
         fitted.append(1)
         return real(*arguments, **options)
@@ -236,10 +274,19 @@ def test_a_killed_cell_resumes_its_trials(diluted, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run_dilution(tmp_path, **only)
     counted = []
-    monkeypatch.setattr(training, "train_together", lambda *a, **o: counted.append(1) or real(*a, **o))
+    monkeypatch.setattr(
+        training, "train_together", lambda *a, **o: counted.append(1) or real(*a, **o)
+    )
     resumed = run_dilution(tmp_path, **only)
-    assert len(counted) == 1 + 3 + 1, "the LASSO, the second search and its final fit; the MLP and its search are kept"
-    expected = diluted.side["trials"].query("protocol == 'published'").drop(columns="seconds").reset_index(drop=True)
+    assert len(counted) == 1 + 3 + 1, (
+        "the LASSO, the second search and its final fit; the MLP and its search are kept"
+    )
+    expected = (
+        diluted.side["trials"]
+        .query("protocol == 'published'")
+        .drop(columns="seconds")
+        .reset_index(drop=True)
+    )
     pd.testing.assert_frame_equal(resumed.side["trials"].drop(columns="seconds"), expected)
 
 
@@ -251,16 +298,25 @@ def test_trials_of_other_parameters_are_not_taken_up(tmp_path):
 
 def test_the_pruned_models_are_trained_by_the_publication_s_plans(monkeypatch):
     plans, real = [], training.train_together
-    monkeypatch.setattr(training, "train_together", lambda *a, **o: plans.extend(a[4]) or real(*a, **o))
+    monkeypatch.setattr(
+        training, "train_together", lambda *a, **o: plans.extend(a[4]) or real(*a, **o)
+    )
     only = {"protocols": ["published"], "mlp_learning_rates": [0.005], "max_features": [30, 30]}
     run_dilution(models=["lasso", "lasso_pruned", "mlp_pruned"], **only)
     assert plans[:2] == [training.LASSO_SGD] * 2
     (pruned,) = plans[2:]
-    assert (pruned.patience, pruned.learning_rate, pruned.max_epochs, pruned.min_gain) == (25, 0.005, 5, 0.003)
+    assert (pruned.patience, pruned.learning_rate, pruned.max_epochs, pruned.min_gain) == (
+        25,
+        0.005,
+        5,
+        0.003,
+    )
 
 
 def test_a_diverged_trial_is_never_chosen():
-    result = run_dilution(models=["mlp"], protocols=["published"], mlp_learning_rates=[1e38, 0.01], n_trials=6)
+    result = run_dilution(
+        models=["mlp"], protocols=["published"], mlp_learning_rates=[1e38, 0.01], n_trials=6
+    )
     diverged = result.side["trials"]["status"] == "diverged"
     assert diverged.any()
     assert (result.side["trials"].loc[diverged, "loss"] == np.inf).all()
@@ -309,10 +365,16 @@ CORRELATION = {
 
 @pytest.mark.parametrize(
     ("pleiotropy", "shared_pairs", "name"),
-    [(0, False, "n200_q10_t6_rho0"), (0, True, "n200_q10_t6_rho0_shared"), (0.95, True, "n200_q10_t6_rho0.95")],
+    [
+        (0, False, "n200_q10_t6_rho0"),
+        (0, True, "n200_q10_t6_rho0_shared"),
+        (0.95, True, "n200_q10_t6_rho0.95"),
+    ],
 )
 def test_the_three_kinds_of_correlation_cells(pleiotropy, shared_pairs, name):
-    cell = make_cell(CorrelationCell, **CORRELATION | {"pleiotropy": pleiotropy, "shared_pairs": shared_pairs})
+    cell = make_cell(
+        CorrelationCell, **CORRELATION | {"pleiotropy": pleiotropy, "shared_pairs": shared_pairs}
+    )
     table = core.run(cell).table
     assert cell.name == name
     assert len(table) == 6 * 2
@@ -325,13 +387,19 @@ def test_the_three_kinds_of_correlation_cells(pleiotropy, shared_pairs, name):
 
 
 def test_ridge_vs_sgd_fits_the_scaling_experiment_s_cohorts_as_it_does(table):
-    same = {name: CELL[name] for name in ("n_samples", "scaling", "n_replicates", "rel_aa", "protocols", "seed")}
-    cell = make_cell(RidgeVsSgdCell, **same, broad_sense_heritability=0.999, models=["ridge", "ridge_sgd"])
+    same = {
+        name: CELL[name]
+        for name in ("n_samples", "scaling", "n_replicates", "rel_aa", "protocols", "seed")
+    }
+    cell = make_cell(
+        RidgeVsSgdCell, **same, broad_sense_heritability=0.999, models=["ridge", "ridge_sgd"]
+    )
     linear = core.run(cell).table.drop(columns=["seconds", "experiment"])
     expected = table[table["model"] != "mlp"].drop(columns="experiment")
     keys = ["replicate", "trait", "model", "protocol"]
     pd.testing.assert_frame_equal(
-        linear.sort_values(keys).reset_index(drop=True), expected.sort_values(keys).reset_index(drop=True)
+        linear.sort_values(keys).reset_index(drop=True),
+        expected.sort_values(keys).reset_index(drop=True),
     )
 
 
@@ -341,7 +409,13 @@ NETWORKS = ["mlp", "mlp_recomputed", "mlp_patient", "skip_mlp", "sparse_mlp", "p
 
 
 def test_patient_networks_train_for_300_epochs_or_fewer_where_samples_are_many():
-    assert [training.patient_epochs(n) for n in (100, 10_000, 768_000, 768_001, 10**9)] == [300, 75, 1, 1, 1]
+    assert [training.patient_epochs(n) for n in (100, 10_000, 768_000, 768_001, 10**9)] == [
+        300,
+        75,
+        1,
+        1,
+        1,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -352,7 +426,16 @@ def beyond_table() -> pd.DataFrame:
 def test_beyond_has_the_scaling_experiment_s_cohorts_and_adds_models_to_its_table(beyond_table):
     theirs = run(n_samples=600, models=["ridge", "mlp"])
     ours = beyond_table[beyond_table["model"].isin(["ridge", "mlp"])]
-    columns = ["replicate", "trait", "model", "protocol", "seed", "va_over_vg", "pearson_r", "r_epistatic"]
+    columns = [
+        "replicate",
+        "trait",
+        "model",
+        "protocol",
+        "seed",
+        "va_over_vg",
+        "pearson_r",
+        "r_epistatic",
+    ]
     pd.testing.assert_frame_equal(ours[columns].reset_index(drop=True), theirs[columns])
 
 
@@ -368,18 +451,38 @@ def test_beyond_has_the_scaling_experiment_s_cohorts_and_adds_models_to_its_tabl
     ],
 )
 def test_beyond_has_the_other_experiments_cohorts_too(cell_type, beyond_type, parameters):
-    kept = ("n_samples", "n_replicates", "broad_sense_heritability", "hidden_width", "seed", "rel_aa")
-    shared = {name: CELL[name] for name in kept} | {"protocols": ["held_out"], "mlp_learning_rates": [0.01]}
+    kept = (
+        "n_samples",
+        "n_replicates",
+        "broad_sense_heritability",
+        "hidden_width",
+        "seed",
+        "rel_aa",
+    )
+    shared = {name: CELL[name] for name in kept} | {
+        "protocols": ["held_out"],
+        "mlp_learning_rates": [0.01],
+    }
     shared |= {"n_samples": 600} | parameters
     theirs = core.run(make_cell(cell_type, **shared | {"models": ["ridge", "mlp"]})).table
     models = ["ridge", "mlp", "kernel", "pairs", "oracle", *EXPECTED]
     table = core.run(make_cell(beyond_type, **shared | {"models": models})).table
-    columns = ["replicate", "trait", "model", "protocol", "seed", "va_over_vg", "pearson_r", "r_epistatic"]
+    columns = [
+        "replicate",
+        "trait",
+        "model",
+        "protocol",
+        "seed",
+        "va_over_vg",
+        "pearson_r",
+        "r_epistatic",
+    ]
     ours = table[table["model"].isin(["ridge", "mlp"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(ours[columns], theirs[columns])
     r = table[table["rel_aa"] >= 0.5].groupby("model")["pearson_r"].mean()
     assert r["pairs"] == pytest.approx(r["oracle"], abs=0.005)
-    assert r["theory_oracle"] == pytest.approx(r["oracle"], abs=0.01)  # it is spared the markers without effect
+    # it is spared the markers without effect
+    assert r["theory_oracle"] == pytest.approx(r["oracle"], abs=0.01)
     assert r["theory_kernel"] <= r["theory_oracle"]
 
 
@@ -388,14 +491,28 @@ def test_a_model_that_the_publication_lacks_is_fitted_under_held_out_alone(beyon
     assert set(steady["protocol"]) == {"held_out"}
     keys = ["replicate", "trait", "model"]
     assert not steady.duplicated(keys).any()
-    alone = core.run(make_cell(BeyondCell, **CELL | {"n_samples": 600, "models": BEYOND, "protocols": ["published"]}))
-    same = alone.table[alone.table["model"] == "pairs"].drop(columns=["seconds", "protocol"]).reset_index(drop=True)
-    both = steady[steady["model"] == "pairs"].drop(columns=["seconds", "protocol"]).reset_index(drop=True)
+    alone = core.run(
+        make_cell(
+            BeyondCell, **CELL | {"n_samples": 600, "models": BEYOND, "protocols": ["published"]}
+        )
+    )
+    same = (
+        alone.table[alone.table["model"] == "pairs"]
+        .drop(columns=["seconds", "protocol"])
+        .reset_index(drop=True)
+    )
+    both = (
+        steady[steady["model"] == "pairs"]
+        .drop(columns=["seconds", "protocol"])
+        .reset_index(drop=True)
+    )
     pd.testing.assert_frame_equal(same, both)
 
 
 def test_the_ladder_of_models_stands_as_theory_has_it(beyond_table):
-    held_out = beyond_table[(beyond_table["protocol"] == "held_out") & (beyond_table["rel_aa"] >= 0.5)]
+    held_out = beyond_table[
+        (beyond_table["protocol"] == "held_out") & (beyond_table["rel_aa"] >= 0.5)
+    ]
     r = held_out.groupby("model")["pearson_r"].mean()
     assert r["ridge"] < r["kernel"] < r["oracle"]
     for model in ("ridge", "kernel", "oracle"):
@@ -409,7 +526,9 @@ def test_the_ladder_of_models_stands_as_theory_has_it(beyond_table):
 
 def test_accuracy_of_the_parts_is_that_of_their_own_values():
     """The oracle predicts both parts: r with a part is the root of its share of the variance."""
-    table = core.run(make_cell(BeyondCell, **CELL | {"n_samples": 2000, "models": ["oracle"]})).table
+    table = core.run(
+        make_cell(BeyondCell, **CELL | {"n_samples": 2000, "models": ["oracle"]})
+    ).table
     for part, share in (("r_additive", "va_over_vg"), ("r_epistatic", "vaa_over_vg")):
         present = table[table[share] > 1e-9]
         np.testing.assert_allclose(present[part] ** 2, present[share], atol=0.06)
@@ -438,7 +557,9 @@ def test_networks_beside_the_published_one(monkeypatch):
         return fits
 
     monkeypatch.setattr(deep, "train_all", noting)
-    cell = make_cell(BeyondCell, **CELL | {"n_replicates": 1, "models": NETWORKS, "protocols": ["held_out"]})
+    cell = make_cell(
+        BeyondCell, **CELL | {"n_replicates": 1, "models": NETWORKS, "protocols": ["held_out"]}
+    )
     table = core.run(cell).table.set_index("model")
     assert table["pearson_r"].notna().all()
     for name in ("sparse_mlp", "pair_network"):
@@ -447,7 +568,14 @@ def test_networks_beside_the_published_one(monkeypatch):
         assert [plan.l1_penalty for plan, _ in tried] == list(penalties)
         best, _ = min(tried, key=lambda fit: fit[1].best_loss)
         assert set(table.loc[name, "l1_penalty"]) == {best.l1_penalty}
-        assert table.loc[name, "seconds"].iloc[0] == pytest.approx(sum(record.seconds for _, record in tried))
-        assert {plan.max_epochs for plan, _ in tried} == {30}  # 145 training samples are two batches
-    assert sum(purpose == ("mlp",) for purpose, *_ in fitted) == 1  # the MLP is trained once for two models
-    assert (table.loc["mlp_recomputed", "pearson_r"].to_numpy() != table.loc["mlp", "pearson_r"].to_numpy()).any()
+        assert table.loc[name, "seconds"].iloc[0] == pytest.approx(
+            sum(record.seconds for _, record in tried)
+        )
+        # 145 training samples are two batches
+        assert {plan.max_epochs for plan, _ in tried} == {30}
+    # the MLP is trained once for two models
+    assert sum(purpose == ("mlp",) for purpose, *_ in fitted) == 1
+    assert (
+        table.loc["mlp_recomputed", "pearson_r"].to_numpy()
+        != table.loc["mlp", "pearson_r"].to_numpy()
+    ).any()

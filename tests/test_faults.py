@@ -67,7 +67,9 @@ def test_a_cell_from_before_there_were_checksums_is_read_and_its_damage_found(tm
     write(tmp_path)
     (tmp_path / "table.sha256").unlink()
     assert results.read_cell(tmp_path)[0].table.equals(TABLE)
-    (tmp_path / name).write_bytes(faults.DAMAGES[how]((tmp_path / name).read_bytes(), np.random.default_rng(2)))
+    (tmp_path / name).write_bytes(
+        faults.DAMAGES[how]((tmp_path / name).read_bytes(), np.random.default_rng(2))
+    )
     with pytest.raises(ValueError, match=f"{name} must be a (result table|provenance)"):
         results.read_cell(tmp_path)
 
@@ -99,7 +101,9 @@ def test_a_full_disk_changes_no_collected_table(tmp_path, monkeypatch):
     results.collect(results.read_cell(tmp_path / "a"), tmp_path / "all.csv")
     before = content(tmp_path)
     write(tmp_path / "a", r=0.9)
-    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     assert results.main([str(tmp_path / "all.csv"), str(tmp_path / "a")]) == 1
     assert content(tmp_path) == before
 
@@ -107,8 +111,16 @@ def test_a_full_disk_changes_no_collected_table(tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     write(tmp_path / "a")
     (tmp_path / "closed").mkdir(mode=0o555)
-    command = [sys.executable, "-m", "epidl.grid.results", str(tmp_path / "closed" / "all.csv"), str(tmp_path / "a")]
-    done = subprocess.run(command, preexec_fn=faults.obey_permissions, capture_output=True, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "epidl.grid.results",
+        str(tmp_path / "closed" / "all.csv"),
+        str(tmp_path / "a"),
+    ]
+    done = subprocess.run(
+        command, preexec_fn=faults.obey_permissions, capture_output=True, text=True
+    )
     assert done.returncode == 1
     assert "Permission denied" in done.stderr
     assert str(tmp_path / "closed") in done.stderr
@@ -120,11 +132,16 @@ def test_a_damaged_finished_fit_alone_is_made_again(tmp_path, how, capsys):
 
     def fit(r: float) -> results.Fitted:
         made.append(r)
-        return results.Fitted(TABLE.assign(model=f"m{r}", pearson_r=r), dict(TRIALS), {"commit": "c"})
+        return results.Fitted(
+            TABLE.assign(model=f"m{r}", pearson_r=r), dict(TRIALS), {"commit": "c"}
+        )
 
     def run() -> list[float]:
         there = kept.Kept(tmp_path, {})
-        return [there.once(f"a 1 published m{r}", lambda r=r: fit(r)).table["pearson_r"].iloc[0] for r in (0.1, 0.2)]
+        return [
+            there.once(f"a 1 published m{r}", lambda r=r: fit(r)).table["pearson_r"].iloc[0]
+            for r in (0.1, 0.2)
+        ]
 
     assert run() == [0.1, 0.2]
     faults.damage(tmp_path / "1_published_m0.2.json", np.random.default_rng(3), how)
@@ -156,7 +173,9 @@ def test_a_damaged_notebook_is_named_and_its_table_stands(tmp_path, capsys):
 
 @pytest.mark.parametrize("stop_after", [0.5, None])
 def test_what_hangs_is_killed(tmp_path, monkeypatch, capsys, stop_after):
-    ignored = "".join(f"signal.signal({number:d}, signal.SIG_IGN); " for number in (signal.SIGINT, signal.SIGTERM))
+    ignored = "".join(
+        f"signal.signal({number:d}, signal.SIG_IGN); " for number in (signal.SIGINT, signal.SIGTERM)
+    )
     hanging = f"import signal, time; {ignored} time.sleep(60)"
     monkeypatch.setattr(workflow, "_snakemake", lambda: [sys.executable, "-c", hanging])
     monkeypatch.setattr(workflow, "GRACE", 0.5)
@@ -173,7 +192,11 @@ def test_what_hangs_is_killed(tmp_path, monkeypatch, capsys, stop_after):
     ("error", "status", "said"),
     [
         (MemoryError(), 2, "Out of memory"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 1, "Out of memory; finished fits are kept"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            1,
+            "Out of memory; finished fits are kept",
+        ),
         (OSError(28, "No space left on device"), 2, "No space left on device"),
         (KeyboardInterrupt(), 1, "Run the same command again to continue"),
     ],
@@ -189,7 +212,10 @@ def test_what_stops_a_cell_is_said(tmp_path, monkeypatch, capsys, error, status,
 @pytest.mark.parametrize("command", [workflow, publish])
 @pytest.mark.parametrize(
     ("error", "said"),
-    [(OSError(30, "Read-only file system"), "Read-only file system"), (KeyboardInterrupt(), "Stopped")],
+    [
+        (OSError(30, "Read-only file system"), "Read-only file system"),
+        (KeyboardInterrupt(), "Stopped"),
+    ],
 )
 def test_what_stops_a_command_is_said(tmp_path, monkeypatch, capsys, command, error, said):
     monkeypatch.chdir(tmp_path)
@@ -202,7 +228,9 @@ def test_a_full_disk_is_named_whatever_error_it_ends_in(tmp_path, monkeypatch, c
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(storage, "is_full", lambda _: True)
-    monkeypatch.setattr(cell.core, "run", lambda *_, **__: (_ for _ in ()).throw(ValueError("of a database")))
+    monkeypatch.setattr(
+        cell.core, "run", lambda *_, **__: (_ for _ in ()).throw(ValueError("of a database"))
+    )
     assert cell.main(["scaling", "smoke", "n200_scaling1"]) == 1
     assert "is full: make room. Finished fits are kept." in capsys.readouterr().err
 
@@ -210,7 +238,9 @@ def test_a_full_disk_is_named_whatever_error_it_ends_in(tmp_path, monkeypatch, c
 def test_another_error_of_a_cell_is_not_taken_for_want_of_memory(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cell.core, "run", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("a defect")))
+    monkeypatch.setattr(
+        cell.core, "run", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("a defect"))
+    )
     with pytest.raises(RuntimeError, match="a defect"):
         cell.main(["scaling", "smoke", "n200_scaling1"])
 
@@ -221,7 +251,9 @@ def test_a_second_command_on_the_same_cell_is_refused(tmp_path, monkeypatch, cap
     arguments = ["scaling", "smoke", "n200_scaling1"]
     monkeypatch.setattr(cell.core, "run", lambda *_, **__: cell.core.CellResult(TABLE, {}))
     code = "from epidl.grid import kept; kept.hold('runs/smoke/scaling/n200_scaling1'); print(flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
         other.stdout.readline()
         assert cell.main(arguments) == 2
         assert "Another process works in" in capsys.readouterr().err

@@ -29,7 +29,9 @@ def genotype_file(counts, ploidy=2):
             "other_allele": "A",
         }
     )
-    return GenotypeFile(np.array([f"s{k}" for k in range(n)]), markers, np.array(counts, np.int8), ploidy)
+    return GenotypeFile(
+        np.array([f"s{k}" for k in range(n)]), markers, np.array(counts, np.int8), ploidy
+    )
 
 
 @pytest.fixture
@@ -43,7 +45,11 @@ def plink(tmp_path):
 # --- PLINK ---------------------------------------------------------------------------------------------------------
 
 
-@given(arrays.arrays(np.int8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(-1, 2)))
+@given(
+    arrays.arrays(
+        np.int8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(-1, 2)
+    )
+)
 @settings(max_examples=30, deadline=None)
 def test_plink_written_and_read_back_is_the_same(tmp_path_factory, counts):
     path = tmp_path_factory.mktemp("plink") / "cohort"
@@ -65,11 +71,17 @@ def test_haploids_are_written_as_homozygotes(tmp_path):
 def test_a_failed_write_leaves_what_was_there(plink, monkeypatch):
     written, path = plink
     before = path.read_bytes()
-    monkeypatch.setattr("bed_reader.to_bed", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        "bed_reader.to_bed", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full"))
+    )
     with pytest.raises(OSError, match="disk full"):
         write_plink(path, written)
     assert path.read_bytes() == before
-    assert sorted(file.name for file in path.parent.iterdir()) == ["cohort.bed", "cohort.bim", "cohort.fam"]
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "cohort.bed",
+        "cohort.bim",
+        "cohort.fam",
+    ]
 
 
 def test_a_truncated_bed_is_refused(plink):
@@ -83,7 +95,9 @@ def test_a_truncated_bed_is_refused(plink):
 def test_a_companion_of_the_wrong_length_is_refused(plink, companion):
     _, path = plink
     file = path.with_suffix(companion)
-    file.write_text("".join(file.read_text().splitlines(keepends=True)[: -5 if companion == ".fam" else -1]))
+    file.write_text(
+        "".join(file.read_text().splitlines(keepends=True)[: -5 if companion == ".fam" else -1])
+    )
     with pytest.raises(ValueError, match="it is cut off, or belongs to other files"):
         read_genotypes(path)
 
@@ -93,7 +107,9 @@ def test_a_companion_of_another_encoding_is_refused(plink, companion):
     _, path = plink
     file = path.with_suffix(companion)
     file.write_bytes(file.read_bytes().replace(b"m7" if companion == ".bim" else b"s7", b"\xe97"))
-    with pytest.raises(ValueError, match=rf"cohort\{companion} must be text in UTF-8, got: .* 0xe9"):
+    with pytest.raises(
+        ValueError, match=rf"cohort\{companion} must be text in UTF-8, got: .* 0xe9"
+    ):
         read_genotypes(path)
 
 
@@ -120,8 +136,13 @@ def test_what_is_no_bed_is_refused(plink):
 
 def test_duplicated_individuals_are_refused(tmp_path):
     written = genotype_file(np.ones((4, 2)))
-    write_plink(tmp_path / "twice", GenotypeFile(np.array(["a", "b", "a", "c"]), written.markers, written.counts, 2))
-    with pytest.raises(ValueError, match=r"sample ids of .* must all be different, got more than once: a$"):
+    write_plink(
+        tmp_path / "twice",
+        GenotypeFile(np.array(["a", "b", "a", "c"]), written.markers, written.counts, 2),
+    )
+    with pytest.raises(
+        ValueError, match=r"sample ids of .* must all be different, got more than once: a$"
+    ):
         read_genotypes(tmp_path / "twice.bed")
 
 
@@ -136,7 +157,8 @@ VCF_HEADER = """##fileformat=VCFv4.2
 
 def write_vcf(path, *sites):
     lines = [
-        f"1\t{10 * k}\t{name}\tA\t{alt}\t.\t.\t.\tGT\t" + "\t".join(gt) for k, (name, alt, gt) in enumerate(sites, 1)
+        f"1\t{10 * k}\t{name}\tA\t{alt}\t.\t.\t.\tGT\t" + "\t".join(gt)
+        for k, (name, alt, gt) in enumerate(sites, 1)
     ]
     text = VCF_HEADER + "".join(f"{line}\n" for line in lines)
     path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
@@ -149,7 +171,10 @@ def test_a_vcf_counts_the_alternative_allele(tmp_path, name):
     found = read_genotypes(write_vcf(tmp_path / name, *sites))
     assert found.counts.T.tolist() == [[0, 1, 2], [MISSING, MISSING, 1]]
     assert found.sample_ids.tolist() == ["s1", "s2", "s3"]
-    assert found.markers.to_numpy().tolist() == [["m1", "1", 10, "G", "A"], ["1:20", "1", 20, "T", "A"]]
+    assert found.markers.to_numpy().tolist() == [
+        ["m1", "1", 10, "G", "A"],
+        ["1:20", "1", 20, "T", "A"],
+    ]
     assert (found.ploidy, found.coding) == (2, "diploid")
 
 
@@ -161,11 +186,17 @@ def test_sites_of_more_than_two_alleles_are_left_out_and_counted(tmp_path):
 
 
 def test_a_lone_dot_is_missing_in_diploids_and_haploids(tmp_path):
-    sites = ("m1", "G", (".", "0/1", "1/1")), ("m2", "G", (".", ".", ".")), ("m3", "G", ("0/1", ".|.", "./1"))
+    sites = (
+        ("m1", "G", (".", "0/1", "1/1")),
+        ("m2", "G", (".", ".", ".")),
+        ("m3", "G", ("0/1", ".|.", "./1")),
+    )
     found = read_genotypes(write_vcf(tmp_path / "c.vcf", *sites))
     assert found.counts.T.tolist() == [[MISSING, 1, 2], [MISSING] * 3, [1, MISSING, MISSING]]
     assert found.coding == "diploid"
-    found = read_genotypes(write_vcf(tmp_path / "c.vcf", ("m1", "G", (".", "0", "1")), ("m2", "G", ("./.", "1", "0"))))
+    found = read_genotypes(
+        write_vcf(tmp_path / "c.vcf", ("m1", "G", (".", "0", "1")), ("m2", "G", ("./.", "1", "0")))
+    )
     assert found.counts.T.tolist() == [[MISSING, 0, 1], [MISSING, 1, 0]]
     assert found.coding == "haploid"
 
@@ -182,15 +213,23 @@ def test_a_lone_dot_is_missing_in_diploids_and_haploids(tmp_path):
     ],
 )
 def test_placeholders_are_no_alleles(tmp_path, alternative, genotypes, counts):
-    sites = ("m1", "G", ("0/0", "0/1", "1/1")), ("m2", alternative, genotypes), ("m3", "G,*", ("0/0", "0/1", "1/2"))
+    sites = (
+        ("m1", "G", ("0/0", "0/1", "1/1")),
+        ("m2", alternative, genotypes),
+        ("m3", "G,*", ("0/0", "0/1", "1/2")),
+    )
     found = read_genotypes(write_vcf(tmp_path / "c.vcf", *sites))
     assert found.counts.T.tolist() == [[0, 1, 2], *([counts] if counts else [])]
     assert found.n_multiallelic == 1
-    assert found.notes == (("sites with a placeholder for their only alternative", int(counts is None), "dropped"),)
+    assert found.notes == (
+        ("sites with a placeholder for their only alternative", int(counts is None), "dropped"),
+    )
 
 
 def test_a_haploid_vcf(tmp_path):
-    found = read_genotypes(write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0", "1", ".")), ("m2", "G", ("1", "1", "0"))))
+    found = read_genotypes(
+        write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0", "1", ".")), ("m2", "G", ("1", "1", "0")))
+    )
     assert found.counts.T.tolist() == [[0, 1, MISSING], [1, 1, 0]]
     assert found.coding == "haploid"
 
@@ -203,15 +242,20 @@ def test_a_haploid_vcf(tmp_path):
     ],
 )
 def test_mixed_ploidy_is_refused(tmp_path, sites):
-    with pytest.raises(ValueError, match="must be of one ploidy, got haploid and diploid ones by m"):
+    with pytest.raises(
+        ValueError, match="must be of one ploidy, got haploid and diploid ones by m"
+    ):
         read_genotypes(write_vcf(tmp_path / "c.vcf", *sites))
 
 
 def test_tetraploids_are_refused(tmp_path):
     with pytest.raises(
-        ValueError, match=r"must be haploid or diploid, got 4 alleles an individual at m1 .* sed -E 's:0"
+        ValueError,
+        match=r"must be haploid or diploid, got 4 alleles an individual at m1 .* sed -E 's:0",
     ):
-        read_genotypes(write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0/0/1", "0/0/0/1", "1/1/1/1"))))
+        read_genotypes(
+            write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0/0/1", "0/0/0/1", "1/1/1/1")))
+        )
 
 
 @pytest.mark.parametrize(
@@ -222,8 +266,12 @@ def test_tetraploids_are_refused(tmp_path):
     ],
 )
 def test_an_allele_that_the_site_does_not_have_is_refused(tmp_path, alternative, genotypes, got):
-    path = write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0", "0/1", "1/1")), ("m2", alternative, genotypes))
-    with pytest.raises(ValueError, match=rf"must be of alleles that their site has, .*{got} at m2 in .*c\.vcf"):
+    path = write_vcf(
+        tmp_path / "c.vcf", ("m1", "G", ("0/0", "0/1", "1/1")), ("m2", alternative, genotypes)
+    )
+    with pytest.raises(
+        ValueError, match=rf"must be of alleles that their site has, .*{got} at m2 in .*c\.vcf"
+    ):
         read_genotypes(path)
 
 
@@ -237,19 +285,26 @@ def test_a_vcf_of_another_encoding_is_refused(tmp_path):
 @pytest.mark.parametrize("keep", [100, 180, -20, -3])
 @pytest.mark.parametrize("name", ["c.vcf", "c.vcf.gz"])
 def test_a_truncated_vcf_is_refused(tmp_path, name, keep):
-    path = write_vcf(tmp_path / name, ("m1", "G", ("0/0", "0/1", "1/1")), ("m2", "G", ("0/0", "0/1", "1/1")))
+    path = write_vcf(
+        tmp_path / name, ("m1", "G", ("0/0", "0/1", "1/1")), ("m2", "G", ("0/0", "0/1", "1/1"))
+    )
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ValueError, match="must be a whole VCF file"):
         read_genotypes(path)
 
 
 def write_blocks(path, *parts):
-    """Write what bgzip writes: a gzip member a part, its size in an extra field, and an empty one as the end."""
+    """Write what bgzip writes: a gzip member a part, its size in an extra field, and an empty one as
+    the end.
+    """
     path.write_bytes(b"")
     for part in (*parts, b""):
         packed = zlib.compressobj(wbits=-15)
         body = packed.compress(part) + packed.flush()
-        sizes = struct.pack("<H", 18 + len(body) + 8 - 1), struct.pack("<II", zlib.crc32(part), len(part))
+        sizes = (
+            struct.pack("<H", 18 + len(body) + 8 - 1),
+            struct.pack("<II", zlib.crc32(part), len(part)),
+        )
         with path.open("ab") as file:
             file.write(BGZF_START + sizes[0] + body + sizes[1])
     return path
@@ -287,7 +342,9 @@ def test_a_bgzf_file_cut_between_its_blocks_is_refused(tmp_path, suffix):
     assert read_genotypes(path).counts.T.tolist() == [[0, 1, 2]] * 2
     for end in block_starts(content)[1:]:
         path.write_bytes(content[:end])
-        with pytest.raises(ValueError, match=rf"c\{suffix} must be a whole BGZF file, .*: it is truncated"):
+        with pytest.raises(
+            ValueError, match=rf"c\{suffix} must be a whole BGZF file, .*: it is truncated"
+        ):
             read_genotypes(path)
     path.write_bytes(content[:20])
     with pytest.raises(ValueError, match="must be a whole BGZF file"):
@@ -337,7 +394,9 @@ def test_a_vcf_without_sites_is_refused(tmp_path):
     ],
 )
 def test_a_table_is_read(tmp_path, name, text):
-    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    (tmp_path / name).write_bytes(
+        gzip.compress(text.encode()) if name.endswith("gz") else text.encode()
+    )
     found = read_genotypes(tmp_path / name)
     assert found.counts.tolist() == [[0, 2], [MISSING, 1]]
     assert found.sample_ids.tolist() == ["007", "b"]
@@ -356,7 +415,9 @@ def test_ids_that_are_all_numbers_stay_texts(tmp_path, header):
 def test_true_and_false_are_no_counts(tmp_path, calls):
     rows = "".join(f"i{k},{call},1\n" for k, call in enumerate(calls.split(",")))
     (tmp_path / "c.csv").write_text(f"id,m1,m2\n{rows}")
-    with pytest.raises(ValueError, match=r"must hold 0, 1 or 2 copies .*, got '(?i:true|false)' for i[01] at m1"):
+    with pytest.raises(
+        ValueError, match=r"must hold 0, 1 or 2 copies .*, got '(?i:true|false)' for i[01] at m1"
+    ):
         read_genotypes(tmp_path / "c.csv")
 
 
@@ -367,8 +428,14 @@ def test_true_and_false_are_no_counts(tmp_path, calls):
         ("id,m1,m2\na,0,1\nb,3,1\n", "got '3' for b at m1"),
         ("id,m1,m2\na,0,1\nb,0.87,1\n", r"got '0\.87' for b at m1"),
         ("id,m1,m1\na,0,1\n", "marker columns of .* must all be different, got more than once: m1"),
-        ("id,m1,m2\na,0,1\na,1,1\n", "sample ids of .* must all be different, got more than once: a"),
-        ("id,m1,m2\na,0,1,2,2\nb,0,1\n", "must have a value for each of the header's .*columns|must hold"),
+        (
+            "id,m1,m2\na,0,1\na,1,1\n",
+            "sample ids of .* must all be different, got more than once: a",
+        ),
+        (
+            "id,m1,m2\na,0,1,2,2\nb,0,1\n",
+            "must have a value for each of the header's .*columns|must hold",
+        ),
         ("id,m1,m2\n", "must hold individuals and markers"),
         ("\n", "empty first line"),
         ("", "must not be empty"),
@@ -383,7 +450,11 @@ def test_a_malformed_table_is_refused(tmp_path, text, message):
 
 def test_a_table_in_chunks_is_the_table_at_once(tmp_path, monkeypatch):
     rng = np.random.default_rng(1)
-    table = pd.DataFrame(rng.integers(0, 3, (50, 7)), index=[f"i{k}" for k in range(50)]).add_prefix("m").astype("Int8")
+    table = (
+        pd.DataFrame(rng.integers(0, 3, (50, 7)), index=[f"i{k}" for k in range(50)])
+        .add_prefix("m")
+        .astype("Int8")
+    )
     table.iloc[3, 2] = pd.NA
     table.to_csv(tmp_path / "c.csv")
     at_once = read_genotypes(tmp_path / "c.csv").counts
@@ -403,7 +474,9 @@ def test_unknown_endings_and_missing_files_are_refused(tmp_path):
 
 @pytest.mark.parametrize("header", ["id,m1", "\ufeffid,m1", ",m1"])
 def test_an_individual_may_be_called_na(tmp_path, header):
-    (tmp_path / "c.csv").write_text(f"{header}\nNA,0\nNone,2\n1e5,NA\n1.10,1\nTRUE,1\n", encoding="utf-8")
+    (tmp_path / "c.csv").write_text(
+        f"{header}\nNA,0\nNone,2\n1e5,NA\n1.10,1\nTRUE,1\n", encoding="utf-8"
+    )
     found = read_genotypes(tmp_path / "c.csv")
     assert found.sample_ids.tolist() == ["NA", "None", "1e5", "1.10", "TRUE"]
     assert found.counts[:, 0].tolist() == [0, 2, MISSING, 1, 1]
@@ -433,7 +506,10 @@ TABLE = "id,m1,m2\n007,0,2\nb c,,1\n"
         ("c.txt", '"id" "m1" "m2"\n"007" 0 2\n"b c" NA 1\n'),
         ("c.txt", ' id   m1 m2\n 007   0 2 \n"b c"  NA 1\n'),
         ("c.csv", '"","m1","m2"\n"007",0,2\n"b c",NA,1\n'),
-        ("c.raw", "FID IID PAT MAT SEX PHENOTYPE m1 m2\nF1 007 0 0 1 2 0 2\nF1 b_c 0 0 2 -9 NA 1\n"),
+        (
+            "c.raw",
+            "FID IID PAT MAT SEX PHENOTYPE m1 m2\nF1 007 0 0 1 2 0 2\nF1 b_c 0 0 2 -9 NA 1\n",
+        ),
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
@@ -450,7 +526,11 @@ def test_a_table_is_read_however_it_is_written(tmp_path, name, text, encoding):
     [
         ("c.csv", "id,m1\na,0.87\n", r"got '0\.87' for a at m1 .*imputed\? table\.round\(\)"),
         ("c.csv", "id,m1\na,4\n", r"got '4' .*tetraploid\? table\.replace\(\{2: 1, 3: 1, 4: 2\}\)"),
-        ("c.csv", "id,m1\na,-1\nb,1\n", r"got '-1' .*-1, 0 and 1\? table \+ 1 .*; missing\? table\.replace\(-1, None"),
+        (
+            "c.csv",
+            "id,m1\na,-1\nb,1\n",
+            r"got '-1' .*-1, 0 and 1\? table \+ 1 .*; missing\? table\.replace\(-1, None",
+        ),
         ("c.csv", "id,m1\na,5\n", r"got '5' .*missing\? table\.replace\(5, None\)"),
         ("c.csv", "id,m1,m2\na,1,2\nb,2,1\n", "got 1 and 2 alone: homozygotes coded 1 and 2"),
         (
@@ -458,7 +538,11 @@ def test_a_table_is_read_however_it_is_written(tmp_path, name, text, encoding):
             "rs# alleles chrom pos s1\nm1 A/G 1 9 AA\n",
             "got a HapMap file, a marker a row; convert it: run_pi",
         ),
-        ("c.txt", "CHR SNP (C)M POS\n1 m1 0 9\n", r"got a \.traw, a marker a row; convert it: plink --bfile"),
+        (
+            "c.txt",
+            "CHR SNP (C)M POS\n1 m1 0 9\n",
+            r"got a \.traw, a marker a row; convert it: plink --bfile",
+        ),
         ("c.raw", "FID IID m1_A m1_HET\na a 0 0\n", "got m1_HET beside it; write it again: plink"),
         ("c.txt", "##fileformat=VCFv4.2\n#CHROM POS\n", r"got a VCF: let its name end in \.vcf"),
         ("c.txt", '"m1" "m2"\n"a" 0 1\n', "got 3 in line 2: R's row names"),
@@ -468,7 +552,9 @@ def test_a_table_is_read_however_it_is_written(tmp_path, name, text, encoding):
         ("c.csv", "PK\x03\x04", "must be a table of text, got an Excel workbook or zip"),
     ],
 )
-def test_other_formats_and_codings_are_named_with_the_line_that_converts_them(tmp_path, name, text, message):
+def test_other_formats_and_codings_are_named_with_the_line_that_converts_them(
+    tmp_path, name, text, message
+):
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=message):
         read_genotypes(tmp_path / name)
@@ -477,14 +563,18 @@ def test_other_formats_and_codings_are_named_with_the_line_that_converts_them(tm
 def test_a_table_in_latin_1_is_named(tmp_path):
     (tmp_path / "c.csv").write_bytes("id,m1\nÄhre,0\n".encode("latin1"))
     for read in (read_genotypes, read_table):
-        with pytest.raises(ValueError, match=r"in UTF-8 or UTF-16, got: .*0xc4.*iconv -f latin1 -t utf-8"):
+        with pytest.raises(
+            ValueError, match=r"in UTF-8 or UTF-16, got: .*0xc4.*iconv -f latin1 -t utf-8"
+        ):
             read(tmp_path / "c.csv")
 
 
 def test_imputed_dosages_of_a_vcf_are_refused_with_the_line_that_calls_them(tmp_path):
     path = write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0.1", "0.9", "1.8")))
     path.write_text(path.read_text().replace("GT", "DS").replace("String", "Float"))
-    with pytest.raises(ValueError, match=r"field GT, got none at m1 .*make calls: plink2 --vcf NAME\.vcf dosage=DS"):
+    with pytest.raises(
+        ValueError, match=r"field GT, got none at m1 .*make calls: plink2 --vcf NAME\.vcf dosage=DS"
+    ):
         read_genotypes(path)
 
 
@@ -492,9 +582,21 @@ def test_ids_that_stand_in_several_families_are_joined_to_these(tmp_path):
     written = genotype_file(np.ones((4, 2)))
     write_plink(tmp_path / "c", written)
     (tmp_path / "c.fam").write_text("".join(f"F{k // 2} {k % 2} 0 0 0 -9\n" for k in range(4)))
-    assert read_genotypes(tmp_path / "c.bed").sample_ids.tolist() == ["F0_0", "F0_1", "F1_0", "F1_1"]
-    (tmp_path / "c.raw").write_text("FID IID m\n" + "".join(f"F{k // 2} {k % 2} {k % 2}\n" for k in range(4)))
-    assert read_genotypes(tmp_path / "c.raw").sample_ids.tolist() == ["F0_0", "F0_1", "F1_0", "F1_1"]
+    assert read_genotypes(tmp_path / "c.bed").sample_ids.tolist() == [
+        "F0_0",
+        "F0_1",
+        "F1_0",
+        "F1_1",
+    ]
+    (tmp_path / "c.raw").write_text(
+        "FID IID m\n" + "".join(f"F{k // 2} {k % 2} {k % 2}\n" for k in range(4))
+    )
+    assert read_genotypes(tmp_path / "c.raw").sample_ids.tolist() == [
+        "F0_0",
+        "F0_1",
+        "F1_0",
+        "F1_1",
+    ]
 
 
 def test_a_phenotype_table_is_text_without_blanks(tmp_path):
@@ -526,10 +628,19 @@ def test_ten_thousand_by_fifty_thousand_loads_within_two_gigabytes(tmp_path):
         file.write(b"\x6c\x1b\x01")
         for _ in range(50):
             file.write(rng.integers(0, 256, (m // 50) * (n // 4), dtype=np.uint8).tobytes())
-    rows = [f"i{k},{k % 7}\n" for k in range(1, n)]  # one individual has no phenotype: the rest is copied
+    # one individual has no phenotype: the rest is copied
+    rows = [f"i{k},{k % 7}\n" for k in range(1, n)]
     (tmp_path / "phenotypes.csv").write_text("sample_id,y\n" + "".join(rows))
-    command = [sys.executable, "-c", LOAD, str(tmp_path / "large.bed"), str(tmp_path / "phenotypes.csv")]
-    shape, peak = subprocess.run(command, capture_output=True, text=True, check=True).stdout.rsplit(maxsplit=1)
+    command = [
+        sys.executable,
+        "-c",
+        LOAD,
+        str(tmp_path / "large.bed"),
+        str(tmp_path / "phenotypes.csv"),
+    ]
+    shape, peak = subprocess.run(command, capture_output=True, text=True, check=True).stdout.rsplit(
+        maxsplit=1
+    )
     assert shape == "(9999, 50000)"
     print(f"{peak} MB at most")
     assert int(peak) < 2000

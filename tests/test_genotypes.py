@@ -11,7 +11,9 @@ from hypothesis.extra import numpy as hnp
 from epidl.cohorts.genotypes import MISSING, Dosages, Haplotypes, row_blocks
 from epidl.cohorts.simulate import draw_haplotypes
 
-ALLELES = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.integers(0, 1))
+ALLELES = hnp.arrays(
+    np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.integers(0, 1)
+)
 
 
 @given(ALLELES)
@@ -62,7 +64,11 @@ def test_alleles_other_than_a_matrix_of_0_and_1_are_refused(alleles):
 
 
 @given(
-    hnp.arrays(np.int8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(MISSING, 2)),
+    hnp.arrays(
+        np.int8,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=20),
+        elements=st.integers(MISSING, 2),
+    ),
     st.integers(0, 2**32 - 1),
 )
 def test_missing_dosages_take_the_mean_of_the_training_samples_alone(counts, seed):
@@ -73,9 +79,13 @@ def test_missing_dosages_take_the_mean_of_the_training_samples_alone(counts, see
     for marker, column in enumerate(counts.T):
         known = column[rows][column[rows] != MISSING]
         fill = known.mean() / 2 if len(known) else 0.5
-        np.testing.assert_allclose(shares[:, marker], np.where(column == MISSING, fill, column / 2), rtol=1e-6)
+        np.testing.assert_allclose(
+            shares[:, marker], np.where(column == MISSING, fill, column / 2), rtol=1e-6
+        )
     assert dosages.n_missing(rows) == (counts[rows] == MISSING).sum()
-    np.testing.assert_array_equal(dosages.on("cpu").block(torch.from_numpy(rows)).numpy(), dosages.block(rows))
+    np.testing.assert_array_equal(
+        dosages.on("cpu").block(torch.from_numpy(rows)).numpy(), dosages.block(rows)
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,8 +93,16 @@ def test_missing_dosages_take_the_mean_of_the_training_samples_alone(counts, see
     [
         ([[0, 1]], 3, "ploidy must be at most 2, got 3"),
         ([0, 1], 2, "counts must be a matrix of samples by markers, got shape"),
-        ([[0, 0.5]], 2, r"counts must be whole numbers from 0 to 2 \(ploidy\), or -1 where missing"),
-        ([[0, np.nan]], 2, r"counts must be whole numbers from 0 to 2 \(ploidy\), or -1 where missing"),
+        (
+            [[0, 0.5]],
+            2,
+            r"counts must be whole numbers from 0 to 2 \(ploidy\), or -1 where missing",
+        ),
+        (
+            [[0, np.nan]],
+            2,
+            r"counts must be whole numbers from 0 to 2 \(ploidy\), or -1 where missing",
+        ),
         (
             np.array([[0, 2]], np.int8),
             1,

@@ -1,4 +1,6 @@
-"""The GPU's steps against PyTorch's own; without a GPU, Triton's interpreter runs the kernels, where it is there."""
+"""The GPU's steps against PyTorch's own; without a GPU, Triton's interpreter runs the kernels, where
+it is there.
+"""
 
 import copy
 from contextlib import nullcontext
@@ -64,27 +66,37 @@ def test_the_mlps_step_is_pytorchs_step_after_step(
     optimizers[ours].param_groups[0]["lr"] = torch.tensor(0.01, device=DEVICE)  # as it is on a GPU
     take_steps = gpu.MlpSteps(ours, optimizers[ours], loss, batch_size)
     alleles = torch.randint(0, 2, (n_samples, n_markers), generator=generator).float().to(DEVICE)
-    phenotypes = 10 * torch.randn(n_samples, n_traits, generator=generator).sign().to(DEVICE)  # no error is next to 0
+    # no error is next to 0
+    phenotypes = 10 * torch.randn(n_samples, n_traits, generator=generator).sign().to(DEVICE)
     take_step = partial(training._step, plain, optimizers[plain], plan)
-    for _ in range(2 if low == torch.float32 else 1):  # what half precision rounds grows from step to step
+    # what half precision rounds grows from step to step
+    for _ in range(2 if low == torch.float32 else 1):
         expected = training._steps(take_step, batch_size, alleles, phenotypes)
         torch.testing.assert_close(take_steps(alleles, phenotypes), expected, rtol=1e-3, atol=1e-6)
     found = ours.state_dict()
     biases = {"0.bias", "3.bias", "6.bias", "1.running_mean", "4.running_mean", "7.running_mean"}
-    off = [(found[name] - value).abs().flatten() for name, value in plain.state_dict().items() if name not in biases]
+    off = [
+        (found[name] - value).abs().flatten()
+        for name, value in plain.state_dict().items()
+        if name not in biases
+    ]
     off = torch.cat(off).sort().values
-    # AdamW divides a gradient that is next to 0 by its own size, rounding included; the rate is 0.01
+    # AdamW divides a gradient that is next to 0 by its own size, rounding included; the rate is
+    # 0.01
     assert off[int(0.99 * len(off))] < 1e-3
     assert off[-1] < 0.03
 
 
 @pytest.mark.parametrize(
-    ("width", "batch_size", "taken"), [(64, 256, True), (65, 128, False), (64, 257, False), (8, 16, False)]
+    ("width", "batch_size", "taken"),
+    [(64, 256, True), (65, 128, False), (64, 257, False), (8, 16, False)],
 )
 def test_what_the_kernels_cannot_hold_is_left_to_pytorch(width, batch_size, taken):
     model = networks.mlp(4, 2, width, torch.Generator().manual_seed(1))
     assert gpu.takes(model, batch_size) == taken
-    assert not gpu.takes(networks.SkipMlp(4, 2, width, torch.Generator().manual_seed(1)), batch_size)
+    assert not gpu.takes(
+        networks.SkipMlp(4, 2, width, torch.Generator().manual_seed(1)), batch_size
+    )
 
 
 @pytest.mark.parametrize("change", ["none", "a dead unit", "a unit far above the others"])
@@ -129,7 +141,11 @@ PLANS = {
 
 
 def make_model(name, cohort):
-    n_markers, n_traits, generator = cohort.genotypes.n_markers, len(cohort.traits), torch.Generator().manual_seed(1)
+    n_markers, n_traits, generator = (
+        cohort.genotypes.n_markers,
+        len(cohort.traits),
+        torch.Generator().manual_seed(1),
+    )
     if name in ("ridge", "lasso"):
         return networks.OneHotLinear(n_markers, n_traits, generator)
     if name == "pairs":
@@ -142,13 +158,16 @@ def make_model(name, cohort):
 @needs_gpu
 @pytest.mark.parametrize("name", PLANS)
 def test_training_on_a_gpu_is_training_on_the_cpu(monkeypatch, cohort, name):
-    monkeypatch.setattr(training, "DECODED_ROWS", 128)  # two graphs, of a whole batch and of the ragged one
+    # two graphs, of a whole batch and of the ragged one
+    monkeypatch.setattr(training, "DECODED_ROWS", 128)
     records, predictions = [], []
     split = split_samples(cohort.genotypes.n_samples, "held_out")
     for device in ("cpu", "cuda"):
         model, generator = make_model(name, cohort), torch.Generator().manual_seed(1)
         data = cohort.genotypes, cohort.phenotypes
-        records.append(training.train(model, *data, split, PLANS[name], generator=generator, device=device))
+        records.append(
+            training.train(model, *data, split, PLANS[name], generator=generator, device=device)
+        )
         predictions.append(training.predict(model, cohort.genotypes, split.test, device))
     one, other = records
     assert other.epochs == one.epochs
@@ -165,7 +184,9 @@ def test_a_seed_is_one_fit_on_a_gpu(cohort):
         model, generator = make_model("mlp", cohort), torch.Generator().manual_seed(1)
         split = split_samples(cohort.genotypes.n_samples, "published")
         data = cohort.genotypes, cohort.phenotypes, split, PLANS["mlp"]
-        losses.append(training.train(model, *data, generator=generator, device="cuda").validation_losses)
+        losses.append(
+            training.train(model, *data, generator=generator, device="cuda").validation_losses
+        )
     assert losses[0] == losses[1]
 
 
@@ -179,7 +200,9 @@ def test_models_trained_together_on_a_gpu_are_those_trained_alone(cohort, name):
             models = [make_model(name, cohort) for _ in range(3)]
             generators = [torch.Generator().manual_seed(seed) for seed in (1, 2, 1)]
             plans = [PLANS[name]] * 3
-            found = training.train_together(models, *data, split, plans, generators=generators, device="cuda")
+            found = training.train_together(
+                models, *data, split, plans, generators=generators, device="cuda"
+            )
             losses.append([record.validation_losses for record in found])
     assert losses[0] == losses[1]
     assert losses[1][0] == losses[1][2] != losses[1][1]

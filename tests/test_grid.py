@@ -1,4 +1,6 @@
-"""The grid's command on a small project: it resumes after a kill, goes on past a failed cell, refuses mistakes."""
+"""The grid's command on a small project: it resumes after a kill, goes on past a failed cell, refuses
+mistakes.
+"""
 
 import argparse
 import contextlib
@@ -27,7 +29,8 @@ from epidl.grid.params import load_grids, planned_cells
 
 pytestmark = pytest.mark.slow
 FOLDER = Path("runs/smoke/scaling")
-THREE_CELLS = {"n_samples": 200, "scaling": [0.5, 1, 2], "n_replicates": 1}  # more than run at a time
+# more than run at a time
+THREE_CELLS = {"n_samples": 200, "scaling": [0.5, 1, 2], "n_replicates": 1}
 ONE_CELL = {"n_samples": 200, "scaling": 1, "n_replicates": 1}
 
 
@@ -59,7 +62,9 @@ def finished(computed_once, tmp_path: Path) -> Path:
     return shutil.copytree(computed_once, tmp_path / "a project")
 
 
-def set_grids(project: Path, *grids: dict, experiment: str = "scaling", changes: dict | None = None) -> None:
+def set_grids(
+    project: Path, *grids: dict, experiment: str = "scaling", changes: dict | None = None
+) -> None:
     path = project / "params" / f"{experiment}.yml"
     content = yaml.safe_load(path.read_text())
     content["profiles"]["smoke"]["grids"] = list(grids)
@@ -70,7 +75,15 @@ def set_grids(project: Path, *grids: dict, experiment: str = "scaling", changes:
 def start(project: Path, experiment: str = "scaling") -> subprocess.Popen:
     """Start the command for one experiment; its output goes to a file, which orphans may keep open."""
     with (project / "output.txt").open("w") as output:
-        command = [sys.executable, "-m", "epidl.grid", "smoke", "--cores", "2", f"runs/smoke/{experiment}.csv"]
+        command = [
+            sys.executable,
+            "-m",
+            "epidl.grid",
+            "smoke",
+            "--cores",
+            "2",
+            f"runs/smoke/{experiment}.csv",
+        ]
         return subprocess.Popen(command, cwd=project, stdout=output, stderr=subprocess.STDOUT)
 
 
@@ -84,17 +97,27 @@ def numbers(project: Path, table: str = "scaling.csv") -> pd.DataFrame:
 
 
 def undisturbed(project: Path, experiment: str, *tables: str) -> list[pd.DataFrame]:
-    """Return the tables of an experiment's cells as one process computes them, without Jupyter or Snakemake."""
-    folder, cells = project / "runs" / "smoke" / "undisturbed", load_grids(project / "params" / f"{experiment}.yml")
+    """Return the tables of an experiment's cells as one process computes them, without Jupyter or
+    Snakemake.
+    """
+    folder, cells = (
+        project / "runs" / "smoke" / "undisturbed",
+        load_grids(project / "params" / f"{experiment}.yml"),
+    )
     names = [planned.name for planned in cells["smoke"]]
     for planned in cells["smoke"]:
         cell.compute(planned, folder / planned.name)
-    results.collect([fit for name in names for fit in results.read_cell(folder / name)], folder / f"{experiment}.csv")
+    results.collect(
+        [fit for name in names for fit in results.read_cell(folder / name)],
+        folder / f"{experiment}.csv",
+    )
     return [numbers(project, f"undisturbed/{table}") for table in tables]
 
 
 def kill_everything(process: psutil.Process, whole_tree: bool) -> None:
-    """Kill Snakemake and its master as `kill -9` would; their jobs live on unless the whole tree is killed."""
+    """Kill Snakemake and its master as `kill -9` would; their jobs live on unless the whole tree is
+    killed.
+    """
     family = [process, *process.children(recursive=True)]
     for member in family:
         with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
@@ -111,18 +134,22 @@ def test_a_killed_run_continues_without_repeating_finished_cells(project, whole_
         assert process.poll() is None, (project / "output.txt").read_text()
         assert time.monotonic() < deadline, "no cell finished"
         time.sleep(0.05)
-    while " steps (" not in (project / "output.txt").read_text():  # Snakemake has noted the cell as finished
+    # Snakemake has noted the cell as finished
+    while " steps (" not in (project / "output.txt").read_text():
         time.sleep(0.05)
     kill_everything(psutil.Process(process.pid), whole_tree)
     process.wait()
     noted = int(re.findall(r"(\d+) of \d+ steps", (project / "output.txt").read_text())[-1])
-    finished = {path: path.stat().st_mtime_ns for path in (project / FOLDER).glob("*/notebook.ipynb")}
+    finished = {
+        path: path.stat().st_mtime_ns for path in (project / FOLDER).glob("*/notebook.ipynb")
+    }
     assert 0 < noted <= len(finished) < 3, "killed too late to test anything"
 
     status, output = finish(project)
     assert status == 0, output
     untouched = [path for path, time_ns in finished.items() if path.stat().st_mtime_ns == time_ns]
-    assert len(untouched) >= noted  # one that ended in the moment of the kill, not yet noted, may run again
+    # one that ended in the moment of the kill, not yet noted, may run again
+    assert len(untouched) >= noted
     assert re.search(rf"^cell +{3 - len(untouched)}$", output, re.MULTILINE), output
     [whole] = undisturbed(project, "scaling", "scaling.csv")
     pd.testing.assert_frame_equal(numbers(project), whole, check_exact=True)
@@ -159,7 +186,9 @@ def finished_trials(study: Path) -> int:
         return 0
     with contextlib.closing(sqlite3.connect(study)) as database:
         try:
-            return database.execute("select count(*) from trials where state = 'COMPLETE'").fetchone()[0]
+            return database.execute(
+                "select count(*) from trials where state = 'COMPLETE'"
+            ).fetchone()[0]
         except sqlite3.OperationalError:  # its tables are being made
             return 0
 
@@ -215,19 +244,30 @@ def test_a_second_run_at_the_same_time_is_refused(project):
 
 def test_only_the_grid_s_own_processes_are_leftovers(project):
     command = [sys.executable, "-c", "import time; time.sleep(60)", "papermill", "snakemake"]
-    markers = {"reader": {}, "elsewhere": {workflow.MARKER: "/elsewhere"}, "ours": {workflow.MARKER: str(project)}}
-    running = {name: subprocess.Popen(command, cwd=project, env=os.environ | extra) for name, extra in markers.items()}
+    markers = {
+        "reader": {},
+        "elsewhere": {workflow.MARKER: "/elsewhere"},
+        "ours": {workflow.MARKER: str(project)},
+    }
+    running = {
+        name: subprocess.Popen(command, cwd=project, env=os.environ | extra)
+        for name, extra in markers.items()
+    }
     try:
         time.sleep(0.5)  # until each has its environment
         workflow.clear_leftovers(project, [])
-        assert {name for name, process in running.items() if process.poll() is None} == {"reader", "elsewhere"}
+        assert {name for name, process in running.items() if process.poll() is None} == {
+            "reader",
+            "elsewhere",
+        }
     finally:
         for process in running.values():
             process.kill()
             process.wait()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])  # of a terminal, and of a scheduler
+# of a terminal, and of a scheduler
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_in_good_order_and_the_run_continues(project, number):
     set_grids(project, THREE_CELLS)
     process = start(project)
@@ -243,20 +283,39 @@ def test_an_interrupt_stops_in_good_order_and_the_run_continues(project, number)
 
 
 def test_a_grid_that_is_stopped_in_time_goes_on_after_its_finished_fits(project):
-    set_grids(project, {"n_samples": 1000, "scaling": 1, "n_replicates": 40}, changes={"hidden_width": 256})
-    command = [sys.executable, "-m", "epidl.grid", "smoke", "--cores", "1", "runs/smoke/scaling.csv"]
+    set_grids(
+        project,
+        {"n_samples": 1000, "scaling": 1, "n_replicates": 40},
+        changes={"hidden_width": 256},
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "epidl.grid",
+        "smoke",
+        "--cores",
+        "1",
+        "runs/smoke/scaling.csv",
+    ]
     cell, kept = project / FOLDER / "n1000_scaling1", 0
-    for box in ("7s", "12s", "20s", "35s", "60s", "120s"):  # the first in which a kernel starts and a fit ends
-        done = subprocess.run([*command, "--stop-after", box], cwd=project, capture_output=True, text=True)
+    # the first in which a kernel starts and a fit ends
+    for box in ("7s", "12s", "20s", "35s", "60s", "120s"):
+        done = subprocess.run(
+            [*command, "--stop-after", box], cwd=project, capture_output=True, text=True
+        )
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
-        assert re.search(r"Stopped after \d+ s; left of the profile: (\d+) of \1 cells\.", done.stderr), done.stderr
+        assert re.search(
+            r"Stopped after \d+ s; left of the profile: (\d+) of \1 cells\.", done.stderr
+        ), done.stderr
         kept = len(list(cell.glob("fits/*/*.json")))
         if kept:
             break
     assert 0 < kept < 120
     assert finish(project)[0] == 0
-    assert f"continues after {kept} finished fits" in (cell / "log.txt").read_text() + executed(cell)
+    assert f"continues after {kept} finished fits" in (cell / "log.txt").read_text() + executed(
+        cell
+    )
     assert numbers(project).groupby("model")["replicate"].nunique().tolist() == [40, 40, 40]
 
 
@@ -268,13 +327,17 @@ def executed(cell: Path) -> str:
 
 @pytest.mark.parametrize("text", ["9", "m", "-1m", "0s", "1d", "nine"])
 def test_a_wrong_duration_is_refused(text):
-    with pytest.raises(argparse.ArgumentTypeError, match=r"must be a number above 0 and s, m or h, as 9m"):
+    with pytest.raises(
+        argparse.ArgumentTypeError, match=r"must be a number above 0 and s, m or h, as 9m"
+    ):
         workflow.duration(text)
     assert [workflow.duration(right) for right in ("90s", "9m", "1.5h")] == [90, 540, 5400]
 
 
 def test_every_page_can_be_made_of_the_tables_that_ship(project, monkeypatch):
-    """One page by the runner, which plans all of them; what the others' cells do needs no kernel of its own."""
+    """One page by the runner, which plans all of them; what the others' cells do needs no kernel of
+    its own.
+    """
     pages = [path.stem for path in (project / "book").glob("*.ipynb")]
     targets = [f"runs/published/pages/book/{page}.ipynb" for page in pages]
     scaling = targets[pages.index("scaling")]
@@ -282,7 +345,9 @@ def test_every_page_can_be_made_of_the_tables_that_ship(project, monkeypatch):
     for arguments in ([*targets, "--dry-run"], [scaling]):
         done = subprocess.run([*command, *arguments], cwd=project, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        assert not re.search(r"^cell +\d+$", done.stdout + done.stderr, re.MULTILINE), "a cell was computed"
+        assert not re.search(r"^cell +\d+$", done.stdout + done.stderr, re.MULTILINE), (
+            "a cell was computed"
+        )
     executed = nbformat.read(project / scaling, as_version=4)
     assert "when this version of the book was published" in str(executed.cells)
     monkeypatch.chdir(project)
@@ -292,7 +357,10 @@ def test_every_page_can_be_made_of_the_tables_that_ship(project, monkeypatch):
 
 
 def test_prose_recomputes_nothing_and_code_recomputes_cells(finished):
-    table, path = finished / FOLDER / "n200_scaling1" / "table.csv", finished / "notebooks" / "scaling.ipynb"
+    table, path = (
+        finished / FOLDER / "n200_scaling1" / "table.csv",
+        finished / "notebooks" / "scaling.ipynb",
+    )
     before, notebook = table.stat().st_mtime_ns, nbformat.read(path, as_version=4)
     notebook.cells[0].source += "\n\nMore prose."
     nbformat.write(notebook, path)
@@ -311,7 +379,10 @@ WRONG_TARGETS = ["scaling/nope/table.csv", "nonsense.csv", "scaling", "../quick/
 def test_a_target_that_no_cell_has_is_refused(project, monkeypatch, capsys, target):
     monkeypatch.chdir(project)
     assert workflow.main(["smoke", target]) == 2
-    assert f"{target} must be a table of this profile, such as runs/smoke/scaling.csv" in capsys.readouterr().err
+    assert (
+        f"{target} must be a table of this profile, such as runs/smoke/scaling.csv"
+        in capsys.readouterr().err
+    )
     assert not (project / "runs").exists()
 
 
@@ -321,5 +392,7 @@ def test_targets_that_there_are_and_values_of_options_are_handed_on(project, mon
     table = str((cells[0] / "table.csv").relative_to(project))
     page = "runs/smoke/pages/book/scaling.ipynb"
     workflow.check_targets(
-        folder, cells, ["runs/smoke/scaling.csv", f"./{table}", page, "book", "--report", "runs/x.html"]
+        folder,
+        cells,
+        ["runs/smoke/scaling.csv", f"./{table}", page, "book", "--report", "runs/x.html"],
     )

@@ -17,7 +17,9 @@ CHARTS = {"scaling": 1, "dilution": 2, "correlation": 3}
 
 def tables(experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     data = ROOT / "book" / "data"
-    return pd.read_csv(data / f"{experiment}.csv"), pd.read_csv(data / f"figure_{CHARTS[experiment]}_digitised.csv")
+    return pd.read_csv(data / f"{experiment}.csv"), pd.read_csv(
+        data / f"figure_{CHARTS[experiment]}_digitised.csv"
+    )
 
 
 def specify(experiment: str, table: pd.DataFrame, published: pd.DataFrame) -> dict:
@@ -86,7 +88,9 @@ def test_the_publications_values_are_held(experiment, column):
     assert held["rel_aa"].tolist() == published["rel_aa"].tolist()
     assert set(held["model"]) <= set(MODEL_NAMES.values())
     ranges = ["r_low", "r_high"] if experiment == "scaling" else ["low", "high"]
-    pd.testing.assert_frame_equal(held[["low", "high"]], published[ranges].set_axis(["low", "high"], axis=1))
+    pd.testing.assert_frame_equal(
+        held[["low", "high"]], published[ranges].set_axis(["low", "high"], axis=1)
+    )
 
 
 def test_the_publications_correlations_are_no_control_with_shared_pairs():
@@ -105,8 +109,12 @@ def test_the_publications_values_of_other_cohorts_are_left_out():
 def test_gains_are_over_ridge_on_the_same_cohort_and_trait():
     table, published = tables("dilution")
     held = dataset(specify("dilution", table, published), "replicates")
-    first = table[(table["n_markers"] == 100) & (table["rel_aa"] == 1)].set_index("model")["pearson_r"]
-    shown = held[(held["n_markers"] == 100) & (held["rel_aa"] == 1)].set_index("model")["difference"]
+    first = table[(table["n_markers"] == 100) & (table["rel_aa"] == 1)].set_index("model")[
+        "pearson_r"
+    ]
+    shown = held[(held["n_markers"] == 100) & (held["rel_aa"] == 1)].set_index("model")[
+        "difference"
+    ]
     assert shown["Pruned MLP"] == pytest.approx(first["mlp_pruned"] - first["ridge"], abs=5.1e-4)
     assert (held.loc[held["model"] == "Ridge", "difference"] == 0).all()
 
@@ -168,12 +176,16 @@ def test_a_command_that_is_asked_for_help_writes_nothing(command, tmp_path, monk
 
 
 @pytest.mark.parametrize("absent", ["beyond", "correlation", "figure_1_digitised"])
-def test_the_surface_is_not_measured_without_all_of_its_tables(absent, tmp_path, monkeypatch, capsys):
+def test_the_surface_is_not_measured_without_all_of_its_tables(
+    absent, tmp_path, monkeypatch, capsys
+):
     for name in (*surface.TABLES, "correlation", "figure_1_digitised"):
         if name != absent:
             (tmp_path / f"{name}.csv").symlink_to(ROOT / "book" / "data" / f"{name}.csv")
     monkeypatch.setattr(surface, "DATA", tmp_path)
-    monkeypatch.setattr(surface, "fit_efficiency", lambda _: pytest.fail("the surface was measured"))
+    monkeypatch.setattr(
+        surface, "fit_efficiency", lambda _: pytest.fail("the surface was measured")
+    )
     assert surface.main([]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert f"{tmp_path}/{absent}.csv" in line

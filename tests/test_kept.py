@@ -1,4 +1,6 @@
-"""Finished fits of a cell that was stopped are kept, and none of another code or parameter is mixed with them."""
+"""Finished fits of a cell that was stopped are kept, and none of another code or parameter is mixed
+with them.
+"""
 
 import shutil
 from datetime import UTC, datetime
@@ -13,7 +15,8 @@ from epidl.grid.experiments import core
 from epidl.grid.params import BeyondCell, DilutionCell, ScalingCell, make_cell
 from test_experiments import CELL, DILUTION
 
-SMALL = CELL | {"n_samples": 100, "models": ["ridge", "ridge_sgd"], "n_replicates": 3}  # 3 x 2 x 2 fits
+# 3 x 2 x 2 fits
+SMALL = CELL | {"n_samples": 100, "models": ["ridge", "ridge_sgd"], "n_replicates": 3}
 STARTED = datetime.now(UTC)
 
 
@@ -22,7 +25,9 @@ class Stopped(BaseException):
 
 
 def run(folder="", stop_after=None, fits=core.FITS, **changes):
-    """Run a cell and stop it after so many fits; return its result and how many fits and cohorts were made."""
+    """Run a cell and stop it after so many fits; return its result and how many fits and cohorts were
+    made.
+    """
     made = {"fits": 0, "cohorts": 0}
 
     def counted(fit):
@@ -40,7 +45,9 @@ def run(folder="", stop_after=None, fits=core.FITS, **changes):
 
     wanted = make_cell(ScalingCell, **SMALL | changes)
     try:
-        result = core.run_cell(wanted, architecture, {name: counted(fit) for name, fit in fits.items()}, folder=folder)
+        result = core.run_cell(
+            wanted, architecture, {name: counted(fit) for name, fit in fits.items()}, folder=folder
+        )
     except Stopped:
         result = None
     return result, made
@@ -52,8 +59,11 @@ def test_a_stopped_cell_goes_on_where_it_was(tmp_path, stop_after, capsys):
     assert made["fits"] == stop_after
     result, made = run(tmp_path)
     assert made["fits"] == 12 - stop_after
-    assert made["cohorts"] == 3 - stop_after // 4  # a replicate that is all kept is not simulated again
-    assert (f"continues after {stop_after} finished fits" in capsys.readouterr().err) == (stop_after > 0)
+    # a replicate that is all kept is not simulated again
+    assert made["cohorts"] == 3 - stop_after // 4
+    assert (f"continues after {stop_after} finished fits" in capsys.readouterr().err) == (
+        stop_after > 0
+    )
     whole, _ = run()
     path, other = tmp_path / "one.csv", tmp_path / "other.csv"
     storage.write_table(path, result.table.drop(columns="seconds"))
@@ -63,7 +73,8 @@ def test_a_stopped_cell_goes_on_where_it_was(tmp_path, stop_after, capsys):
 
 def test_side_tables_are_kept_too(tmp_path):
     wanted = make_cell(
-        DilutionCell, **DILUTION | {"models": ["ridge", "lasso", "mlp_pruned"], "protocols": ["published"]}
+        DilutionCell,
+        **DILUTION | {"models": ["ridge", "lasso", "mlp_pruned"], "protocols": ["published"]},
     )
     fits = {name: core.FITS[name] for name in wanted.models}
     first = core.run_cell(wanted, DilutionCell.architecture, fits, folder=tmp_path)
@@ -106,7 +117,9 @@ def test_more_replicates_or_models_keep_what_is_there(tmp_path):
 def test_a_finished_cell_keeps_its_fits_for_one_with_more(tmp_path):
     result, _ = run(tmp_path, models=["ridge"], n_replicates=2)
     parameters = make_cell(ScalingCell, **SMALL | {"models": ["ridge"], "n_replicates": 2})
-    results.write_cell(tmp_path, result.table, parameters.model_dump(mode="json"), STARTED, result.side)
+    results.write_cell(
+        tmp_path, result.table, parameters.model_dump(mode="json"), STARTED, result.side
+    )
     whole, made = run(tmp_path)
     assert made["fits"] == 12 - 4
     assert whole.table.groupby(["replicate", "model", "protocol"]).ngroups == 12
@@ -117,7 +130,11 @@ def test_a_finished_cell_keeps_its_fits_for_one_with_more(tmp_path):
 def test_a_full_disk_loses_the_fit_at_work_alone(tmp_path, monkeypatch):
     run(tmp_path, stop_after=3)
     with monkeypatch.context() as patch:
-        patch.setattr(results.os, "fsync", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        patch.setattr(
+            results.os,
+            "fsync",
+            lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+        )
         with pytest.raises(OSError, match="No space left"):
             run(tmp_path)
     assert run(tmp_path)[1]["fits"] == 9
@@ -131,16 +148,22 @@ def test_a_folder_is_free_for_the_same_results_and_for_no_others(tmp_path, monke
     kept.claim(tmp_path, {"n_samples": 20})
     write(tmp_path, n_samples=20)
     kept.claim(tmp_path, {"n_samples": 20})
-    with pytest.raises(ValueError, match=r"output must be a folder for results of these parameters, but .* of others"):
+    with pytest.raises(
+        ValueError,
+        match=r"output must be a folder for results of these parameters, but .* of others",
+    ):
         kept.claim(tmp_path, {"n_samples": 30})
-    monkeypatch.setenv(results.GRID, "a project")  # there a cell whose parameters changed is made again
+    # there a cell whose parameters changed is made again
+    monkeypatch.setenv(results.GRID, "a project")
     kept.claim(tmp_path, {"n_samples": 30})
 
 
 @pytest.mark.parametrize("name", ["table.csv", "trials.csv", "report.csv", "provenance.json"])
 def test_a_folder_with_files_of_a_user_is_not_taken(tmp_path, name):
     (tmp_path / name).write_text("mine")
-    with pytest.raises(ValueError, match=rf"output must be a folder without other files .* holds {name}: move it"):
+    with pytest.raises(
+        ValueError, match=rf"output must be a folder without other files .* holds {name}: move it"
+    ):
         run(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {name, ".lock"}
     assert (tmp_path / name).read_text() == "mine"
@@ -159,7 +182,9 @@ def test_a_damaged_result_gives_its_place_to_others(tmp_path, capsys):
 
 @pytest.fixture
 def computed(tmp_path, monkeypatch):
-    """The fits and cohorts that cells compute from now on, in a project without tables and by committed code."""
+    """The fits and cohorts that cells compute from now on, in a project without tables and by
+    committed code.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(results, "commit", lambda: "abc")
     made = []
@@ -187,7 +212,12 @@ def publish_cell(wanted, folder="first"):
     return {fit.name: fit for fit in results.read_collected(path)}
 
 
-SHOWN = {"profile": "standard", "protocols": ["published"], "models": ["ridge", "mlp"], "n_replicates": 3}
+SHOWN = {
+    "profile": "standard",
+    "protocols": ["published"],
+    "models": ["ridge", "mlp"],
+    "n_replicates": 3,
+}
 
 
 def test_five_cohorts_after_three_compute_two(computed):
@@ -197,7 +227,14 @@ def test_five_cohorts_after_three_compute_two(computed):
     computed.clear()
     five = make_cell(ScalingCell, **SMALL | SHOWN | {"n_replicates": 5, "profile": "full"})
     after = publish_cell(five, "second")
-    assert computed == ["published ridge", "cohort 4", "published mlp", "published ridge", "cohort 5", "published mlp"]
+    assert computed == [
+        "published ridge",
+        "cohort 4",
+        "published mlp",
+        "published ridge",
+        "cohort 5",
+        "published mlp",
+    ]
     assert len(after) == 10
     for name, fit in before.items():
         pd.testing.assert_frame_equal(fit.table, after[name].table)
@@ -207,19 +244,27 @@ def test_five_cohorts_after_three_compute_two(computed):
     assert set(results.read_table(Path("second/table.csv"))["profile"]) == {"full"}
     alone, _ = run(models=["ridge", "mlp"], protocols=["published"], n_replicates=5)
     whole = results.read_table(Path("second/table.csv"))
-    assert whole["pearson_r"].tolist() == pytest.approx(alone.table["pearson_r"].tolist(), abs=1e-12)
+    assert whole["pearson_r"].tolist() == pytest.approx(
+        alone.table["pearson_r"].tolist(), abs=1e-12
+    )
 
 
 def test_five_cohorts_in_the_folder_of_three_compute_two(computed):
     cell.compute(make_cell(ScalingCell, **SMALL | SHOWN | {"profile": "quick"}), Path("here"))
     computed.clear()
-    cell.compute(make_cell(ScalingCell, **SMALL | SHOWN | {"profile": "quick", "n_replicates": 5}), Path("here"))
+    cell.compute(
+        make_cell(ScalingCell, **SMALL | SHOWN | {"profile": "quick", "n_replicates": 5}),
+        Path("here"),
+    )
     assert [made for made in computed if "cohort" in made] == ["cohort 4", "cohort 5"]
     (Path("here") / "table.csv").rename("held.csv")
     shutil.rmtree("here/fits")  # a finished cell of before fits were kept
     Path("held.csv").rename("here/table.csv")
     computed.clear()
-    cell.compute(make_cell(ScalingCell, **SMALL | SHOWN | {"profile": "quick", "n_replicates": 6}), Path("here"))
+    cell.compute(
+        make_cell(ScalingCell, **SMALL | SHOWN | {"profile": "quick", "n_replicates": 6}),
+        Path("here"),
+    )
     assert [made for made in computed if "cohort" in made] == ["cohort 6"]
 
 
@@ -227,19 +272,25 @@ def test_one_more_model_alone_is_fitted_to_the_same_cohorts(computed):
     beyond = SMALL | {"profile": "standard", "protocols": ["held_out"], "n_replicates": 2}
     before = publish_cell(make_cell(BeyondCell, **beyond | {"models": ["ridge", "kernel"]}))
     computed.clear()
-    after = publish_cell(make_cell(BeyondCell, **beyond | {"models": ["ridge", "kernel", "oracle"]}), "second")
+    after = publish_cell(
+        make_cell(BeyondCell, **beyond | {"models": ["ridge", "kernel", "oracle"]}), "second"
+    )
     assert computed == ["held_out oracle", "cohort 1", "held_out oracle", "cohort 2"]
     seeds = results.read_table(Path("book/data/beyond.csv")).groupby("replicate")["seed"].unique()
     assert [len(found) for found in seeds] == [1, 1]
     assert set(after) - set(before) == {f"n100_scaling1 {k} held_out oracle" for k in (1, 2)}
     for name, fit in before.items():
-        pd.testing.assert_frame_equal(after[name].table.reset_index(drop=True), fit.table.reset_index(drop=True))
+        pd.testing.assert_frame_equal(
+            after[name].table.reset_index(drop=True), fit.table.reset_index(drop=True)
+        )
 
 
 def test_another_protocol_is_added_to_a_published_cell(computed):
     publish_cell(make_cell(ScalingCell, **SMALL | SHOWN | {"n_replicates": 1}))
     computed.clear()
-    both = make_cell(ScalingCell, **SMALL | SHOWN | {"n_replicates": 1, "protocols": ["published", "held_out"]})
+    both = make_cell(
+        ScalingCell, **SMALL | SHOWN | {"n_replicates": 1, "protocols": ["published", "held_out"]}
+    )
     after = publish_cell(both, "second")
     assert computed == ["held_out ridge", "cohort 1", "held_out mlp"]
     assert len(after) == 4
@@ -268,5 +319,7 @@ def test_finished_fits_of_an_unfinished_cell_are_published(computed, monkeypatch
 def test_published_fits_of_other_parameters_are_not_taken_nor_by_other_profiles(computed, change):
     publish_cell(make_cell(ScalingCell, **SMALL | SHOWN | {"n_replicates": 1}))
     computed.clear()
-    cell.compute(make_cell(ScalingCell, **SMALL | SHOWN | {"n_replicates": 1} | change), Path("second"))
+    cell.compute(
+        make_cell(ScalingCell, **SMALL | SHOWN | {"n_replicates": 1} | change), Path("second")
+    )
     assert computed == ["published ridge", "cohort 1", "published mlp"]

@@ -15,7 +15,9 @@ from epidl.cohorts.simulate import variance_components
 from epidl.models import kernels
 from epidl.models.kernels import EXACT_LIMIT, Products, estimate_components, fit_kernel
 
-COMPONENTS = np.array([[1, 0, 0.001], [0.6, 0.4, 0.01], [0.2, 0.8, 0.001], [0, 1, 0.1], [0.1, 0.2, 0.7]])
+COMPONENTS = np.array(
+    [[1, 0, 0.001], [0.6, 0.4, 0.01], [0.2, 0.8, 0.001], [0, 1, 0.1], [0.1, 0.2, 0.7]]
+)
 
 
 def codes(genotypes, rows=slice(None)):
@@ -40,7 +42,9 @@ def dense_deviance(kernels, y, components):
 
 @pytest.mark.parametrize(("n_samples", "n_markers"), [(7, 2), (30, 9), (12, 40)])
 def test_kernels_are_cross_products_of_codes_and_of_their_pairs(n_samples, n_markers):
-    genotypes = Haplotypes.from_alleles(np.random.default_rng(1).integers(0, 2, size=(n_samples, n_markers)))
+    genotypes = Haplotypes.from_alleles(
+        np.random.default_rng(1).integers(0, 2, size=(n_samples, n_markers))
+    )
     linear, pairs = features(codes(genotypes))
     products = Products.of(genotypes, np.arange(n_samples))
     np.testing.assert_allclose(products.additive(), linear @ linear.T, rtol=1e-6, atol=1e-7)
@@ -56,22 +60,33 @@ def test_predictions_are_those_of_ridge_on_explicit_features(cohort):
         scaled = np.hstack([np.sqrt(s_a) * linear, np.sqrt(s_aa) * pairs])
         mean, y = scaled[train].mean(axis=0), cohort.phenotypes[train, t]
         centred = scaled[train] - mean
-        effects = np.linalg.solve(centred.T @ centred + s_e * np.eye(len(mean)), centred.T @ (y - y.mean()))
+        effects = np.linalg.solve(
+            centred.T @ centred + s_e * np.eye(len(mean)), centred.T @ (y - y.mean())
+        )
         split = linear.shape[1]
-        np.testing.assert_allclose(fit.intercepts[t], y.mean() - mean @ effects, rtol=1e-6, atol=1e-9)
-        np.testing.assert_allclose(additive[:, t], scaled[test, :split] @ effects[:split], rtol=1e-6, atol=1e-9)
-        np.testing.assert_allclose(epistatic[:, t], scaled[test, split:] @ effects[split:], rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(
+            fit.intercepts[t], y.mean() - mean @ effects, rtol=1e-6, atol=1e-9
+        )
+        np.testing.assert_allclose(
+            additive[:, t], scaled[test, :split] @ effects[:split], rtol=1e-6, atol=1e-9
+        )
+        np.testing.assert_allclose(
+            epistatic[:, t], scaled[test, split:] @ effects[split:], rtol=1e-6, atol=1e-9
+        )
 
 
 def test_parts_sum_to_the_prediction_less_the_intercept(cohort):
     fit = fit_kernel(cohort.genotypes, cohort.phenotypes, np.arange(200), COMPONENTS)
     rows = np.arange(200, 300)
     np.testing.assert_allclose(
-        sum(fit.predict_parts(cohort.genotypes, rows)), fit.predict(cohort.genotypes, rows) - fit.intercepts
+        sum(fit.predict_parts(cohort.genotypes, rows)),
+        fit.predict(cohort.genotypes, rows) - fit.intercepts,
     )
 
 
-@pytest.mark.parametrize(("n_samples", "n_qtl", "h2"), [(120, 10, 0.5), (120, 30, 0.9), (60, 80, 0.6)])
+@pytest.mark.parametrize(
+    ("n_samples", "n_qtl", "h2"), [(120, 10, 0.5), (120, 30, 0.9), (60, 80, 0.6)]
+)
 def test_reml_estimates_maximise_the_dense_likelihood(n_samples, n_qtl, h2):
     cohort = make_cohort(n_samples, n_qtl, broad_sense_heritability=h2, seed=4)
     rows = np.arange(n_samples)
@@ -96,8 +111,12 @@ def test_reml_estimates_are_those_of_a_mixed_model_package():
     cohort = make_cohort(300, 10, rel_aa=[1.0], broad_sense_heritability=0.6)
     parts = features(codes(cohort.genotypes))
     names = [[[f"effect {k}" for k in range(part.shape[1])]] for part in parts]
-    effects = VCSpec(names=["additive", "epistatic"], colnames=names, mats=[[part] for part in parts])
-    model = MixedLM(cohort.phenotypes[:, 0], np.ones((300, 1)), groups=np.zeros(300), exog_vc=effects)
+    effects = VCSpec(
+        names=["additive", "epistatic"], colnames=names, mats=[[part] for part in parts]
+    )
+    model = MixedLM(
+        cohort.phenotypes[:, 0], np.ones((300, 1)), groups=np.zeros(300), exog_vc=effects
+    )
     fit = model.fit(reml=True)
     assert fit.converged
     (ours,) = estimate_components(cohort.genotypes, cohort.phenotypes, np.arange(300))
@@ -115,7 +134,9 @@ def test_reml_finds_the_simulated_shares():
 @pytest.mark.parametrize("h2", [0.999, 1])
 def test_absent_epistasis_is_found_absent(h2):
     cohort = make_cohort(300, 16, rel_aa=[0], broad_sense_heritability=h2)
-    additive, epistatic, residual = estimate_components(cohort.genotypes, cohort.phenotypes, np.arange(300))[0]
+    additive, epistatic, residual = estimate_components(
+        cohort.genotypes, cohort.phenotypes, np.arange(300)
+    )[0]
     assert epistatic < 1e-3 * additive
     assert residual < 2e-3 * additive
 
@@ -124,7 +145,13 @@ def test_traits_that_are_noise_or_purely_epistatic_end_in_valid_numbers():
     rng = np.random.default_rng(3)
     genotypes = Haplotypes.from_alleles(rng.integers(0, 2, size=(400, 12)))
     x = codes(genotypes)
-    y = np.column_stack([rng.normal(size=400), x[:, 0] * x[:, 1] + x[:, 2] * x[:, 3], 5 + 1e-3 * rng.normal(size=400)])
+    y = np.column_stack(
+        [
+            rng.normal(size=400),
+            x[:, 0] * x[:, 1] + x[:, 2] * x[:, 3],
+            5 + 1e-3 * rng.normal(size=400),
+        ]
+    )
     fit = fit_kernel(genotypes, y, np.arange(300))
     assert (fit.components > 0).all()
     assert (fit.components[[0, 2], :2] < 0.1 * fit.components[[0, 2], 2:]).all()
@@ -147,11 +174,15 @@ def test_conjugate_gradients_agree_with_the_exact_solution(n_markers):
     cohort = make_cohort(300, 16, n_markers=n_markers)
     train, test = np.arange(250), np.arange(250, 300)
     exact, cg = (
-        fit_kernel(cohort.genotypes, cohort.phenotypes, train, COMPONENTS, method=method) for method in ("exact", "cg")
+        fit_kernel(cohort.genotypes, cohort.phenotypes, train, COMPONENTS, method=method)
+        for method in ("exact", "cg")
     )
     assert cg.converged.all()
-    assert 0 < cg.iterations[0] <= 3  # the preconditioner alone solves an additive trait, to rounding
-    np.testing.assert_allclose(cg.predict(cohort.genotypes, test), exact.predict(cohort.genotypes, test), atol=1e-4)
+    # the preconditioner alone solves an additive trait, to rounding
+    assert 0 < cg.iterations[0] <= 3
+    np.testing.assert_allclose(
+        cg.predict(cohort.genotypes, test), exact.predict(cohort.genotypes, test), atol=1e-4
+    )
     np.testing.assert_allclose(cg.intercepts, exact.intercepts, atol=1e-4)
 
 
@@ -164,8 +195,16 @@ def test_the_number_of_rows_chooses_the_method(cohort, monkeypatch):
 
 def test_unfinished_conjugate_gradients_say_so(cohort, monkeypatch):
     monkeypatch.setattr(kernels, "MAX_ITERATIONS", 2)
-    with pytest.warns(RuntimeWarning, match="trait 1: conjugate gradients ended at a relative error of"):
-        fit = fit_kernel(cohort.genotypes, cohort.phenotypes[:, [2]], np.arange(200), COMPONENTS[[2]], method="cg")
+    with pytest.warns(
+        RuntimeWarning, match="trait 1: conjugate gradients ended at a relative error of"
+    ):
+        fit = fit_kernel(
+            cohort.genotypes,
+            cohort.phenotypes[:, [2]],
+            np.arange(200),
+            COMPONENTS[[2]],
+            method="cg",
+        )
     assert not fit.converged[0]
     assert fit.iterations[0] == 2
 
@@ -179,7 +218,9 @@ def test_blocks_do_not_change_the_fit(cohort, monkeypatch):
             fit = fit_kernel(cohort.genotypes, cohort.phenotypes, rows, COMPONENTS, method=method)
             predicted[method, n_bytes] = fit.predict(cohort.genotypes, test)
     for method in ("exact", "cg"):
-        np.testing.assert_allclose(predicted[method, 8 * 16 * 7], predicted[method, 2**26], atol=1e-5)
+        np.testing.assert_allclose(
+            predicted[method, 8 * 16 * 7], predicted[method, 2**26], atol=1e-5
+        )
 
 
 @given(seed=st.integers(0, 2**32 - 1), method=st.sampled_from(["exact", "cg"]))
@@ -189,9 +230,13 @@ def test_order_of_samples_and_names_of_alleles_leave_predictions(cohort, seed, m
     train, test = np.arange(150), np.arange(250, 300)
     flipped = rng.integers(0, 2, size=cohort.genotypes.n_markers, dtype=np.uint8)
     renamed = Haplotypes.from_alleles(cohort.genotypes.block(slice(None)) ^ flipped)
-    np.testing.assert_array_equal(Products.of(renamed, train).inner, Products.of(cohort.genotypes, train).inner)
+    np.testing.assert_array_equal(
+        Products.of(renamed, train).inner, Products.of(cohort.genotypes, train).inner
+    )
     one, other = (
-        fit_kernel(genotypes, cohort.phenotypes, rows, COMPONENTS, method=method).predict(genotypes, test)
+        fit_kernel(genotypes, cohort.phenotypes, rows, COMPONENTS, method=method).predict(
+            genotypes, test
+        )
         for genotypes, rows in [(cohort.genotypes, train), (renamed, rng.permutation(train))]
     )
     np.testing.assert_allclose(one, other, atol=1e-4 if method == "cg" else 1e-8)
@@ -199,7 +244,8 @@ def test_order_of_samples_and_names_of_alleles_leave_predictions(cohort, seed, m
 
 def test_components_come_from_a_subsample_where_asked(cohort):
     one, same, other = (
-        fit_kernel(cohort.genotypes, cohort.phenotypes, np.arange(250), reml_rows=100, seed=seed) for seed in (1, 1, 2)
+        fit_kernel(cohort.genotypes, cohort.phenotypes, np.arange(250), reml_rows=100, seed=seed)
+        for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one.components, same.components)
     assert not np.array_equal(one.components, other.components)
@@ -217,23 +263,40 @@ def test_a_rare_trait_varies_among_the_samples_that_estimate_components(cohort):
 def test_test_samples_do_not_reach_the_fit(cohort):
     changed = cohort.phenotypes.copy()
     changed[200:] = 1e6
-    one, two = (fit_kernel(cohort.genotypes, y, np.arange(200)) for y in (cohort.phenotypes, changed))
+    one, two = (
+        fit_kernel(cohort.genotypes, y, np.arange(200)) for y in (cohort.phenotypes, changed)
+    )
     np.testing.assert_array_equal(one.weights, two.weights)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"phenotypes": np.zeros((299, 5))}, "phenotypes must have 300 rows, one a sample, got 299"),
-        ({"phenotypes": np.zeros((300, 2))}, "phenotypes must vary among the rows, trait 1 does not"),
+        (
+            {"phenotypes": np.zeros((299, 5))},
+            "phenotypes must have 300 rows, one a sample, got 299",
+        ),
+        (
+            {"phenotypes": np.zeros((300, 2))},
+            "phenotypes must vary among the rows, trait 1 does not",
+        ),
         ({"rows": np.array([3, 4])}, r"len\(rows\) must be at least 3, got 2"),
         ({"method": "fast"}, "method must be one of auto, exact, cg, got 'fast'"),
         ({"reml_rows": 2}, "reml_rows must be at least 3, got 2"),
         ({"components": COMPONENTS[:2]}, "components must have 5 rows"),
-        ({"components": COMPONENTS[:, :2]}, "components must have 3 columns, s_A, s_AA and s_E, got 2"),
+        (
+            {"components": COMPONENTS[:, :2]},
+            "components must have 3 columns, s_A, s_AA and s_E, got 2",
+        ),
         ({"components": -COMPONENTS}, "components must be at least 0, got -1"),
-        ({"components": COMPONENTS * [1, 1, 0]}, r"components\[0, 2\] must be greater than 0, got 0"),
-        ({"components": COMPONENTS * [1, 1, 1e-9]}, r"the share of components\[0, 2\] must be at least 1e-07"),
+        (
+            {"components": COMPONENTS * [1, 1, 0]},
+            r"components\[0, 2\] must be greater than 0, got 0",
+        ),
+        (
+            {"components": COMPONENTS * [1, 1, 1e-9]},
+            r"the share of components\[0, 2\] must be at least 1e-07",
+        ),
         (
             {"method": "exact", "rows": np.arange(EXACT_LIMIT + 1) % 300},
             r"len\(rows\) must be at most 20000 \(the bound of method exact\), got 20001",
@@ -248,7 +311,9 @@ def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message
 
 def test_other_genotypes_are_refused(cohort):
     fit = fit_kernel(cohort.genotypes, cohort.phenotypes, np.arange(200), COMPONENTS)
-    with pytest.raises(ValueError, match=r"n_markers must be that of the training samples, 16, got 18"):
+    with pytest.raises(
+        ValueError, match=r"n_markers must be that of the training samples, 16, got 18"
+    ):
         fit.predict(make_cohort(20, 18).genotypes, np.arange(20))
 
 
@@ -258,12 +323,16 @@ def diploid():
     rng = np.random.default_rng(8)
     counts = rng.binomial(2, rng.uniform(0.1, 0.9, size=14), size=(150, 14)).astype(np.int8)
     x = counts - counts.mean(axis=0)
-    y = np.column_stack([x[:, 0] - x[:, 4] + x[:, 1] * x[:, 2] + rng.normal(size=150), rng.normal(size=150)])
+    y = np.column_stack(
+        [x[:, 0] - x[:, 4] + x[:, 1] * x[:, 2] + rng.normal(size=150), rng.normal(size=150)]
+    )
     counts[rng.random(counts.shape) < 0.1] = MISSING
     return Dosages.from_counts(counts, ploidy=2).trained_on(np.arange(120)), y
 
 
-def test_kernels_of_dosages_are_cross_products_of_centred_codes_scaled_to_a_mean_diagonal_of_one(diploid):
+def test_kernels_of_dosages_are_cross_products_of_centred_codes_scaled_to_a_mean_diagonal_of_one(
+    diploid,
+):
     dosages, _ = diploid
     rows = np.arange(120)
     x = 2 * (dosages.block(rows) - dosages.block(rows).mean(axis=0))
@@ -271,7 +340,9 @@ def test_kernels_of_dosages_are_cross_products_of_centred_codes_scaled_to_a_mean
     products = Products.of(dosages, rows)
     for kernel, features in ((products.additive(), x), (products.epistatic(), z)):
         expected = features @ features.T
-        np.testing.assert_allclose(kernel, expected / np.diag(expected).mean(), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            kernel, expected / np.diag(expected).mean(), rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("method", ["exact", "cg"])
@@ -285,7 +356,10 @@ def test_predictions_for_dosages_are_those_of_explicit_features(diploid, method)
     for t, (additive, epistatic, residual) in enumerate(components):
         kernel = additive * x @ x.T / (x[train] ** 2).sum(axis=1).mean()
         kernel += epistatic * z @ z.T / (z[train] ** 2).sum(axis=1).mean()
-        inverse, ones = np.linalg.inv(kernel[np.ix_(train, train)] + residual * np.eye(120)), np.ones(120)
+        inverse, ones = (
+            np.linalg.inv(kernel[np.ix_(train, train)] + residual * np.eye(120)),
+            np.ones(120),
+        )
         mean = ones @ inverse @ y[train, t] / (ones @ inverse @ ones)
         expected = mean + kernel[np.ix_(test, train)] @ inverse @ (y[train, t] - mean)
         np.testing.assert_allclose(fit.predict(dosages, test)[:, t], expected, atol=1e-4)
@@ -295,7 +369,9 @@ def test_the_counted_allele_leaves_the_prediction(diploid):
     dosages, y = diploid
     flipped = np.where(dosages.counts == MISSING, MISSING, 2 - dosages.counts).astype(np.int8)
     other = Dosages.from_counts(flipped, ploidy=2).trained_on(np.arange(120))
-    one, two = (fit_kernel(g, y, np.arange(120)).predict(g, np.arange(120, 150)) for g in (dosages, other))
+    one, two = (
+        fit_kernel(g, y, np.arange(120)).predict(g, np.arange(120, 150)) for g in (dosages, other)
+    )
     np.testing.assert_allclose(one, two, atol=1e-3)
 
 
@@ -331,5 +407,7 @@ def test_predictions_do_not_depend_on_how_the_predicted_samples_are_centred(dipl
 def test_a_single_marker_that_varies_has_no_pairs():
     counts = np.ones((30, 4), np.int8)
     counts[:15, 2] = 2
-    with pytest.raises(ValueError, match="genotypes must have at least 2 markers that vary among the rows"):
+    with pytest.raises(
+        ValueError, match="genotypes must have at least 2 markers that vary among the rows"
+    ):
         fit_kernel(Dosages.from_counts(counts, ploidy=2), np.arange(30.0)[:, None], np.arange(30))

@@ -35,7 +35,8 @@ def test_every_mutant_applies_and_changes_what_its_module_does(library):
 def test_a_mutant_whose_text_is_not_there_once_fails_loudly(library, original, count):
     (library / "lib/epidl/cohorts/simulate.py").write_text("plan = plan\n")
     with pytest.raises(
-        ValueError, match=rf"must stand once in lib/epidl/cohorts/simulate.py, stands there {count} times"
+        ValueError,
+        match=rf"must stand once in lib/epidl/cohorts/simulate.py, stands there {count} times",
     ):
         Mutant("cohorts/simulate", original, "", "a text").apply(library)
 
@@ -46,13 +47,17 @@ def test_the_table_lists_every_mutant_and_the_test_that_killed_it():
     assert table["module"].tolist() == [mutant.module for mutant in MUTANTS]
     for row in table.itertuples():
         file, test = row.killed_by.split("::")
-        assert f"def {test.split('[')[0]}(" in (ROOT / file).read_text(), f"{row.mutant}: no {row.killed_by}"
+        assert f"def {test.split('[')[0]}(" in (ROOT / file).read_text(), (
+            f"{row.mutant}: no {row.killed_by}"
+        )
 
 
 @pytest.mark.slow
 def test_two_mutants_die_once_more():
     """Others at every commit, the same at the same one."""
-    there = [mutant for mutant in MUTANTS if mutant.module != "gpu" or importlib.util.find_spec("triton")]
+    there = [
+        mutant for mutant in MUTANTS if mutant.module != "gpu" or importlib.util.find_spec("triton")
+    ]
     for mutant in random.Random(results.commit()).sample(there, 2):
         assert find_killer(mutant, killers()[mutant.breaks]), mutant
 
@@ -60,5 +65,7 @@ def test_two_mutants_die_once_more():
 @pytest.mark.slow
 def test_a_mutant_that_changes_nothing_survives():
     (harmless,) = (mutant for mutant in MUTANTS if mutant.breaks == "all seeds draw alike")
-    harmless = Mutant("seeds", harmless.original, f"{harmless.original.replace('(seed', '(int(seed)')}", "nothing")
+    harmless = Mutant(
+        "seeds", harmless.original, f"{harmless.original.replace('(seed', '(int(seed)')}", "nothing"
+    )
     assert find_killer(harmless) == ""

@@ -27,7 +27,9 @@ def plain_copy(layer: networks.OneHotLinear) -> nn.Linear:
 
 @pytest.fixture
 def alleles() -> torch.Tensor:
-    return torch.randint(0, 2, (N_SAMPLES, N_MARKERS), generator=torch.Generator().manual_seed(1)).float()
+    return torch.randint(
+        0, 2, (N_SAMPLES, N_MARKERS), generator=torch.Generator().manual_seed(1)
+    ).float()
 
 
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.AdamW])
@@ -38,7 +40,9 @@ def test_folded_mlp_trains_as_the_plain_one_step_by_step(alleles, optimizer):
     plain[0] = plain_copy(folded[0]).double()
     target = torch.randn(N_SAMPLES, N_TRAITS, generator=generator).double()
     inputs = {folded: alleles.double(), plain: one_hot(alleles.double())}
-    optimizers = {model: optimizer(model.parameters(), lr=0.01, weight_decay=1e-5) for model in inputs}
+    optimizers = {
+        model: optimizer(model.parameters(), lr=0.01, weight_decay=1e-5) for model in inputs
+    }
     for _ in range(20):
         for model, x in inputs.items():
             optimizers[model].zero_grad()
@@ -62,7 +66,10 @@ def test_the_folded_layer_is_the_plain_one_in_double_precision(n_markers):
     for output in outputs:
         output.backward(upstream)
     torch.testing.assert_close(
-        folded.weight.grad, plain.weight.grad.unflatten(1, (2, -1)).movedim(1, 0), rtol=0, atol=1e-13
+        folded.weight.grad,
+        plain.weight.grad.unflatten(1, (2, -1)).movedim(1, 0),
+        rtol=0,
+        atol=1e-13,
     )
     torch.testing.assert_close(folded.bias.grad, plain.bias.grad, rtol=0, atol=1e-13)
 
@@ -91,7 +98,9 @@ def test_a_hidden_layer_is_pytorchs_linear_one_step_after_step(n_samples, width,
 
 
 def test_a_frozen_hidden_layer_stays_as_it_is():
-    hidden = networks.column_linear(8, 8, torch.Generator().manual_seed(8), kind=networks.HiddenLinear)
+    hidden = networks.column_linear(
+        8, 8, torch.Generator().manual_seed(8), kind=networks.HiddenLinear
+    )
     x = torch.randn(4, 8, generator=torch.Generator().manual_seed(9), requires_grad=True)
     hidden(x).sum().backward()
     once = hidden.weight.grad.clone()
@@ -101,7 +110,9 @@ def test_a_frozen_hidden_layer_stays_as_it_is():
 
 
 def test_gradients_of_two_backward_passes_add_up():
-    hidden = networks.column_linear(8, 8, torch.Generator().manual_seed(8), kind=networks.HiddenLinear)
+    hidden = networks.column_linear(
+        8, 8, torch.Generator().manual_seed(8), kind=networks.HiddenLinear
+    )
     x = torch.randn(4, 8, generator=torch.Generator().manual_seed(9))
     hidden(x).sum().backward()
     once = hidden.weight.grad.clone()
@@ -125,7 +136,8 @@ def test_initial_weights_are_those_of_pytorch_with_all_one_hot_columns_as_inputs
     for parameter in layer.parameters():
         assert parameter.abs().max() <= bound
         assert parameter.abs().max() > 0.8 * bound
-    assert layer.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.02)  # a uniform distribution's
+    # a uniform distribution's
+    assert layer.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.02)
 
 
 def test_initial_weights_come_from_the_generator_alone():

@@ -15,7 +15,9 @@ AGE = RNG.integers(20, 60, N)
 
 
 def read(values, argument="trait", name="yield", separator=",", **options):
-    return read_column(pd.Series(list(map(str, values)), name=name), argument, separator=separator, **options)
+    return read_column(
+        pd.Series(list(map(str, values)), name=name), argument, separator=separator, **options
+    )
 
 
 def with_code(code, values=YIELD):
@@ -28,7 +30,23 @@ def with_code(code, values=YIELD):
 @pytest.mark.parametrize(
     "code",
     [
-        *("", "NA", "na", "N/A", "nan", "#N/A", ".", "-", "?", "null", "None", "unknown", "#DIV/0!", "n.d.", "\\N"),
+        *(
+            "",
+            "NA",
+            "na",
+            "N/A",
+            "nan",
+            "#N/A",
+            ".",
+            "-",
+            "?",
+            "null",
+            "None",
+            "unknown",
+            "#DIV/0!",
+            "n.d.",
+            "\\N",
+        ),
         *("-9", "-9.0", "-99", "-999", "-999.00", "-9999", "99", "999", "9999", "-99.9"),
     ],
 )
@@ -43,7 +61,9 @@ def test_usual_codes_are_missing_and_counted(code):
 @pytest.mark.parametrize("code", ["-1", "0", "-7", "-88", "8888", "-32768", "1e+30"])
 def test_numbers_that_stand_apart_again_and_again_are_refused_and_settled_by_a_list(code):
     values = with_code(code)
-    with pytest.raises(ValueError, match=re.escape(f"got {code} in the column yield, 7 times among numbers")) as caught:
+    with pytest.raises(
+        ValueError, match=re.escape(f"got {code} in the column yield, 7 times among numbers")
+    ) as caught:
         read(values)
     assert f"missing? missing_codes: [{code}]; measured? missing_codes: []" in str(caught.value)
     assert read(values, missing_codes=[code])[0].isna().sum() == 7
@@ -62,7 +82,9 @@ def test_two_codes_at_once():
     assert "-8 (7)" in words
 
 
-@pytest.mark.parametrize("values", [YIELD - 6, np.exp(2 * YIELD), RNG.negative_binomial(1, 0.2, N), AGE, YIELD * 1000])
+@pytest.mark.parametrize(
+    "values", [YIELD - 6, np.exp(2 * YIELD), RNG.negative_binomial(1, 0.2, N), AGE, YIELD * 1000]
+)
 def test_measurements_are_left_alone(values):
     assert read(values)[0].notna().all()
 
@@ -90,13 +112,19 @@ def test_status_is_of_two_values(values, codes, left):
     assert set(found.dropna()) == left
 
 
-@pytest.mark.parametrize(("values", "code"), [(["1", "2", "0"], 0), (["-1", "0", "1"], -1), (["1", "2", "0", "-9"], 0)])
+@pytest.mark.parametrize(
+    ("values", "code"), [(["1", "2", "0"], 0), (["-1", "0", "1"], -1), (["1", "2", "0", "-9"], 0)]
+)
 def test_a_status_with_two_readings_is_refused(values, code):
-    with pytest.raises(ValueError, match=rf"got {code} in the column yield.*missing_codes: \[{code}\]"):
+    with pytest.raises(
+        ValueError, match=rf"got {code} in the column yield.*missing_codes: \[{code}\]"
+    ):
         read(np.resize(values, N))
 
 
-@pytest.mark.parametrize("text", ["tall", "<0.5", "5.3 kg", "12%", "inf", "1.000,5", "1 234", "0x10", "*"])
+@pytest.mark.parametrize(
+    "text", ["tall", "<0.5", "5.3 kg", "12%", "inf", "1.000,5", "1 234", "0x10", "*"]
+)
 def test_what_is_no_number_is_named_with_its_remedy(text):
     said = f"trait must be numbers, got {text!r} in the column yield (1 such); missing? missing_codes: [{text}]"
     with pytest.raises(ValueError, match=re.escape(said)):
@@ -109,9 +137,13 @@ def test_decimal_commas():
     values, words = read(commas, separator=";")
     assert values.tolist() == YIELD.tolist()
     assert "decimal commas" in words
-    with pytest.raises(ValueError, match=rf"got '{commas[0]}' .*a decimal comma or a thousand's: write \d\.\d+ or \d+"):
+    with pytest.raises(
+        ValueError,
+        match=rf"got '{commas[0]}' .*a decimal comma or a thousand's: write \d\.\d+ or \d+",
+    ):
         read(commas, separator="\t")
-    assert read([comma[:-1] for comma in commas], separator="\t")[0].notna().all()  # two decimals: no thousands
+    # two decimals: no thousands
+    assert read([comma[:-1] for comma in commas], separator="\t")[0].notna().all()
     assert "2 labels" in read(np.resize(["Lee, K", "Smith, J"], N), "covariates")[1]
 
 
@@ -135,9 +167,14 @@ def test_covariates_that_are_labels(values, levels):
 
 
 def test_covariates_that_are_numbers_or_may_be_labels():
-    assert "one slope for all; labels? write them as texts such as cage_1" in read(AGE % 8, "covariates", "cage")[1]
+    assert (
+        "one slope for all; labels? write them as texts such as cage_1"
+        in read(AGE % 8, "covariates", "cage")[1]
+    )
     assert "labels" not in read(AGE, "covariates", "age")[1]
-    with pytest.raises(ValueError, match=r"got 1\.10 and 1\.1 in the column plot: one number\? .*; two labels\?"):
+    with pytest.raises(
+        ValueError, match=r"got 1\.10 and 1\.1 in the column plot: one number\? .*; two labels\?"
+    ):
         read(np.resize(["1.1", "1.10", "1.2", "1.3"], N), "covariates", "plot")
 
 
@@ -190,7 +227,10 @@ def test_times_that_sort(first):
     ],
 )
 def test_numbers_that_do_not_sort_by_time_are_refused(times):
-    with pytest.raises(ValueError, match=rf"time must sort as it follows, got '{times[0]}' in the column when, which"):
+    with pytest.raises(
+        ValueError,
+        match=rf"time must sort as it follows, got '{times[0]}' in the column when, which",
+    ):
         read(np.repeat(times, 20), "time", "when")
 
 
@@ -218,7 +258,10 @@ def test_texts_that_are_no_dates_are_refused(times):
 
 def test_a_date_that_stands_for_a_missing_one_is_named():
     dates = ["1900-01-01"] * 8 + ["2019-10-01", "2020-01-15", "2020-05-20"] * 24
-    with pytest.raises(ValueError, match=r"got 1900-01-01 in the column when, 8 times among dates from 2019-10-01 to"):
+    with pytest.raises(
+        ValueError,
+        match=r"got 1900-01-01 in the column when, 8 times among dates from 2019-10-01 to",
+    ):
         read(dates, "time", "when")
     assert read(dates, "time", "when", missing_codes=["1900-01-01"])[0].isna().sum() == 8
     assert read([2019, 2020, 2021, 9999] * 20, "time", "when")[0].isna().sum() == 20

@@ -12,11 +12,23 @@ from epidl.figures import MODEL_NAMES
 from epidl.models import kernels
 from epidl.models.task import Prediction
 from epidl.own import comparison
-from epidl.own.comparison import Observed, against_ridge, compare, corrected_interval, make_splits, observe, verdict
+from epidl.own.comparison import (
+    Observed,
+    against_ridge,
+    compare,
+    corrected_interval,
+    make_splits,
+    observe,
+    verdict,
+)
 
 
-def make_observed(n: int = 240, m: int = 20, epistasis: float = 0.0, seed: int = 1, **changes) -> Observed:
-    """Diploids in six families over ten years, a covariate with a large effect, some genotypes missing."""
+def make_observed(
+    n: int = 240, m: int = 20, epistasis: float = 0.0, seed: int = 1, **changes
+) -> Observed:
+    """Diploids in six families over ten years, a covariate with a large effect, some genotypes
+    missing.
+    """
     rng = np.random.default_rng(seed)
     counts = rng.binomial(2, rng.uniform(0.3, 0.7, size=m), size=(n, m)).astype(np.int8)
     x = counts - counts.mean(axis=0)
@@ -40,7 +52,12 @@ def cohort() -> Observed:
 
 @pytest.fixture(scope="module")
 def table(cohort) -> pd.DataFrame:
-    return compare(cohort, models=["ridge", "kernel", "pairs"], splits=["random", "family", "forward"], n_splits=4)
+    return compare(
+        cohort,
+        models=["ridge", "kernel", "pairs"],
+        splits=["random", "family", "forward"],
+        n_splits=4,
+    )
 
 
 def test_splits_are_what_they_say(cohort):
@@ -62,7 +79,9 @@ def test_splits_are_what_they_say(cohort):
     assert len(make_splits(cohort, "family", 3, seed=1)) == 6
     tested = np.concatenate([split.test for _, split in make_splits(cohort, "forward", 3, seed=1)])
     assert len(np.unique(tested)) == len(tested)
-    one, same, other = (make_splits(cohort, "random", 2, seed=seed)[1][1].test for seed in (1, 1, 2))
+    one, same, other = (
+        make_splits(cohort, "random", 2, seed=seed)[1][1].test for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
 
@@ -119,7 +138,9 @@ def test_a_level_that_no_training_individual_has_gets_the_mean_of_the_others_wha
         design = np.eye(5)[:, order][sites]
         cohort = make_observed(phenotypes=phenotypes, design=design)
         tables.append(compare(cohort, models=["ridge", "kernel"], splits=["family"]))
-        ((_, split),) = [(name, s) for name, s in make_splits(cohort, "family", 1, 1) if name == "family 5"]
+        ((_, split),) = [
+            (name, s) for name, s in make_splits(cohort, "family", 1, 1) if name == "family 5"
+        ]
         train = np.concatenate([split.train, split.validation])
         fixed, _ = comparison._fixed_effects(cohort, train)
         seen = [fixed[sites == site].mean() for site in range(4)]
@@ -134,10 +155,16 @@ def test_a_level_that_no_training_individual_has_gets_the_mean_of_the_others_wha
 def test_collinear_covariates_score_as_one():
     age = np.random.default_rng(2).integers(20, 60, 240).astype(float)
     base = make_observed(design=None)
-    designs = age[:, None], np.column_stack([age, 2 * age, 3 * age + 1]), np.column_stack([1e9 + age, 1e-9 * age])
+    designs = (
+        age[:, None],
+        np.column_stack([age, 2 * age, 3 * age + 1]),
+        np.column_stack([1e9 + age, 1e-9 * age]),
+    )
     options = {"models": ["ridge", "kernel"], "n_splits": 2}
     scores = [
-        compare(make_observed(phenotypes=base.phenotypes + age, design=design), **options)["pearson_r"]
+        compare(make_observed(phenotypes=base.phenotypes + age, design=design), **options)[
+            "pearson_r"
+        ]
         for design in designs
     ]
     for other in scores[1:]:
@@ -157,7 +184,9 @@ def test_the_comparison_scores_what_genotypes_add_to_fixed_effects(cohort, table
     missing = (cohort.genotypes.counts == MISSING).sum()
     assert (table.query("split_kind != 'forward'")["n_imputed"] == missing).all()
     r = table.query("model == 'ridge' and split_kind == 'random'")["pearson_r"]
-    assert r.mean() > 0.9, "the covariate's effect, forty times the noise of genotypes, must be taken away"
+    assert r.mean() > 0.9, (
+        "the covariate's effect, forty times the noise of genotypes, must be taken away"
+    )
     alone = compare(make_observed(design=None), models=["ridge", "kernel"], n_splits=4)
     assert alone.query("model == 'ridge'")["pearson_r"].mean() < 0.5
 
@@ -176,13 +205,16 @@ def test_only_training_individuals_are_learnt_from(cohort):
     counts[split.test] = 2 - np.maximum(counts[split.test], 0)
     moved = observe(Dosages.from_counts(counts, 2), cohort.phenotypes, cohort.design)
     np.testing.assert_array_equal(
-        comparison.make_task(moved, split, 8, "cpu", 1)[0].genotypes.centre, tasks[0].genotypes.centre
+        comparison.make_task(moved, split, 8, "cpu", 1)[0].genotypes.centre,
+        tasks[0].genotypes.centre,
     )
 
 
 def test_a_binary_trait_is_scored_by_the_area_under_the_curve(cohort):
     liability = cohort.phenotypes - 200 * cohort.design[:, 0]
-    binary = observe(cohort.genotypes, np.where(liability > np.median(liability), 7, 3), cohort.design)
+    binary = observe(
+        cohort.genotypes, np.where(liability > np.median(liability), 7, 3), cohort.design
+    )
     assert binary.binary
     assert set(binary.phenotypes) == {0, 1}
     table = compare(binary, models=["ridge", "kernel"], n_splits=3)
@@ -197,7 +229,9 @@ def test_epistasis_is_found_and_its_absence_too():
     (sentence,) = verdict(epistatic, MODEL_NAMES)
     assert sentence.startswith("random splits: Sparse pairs predicts best, with a mean r of")
     assert sentence.endswith(": more than chance.")
-    (sentence,) = verdict(compare(make_observed(), models=["ridge", "kernel"], n_splits=5), MODEL_NAMES)
+    (sentence,) = verdict(
+        compare(make_observed(), models=["ridge", "kernel"], n_splits=5), MODEL_NAMES
+    )
     assert "stays the choice" in sentence or "Nothing here speaks against ridge" in sentence
 
 
@@ -212,7 +246,9 @@ def test_the_corrected_interval():
 
 
 def test_the_corrected_interval_covers_where_student_s_does_not():
-    """The mean over repeated splits of one cohort as an estimate for its population: ridge of one marker."""
+    """The mean over repeated splits of one cohort as an estimate for its population: ridge of one
+    marker.
+    """
     rng = np.random.default_rng(5)
     truth, n, draws = 0.0, 60, 15
     covered = {"corrected": 0, "student": 0}
@@ -232,7 +268,13 @@ def test_the_corrected_interval_covers_where_student_s_does_not():
 def test_verdicts_say_what_is_shown():
     def made(*differences, kind="random"):
         rows = [
-            {"split_kind": kind, "replicate": k, "model": model, "pearson_r": 0.5 + extra, "auc": np.nan}
+            {
+                "split_kind": kind,
+                "replicate": k,
+                "model": model,
+                "pearson_r": 0.5 + extra,
+                "auc": np.nan,
+            }
             | {"n_test": 10, "n_train": 60}
             for k, difference in enumerate(differences)
             for model, extra in (("ridge", 0), ("kernel", difference))
@@ -241,9 +283,13 @@ def test_verdicts_say_what_is_shown():
 
     assert verdict(made(0.1, 0.11, 0.1), MODEL_NAMES)[0].endswith(": more than chance.")
     assert verdict(made(0.1, -0.05, 0.02), MODEL_NAMES)[0].endswith("until there are more data.")
-    assert verdict(made(-0.1, -0.2), MODEL_NAMES)[0].endswith("0.150 below. Nothing here speaks against ridge.")
+    assert verdict(made(-0.1, -0.2), MODEL_NAMES)[0].endswith(
+        "0.150 below. Nothing here speaks against ridge."
+    )
     rounded = verdict(made(1e-16, 0.0, 2e-16), MODEL_NAMES)[0]
-    assert rounded.endswith("0.500, and so does Epistatic kernel. Nothing here speaks against ridge.")
+    assert rounded.endswith(
+        "0.500, and so does Epistatic kernel. Nothing here speaks against ridge."
+    )
     unscored = made(0.1, 0.2)
     for model in ("ridge", "kernel"):
         masked = unscored.assign(pearson_r=unscored["pearson_r"].mask(unscored["model"] == model))
@@ -257,7 +303,8 @@ def test_verdicts_say_what_is_shown():
 def test_models_are_ranked_on_the_splits_that_they_share_with_ridge():
     scores = {
         "ridge": [0.9, 0.8, 0.3, 0.2, np.nan],
-        "kernel": [0.88, 0.79, np.nan, np.nan, 0.9],  # a high mean, for it has no score where all are low
+        # a high mean, for it has no score where all are low
+        "kernel": [0.88, 0.79, np.nan, np.nan, 0.9],
         "pairs": [0.92, 0.82, 0.32, 0.22, np.nan],
         "mlp": [np.nan, np.nan, 0.35, 0.25, np.nan],
     }
@@ -273,17 +320,29 @@ def test_models_are_ranked_on_the_splits_that_they_share_with_ridge():
     np.testing.assert_allclose(found["score"], [0.55, 0.835, 0.57, 0.3])
     np.testing.assert_allclose(found["difference"], [np.nan, -0.015, 0.02, 0.05])
     (sentence,) = verdict(table, MODEL_NAMES)
-    assert "MLP predicts best, with a mean r of 0.300, +0.050 against ridge's 0.250 in the splits in" in sentence
+    assert (
+        "MLP predicts best, with a mean r of 0.300, +0.050 against ridge's 0.250 in the splits in"
+        in sentence
+    )
     assert "which both are scored, 2 of 4, 95 % interval" in sentence
     (sentence,) = verdict(table.query("model != 'mlp'"), MODEL_NAMES)
-    assert "Sparse pairs predicts best, with a mean r of 0.570, +0.020 against ridge's 0.550, 95 %" in sentence
+    assert (
+        "Sparse pairs predicts best, with a mean r of 0.570, +0.020 against ridge's 0.550, 95 %"
+        in sentence
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"models": ["ridge", "forest"]}, "models must be of ridge, mlp, .*, kernel, pairs, got forest"),
-        ({"models": ["kernel", "mlp"]}, "models must hold ridge and at least one other, each once, got kernel, mlp"),
+        (
+            {"models": ["ridge", "forest"]},
+            "models must be of ridge, mlp, .*, kernel, pairs, got forest",
+        ),
+        (
+            {"models": ["kernel", "mlp"]},
+            "models must hold ridge and at least one other, each once, got kernel, mlp",
+        ),
         ({"hidden_width": 0}, "hidden_width must be at least 1, got 0"),
         ({"n_splits": 0}, "n_splits must be at least 1, got 0"),
         ({"n_splits": 1001}, "n_splits must be at most 1000, got 1001"),
@@ -304,11 +363,18 @@ def test_more_splits_than_memory_holds_are_refused_before_the_first_is_drawn(coh
 
 def test_cohorts_that_cannot_be_split_are_refused(cohort):
     few = make_observed(groups=np.repeat(["a", "b"], [235, 5]), times=None)
-    with pytest.raises(ValueError, match=r"group must have at least 2 groups of at least 10 .*, got 0 among 2"):
+    with pytest.raises(
+        ValueError, match=r"group must have at least 2 groups of at least 10 .*, got 0 among 2"
+    ):
         compare(few, splits=["family"])
-    with pytest.raises(ValueError, match="time must name a column of the phenotype table for forward splits, got none"):
+    with pytest.raises(
+        ValueError,
+        match="time must name a column of the phenotype table for forward splits, got none",
+    ):
         compare(few, splits=["forward"])
-    with pytest.raises(ValueError, match=r"time must tell at least 3 periods .*, got 1 different times"):
+    with pytest.raises(
+        ValueError, match=r"time must tell at least 3 periods .*, got 1 different times"
+    ):
         compare(make_observed(times=np.full(240, 2020)), splits=["forward"])
     with pytest.raises(ValueError, match="group must name a column"):
         compare(make_observed(groups=None), splits=["family"])
@@ -317,10 +383,22 @@ def test_cohorts_that_cannot_be_split_are_refused(cohort):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda y: y + 1e12, r"standard deviation above 1e-09 of their largest value, 1e\+12, got .*take a constant"),
-        (lambda y: y * 1e-300, r"range from 1e-150 to 1e\+150, got -.*e-298 to .*e-298: .*in another unit"),
-        (lambda y: y * 1e300, r"range from 1e-150 to 1e\+150, got -.*e\+302 to .*e\+302: .*in another unit"),
-        (lambda y: np.arange(-120, 120) * 1.4e306, r"range from .*, got -1\.68e\+308 to 1\.666e\+308"),
+        (
+            lambda y: y + 1e12,
+            r"standard deviation above 1e-09 of their largest value, 1e\+12, got .*take a constant",
+        ),
+        (
+            lambda y: y * 1e-300,
+            r"range from 1e-150 to 1e\+150, got -.*e-298 to .*e-298: .*in another unit",
+        ),
+        (
+            lambda y: y * 1e300,
+            r"range from 1e-150 to 1e\+150, got -.*e\+302 to .*e\+302: .*in another unit",
+        ),
+        (
+            lambda y: np.arange(-120, 120) * 1.4e306,
+            r"range from .*, got -1\.68e\+308 to 1\.666e\+308",
+        ),
     ],
 )
 def test_a_trait_whose_scale_loses_its_variation_is_refused(change, message):
@@ -342,7 +420,9 @@ def test_outliers_beside_which_others_do_not_vary_are_named(cohort):
     (_, split), *_ = make_splits(cohort, "random", 1, seed=1)
     phenotypes = np.random.default_rng(0).normal(size=240)
     phenotypes[split.test[0]] = 1e11
-    with pytest.raises(ValueError, match=r"largest value, 1e\+11, got .*: .* or leave out outliers"):
+    with pytest.raises(
+        ValueError, match=r"largest value, 1e\+11, got .*: .* or leave out outliers"
+    ):
         compare(make_observed(phenotypes=phenotypes, design=None), n_splits=1)
 
 
@@ -351,16 +431,24 @@ def test_too_few_cases_are_refused_before_anything_is_fitted(monkeypatch, cohort
     monkeypatch.setattr(comparison, "_fit_and_score", lambda *_: pytest.fail("a model was fitted"))
     options = {"models": ["ridge", "kernel"], "n_splits": 4, "seed": 1}
     drawn = [split for _, split in make_splits(cohort, "random", 4, seed=1)]
-    tested, never = drawn[-1].test, np.setdiff1d(np.arange(240), np.concatenate([split.test for split in drawn]))
+    tested, never = (
+        drawn[-1].test,
+        np.setdiff1d(np.arange(240), np.concatenate([split.test for split in drawn])),
+    )
     for rows, message in (
         (tested, "must vary in every training split, got 0 for all 204 of one"),
-        (never, "must vary among the test individuals of a split at least, got 0 such of 4 random splits"),
+        (
+            never,
+            "must vary among the test individuals of a split at least, got 0 such of 4 random splits",
+        ),
     ):
         phenotypes = np.zeros(240)
         phenotypes[rows[: 1 + quantitative]] = [1, 2][: 1 + quantitative]
         few = make_observed(phenotypes=phenotypes, design=None)
         assert few.binary != quantitative
-        with pytest.raises(ValueError, match=f"phenotypes {message}: {1 + quantitative} of 240 individuals have"):
+        with pytest.raises(
+            ValueError, match=f"phenotypes {message}: {1 + quantitative} of 240 individuals have"
+        ):
             compare(few, **options)
 
 
@@ -368,7 +456,9 @@ def test_a_split_that_tests_no_case_is_constant_beside_others_that_are_scored(co
     phenotypes = np.zeros(240)
     phenotypes[1:240:6] = np.arange(40) % 2  # half of family 1, and one of family 2
     phenotypes[2] = 1
-    found = compare(make_observed(phenotypes=phenotypes), models=["ridge", "kernel"], splits=["family"])
+    found = compare(
+        make_observed(phenotypes=phenotypes), models=["ridge", "kernel"], splits=["family"]
+    )
     scored = set(found.query("status == 'scored'")["split"])
     assert scored == {"family 1", "family 2"}
     assert set(found["status"]) == {"scored", "constant"}
@@ -403,5 +493,7 @@ def test_what_cannot_be_compared_is_refused(cohort, monkeypatch):
         compare(make_observed(phenotypes=make_observed().design[:, 0] * 2 + 1))
     few = replace(comparison.MODELS["pairs"], most_markers=19)
     monkeypatch.setitem(comparison.MODELS, "pairs", few)
-    with pytest.raises(ValueError, match=r"n_markers must be at most 19 for the model pairs, .* got 20: thin"):
+    with pytest.raises(
+        ValueError, match=r"n_markers must be at most 19 for the model pairs, .* got 20: thin"
+    ):
         compare(cohort)

@@ -10,7 +10,14 @@ from epidl.cohorts.genotypes import MISSING
 from epidl.figures.own_data import linkage
 from epidl.own import comparison
 from epidl.own.genotype_files import GenotypeFile, read_genotypes, write_plink
-from epidl.own.reader import EXAMPLE, EXAMPLE_COLUMNS, _copies, files_and_columns, read_cohort, simulate_trait
+from epidl.own.reader import (
+    EXAMPLE,
+    EXAMPLE_COLUMNS,
+    _copies,
+    files_and_columns,
+    read_cohort,
+    simulate_trait,
+)
 from epidl_book import own_data as own_data_page
 
 N, M = 80, 12
@@ -41,7 +48,9 @@ def files(tmp_path):
         )
         write_plink(tmp_path / "cohort", GenotypeFile(np.array(ids), markers, counts, 2))
         table.to_csv(tmp_path / "phenotypes.csv", index=False)
-        return read_cohort(tmp_path / "cohort.bed", tmp_path / "phenotypes.csv", trait=trait, **options)
+        return read_cohort(
+            tmp_path / "cohort.bed", tmp_path / "phenotypes.csv", trait=trait, **options
+        )
 
     read.counts, read.ids, read.table = counts, ids, table
     return read
@@ -81,7 +90,9 @@ def test_missing_phenotypes_and_covariates_are_dropped_and_counted(files):
 def test_covariates_groups_and_times(files):
     found = files(covariates=["sex", "age"], group="family", time="year").observed
     female = (files.table["sex"] == "f").to_numpy(float)
-    np.testing.assert_array_equal(found.design, np.column_stack([files.table["age"], female, 1 - female]))
+    np.testing.assert_array_equal(
+        found.design, np.column_stack([files.table["age"], female, 1 - female])
+    )
     assert found.groups.tolist() == files.table["family"].tolist()
     assert found.times.tolist() == files.table["year"].tolist()
     days = files(time="day").observed.times
@@ -104,16 +115,24 @@ def test_a_text_among_measurements_is_refused_and_a_few_numbered_levels_are_not(
     message = r"covariates must be numbers, .* at most 20 .*, got 'old' among \d+ numbers in the column age: leave"
     with pytest.raises(ValueError, match=message):
         files(table=files.table.assign(age=age), covariates=["sex", "age"])
-    sites = files(table=files.table.assign(age=np.tile(["1", "2", "3", "B"], N // 4)), covariates=["age"])
+    sites = files(
+        table=files.table.assign(age=np.tile(["1", "2", "3", "B"], N // 4)), covariates=["age"]
+    )
     assert sites.observed.design.shape == (N, 4)
 
 
 @pytest.mark.parametrize(
     "ending",
-    [["T00:00:00Z"] * N, ["T02:00:00+02:00"] * N, ["T00:00:00Z", "", "T23:30:00", "T01:00:00+01:00"] * (N // 4)],
+    [
+        ["T00:00:00Z"] * N,
+        ["T02:00:00+02:00"] * N,
+        ["T00:00:00Z", "", "T23:30:00", "T01:00:00+01:00"] * (N // 4),
+    ],
 )
 def test_dates_with_a_time_zone_are_days_in_utc(files, ending):
-    zoned = files(table=files.table.assign(day=files.table["day"] + ending), time="day").observed.times
+    zoned = files(
+        table=files.table.assign(day=files.table["day"] + ending), time="day"
+    ).observed.times
     np.testing.assert_array_equal(zoned, files(time="day").observed.times)
 
 
@@ -161,7 +180,9 @@ def test_missing_genotypes_are_filled_from_those_that_train(files):
     train = np.concatenate([split.train, split.validation])
     known = train[counts[train, 3] != MISSING]
     trained = dosages.trained_on(train)
-    np.testing.assert_allclose(trained.block(np.arange(10))[:, 3], counts[known, 3].mean() / 2, rtol=1e-6)
+    np.testing.assert_allclose(
+        trained.block(np.arange(10))[:, 3], counts[known, 3].mean() / 2, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,9 +196,15 @@ def test_missing_genotypes_are_filled_from_those_that_train(files):
             lambda t: pd.concat([t, t.head(1)]),
             r"sample ids of .*phenotypes.csv must all be different, got s0 in the rows 1, 81",
         ),
-        (lambda t: t.assign(**{"yield": "tall"}), "trait must be numbers, got 'tall' in the column yield"),
+        (
+            lambda t: t.assign(**{"yield": "tall"}),
+            "trait must be numbers, got 'tall' in the column yield",
+        ),
         (lambda t: t.assign(**{"yield": 3.0}), "trait must vary, got 3 for all 80 individuals"),
-        (lambda t: t.assign(**{"yield": np.nan}), "at least 40 individuals and 2 markers, got 0 and 0"),
+        (
+            lambda t: t.assign(**{"yield": np.nan}),
+            "at least 40 individuals and 2 markers, got 0 and 0",
+        ),
         (lambda t: t.drop(columns="yield"), r"trait must name a column of .* got 'yield'"),
         (lambda t: t.drop(columns="sample_id"), "sample_id must name a column"),
         (lambda t: t.head(0), "a row an individual, got a header alone"),
@@ -207,7 +234,9 @@ def test_bad_options_are_refused(files, options, message):
 
 
 def test_only_monomorphic_markers_end_with_the_report(files):
-    with pytest.raises(ValueError, match=r"(?s)got 80 and 0 after:.*markers that do not vary\s+12\s+dropped"):
+    with pytest.raises(
+        ValueError, match=r"(?s)got 80 and 0 after:.*markers that do not vary\s+12\s+dropped"
+    ):
         files(counts=np.full((N, M), 2, dtype=np.int8))
 
 
@@ -226,12 +255,19 @@ def test_without_phenotypes_all_individuals_stay(files, tmp_path):
 
 
 def test_a_cohort_exported_and_read_back_gives_identical_results(files, tmp_path):
-    counts = np.where(np.random.default_rng(1).random((N, M)) < 0.05, MISSING, files.counts).astype(np.int8)
+    counts = np.where(np.random.default_rng(1).random((N, M)) < 0.05, MISSING, files.counts).astype(
+        np.int8
+    )
     first = files(counts=counts, covariates=["sex"])
     write_plink(tmp_path / "again", first.genotypes)
-    again = read_cohort(tmp_path / "again.bed", tmp_path / "phenotypes.csv", trait="yield", covariates=["sex"])
+    again = read_cohort(
+        tmp_path / "again.bed", tmp_path / "phenotypes.csv", trait="yield", covariates=["sex"]
+    )
     options = {"models": ["ridge", "kernel", "pairs", "mlp"], "n_splits": 2, "hidden_width": 8}
-    tables = [comparison.compare(cohort.observed, **options).drop(columns="seconds") for cohort in (first, again)]
+    tables = [
+        comparison.compare(cohort.observed, **options).drop(columns="seconds")
+        for cohort in (first, again)
+    ]
     pd.testing.assert_frame_equal(*tables)
 
 
@@ -263,7 +299,9 @@ def test_the_books_cases_are_refused_with_a_reason_or_reported():
 
 @pytest.fixture
 def tables(files, tmp_path):
-    """Return a function that writes genotypes and phenotypes as tables, given as frames or texts, and reads them."""
+    """Return a function that writes genotypes and phenotypes as tables, given as frames or texts, and
+    reads them.
+    """
     genotypes = pd.DataFrame(files.counts, files.ids).add_prefix("m").rename_axis("id")
 
     def read(genotypes=genotypes, phenotypes=files.table, ending=".csv", trait="yield", **options):
@@ -293,13 +331,22 @@ def test_the_report_says_how_every_column_was_read(tables):
         "year (time)",
     ]
     assert rows.loc["sex (covariates)", "action"] == "2 labels: f, m"
-    assert rows.loc["year (time)"].tolist() == ["column", N - 6, "numbers from 2001 to 2004; missing: -9 (6)"]
+    assert rows.loc["year (time)"].tolist() == [
+        "column",
+        N - 6,
+        "numbers from 2001 to 2004; missing: -9 (6)",
+    ]
     assert count(found, "individuals without year (time)") == 6
 
 
 def test_codes_for_missing_values_are_left_out_or_refused(tables):
     table = tables.table.assign(**{"yield": tables.table["yield"].abs() + 5})
-    for code, options in ((-999, {}), (-9, {}), (0, {"missing_codes": [0]}), ("dead", {"missing_codes": ["dead"]})):
+    for code, options in (
+        (-999, {}),
+        (-9, {}),
+        (0, {"missing_codes": [0]}),
+        ("dead", {"missing_codes": ["dead"]}),
+    ):
         coded = table.astype({"yield": object})
         coded.loc[::13, "yield"] = code
         found = tables(phenotypes=coded, **options)
@@ -307,7 +354,8 @@ def test_codes_for_missing_values_are_left_out_or_refused(tables):
         assert f"missing: {code} (7)" in action(found, "yield (trait)")
         assert found.observed.phenotypes.min() >= 5
     with pytest.raises(
-        ValueError, match=r"got 'dead' in the column yield \(7 such\); missing\? missing_codes: \[dead\]"
+        ValueError,
+        match=r"got 'dead' in the column yield \(7 such\); missing\? missing_codes: \[dead\]",
     ):
         tables(phenotypes=coded)
 
@@ -317,7 +365,8 @@ def test_status_as_plink_has_it(files, tmp_path):
     found = files(table=files.table.assign(sick=status), trait="sick")
     assert (found.observed.binary, len(found.observed.phenotypes)) == (True, (status > 0).sum())
     with pytest.raises(
-        ValueError, match=r"trait must fit one reading, got 0 in the column sick, .*missing_codes: \[0\]"
+        ValueError,
+        match=r"trait must fit one reading, got 0 in the column sick, .*missing_codes: \[0\]",
     ):
         files(table=files.table.assign(sick=status.replace(-9, 0)), trait="sick")
     none = dict.fromkeys(["trait", "covariates", "group", "time"])
@@ -329,31 +378,48 @@ def test_status_as_plink_has_it(files, tmp_path):
     assert files_and_columns(tmp_path / "cohort.bed", "", none, simulated=True)[1:] == ("", {})
     found = read_cohort(genotypes, phenotypes, **columns)
     assert (found.observed.binary, len(found.observed.phenotypes)) == (True, (status > 0).sum())
-    assert "0 (27)" in action(read_cohort(genotypes, phenotypes, **columns, covariates=["sex"]), "sex (covariates)")
+    assert "0 (27)" in action(
+        read_cohort(genotypes, phenotypes, **columns, covariates=["sex"]), "sex (covariates)"
+    )
 
 
 def test_families_and_ids_are_joined_where_ids_repeat(files, tmp_path):
     files()
     pairs = [(f"F{k // 10}", f"{k % 10}") for k in range(N)]
-    (tmp_path / "cohort.fam").write_text("".join(f"{family} {name} 0 0 0 -9\n" for family, name in pairs))
+    (tmp_path / "cohort.fam").write_text(
+        "".join(f"{family} {name} 0 0 0 -9\n" for family, name in pairs)
+    )
     rows = [f"{family} {name} {k}.5\n" for k, (family, name) in enumerate(pairs)]
     (tmp_path / "p.txt").write_text("#FID IID yield\n" + "".join(rows[::-1]))
-    found = read_cohort(tmp_path / "cohort.bed", tmp_path / "p.txt", trait="yield", sample_id="IID", group="FID")
+    found = read_cohort(
+        tmp_path / "cohort.bed", tmp_path / "p.txt", trait="yield", sample_id="IID", group="FID"
+    )
     assert found.observed.phenotypes.tolist() == [k + 0.5 for k in range(N)]
     assert found.genotypes.sample_ids[11] == "F1_1"
     (tmp_path / "p.txt").write_text("IID yield\n" + "".join(row.split(" ", 1)[1] for row in rows))
-    with pytest.raises(ValueError, match=r"got 0 in the rows 1, 11, 21 and 5 more .*a column FID is joined"):
+    with pytest.raises(
+        ValueError, match=r"got 0 in the rows 1, 11, 21 and 5 more .*a column FID is joined"
+    ):
         read_cohort(tmp_path / "cohort.bed", tmp_path / "p.txt", trait="yield", sample_id="IID")
 
 
 def test_r_s_tables(tables):
     names = [f"{k:03d}" for k in range(N)]
-    rows = "".join(f'"{name}",{value}\n' for name, value in zip(names, tables.table["yield"], strict=True))
-    options = {"genotypes": tables.genotypes.set_axis(names), "phenotypes": '"","Trait_1"\n' + rows, "trait": "Trait_1"}
+    rows = "".join(
+        f'"{name}",{value}\n' for name, value in zip(names, tables.table["yield"], strict=True)
+    )
+    options = {
+        "genotypes": tables.genotypes.set_axis(names),
+        "phenotypes": '"","Trait_1"\n' + rows,
+        "trait": "Trait_1",
+    }
     found = tables(**options, sample_id="Unnamed: 0")
     assert found.genotypes.sample_ids.tolist() == names
     np.testing.assert_allclose(found.observed.phenotypes, tables.table["yield"])
-    with pytest.raises(ValueError, match=r"sample_id must name a column .*: the column without a name is 'Unnamed: 0'"):
+    with pytest.raises(
+        ValueError,
+        match=r"sample_id must name a column .*: the column without a name is 'Unnamed: 0'",
+    ):
         tables(**options, sample_id="")
 
 
@@ -382,7 +448,9 @@ def test_the_trait_among_the_markers_is_left_out_or_named(tables):
     assert action(found, "markers named as other columns") == "dropped: sick, sex, SIRE"
     assert count(found, "markers that are the trait, or nearly") == 0
     nearly = np.where(np.arange(N) == 3, 1 - trait, trait)
-    found = tables(genotypes=tables.genotypes.assign(x=2 - 2 * nearly), phenotypes=table, trait="sick")
+    found = tables(
+        genotypes=tables.genotypes.assign(x=2 - 2 * nearly), phenotypes=table, trait="sick"
+    )
     assert action(found, "markers that are the trait, or nearly").endswith("leave it out: x")
 
 
@@ -398,9 +466,14 @@ def test_the_trait_among_the_markers_is_left_out_or_named(tables):
 )
 def test_a_covariate_that_is_the_trait_is_refused(tables, copy):
     table = tables.table.assign(x=copy(tables.table["yield"]))
-    with pytest.raises(ValueError, match=r"covariates must be no copy of the trait, got x, which explains \d+\.\d% of"):
+    with pytest.raises(
+        ValueError,
+        match=r"covariates must be no copy of the trait, got x, which explains \d+\.\d% of",
+    ):
         tables(phenotypes=table, covariates=["age", "x"])
-    with pytest.raises(ValueError, match="covariates must be other columns than the trait, got 'yield'"):
+    with pytest.raises(
+        ValueError, match="covariates must be other columns than the trait, got 'yield'"
+    ):
         tables(covariates=["yield"])
 
 
@@ -415,7 +488,8 @@ def test_a_near_copy_of_a_status_is_refused_as_a_covariate(tables):
 def test_sites_of_large_effects_are_no_copies_and_score_alike_however_they_are_spelt(tables):
     rng = np.random.default_rng(4)
     site = np.resize(np.arange(6), N)
-    site[site == 5] = np.where(np.arange(N) < N // 4, 5, 4)[site == 5]  # the last in one family alone
+    # the last in one family alone
+    site[site == 5] = np.where(np.arange(N) < N // 4, 5, 4)[site == 5]
     trait = 4 * site + rng.normal(size=N)
     scores = []
     for spelling in ("ABCDEF", "FEDCBA"):
@@ -432,9 +506,14 @@ def test_copies_are_counted_and_can_be_kept_together(tables):
     clones = pd.DataFrame(counts, tables.genotypes.index).add_prefix("m")
     found = tables(genotypes=clones, group="family")
     assert count(found, "individuals with the genotype of another") == N
-    assert "80 individuals are 20 different genotypes" in action(found, "individuals with the genotype of another")
+    assert "80 individuals are 20 different genotypes" in action(
+        found, "individuals with the genotype of another"
+    )
     assert count(found, "individuals with a copy in another group") == 0
-    assert count(tables(genotypes=clones, group="sex"), "individuals with a copy in another group") == N
+    assert (
+        count(tables(genotypes=clones, group="sex"), "individuals with a copy in another group")
+        == N
+    )
     found = tables(genotypes=clones, group="copies")
     for _, split in comparison.make_splits(found.observed, "family", 1, seed=1):
         trained = found.observed.groups[np.concatenate([split.train, split.validation])]
@@ -463,7 +542,10 @@ def test_markers_on_sex_chromosomes_and_at_one_position_are_counted(files, tmp_p
         (["23", "24", "29", "30"], 0),
         (["1", "2", "3", "4"], 0),
     ):
-        lines = [f"{name} m{k} 0 {k} G A\n" for k, name in enumerate([*chromosomes, *["5"] * 6, "22", "22"], start=1)]
+        lines = [
+            f"{name} m{k} 0 {k} G A\n"
+            for k, name in enumerate([*chromosomes, *["5"] * 6, "22", "22"], start=1)
+        ]
         bim.write_text("".join(lines).replace(" 12 ", " 11 "))
         found = read_cohort(tmp_path / "cohort.bed", tmp_path / "phenotypes.csv", trait="yield")
         assert count(found, "markers on sex chromosomes or organelles") == sexed
@@ -473,16 +555,28 @@ def test_markers_on_sex_chromosomes_and_at_one_position_are_counted(files, tmp_p
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trait": 2021}, "trait must be the name of a column, got 2021: -r trait 2021 in place of -p, and .* quotes"),
-        ({"trait": False}, "trait must be the name of a column, got False: .*words such as NO stay names in quotes"),
+        (
+            {"trait": 2021},
+            "trait must be the name of a column, got 2021: -r trait 2021 in place of -p, and .* quotes",
+        ),
+        (
+            {"trait": False},
+            "trait must be the name of a column, got False: .*words such as NO stay names in quotes",
+        ),
         ({"group": 1.1}, r"group must be the name of a column, got 1\.1: -r group"),
         (
             {"covariates": "[sex]"},
             r"covariates must be a list of names, got '\[sex\]': give -y \"\{covariates: \[sex\]\}\"",
         ),
-        ({"covariates": [2021]}, r"covariates must be a list of names, got \[2021\]; numbers and words"),
+        (
+            {"covariates": [2021]},
+            r"covariates must be a list of names, got \[2021\]; numbers and words",
+        ),
         ({"trait": "Yield"}, "trait must name a column .*: 'yield' is meant"),
-        ({"trait": "7"}, "trait must name a column .*: with -r trait a name stays as it is written"),
+        (
+            {"trait": "7"},
+            "trait must name a column .*: with -r trait a name stays as it is written",
+        ),
     ],
 )
 def test_names_that_a_command_changes_are_explained(files, options, message):
@@ -501,7 +595,8 @@ def test_ids_that_a_spreadsheet_changed_are_explained(tables):
     genotypes = tables.genotypes.set_axis(names)
     for changed in (range(N), [f"{k}.0" for k in range(N)]):
         with pytest.raises(
-            ValueError, match=r"got none in common: .*: they differ by capitals, zeros before a number or"
+            ValueError,
+            match=r"got none in common: .*: they differ by capitals, zeros before a number or",
         ):
             tables(genotypes=genotypes, phenotypes=tables.table.assign(sample_id=changed))
     some = [*range(20), *names[20:]]
@@ -526,7 +621,11 @@ def test_a_simulated_trait_takes_the_place_of_the_files(files):
 
 def test_a_trait_can_be_simulated_where_genotypes_are_missing():
     cohort, truth = simulate_trait(
-        read_cohort(EXAMPLE / "example.bed"), n_qtl=20, rel_aa=1.0, broad_sense_heritability=0.8, seed=1
+        read_cohort(EXAMPLE / "example.bed"),
+        n_qtl=20,
+        rel_aa=1.0,
+        broad_sense_heritability=0.8,
+        seed=1,
     )
     assert cohort.dosages.n_missing() > 0
     assert cohort.observed.groups is None
@@ -550,14 +649,19 @@ def test_the_example_is_what_its_script_makes(tmp_path):
 def test_the_examples_truth_is_among_its_markers_and_explains_its_trait():
     truth = pd.read_csv(EXAMPLE / "truth.csv").set_index("marker")
     genotypes = read_genotypes(EXAMPLE / "example.bed")
-    x = pd.DataFrame(np.maximum(genotypes.counts, 0) - 1.0, genotypes.sample_ids, genotypes.markers["marker"])
+    x = pd.DataFrame(
+        np.maximum(genotypes.counts, 0) - 1.0, genotypes.sample_ids, genotypes.markers["marker"]
+    )
     value = x[truth.index] @ truth["additive_effect"]
     value += (x[truth.index].to_numpy() * x[truth["partner"]].to_numpy()) @ truth["pair_effect"] / 2
     table = pd.read_csv(EXAMPLE / "phenotypes.csv").dropna().set_index("sample_id")
     table = table[table.index.isin(value.index)]
-    fixed = np.column_stack([np.ones(len(table)), table["sex"] == "male", table["year"]]).astype(float)
+    fixed = np.column_stack([np.ones(len(table)), table["sex"] == "male", table["year"]]).astype(
+        float
+    )
     height = table["height"] - fixed @ np.linalg.lstsq(fixed, table["height"], rcond=None)[0]
-    assert np.corrcoef(height, value[table.index])[0, 1] > 0.85  # H2 is 0.8; some genotypes are missing
+    # H2 is 0.8; some genotypes are missing
+    assert np.corrcoef(height, value[table.index])[0, 1] > 0.85
 
 
 # --- Pictures ------------------------------------------------------------------------------------------------------
@@ -569,7 +673,9 @@ def test_linkage_is_the_squared_correlation_by_distance(files):
     found = files(counts=counts).genotypes
     x = counts - counts.mean(axis=0)
     r2 = np.corrcoef(x, rowvar=False) ** 2
-    table = linkage(replace(found, markers=found.markers.assign(chromosome=["1"] * 6 + ["2"] * 6, position=0)))
+    table = linkage(
+        replace(found, markers=found.markers.assign(chromosome=["1"] * 6 + ["2"] * 6, position=0))
+    )
     between = table.loc[table["distance"].isna(), "r2"].item()
     assert between == pytest.approx(r2[:6, 6:].mean())
     nearest = table.iloc[0]
@@ -582,8 +688,16 @@ def test_linkage_is_the_squared_correlation_by_distance(files):
 def test_the_example_s_columns_are_not_looked_for_in_other_files():
     none = dict.fromkeys(["trait", "covariates", "group", "time"])
     assert files_and_columns("", "", none)[2] == EXAMPLE_COLUMNS
-    assert files_and_columns("", "", none | {"covariates": []})[2] == EXAMPLE_COLUMNS | {"covariates": []}
-    assert files_and_columns("a.bed", "p.csv", none | {"trait": "yield"}) == ("a.bed", "p.csv", {"trait": "yield"})
+    assert files_and_columns("", "", none | {"covariates": []})[2] == EXAMPLE_COLUMNS | {
+        "covariates": []
+    }
+    assert files_and_columns("a.bed", "p.csv", none | {"trait": "yield"}) == (
+        "a.bed",
+        "p.csv",
+        {"trait": "yield"},
+    )
     assert files_and_columns("a.bed", "", none | {"trait": "yield"}) == ("a.bed", "", {})
-    with pytest.raises(ValueError, match=r"genotypes must be given with phenotypes, got none beside 'p.csv'"):
+    with pytest.raises(
+        ValueError, match=r"genotypes must be given with phenotypes, got none beside 'p.csv'"
+    ):
         files_and_columns("", "p.csv", none)

@@ -16,7 +16,12 @@ from epidl.models.ridge import fit_ridge
 
 def correlations(fit, cohort, rows):
     predicted = fit.predict(cohort.genotypes, rows)
-    return np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(predicted.T, cohort.phenotypes[rows].T, strict=True)])
+    return np.array(
+        [
+            np.corrcoef(a, b)[0, 1]
+            for a, b in zip(predicted.T, cohort.phenotypes[rows].T, strict=True)
+        ]
+    )
 
 
 def brute_force_t(x, residual):
@@ -33,7 +38,8 @@ def brute_force_t(x, residual):
 @pytest.mark.parametrize("strip", [3, 128])
 def test_statistics_are_those_of_regressions(strip, monkeypatch):
     monkeypatch.setattr(pairs, "STRIP", strip)
-    monkeypatch.setattr("epidl.cohorts.genotypes.BLOCK_BYTES", 8 * 7 * 13)  # thirteen samples a block
+    # thirteen samples a block
+    monkeypatch.setattr("epidl.cohorts.genotypes.BLOCK_BYTES", 8 * 7 * 13)
     rng = np.random.default_rng(1)
     alleles, rows = rng.integers(0, 2, size=(80, 7)), rng.permutation(80)[:60]
     residuals = rng.normal(size=(60, 2)) + 0.3
@@ -44,7 +50,9 @@ def test_statistics_are_those_of_regressions(strip, monkeypatch):
         for t, statistic in enumerate(statistics):
             for (j, k), value in np.ndenumerate(statistic):
                 if j < k:
-                    assert value == pytest.approx(expected[t][first + j, first + k], rel=1e-4, abs=1e-5)
+                    assert value == pytest.approx(
+                        expected[t][first + j, first + k], rel=1e-4, abs=1e-5
+                    )
                     seen.add((first + j, first + k))
                 if j == k:
                     assert value == 0
@@ -60,7 +68,9 @@ def test_survivors_are_those_of_scipy():
     t = brute_force_t(x, y)
     p = 2 * scipy.stats.t.sf(np.abs(list(t.values())), 196)
     surviving = itertools.compress(t, scipy.stats.false_discovery_control(p) <= 0.2)
-    assert kept.tolist() == [list(pair) for pair in sorted(surviving, key=lambda pair: -abs(t[pair]))]
+    assert kept.tolist() == [
+        list(pair) for pair in sorted(surviving, key=lambda pair: -abs(t[pair]))
+    ]
     assert kept[0].tolist() == [0, 1]
     assert len(kept) > 1
 
@@ -109,14 +119,18 @@ def test_pairs_are_found_and_predict_as_well_as_the_truth(n_qtl, n_markers):
     assert (sparse[1:] > ridge[1:] + 0.02).all()
     np.testing.assert_allclose(sparse, oracle, atol=0.004)
     effects = dict(zip(map(tuple, np.sort(fit.pairs[4])), fit.pair_effects[4], strict=True))
-    for pair, effect in zip(map(tuple, np.sort(cohort.traits[4].pairs)), cohort.traits[4].pair_effects, strict=True):
+    for pair, effect in zip(
+        map(tuple, np.sort(cohort.traits[4].pairs)), cohort.traits[4].pair_effects, strict=True
+    ):
         assert effects.get(pair, 0) == pytest.approx(effect, abs=0.03)
 
 
 def test_an_interaction_that_is_all_there_is_is_found():
     alleles = np.random.default_rng(1).integers(0, 2, size=(200, 6))
     x = 2 * alleles - 1.0
-    fit = pairs.fit_pairs(Haplotypes.from_alleles(alleles), 3 + 2 * x[:, [2]] * x[:, [4]], np.arange(100))
+    fit = pairs.fit_pairs(
+        Haplotypes.from_alleles(alleles), 3 + 2 * x[:, [2]] * x[:, [4]], np.arange(100)
+    )
     assert fit.pairs[0].tolist() == [[2, 4]]
     assert fit.pair_effects[0] == pytest.approx(2)
     assert fit.intercepts == pytest.approx(3)
@@ -173,7 +187,9 @@ def test_the_oracle_is_least_squares_where_noise_is_little(cohort):
     fit = pairs.fit_oracle(cohort.genotypes, cohort.phenotypes, rows, cohort.traits)
     x = 2.0 * cohort.genotypes.block(slice(None)) - 1
     for t, trait in enumerate(cohort.traits[1:], start=1):
-        design = np.column_stack([np.ones(300), x, x[:, trait.pairs[:, 0]] * x[:, trait.pairs[:, 1]]])
+        design = np.column_stack(
+            [np.ones(300), x, x[:, trait.pairs[:, 0]] * x[:, trait.pairs[:, 1]]]
+        )
         effects = np.linalg.lstsq(design[rows], cohort.phenotypes[rows, t], rcond=None)[0]
         np.testing.assert_allclose(fit.pair_effects[t], effects[17:], atol=5e-4)
         np.testing.assert_allclose(fit.additive_effects[:, t], effects[1:17], atol=5e-4)
@@ -181,10 +197,13 @@ def test_the_oracle_is_least_squares_where_noise_is_little(cohort):
 
 
 def test_the_oracle_of_a_trait_without_noise_is_exact():
-    cohort = make_cohort(1000, 100, rel_aa=[0.1], broad_sense_heritability=1, seed=3)  # its ratio is no power of 2
+    # its ratio is no power of 2
+    cohort = make_cohort(1000, 100, rel_aa=[0.1], broad_sense_heritability=1, seed=3)
     fit = pairs.fit_oracle(cohort.genotypes, cohort.phenotypes, np.arange(850), cohort.traits)
     test = np.arange(850, 1000)
-    np.testing.assert_allclose(fit.predict(cohort.genotypes, test), cohort.phenotypes[test], atol=1e-6)
+    np.testing.assert_allclose(
+        fit.predict(cohort.genotypes, test), cohort.phenotypes[test], atol=1e-6
+    )
 
 
 def test_the_oracle_exists_with_more_effects_than_samples():
@@ -196,7 +215,9 @@ def test_the_oracle_exists_with_more_effects_than_samples():
 
 
 def test_precision_and_recall_of_a_known_selection():
-    trait = Trait(1.0, np.arange(6), np.ones(6), np.array([[0, 1], [5, 2], [3, 4]]), np.array([2.0, 1.0, 0.0]))
+    trait = Trait(
+        1.0, np.arange(6), np.ones(6), np.array([[0, 1], [5, 2], [3, 4]]), np.array([2.0, 1.0, 0.0])
+    )
     null = Trait(0.0, np.arange(2), np.ones(2), np.array([[0, 1]]), np.zeros(1))
     none = np.empty((0, 2), dtype=int)
     kept = np.array([[1, 0], [3, 4], [2, 4], [0, 5]])  # the second pair has no effect
@@ -210,7 +231,10 @@ def test_precision_and_recall_of_a_known_selection():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"phenotypes": np.zeros((299, 5))}, "phenotypes must have 300 rows, one a sample, got 299"),
+        (
+            {"phenotypes": np.zeros((299, 5))},
+            "phenotypes must have 300 rows, one a sample, got 299",
+        ),
         ({"phenotypes": np.full((300, 1), np.nan)}, "phenotypes must be finite, got 300 values"),
         ({"rows": np.arange(4)}, r"len\(rows\) must be at least 5, got 4"),
         ({"level": 0}, "level must be greater than 0, got 0"),
@@ -222,7 +246,11 @@ def test_precision_and_recall_of_a_known_selection():
     ],
 )
 def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message):
-    arguments = {"genotypes": cohort.genotypes, "phenotypes": cohort.phenotypes, "rows": np.arange(255)} | changes
+    arguments = {
+        "genotypes": cohort.genotypes,
+        "phenotypes": cohort.phenotypes,
+        "rows": np.arange(255),
+    } | changes
     with pytest.raises(ValueError, match=message):
         pairs.fit_pairs(**arguments)
 
@@ -253,12 +281,19 @@ def test_any_shares_give_the_t_of_least_squares():
 
 def test_haploid_dosages_are_treated_as_haplotypes(cohort):
     counts = cohort.genotypes.block(slice(None)).astype(np.int8)
-    dosages = dataclasses.replace(Dosages.from_counts(counts, ploidy=1), centre=np.full(16, 0.5, np.float32))
+    dosages = dataclasses.replace(
+        Dosages.from_counts(counts, ploidy=1), centre=np.full(16, 0.5, np.float32)
+    )
     rows, test = np.arange(255), np.arange(255, 300)
-    one, other = (pairs.fit_pairs(genotypes, cohort.phenotypes, rows) for genotypes in (cohort.genotypes, dosages))
+    one, other = (
+        pairs.fit_pairs(genotypes, cohort.phenotypes, rows)
+        for genotypes in (cohort.genotypes, dosages)
+    )
     for ours, theirs in zip(one.pairs, other.pairs, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    np.testing.assert_allclose(one.predict(cohort.genotypes, test), other.predict(dosages, test), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        one.predict(cohort.genotypes, test), other.predict(dosages, test), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_pairs_of_diploids_at_any_frequency_are_found():

@@ -19,10 +19,20 @@ from epidl.planner import planning, surface
 from epidl_book import planner as planner_page
 
 WHEAT = planning.surface()["presets"]["wheat"]["study"]
-EASY = {"n_samples": 10_000, "n_markers": 60, "n_qtl": 60, "va_over_vg": 0.5, "broad_sense_heritability": 0.9}
+EASY = {
+    "n_samples": 10_000,
+    "n_markers": 60,
+    "n_qtl": 60,
+    "va_over_vg": 0.5,
+    "broad_sense_heritability": 0.9,
+}
 studies = st.builds(
     lambda n, m, part, va, h2: planning.Study(
-        n_samples=n, n_markers=m, n_qtl=max(2, round(part * m)), va_over_vg=va, broad_sense_heritability=h2
+        n_samples=n,
+        n_markers=m,
+        n_qtl=max(2, round(part * m)),
+        va_over_vg=va,
+        broad_sense_heritability=h2,
     ),
     st.integers(20, 10**7),
     st.integers(2, 10**5),
@@ -51,7 +61,10 @@ def test_above_a_ceiling_an_interval_holds_the_scatter_of_test_samples_alone(stu
 
 
 @settings(max_examples=60)
-@given(studies, st.fixed_dictionaries(dict.fromkeys(planning.MODELS[1:], st.none() | st.integers(20, 10**7))))
+@given(
+    studies,
+    st.fixed_dictionaries(dict.fromkeys(planning.MODELS[1:], st.none() | st.integers(20, 10**7))),
+)
 def test_an_answer_is_one_sentence(study, needed):
     sentence = planning.answer(study, planning.forecast(study), needed)
     assert sentence.endswith(".")
@@ -70,12 +83,19 @@ def test_what_is_told_of_a_forecast_is_where_the_like_of_it_was_simulated():
     texts = planning.surface()["sentences"]
     for n, kinds in {most: ("simulated", "simulated"), 3 * most: ("alike", "bound")}.items():
         plan = epidl.plan(**EASY | {"n_samples": n})
-        said = [planning.basis(model, plan.forecasts[model], plan.study) for model in ("ridge", "mlp")]
+        said = [
+            planning.basis(model, plan.forecasts[model], plan.study) for model in ("ridge", "mlp")
+        ]
         assert said == [texts[kind] for kind in kinds]
 
 
 def test_the_fewer_markers_are_causal_the_more_a_network_is_expected_to_gain_on_the_kernel():
-    study = {"n_samples": 4000, "n_markers": 160, "va_over_vg": 0.5, "broad_sense_heritability": 0.9}
+    study = {
+        "n_samples": 4000,
+        "n_markers": 160,
+        "va_over_vg": 0.5,
+        "broad_sense_heritability": 0.9,
+    }
     few, many = (epidl.plan(**study, n_qtl=q).forecasts for q in (16, 160))
     assert few["mlp"].pearson_r > many["mlp"].pearson_r + 0.05
     assert few["kernel"].pearson_r == pytest.approx(many["kernel"].pearson_r, abs=0.03)
@@ -84,7 +104,8 @@ def test_the_fewer_markers_are_causal_the_more_a_network_is_expected_to_gain_on_
 def test_what_pays_later_is_said_the_nearest_first():
     answer = epidl.plan(**WHEAT).answer
     places = [
-        answer.index(name) for name in ("sparse pairs from about", "the epistatic kernel from", "deep learning not")
+        answer.index(name)
+        for name in ("sparse pairs from about", "the epistatic kernel from", "deep learning not")
     ]
     assert places == sorted(places)
 
@@ -107,7 +128,10 @@ def test_where_nothing_is_near_a_forecast_is_the_closed_form(study):
 
 
 def test_where_something_is_known_the_forecast_goes_to_it():
-    point = planning.surface()["points"][0] | {"residual": {"ridge": -0.1}, "excess": {"ridge": 0.01}}
+    point = planning.surface()["points"][0] | {
+        "residual": {"ridge": -0.1},
+        "excess": {"ridge": 0.01},
+    }
     study = planning.Study(
         n_samples=point["n_samples"],
         n_markers=point["n_markers"],
@@ -118,9 +142,15 @@ def test_where_something_is_known_the_forecast_goes_to_it():
     base = planning.surface()
     many = base | {
         "smoothing": dict.fromkeys(planning.MODELS, (0.15, 1.0)),
-        "points": [point | {"residual": dict.fromkeys(planning.MODELS, -0.1), "excess": base["excess"]}] * 2000,
+        "points": [
+            point | {"residual": dict.fromkeys(planning.MODELS, -0.1), "excess": base["excess"]}
+        ]
+        * 2000,
     }
-    near, alone = planning.forecast(study, many)["ridge"], planning.forecast(study)["ridge"].closed_form
+    near, alone = (
+        planning.forecast(study, many)["ridge"],
+        planning.forecast(study)["ridge"].closed_form,
+    )
     assert near.pearson_r == pytest.approx(max(0, alone - 0.1), abs=0.002)
     assert near.supported
 
@@ -135,8 +165,14 @@ def test_where_something_is_known_the_forecast_goes_to_it():
         ({"n_qtl": 10**5}, "n_qtl must be at most"),
         ({"va_over_vg": 0}, "va_over_vg must be at least 0.01, got 0"),
         ({"va_over_vg": 1.2}, "va_over_vg must be at most 1, got 1.2"),
-        ({"broad_sense_heritability": math.nan}, "broad_sense_heritability must be finite, got nan"),
-        ({"broad_sense_heritability": "high"}, "broad_sense_heritability must be a number, got 'high'"),
+        (
+            {"broad_sense_heritability": math.nan},
+            "broad_sense_heritability must be finite, got nan",
+        ),
+        (
+            {"broad_sense_heritability": "high"},
+            "broad_sense_heritability must be a number, got 'high'",
+        ),
         ({"n_traits": 0}, "n_traits must be at least 1, got 0"),
     ],
 )
@@ -148,14 +184,22 @@ def test_a_wrong_number_is_named_with_its_bound(changes, message):
 def test_each_kind_of_answer_names_its_model():
     assert epidl.plan(**WHEAT).answer.startswith("Use ridge")
     assert epidl.plan(**EASY).answer.startswith("Use the epistatic kernel")
-    sparse = {"n_samples": 3000, "n_markers": 400, "n_qtl": 20, "va_over_vg": 0.4, "broad_sense_heritability": 0.8}
+    sparse = {
+        "n_samples": 3000,
+        "n_markers": 400,
+        "n_qtl": 20,
+        "va_over_vg": 0.4,
+        "broad_sense_heritability": 0.8,
+    }
     assert epidl.plan(**sparse).answer.startswith("Look for few interacting pairs")
 
 
 @given(studies)
 def test_ridge_is_recommended_only_where_no_model_is_clearly_ahead(study):
     found = planning.forecast(study)
-    leads = {model: found[model].pearson_r - found["ridge"].pearson_r for model in planning.MODELS[1:]}
+    leads = {
+        model: found[model].pearson_r - found["ridge"].pearson_r for model in planning.MODELS[1:]
+    }
     ahead = [model for model, lead in leads.items() if planning.is_clear(lead, model)]
     sentence = planning.answer(study, found, dict.fromkeys(leads))
     assert not (sentence.startswith("Use ridge") and ahead)
@@ -165,7 +209,13 @@ def test_ridge_is_recommended_only_where_no_model_is_clearly_ahead(study):
 
 def test_what_no_network_was_trained_on_does_not_support_its_forecast():
     most = planning.surface()["trained"]["n_markers"]
-    study = {"n_samples": 10_000, "n_markers": 2500, "n_qtl": 100, "va_over_vg": 0.5, "broad_sense_heritability": 0.8}
+    study = {
+        "n_samples": 10_000,
+        "n_markers": 2500,
+        "n_qtl": 100,
+        "va_over_vg": 0.5,
+        "broad_sense_heritability": 0.8,
+    }
     plan = epidl.plan(**study)
     assert plan.forecasts["ridge"].supported
     assert not plan.forecasts["mlp"].supported
@@ -177,9 +227,15 @@ def test_where_the_network_leads_the_fitted_models_stand_beside_it():
     found = planner_page.leads_of_the_network(rows)
     for model in ("kernel", "pairs"):
         means = rows[rows["model"] == model].groupby(planner_page.CONDITION)["pearson_r"].mean()
-        wanted = [means.get(tuple(condition), np.nan) for condition in found[planner_page.CONDITION].to_numpy()]
+        wanted = [
+            means.get(tuple(condition), np.nan)
+            for condition in found[planner_page.CONDITION].to_numpy()
+        ]
         np.testing.assert_allclose(found[f"{model}, fitted"], wanted)
-    words, leads = planner_page.leads_in_words(rows, found), (found["MLP"] - found["kernel, fitted"]).dropna()
+    words, leads = (
+        planner_page.leads_in_words(rows, found),
+        (found["MLP"] - found["kernel, fitted"]).dropna(),
+    )
     assert words["kernel_fitted"] == str(len(leads)) != "0"
     assert words["kernel_lead"] == f"{leads.min():+.2f} to {leads.max():+.2f}"
 
@@ -188,8 +244,12 @@ def test_a_line_that_needs_much_memory_says_how_much():
     study = {"n_qtl": 100, "va_over_vg": 0.5, "broad_sense_heritability": 0.8}
     many = epidl.plan(**study, n_samples=30_000, n_markers=100_000).notes
     assert any("at least 224 GiB" in note for note in many)  # 24 bytes a square
-    for n_samples, n_markers in ((30_000, 20_000), (10_000, 100_000)):  # few markers, or individuals in their place
-        assert not any("GiB" in note for note in epidl.plan(**study, n_samples=n_samples, n_markers=n_markers).notes)
+    # few markers, or individuals in their place
+    for n_samples, n_markers in ((30_000, 20_000), (10_000, 100_000)):
+        assert not any(
+            "GiB" in note
+            for note in epidl.plan(**study, n_samples=n_samples, n_markers=n_markers).notes
+        )
 
 
 def test_a_cell_whose_shares_no_study_has_is_forecast_without_them():
@@ -200,9 +260,19 @@ def test_a_cell_whose_shares_no_study_has_is_forecast_without_them():
 
 
 def test_where_few_markers_are_causal_a_network_is_expected_between_kernel_and_sparse_pairs():
-    few = {"n_samples": 10_000, "n_markers": 160, "n_qtl": 20, "va_over_vg": 0.25, "broad_sense_heritability": 0.99}
+    few = {
+        "n_samples": 10_000,
+        "n_markers": 160,
+        "n_qtl": 20,
+        "va_over_vg": 0.25,
+        "broad_sense_heritability": 0.99,
+    }
     plan = epidl.plan(**few)
-    assert plan.forecasts["kernel"].pearson_r < plan.forecasts["mlp"].pearson_r < plan.forecasts["pairs"].pearson_r
+    assert (
+        plan.forecasts["kernel"].pearson_r
+        < plan.forecasts["mlp"].pearson_r
+        < plan.forecasts["pairs"].pearson_r
+    )
     assert plan.answer.startswith("Look for few interacting pairs")
     assert "deep learning is expected between the two" in plan.answer
 
@@ -211,7 +281,13 @@ def test_the_answer_is_deep_learning_where_it_is_forecast_to_lead(monkeypatch):
     alone = dict.fromkeys(planning.MODELS, (1e-6, 1.0))
     known = planning.surface() | {"efficiency": [1.0, 20.0, 0.0], "smoothing": alone, "enough": 0.0}
     monkeypatch.setattr(planning, "surface", lambda: known)
-    study = {"n_samples": 2000, "n_markers": 200, "n_qtl": 200, "va_over_vg": 0.4, "broad_sense_heritability": 0.9}
+    study = {
+        "n_samples": 2000,
+        "n_markers": 200,
+        "n_qtl": 200,
+        "va_over_vg": 0.4,
+        "broad_sense_heritability": 0.9,
+    }
     study = planning.Study(**study)
     forecasts = planning.forecast(study)
     forecasts["pairs"] = forecasts["ridge"]
@@ -230,7 +306,9 @@ def test_the_mlp_is_never_supported_beyond_the_cohorts_that_were_simulated():
     large = planning.forecast(planning.Study(**EASY | {"n_samples": 10 * most}))
     assert not large["mlp"].supported
     assert large["kernel"].supported
-    assert any("upper bound" in note for note in epidl.plan(**EASY | {"n_samples": 10 * most}).notes)
+    assert any(
+        "upper bound" in note for note in epidl.plan(**EASY | {"n_samples": 10 * most}).notes
+    )
 
 
 def test_the_number_needed_is_the_first_at_which_the_lead_is_clear():
@@ -239,7 +317,9 @@ def test_the_number_needed_is_the_first_at_which_the_lead_is_clear():
     assert needed > study.n_samples
     before = int(needed / 10 ** (1 / planning.STEPS_PER_DECADE))
     for n, clear in ((needed, True), (before, False)):
-        r = planning.forecast(planning.Study(**EASY | {"n_samples": n, "broad_sense_heritability": 0.7}))
+        r = planning.forecast(
+            planning.Study(**EASY | {"n_samples": n, "broad_sense_heritability": 0.7})
+        )
         assert planning.is_clear(r["kernel"].pearson_r - r["ridge"].pearson_r, "kernel") == clear
 
 
@@ -255,9 +335,18 @@ def test_the_command_is_a_cell_that_the_survey_can_run(study, n_traits):
     study = planning.Study(**vars(study) | {"n_traits": n_traits})
     words = planning.command(study).split(" -y ")
     options = words[0].split()[3:]
-    given_ = {name: yaml.safe_load(value) for name, value in zip(options[1::3], options[2::3], strict=True)}
+    given_ = {
+        name: yaml.safe_load(value)
+        for name, value in zip(options[1::3], options[2::3], strict=True)
+    }
     given_ |= yaml.safe_load(words[1].strip('"'))
-    base = {"n_replicates": 1, "models": ["ridge"], "protocols": ["held_out"], "hidden_width": 8, "seed": 1}
+    base = {
+        "n_replicates": 1,
+        "models": ["ridge"],
+        "protocols": ["held_out"],
+        "hidden_width": 8,
+        "seed": 1,
+    }
     cell = make_cell(SurveyCell, **base | given_)
     assert cell.rel_aa[0] == pytest.approx(study.rel_aa, abs=5e-5)
     assert len(cell.rel_aa) == n_traits
@@ -273,14 +362,17 @@ def test_the_command_line_prints_the_plan_of_a_preset_and_of_changes_to_it(capsy
 
 def test_the_command_line_says_what_is_missing_or_wrong(capsys):
     assert planning.main(["--n-samples", "500"]) == 2
-    assert capsys.readouterr().err.startswith("n_markers, n_qtl, va_over_vg, broad_sense_heritability must be given")
+    assert capsys.readouterr().err.startswith(
+        "n_markers, n_qtl, va_over_vg, broad_sense_heritability must be given"
+    )
     assert planning.main(["--preset", "wheat", "--n-qtl", "1"]) == 2
     assert capsys.readouterr().err == "n_qtl must be at least 2, got 1\n"
 
 
 def test_segments_of_a_cross_and_of_a_population():
     assert planning.cross_segments([1e-6]) == 1  # one segment, never broken
-    assert planning.cross_segments([50.0]) == pytest.approx(100, rel=0.01)  # 8 l^2 / 4 l where l is long
+    # 8 l^2 / 4 l where l is long
+    assert planning.cross_segments([50.0]) == pytest.approx(100, rel=0.01)
     assert planning.independent_segments(100, 30, 1.0) == round(2 * 100 * 30 / math.log(100))
     with pytest.raises(ValueError, match="effective_size must be greater than 0, got 0"):
         planning.independent_segments(0, 30, 1.0)
@@ -291,11 +383,15 @@ def test_segments_of_a_cross_and_of_a_population():
 
 
 def test_linked_markers_are_worth_the_segments_that_a_formula_gives():
-    """Relationships of a cross's gametes, densely marked, vary as those at M_e independent markers would."""
+    """Relationships of a cross's gametes, densely marked, vary as those at M_e independent markers
+    would.
+    """
     rng, n, lengths, per_morgan = np.random.default_rng(1), 700, [1.0, 2.0], 100
     chromosomes = []
     for length in lengths:
-        crossed = rng.random((n, round(length * per_morgan) - 1)) < (1 - math.exp(-2 / per_morgan)) / 2
+        crossed = (
+            rng.random((n, round(length * per_morgan) - 1)) < (1 - math.exp(-2 / per_morgan)) / 2
+        )
         start = rng.integers(0, 2, size=(n, 1))
         chromosomes.append((np.cumsum(np.hstack([start, crossed]), axis=1) % 2) * 2.0 - 1)
     x = np.hstack(chromosomes)
@@ -328,7 +424,9 @@ def test_every_preset_and_sentence_of_the_surface_is_that_of_the_code():
 
 
 def small_rows(n_cells: int = 6) -> pd.DataFrame:
-    """Return made-up evidence: r is that of the closed form plus 0.05, in cells that differ in their individuals."""
+    """Return made-up evidence: r is that of the closed form plus 0.05, in cells that differ in their
+    individuals.
+    """
     rows = []
     for k in range(n_cells):
         for replicate in (1, 2):
@@ -352,7 +450,9 @@ def small_rows(n_cells: int = 6) -> pd.DataFrame:
                     }
                 )
     rows = surface.with_closed_forms(pd.DataFrame(rows), (0.5, 0.5, 0.0))
-    return surface.with_closed_forms(rows.assign(pearson_r=rows["closed_form"] + 0.05), (0.5, 0.5, 0.0))
+    return surface.with_closed_forms(
+        rows.assign(pearson_r=rows["closed_form"] + 0.05), (0.5, 0.5, 0.0)
+    )
 
 
 def test_a_cell_that_is_left_out_does_not_help_its_own_forecast():
@@ -366,7 +466,9 @@ def test_a_cell_that_is_left_out_does_not_help_its_own_forecast():
 
 
 def test_a_shared_residual_is_learned_from_the_other_cells():
-    found = surface.errors(surface.left_out(small_rows(), "cell", dict.fromkeys(planning.MODELS, (0.3, 1.0))))
+    found = surface.errors(
+        surface.left_out(small_rows(), "cell", dict.fromkeys(planning.MODELS, (0.3, 1.0)))
+    )
     closed = surface.errors(small_rows(), "closed_form")
     assert closed["bias"].to_numpy() == pytest.approx(0.05, abs=1e-9)
     assert (found["bias"] < 0.03).all()

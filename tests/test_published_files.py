@@ -1,4 +1,6 @@
-"""The authors' files: what is written in their layout is read back, and files that do not fit are refused."""
+"""The authors' files: what is written in their layout is read back, and files that do not fit are
+refused.
+"""
 
 import tracemalloc
 
@@ -10,7 +12,14 @@ from epidl.cohorts import zenodo
 from epidl.cohorts.simulate import simulate
 from epidl.cohorts.zenodo import file_stem, read_cohort, write_cohort
 from epidl.grid.experiments import core
-from epidl.grid.params import CorrelationCell, DilutionCell, ParameterError, RaggedCell, ScalingCell, make_cell
+from epidl.grid.params import (
+    CorrelationCell,
+    DilutionCell,
+    ParameterError,
+    RaggedCell,
+    ScalingCell,
+    make_cell,
+)
 from test_experiments import CELL as SCALING
 from test_experiments import CORRELATION, DILUTION
 
@@ -18,7 +27,13 @@ H2 = 0.999
 CASES = {
     "scaling": {"n_samples": 120, "n_qtl": 22, "rel_aa": [0, 0.5, 3]},
     "dilution": {"n_samples": 97, "n_qtl": 10, "n_markers": 61, "rel_aa": [0, 1]},
-    "correlation": {"n_samples": 64, "n_qtl": 16, "rel_aa": [1, 1, 1], "shared_pairs": True, "pleiotropy": 0.5},
+    "correlation": {
+        "n_samples": 64,
+        "n_qtl": 16,
+        "rel_aa": [1, 1, 1],
+        "shared_pairs": True,
+        "pleiotropy": 0.5,
+    },
 }
 
 
@@ -49,8 +64,11 @@ def test_a_cohort_written_and_read_back_is_the_same(cohort, tmp_path):
 def test_the_layout_is_the_authors(tmp_path):
     cohort = simulate(**CASES["dilution"], broad_sense_heritability=H2, seed=4)
     write_cohort(tmp_path / "c", cohort)
-    g, p, eff = ((tmp_path / f"c_{part}.txt").read_text().splitlines() for part in ("g", "p", "eff"))
-    assert g[0].split(" ") == ["qtl", *(f"{k}_1" for k in range(1, 98))]  # haplotypes: individual and copy
+    g, p, eff = (
+        (tmp_path / f"c_{part}.txt").read_text().splitlines() for part in ("g", "p", "eff")
+    )
+    # haplotypes: individual and copy
+    assert g[0].split(" ") == ["qtl", *(f"{k}_1" for k in range(1, 98))]
     assert g[9].split(" ") == ["1_9", *cohort.genotypes.block(slice(None))[:, 8].astype(str)]
     assert p[0] == "ind Trait1 Trait2"
     assert [line.split(" ")[0] for line in p[1:]] == [str(k) for k in range(1, 98)]  # individuals
@@ -58,7 +76,8 @@ def test_the_layout_is_the_authors(tmp_path):
     assert len(eff) == 1 + 2 * 61
     second = pd.read_csv(tmp_path / "c_eff.txt", sep=" ").query("trait == 'Trait2'")
     assert second["add_eff"].notna().sum() == 10  # of 61 markers
-    # the ledger's row 10: partners are numbered within the QTL, so that they stand beside the first markers
+    # the ledger's row 10: partners are numbered within the QTL, so that they stand beside the first
+    # markers
     assert set(second.dropna(subset="epi_loc")["locus"]) < {f"1_{k}" for k in range(1, 11)}
 
 
@@ -73,7 +92,8 @@ def test_pairs_that_stand_beside_both_partners_count_once(cohort, tmp_path):
     np.testing.assert_allclose(found.genetic_values, cohort.genetic_values, atol=1e-12)
 
 
-AUTHORS_FILES = {  # as their script writes them: haplotypes in g, individuals in p, loci by number, no quotes
+# as their script writes them: haplotypes in g, individuals in p, loci by number, no quotes
+AUTHORS_FILES = {
     "g": "qtl 1_1 2_1 3_1 4_1 5_1 6_1\n1_1 0 1 1 0 1 0\n1_2 1 1 0 0 1 0\n",
     "p": "ind Trait1\n1 {0}\n2 {1}\n3 {2}\n4 {3}\n5 {4}\n6 {5}\n",
     "eff": "trait locus add_eff epi_loc epi_eff sfs\n1 1 0.5 2 0.25 0.5\n1 2 -1 NA NA 0.5\n",
@@ -97,11 +117,15 @@ def test_files_as_the_authors_script_writes_them_are_read(tmp_path):
     np.testing.assert_array_equal(found.phenotypes[:, 0], phenotypes)
     assert found.genotypes.block(slice(None)).T.tolist() == [[0, 1, 1, 0, 1, 0], [1, 1, 0, 0, 1, 0]]
     assert found.traits[0].pairs.tolist() == [[0, 1]]
-    write_authors(tmp_path, "c", header="1 2 3 4 5 6")  # as this project's own files name them up to now
+    # as this project's own files name them up to now
+    write_authors(tmp_path, "c", header="1 2 3 4 5 6")
     assert read_cohort(tmp_path / "c", [0.5], H2).genotypes.n_samples == 6
-    for header in ("1_1 3_1 2_1 4_1 5_1 6_1", "1_1 1_2 2_1 2_2 3_1 3_2"):  # another order; both copies of diploids
+    # another order; both copies of diploids
+    for header in ("1_1 3_1 2_1 4_1 5_1 6_1", "1_1 1_2 2_1 2_2 3_1 3_2"):
         write_authors(tmp_path, "c", header=header)
-        with pytest.raises(ValueError, match=r"as 1 or as the haplotype 1_1, got \['1', '2', .* beside \['1_1'"):
+        with pytest.raises(
+            ValueError, match=r"as 1 or as the haplotype 1_1, got \['1', '2', .* beside \['1_1'"
+        ):
             read_cohort(tmp_path / "c", [0.5], H2)
 
 
@@ -126,15 +150,30 @@ def change(path, old, new):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda f: (f / "c_p.txt").unlink(), r"must hold the authors. files, .*c_p\.txt is missing"),
+        (
+            lambda f: (f / "c_p.txt").unlink(),
+            r"must hold the authors. files, .*c_p\.txt is missing",
+        ),
         (
             lambda f: change(f / "c_g.txt", "1_3 ", "1_3 2 "),
             "must hold a 0 or 1 for each of 120 .*, see the marker 1_3",
         ),
-        (lambda f: (f / "c_g.txt").write_text((f / "c_g.txt").read_text()[:-9]), "see the marker 1_22"),
-        (lambda f: change(f / "c_p.txt", "ind Trait1", "ind Height"), "the columns ind, Trait1 to Trait3"),
-        (lambda f: change(f / "c_p.txt", "\n7 ", "\n700 "), "must name its individuals as the header"),
-        (lambda f: change(f / "c_eff.txt", "epi_loc", "partner"), "must hold the columns trait, locus"),
+        (
+            lambda f: (f / "c_g.txt").write_text((f / "c_g.txt").read_text()[:-9]),
+            "see the marker 1_22",
+        ),
+        (
+            lambda f: change(f / "c_p.txt", "ind Trait1", "ind Height"),
+            "the columns ind, Trait1 to Trait3",
+        ),
+        (
+            lambda f: change(f / "c_p.txt", "\n7 ", "\n700 "),
+            "must name its individuals as the header",
+        ),
+        (
+            lambda f: change(f / "c_eff.txt", "epi_loc", "partner"),
+            "must hold the columns trait, locus",
+        ),
         (
             lambda f: change(f / "c_eff.txt", "Trait1 1_3 ", "Trait1 1_300 "),
             "loci of 1 to 22, got 3 traits and loci of 1 to 300",
@@ -149,14 +188,20 @@ def test_damaged_files_are_refused(tmp_path, damage, message):
 
 
 def test_effects_that_do_not_explain_the_phenotypes_are_refused(tmp_path):
-    cohorts = [simulate(**CASES["scaling"], broad_sense_heritability=H2, seed=seed) for seed in (1, 2)]
+    cohorts = [
+        simulate(**CASES["scaling"], broad_sense_heritability=H2, seed=seed) for seed in (1, 2)
+    ]
     for name, cohort in zip("ab", cohorts, strict=True):
         write_cohort(tmp_path / name, cohort)
     (tmp_path / "b_eff.txt").rename(tmp_path / "a_eff.txt")
-    with pytest.raises(ValueError, match=r"must explain the phenotypes up to a variance of 0\.001001"):
+    with pytest.raises(
+        ValueError, match=r"must explain the phenotypes up to a variance of 0\.001001"
+    ):
         read_cohort(tmp_path / "a", [0, 0.5, 3], H2)
     write_cohort(tmp_path / "a", cohorts[0])
-    with pytest.raises(ValueError, match=r"variance of 1 \(broad_sense_heritability 0.5\), got 0\.0009"):
+    with pytest.raises(
+        ValueError, match=r"variance of 1 \(broad_sense_heritability 0.5\), got 0\.0009"
+    ):
         read_cohort(tmp_path / "a", [0, 0.5, 3], 0.5)
 
 
@@ -204,7 +249,9 @@ def test_an_experiment_runs_on_the_files(tmp_path, cell_type, parameters, stem):
 def test_cohorts_that_the_authors_lack_are_refused(tmp_path):
     options = {"source": "zenodo", "data": str(tmp_path)}
     ragged = make_cell(RaggedCell, **SCALING, **options)
-    shared = make_cell(CorrelationCell, **CORRELATION | {"pleiotropy": 0, "shared_pairs": True}, **options)
+    shared = make_cell(
+        CorrelationCell, **CORRELATION | {"pleiotropy": 0, "shared_pairs": True}, **options
+    )
     for cell in (ragged, shared):
         with pytest.raises(ValueError, match="the authors have no such cohorts"):
             file_stem(cell, 1)
@@ -215,7 +262,10 @@ def test_cohorts_that_the_authors_lack_are_refused(tmp_path):
     [
         ({"source": "zenodo"}, "data must name a folder for source zenodo"),
         ({"data": "somewhere"}, "data must name a folder for source zenodo, and for it alone"),
-        ({"source": "zenodo", "data": "x", "backend": "alphasimr"}, "backend must be native for source zenodo"),
+        (
+            {"source": "zenodo", "data": "x", "backend": "alphasimr"},
+            "backend must be native for source zenodo",
+        ),
         ({"backend": "simupop"}, "backend"),
     ],
 )

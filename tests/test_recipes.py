@@ -1,4 +1,6 @@
-"""The registry of models and of experiments, the fingerprints that follow from it, and the public names."""
+"""The registry of models and of experiments, the fingerprints that follow from it, and the public
+names.
+"""
 
 import subprocess
 import sys
@@ -22,21 +24,29 @@ from test_experiments import CELL
 
 @pytest.mark.parametrize("name", MODELS)
 def test_what_a_row_names_is_there(name):
-    model, shape = MODELS[name], Shape(200, 30, 2, n_qtl=10, n_pairs=5, hidden_width=600, most_columns=20)
+    model, shape = (
+        MODELS[name],
+        Shape(200, 30, 2, n_qtl=10, n_pairs=5, hidden_width=600, most_columns=20),
+    )
     assert list(signature(recipes.load(model.recipe)).parameters) == ["task", "model"]
     if model.is_network:
         first, rest = recipes.load(model.layers)(30, model.width(600), 2)
         assert first > 0
         assert rest >= 0
-        assert model.width(600) == (600 if model.plan != "patient" or name == "pair_network" else 512)
+        assert model.width(600) == (
+            600 if model.plan != "patient" or name == "pair_network" else 512
+        )
     elif not name.startswith("theory"):
         assert recipes.load(model.work)(shape).seconds is not None
         assert recipes.load(model.memory)(shape) > 0
 
 
 def test_models_are_told_apart_in_figures():
-    assert len(set(MODEL_NAMES.values())) == len(set(style.MODEL_COLORS.values())) == len(MODEL_NAMES)
-    assert len(set(style.MODEL_MARKERS.values())) == len(MODEL_NAMES) == len(MODELS) - 3  # lines of theory
+    assert (
+        len(set(MODEL_NAMES.values())) == len(set(style.MODEL_COLORS.values())) == len(MODEL_NAMES)
+    )
+    # lines of theory
+    assert len(set(style.MODEL_MARKERS.values())) == len(MODEL_NAMES) == len(MODELS) - 3
     assert MODEL_NAMES["kernel"] == "Epistatic kernel"
 
 
@@ -47,7 +57,15 @@ def test_the_planner_forecasts_the_models_that_have_a_closed_form():
 def test_every_cell_with_a_network_asks_for_a_gpu():
     sgd = {"ridge_sgd", "lasso", "lasso_pruned"}
     assert sgd == {name for name, model in MODELS.items() if model.plan == "sgd"}
-    trained = {"mlp", "mlp_pruned", "mlp_recomputed", "mlp_patient", "skip_mlp", "sparse_mlp", "pair_network"}
+    trained = {
+        "mlp",
+        "mlp_pruned",
+        "mlp_recomputed",
+        "mlp_patient",
+        "skip_mlp",
+        "sparse_mlp",
+        "pair_network",
+    }
     assert {name for name, model in MODELS.items() if model.is_network} == sgd | trained
     for experiment in ("beyond_dilution", "beyond_correlation"):
         for cell in load_grids(ROOT / "params" / f"{experiment}.yml")["standard"]:
@@ -56,7 +74,11 @@ def test_every_cell_with_a_network_asks_for_a_gpu():
 
 
 def test_an_experiment_is_a_row_a_parameter_file_and_a_notebook():
-    assert {path.stem for path in (ROOT / "params").glob("*.yml")} == set(EXPERIMENTS) == set(CELL_TYPES)
+    assert (
+        {path.stem for path in (ROOT / "params").glob("*.yml")}
+        == set(EXPERIMENTS)
+        == set(CELL_TYPES)
+    )
     pages = {path.stem for path in (ROOT / "book").glob("*.ipynb")}
     for name, experiment in EXPERIMENTS.items():
         assert (ROOT / "notebooks" / f"{name}.ipynb").exists()
@@ -70,14 +92,18 @@ def changed(monkeypatch, module: str, original: str, text: str) -> None:
     source = read(path)
     assert original in source
     monkeypatch.setattr(
-        Path, "read_text", lambda p, **how: source.replace(original, text) if p == path else read(p, **how)
+        Path,
+        "read_text",
+        lambda p, **how: source.replace(original, text) if p == path else read(p, **how),
     )
     fingerprint._read.cache_clear()
 
 
 @pytest.fixture
 def prints(monkeypatch):
-    """Return what returns the fingerprints of models and of the run of a cell; afterwards nothing is remembered."""
+    """Return what returns the fingerprints of models and of the run of a cell; afterwards nothing is
+    remembered.
+    """
     cell = make_cell(ScalingCell, **CELL)
 
     def now() -> dict[str, str]:
@@ -92,8 +118,16 @@ def prints(monkeypatch):
 @pytest.mark.parametrize(
     ("module", "original", "text"),
     [
-        ("epidl.models.kernels", "phenotypes must vary among the rows", "all phenotypes are the same"),
-        ("epidl.models.kernels", '"""Return the predicted phenotypes', '"""Give the predicted phenotypes'),
+        (
+            "epidl.models.kernels",
+            "phenotypes must vary among the rows",
+            "all phenotypes are the same",
+        ),
+        (
+            "epidl.models.kernels",
+            '"""Return the predicted phenotypes',
+            '"""Give the predicted phenotypes',
+        ),
         ("epidl.grid.params", 'description="CPU threads', 'description="threads'),
         ("epidl.models.recipes", "MOST_WIDTH = 512", "MOST_WIDTH = 513"),
     ],
@@ -122,7 +156,9 @@ def test_a_message_a_docstring_a_description_and_other_rows_change_no_fingerprin
         ("epidl.grid.experiments.core", "axis=0", "axis=-2", {"run"}),
     ],
 )
-def test_a_fit_depends_on_the_modules_of_its_model_and_cohort(monkeypatch, prints, module, original, text, expected):
+def test_a_fit_depends_on_the_modules_of_its_model_and_cohort(
+    monkeypatch, prints, module, original, text, expected
+):
     before = prints()
     changed(monkeypatch, module, original, text)
     after = prints()

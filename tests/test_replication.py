@@ -1,4 +1,6 @@
-"""The comparison with the publication, the numbers in the book's text, and the data behind its figures."""
+"""The comparison with the publication, the numbers in the book's text, and the data behind its
+figures.
+"""
 
 import json
 import shutil
@@ -24,7 +26,9 @@ R = {"mlp": [0.9, 0.8, 0.3, 0.2], "ridge_sgd": [0.6, 0.5, 0.25, 0.2], "ridge": [
 
 @pytest.fixture
 def table() -> pd.DataFrame:
-    """Two replicates at two scalings (first two and last two values of R), for an epistatic and an additive trait."""
+    """Two replicates at two scalings (first two and last two values of R), for an epistatic and an
+    additive trait.
+    """
     rows = [
         {
             "experiment": "scaling",
@@ -82,33 +86,46 @@ def test_comparison_with_the_digitised_figure(table):
     assert row["difference"] == pytest.approx(0.05)
     assert row["bound"] == pytest.approx(2 * np.hypot(0.05, 0.2 / 3.078 / np.sqrt(10)) + 0.02)
     assert row["agrees"]
-    assert agreement_page.comparison_table(result, ["scaling"], "rel_aa", "difference").to_numpy().tolist() == [
-        ["+0.050"]
-    ]
+    assert agreement_page.comparison_table(
+        result, ["scaling"], "rel_aa", "difference"
+    ).to_numpy().tolist() == [["+0.050"]]
     assert agreement_page.agreement_table(result).loc["all"].tolist() == [1, 1, 1, 1, 0.05]
     far = agreement_page.compare_with_figure_1(table, published.assign(r_mid=0.6))
     assert not far["agrees"].any()
-    assert agreement_page.comparison_table(far, ["scaling"], "rel_aa", "difference").to_numpy().tolist() == [
-        ["+0.250 *"]
-    ]
+    assert agreement_page.comparison_table(
+        far, ["scaling"], "rel_aa", "difference"
+    ).to_numpy().tolist() == [["+0.250 *"]]
 
 
 def test_agreement_of_models_by_its_closed_forms():
     x, y = np.array([0.1, 0.5, 0.6, 0.9]), np.array([0.2, 0.4, 0.6, 0.8])
-    keys = {"cell": "a", "replicate": 1, "protocol": "published", "n_samples": 1000, "trait": range(4)}
+    keys = {
+        "cell": "a",
+        "replicate": 1,
+        "protocol": "published",
+        "n_samples": 1000,
+        "trait": range(4),
+    }
     both = pd.concat(
-        [pd.DataFrame(keys | {"model": model, "pearson_r": r}) for model, r in (("ridge", x), ("ridge_sgd", y))]
+        [
+            pd.DataFrame(keys | {"model": model, "pearson_r": r})
+            for model, r in (("ridge", x), ("ridge_sgd", y))
+        ]
     )
     row = contrasts.agreement_of_models(both, "ridge_sgd", "ridge").loc[(1000, "published")]
     difference = y - x
     assert row["pairs"] == 4
     assert row["mean_difference"] == pytest.approx(difference.mean())
-    assert row["upper_limit"] - row["mean_difference"] == pytest.approx(1.96 * difference.std(ddof=1))
+    assert row["upper_limit"] - row["mean_difference"] == pytest.approx(
+        1.96 * difference.std(ddof=1)
+    )
     assert row["lower_limit"] + row["upper_limit"] == pytest.approx(2 * row["mean_difference"])
     expected = 2 * np.cov(x, y, ddof=0)[0, 1] / (x.var() + y.var() + (x.mean() - y.mean()) ** 2)
     assert row["concordance"] == pytest.approx(expected)
     same = both.assign(pearson_r=np.tile(x, 2))
-    assert contrasts.agreement_of_models(same, "ridge_sgd", "ridge")["concordance"].iloc[0] == pytest.approx(1)
+    assert contrasts.agreement_of_models(same, "ridge_sgd", "ridge")["concordance"].iloc[
+        0
+    ] == pytest.approx(1)
     shifted = both.assign(pearson_r=np.concatenate([x, x + 0.3]))
     assert contrasts.agreement_of_models(shifted, "ridge_sgd", "ridge")["concordance"].iloc[0] < 0.8
 
@@ -128,7 +145,9 @@ def test_pairs_are_of_the_same_cohort_trait_and_protocol(table):
 
 @pytest.fixture
 def diluted() -> pd.DataFrame:
-    """One replicate with 100 and with 1000 markers; the MLP's lead over ridge is 0.3 and 0.1, half that for trait 2."""
+    """One replicate with 100 and with 1000 markers; the MLP's lead over ridge is 0.3 and 0.1, half
+    that for trait 2.
+    """
     lead = {"ridge": 0.0, "mlp": 0.3, "lasso": -0.06, "lasso_pruned": 0.01, "mlp_pruned": 0.24}
     rows = [
         {
@@ -164,24 +183,32 @@ def diluted() -> pd.DataFrame:
 
 def test_comparison_with_figure_2(diluted):
     published = pd.read_csv(DATA / "figure_2_digitised.csv")
-    result = agreement_page.compare_with_figure_2(diluted, published).set_index(["n_markers", "rel_aa", "model"])
+    result = agreement_page.compare_with_figure_2(diluted, published).set_index(
+        ["n_markers", "rel_aa", "model"]
+    )
     assert len(result) == 2 * 2 * 3
     epistatic = result.loc[(100, 1.0, "mlp")]
     assert epistatic["difference"] == pytest.approx(0.15)
     assert epistatic["excess"] == pytest.approx(0.15 - 0.395)
-    assert epistatic["bound"] == pytest.approx(2 * (0.405 - 0.38) / 2.326 * np.sqrt(1 / 5 + 1) + 0.02)
+    assert epistatic["bound"] == pytest.approx(
+        2 * (0.405 - 0.38) / 2.326 * np.sqrt(1 / 5 + 1) + 0.02
+    )
     assert not epistatic["agrees"]
     additive = result.loc[(1000, 0.0, "lasso_pruned")]
     assert additive["bound"] == pytest.approx(0.02), "no range could be read off the figure"
     assert additive["agrees"]
-    shown = agreement_page.comparison_table(result.reset_index(), ["rel_aa", "n_markers"], "model", "excess")
+    shown = agreement_page.comparison_table(
+        result.reset_index(), ["rel_aa", "n_markers"], "model", "excess"
+    )
     assert shown.loc[(1.0, 100), "mlp"] == "-0.245 *"
     assert agreement_page.compare_with_figure_2(diluted.assign(n_samples=200), published).empty
 
 
 @pytest.fixture
 def correlated() -> pd.DataFrame:
-    """Two cohorts of ten traits for each of three conditions; the MLP's mean r is 0.6, 0.7 and 0.8, ridge's r 0.5."""
+    """Two cohorts of ten traits for each of three conditions; the MLP's mean r is 0.6, 0.7 and 0.8,
+    ridge's r 0.5.
+    """
     rows = [
         {
             "experiment": "correlation",
@@ -199,7 +226,8 @@ def correlated() -> pd.DataFrame:
             "replicate": replicate,
             "model": model,
             "hidden_width": 0,
-            "pearson_r": 0.5 + (r - 0.5 + 0.01 * (trait - 5.5) + 0.02 * (replicate - 1.5)) * (model == "mlp"),
+            "pearson_r": 0.5
+            + (r - 0.5 + 0.01 * (trait - 5.5) + 0.02 * (replicate - 1.5)) * (model == "mlp"),
         }
         for pleiotropy, shared, r in ((0.0, False, 0.6), (0.0, True, 0.7), (0.95, True, 0.8))
         for model in ("ridge", "mlp")
@@ -212,7 +240,9 @@ def correlated() -> pd.DataFrame:
 def test_comparison_with_figure_3(correlated):
     published = pd.read_csv(DATA / "figure_3_digitised.csv")
     result = agreement_page.compare_with_figure_3(correlated, published).set_index("pleiotropy")
-    assert result.index.tolist() == [0, 0.95], "the control that shares pairs is not the publication's"
+    assert result.index.tolist() == [0, 0.95], (
+        "the control that shares pairs is not the publication's"
+    )
     assert result.loc[0, "median_relative_gain"] == pytest.approx(0.2)
     assert result.loc[0, "excess"] == pytest.approx(0.2 - 0.62)
     assert result.loc[0.95, "excess"] == pytest.approx(0.6 - 0.56)
@@ -229,12 +259,20 @@ def test_one_cohort_has_no_bound(correlated):
     assert single["bound"].isna().all()
     shown = agreement_page.comparison_table(single, ["n_traits", "n_qtl"], "pleiotropy", "excess")
     assert shown.to_numpy().tolist() == [["-0.440 °", "+0.020 °"]], "no star without a bound"
-    assert agreement_page.agreement_table(single, "excess").loc["all", ["values", "with bound"]].tolist() == [2, 0]
+    assert agreement_page.agreement_table(single, "excess").loc[
+        "all", ["values", "with bound"]
+    ].tolist() == [2, 0]
 
 
 def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
     steps = correlation.correlation_steps(correlated, "difference")
-    assert steps.columns.tolist() == ["0", "0, shared pairs", "0.95", "sharing pairs", "correlation"]
+    assert steps.columns.tolist() == [
+        "0",
+        "0, shared pairs",
+        "0.95",
+        "sharing pairs",
+        "correlation",
+    ]
     np.testing.assert_allclose(steps.to_numpy(), [[0.1, 0.2, 0.3, 0.1, 0.1]])
     r = correlation.correlation_steps(correlated, "pearson_r")
     np.testing.assert_allclose(r.to_numpy(), [[0.6, 0.7, 0.8, 0.1, 0.1]])
@@ -243,7 +281,9 @@ def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
     assert steps.loc[(10, 100, "sharing pairs")].tolist() == ["+0.100 [+0.039, +0.161]"] * 2
     single = correlation.step_table(correlated.query("replicate == 1 or pleiotropy > 0"))
     assert single["MLP's r"].str.endswith("(one cohort)").all()
-    more = correlated.assign(pearson_r=correlated["pearson_r"] + 0.2 * correlated["shared_pairs"], n_qtl=200)
+    more = correlated.assign(
+        pearson_r=correlated["pearson_r"] + 0.2 * correlated["shared_pairs"], n_qtl=200
+    )
     more = more[more["replicate"] == 1].assign(cell=more["cell"] + "_200")
     both = pd.concat([correlated, more]).assign(hidden_width=256)
     assert correlation.steps_in_words(both) == {
@@ -254,7 +294,8 @@ def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
         "width": "256",
     }
     assert correlation.steps_in_words(both.query("pleiotropy > 0"))["pairs"] == "not computed"
-    lower = correlated[correlated["pleiotropy"] > 0].assign(pleiotropy=0.25, cell="lower")  # at 100 QTL alone
+    # at 100 QTL alone
+    lower = correlated[correlated["pleiotropy"] > 0].assign(pleiotropy=0.25, cell="lower")
     assert (10, 200, "correlation") in correlation.step_table(pd.concat([both, lower])).index
     without = correlated[(correlated["pleiotropy"] > 0) | ~correlated["shared_pairs"]]
     assert correlation.step_table(without).empty, "not without all three kinds of traits"
@@ -264,7 +305,15 @@ def test_values_by_model_list_all_replicates(diluted):
     second = diluted.assign(replicate=2, learning_rate=diluted["learning_rate"] * 10, epochs=60)
     second.loc[second["model"] == "mlp", ["pearson_r", "status"]] = [np.nan, "diverged"]
     values = phrases.values_by_model(pd.concat([diluted, second]), ["n_markers"])
-    assert values.loc[(100, "mlp_pruned")].tolist() == [0.74, 0.52, 0.33, "0.01, 0.1", "150", "45", "converged"]
+    assert values.loc[(100, "mlp_pruned")].tolist() == [
+        0.74,
+        0.52,
+        0.33,
+        "0.01, 0.1",
+        "150",
+        "45",
+        "converged",
+    ]
     assert values.loc[(100, "mlp"), "status"] == "converged, diverged"
     alone = phrases.values_by_model(second, ["n_markers"])
     assert alone.loc[(100, "mlp"), "status"] == "diverged", "a model that failed stays in the table"
@@ -273,7 +322,9 @@ def test_values_by_model_list_all_replicates(diluted):
 def test_how_often_the_limit_of_features_limited(diluted):
     keys = {"cell": "m100", "replicate": 1, "protocol": "published", "model": "mlp_pruned"}
     trials = pd.DataFrame([keys | {"max_features": limit} for limit in (100, 149, 150, 900)])
-    assert dilution.selection_limit(diluted, trials).endswith("columns that pass the threshold in 2 of 4")
+    assert dilution.selection_limit(diluted, trials).endswith(
+        "columns that pass the threshold in 2 of 4"
+    )
 
 
 def points(axes, marker: str) -> list[tuple[float, float]]:
@@ -316,8 +367,14 @@ def test_the_data_behind_figure_3(correlated):
     (panel,) = figure.axes
     assert panel.get_title() == "A. 10 traits"
     theirs = sorted(point for line in points(panel, "o") for point in line)
-    assert theirs == [(-0.14, 0.62), (0.14, 0.56)], "the publication's medians for 0 and 0.95, none for our control"
-    middle = [line for line in panel.get_lines() if len(set(line.get_ydata())) == 1 and len(line.get_xdata()) == 2]
+    assert theirs == [(-0.14, 0.62), (0.14, 0.56)], (
+        "the publication's medians for 0 and 0.95, none for our control"
+    )
+    middle = [
+        line
+        for line in panel.get_lines()
+        if len(set(line.get_ydata())) == 1 and len(line.get_xdata()) == 2
+    ]
     medians = {
         (round(float(np.mean(line.get_xdata())), 2), round(float(line.get_ydata()[0]), 2))
         for line in middle
@@ -331,9 +388,16 @@ def test_the_pictures_of_agreement(table):
     both = pd.concat([table, table.assign(protocol="held_out")])
     for draw in (figures.parity, figures.differences):
         figure = draw(both, "ridge_sgd", "ridge")
-        assert [ax.get_title() for ax in figure.axes] == ["Protocol: published", "Protocol: held_out"]
+        assert [ax.get_title() for ax in figure.axes] == [
+            "Protocol: published",
+            "Protocol: held_out",
+        ]
     limits = contrasts.agreement_of_models(both, "ridge_sgd", "ridge", by=["protocol"])
-    horizontal = [line.get_ydata()[0] for line in figure.axes[0].get_lines() if list(line.get_xdata()) == [0, 1]]
+    horizontal = [
+        line.get_ydata()[0]
+        for line in figure.axes[0].get_lines()
+        if list(line.get_xdata()) == [0, 1]
+    ]
     expected = limits.loc["published", ["mean_difference", "lower_limit", "upper_limit"]]
     np.testing.assert_allclose(sorted(horizontal), sorted([0, *expected]))
 
@@ -348,7 +412,9 @@ def test_protocols_are_not_pooled(table, digitised):
         lambda: figures.figure_3(mixed, pd.read_csv(DATA / "figure_3_digitised.csv")),
         lambda: scaling_page.leads_by_scaling(mixed),
     ):
-        with pytest.raises(ValueError, match="table must hold one protocol, got published, held_out"):
+        with pytest.raises(
+            ValueError, match="table must hold one protocol, got published, held_out"
+        ):
             use()
 
 
@@ -360,7 +426,9 @@ def test_words_about_a_run(table, tmp_path):
     table = table.assign(experiment="scaling")
     (tmp_path / "p.json").write_text(json.dumps(records))
     words = phrases.describe_run(table, tmp_path / "p.json")
-    assert words["left"].endswith("18 are not computed yet and 2 have fewer replicates or models than planned")
+    assert words["left"].endswith(
+        "18 are not computed yet and 2 have fewer replicates or models than planned"
+    )
     assert words == {
         "profile": "quick",
         "width": "512",
@@ -385,7 +453,9 @@ def test_ridge_on_the_networks_individuals_replaces_that_on_random_splits(table)
     ridge = table[table["model"] == "ridge"]
     held_out = ridge.assign(protocol="held_out", pearson_r=ridge["pearson_r"] - 0.05)
     known = held_out[held_out["scaling"] == 20]
-    found = contrasts.ridge_on_test_individuals(table, pd.concat([ridge, known, known.assign(model="mlp")]))
+    found = contrasts.ridge_on_test_individuals(
+        table, pd.concat([ridge, known, known.assign(model="mlp")])
+    )
     assert set(found["protocol"]) == {"published"}
     assert found.columns.tolist() == table.columns.tolist()
     leads = contrasts.mean_difference(found, "mlp", "ridge", ["scaling"])
@@ -406,7 +476,12 @@ def test_other_settings_are_models_beside_the_table_s(table):
     narrow = mlp.assign(hidden_width=16, pearson_r=worse, cell=mlp["cell"] + "_narrow")
     both = narrow.assign(learning_rate=0.5, cell=mlp["cell"] + "_both")
     others = pd.concat(
-        [narrow, both, narrow.assign(hidden_width=width, learning_rate=0.5), table[table["model"] == "ridge"]]
+        [
+            narrow,
+            both,
+            narrow.assign(hidden_width=width, learning_rate=0.5),
+            table[table["model"] == "ridge"],
+        ]
     )
     found = contrasts.settings_as_models(table, others)
     assert set(found["model"]) == {"mlp", "16 units", "rate 0.5", "16 units, rate 0.5"}
@@ -418,7 +493,9 @@ def test_other_settings_are_models_beside_the_table_s(table):
 
 
 def test_leads_stand_beside_individuals_per_qtl(table):
-    larger = table.assign(n_samples=10_000, n_qtl=10 * table["n_qtl"], cell=table["cell"] + "_large")
+    larger = table.assign(
+        n_samples=10_000, n_qtl=10 * table["n_qtl"], cell=table["cell"] + "_large"
+    )
     both = pd.concat([table, larger[larger["replicate"] == 1]])
     leads = scaling_page.leads_by_scaling(both)
     assert leads["QTL"].tolist() == [16, 202, 160, 2020]
@@ -426,13 +503,18 @@ def test_leads_stand_beside_individuals_per_qtl(table):
     assert leads["cohorts"].tolist() == [2, 2, 1, 1]
     assert leads.loc[(1000, 0.1), "r, MLP"] == pytest.approx(0.85)
     assert leads.loc[(1000, 0.1), "MLP minus ridge"].startswith("+0.250 [")
-    of_epistatic = {model: np.array(R[model][:2]) for model in ("mlp", "ridge")}  # its V_AA / V_G is 6 / 7
+    # its V_AA / V_G is 6 / 7
+    of_epistatic = {model: np.array(R[model][:2]) for model in ("mlp", "ridge")}
     share = np.mean(of_epistatic["mlp"] ** 2 - of_epistatic["ridge"] ** 2) / 0.999 / (6 / 7)
     assert leads.loc[(1000, 0.1), "share of V_AA"] == pytest.approx(share, abs=0.005)
     assert leads.loc[(10_000, 20), "MLP minus ridge"].endswith("(one cohort)")
     shares = scaling_page.shares_in_words(both, [0.1, 20])
     assert shares["small"].startswith(f"{100 * share:.0f}, ")
-    assert (shares["scalings"], shares["small_n"], shares["large_n"]) == ("0.1, 20", "1,000", "10,000")
+    assert (shares["scalings"], shares["small_n"], shares["large_n"]) == (
+        "0.1, 20",
+        "1,000",
+        "10,000",
+    )
     assert shares["cohorts"] == "2 and 1"
 
 
@@ -463,13 +545,20 @@ def test_single_fits_stand_beside_the_publication_s_replicates(digitised):
         }
     )
     found = agreement_page.single_fits(fits, digitised)
-    assert found.index.tolist() == [(10_000, 1.0, 0.1), (10_000, 1.0, 3.0), (100_000, 1.0, 0.1), (100_000, 1.0, 3.0)]
+    assert found.index.tolist() == [
+        (10_000, 1.0, 0.1),
+        (10_000, 1.0, 3.0),
+        (100_000, 1.0, 0.1),
+        (100_000, 1.0, 3.0),
+    ]
     np.testing.assert_allclose(found["difference"], [-0.002, 0, 0, -0.166], atol=1e-9)
     assert found["in range"].tolist() == [True, True, True, False]
 
 
 def lines(axes) -> dict[str, list[np.ndarray]]:
-    """The lines of a panel by their style: our centres are solid, the publication's values dotted, replicates bare."""
+    """The lines of a panel by their style: our centres are solid, the publication's values dotted,
+    replicates bare.
+    """
     found = {}
     for line in axes.get_lines():
         found.setdefault(line.get_linestyle(), []).append(np.array(line.get_data()))
@@ -481,7 +570,9 @@ def test_the_data_behind_figure_1(table, digitised):
     b, a = (draw(table, digitised).axes[0] for draw in (figures.figure_1b, figures.figure_1a))
     epistatic = lines(b)["-"][1]
     np.testing.assert_allclose(epistatic, [[0.1, 20], [0.85, 0.25]])
-    theirs = digitised.query("model == 'mlp' and n_samples == 1000 and rel_aa == 3").sort_values("scaling")
+    theirs = digitised.query("model == 'mlp' and n_samples == 1000 and rel_aa == 3").sort_values(
+        "scaling"
+    )
     np.testing.assert_allclose(lines(b)[":"][1], theirs[["scaling", "r_mid"]].to_numpy().T)
     np.testing.assert_allclose(lines(a)["-"][1], [[16, 202], [0.55, 0.1]])
     np.testing.assert_allclose(sorted(lines(a)["None"][1][1]), [0, 0.2, 0.5, 0.6], atol=1e-12)
@@ -497,8 +588,12 @@ def test_figures_of_a_sample_size_that_the_publication_lacks(table, digitised):
 
 
 def test_the_published_table_replicates_figure_1(digitised):
-    """The issue's bounds: scaling 0.1, 1 and 20 at 1000 samples, ten cohorts each with the published network."""
-    table = results.read_table(DATA / "scaling.csv").query("protocol == 'published' and n_samples == 1000")
+    """The issue's bounds: scaling 0.1, 1 and 20 at 1000 samples, ten cohorts each with the published
+    network.
+    """
+    table = results.read_table(DATA / "scaling.csv").query(
+        "protocol == 'published' and n_samples == 1000"
+    )
     comparison = agreement_page.compare_with_figure_1(table, digitised)
     nine = comparison[comparison["scaling"].isin([0.1, 1, 20]) & (comparison["rel_aa"] >= 0.5)]
     assert len(nine) == 9
@@ -527,7 +622,9 @@ def test_the_published_tables_have_their_provenance(experiment):
 
 @pytest.mark.parametrize("experiment", CELL_TYPES)
 def test_the_quick_grid_ships_whole(experiment):
-    """The book of the profile `published` takes these tables for a run: cells, parameters and columns are a run's."""
+    """The book of the profile `published` takes these tables for a run: cells, parameters and columns
+    are a run's.
+    """
     cells = load_grids(ROOT / "params" / f"{experiment}.yml")["quick"]
     shipped = results.read_collected(DATA / "quick" / f"{experiment}.csv")
     assert list(dict.fromkeys(fit.cell for fit in shipped)) == [cell.name for cell in cells]
@@ -540,21 +637,40 @@ def test_the_quick_grid_ships_whole(experiment):
 
 @pytest.fixture
 def book(tmp_path, monkeypatch):
-    """A project of which scaling cells are finished: `finish(cell, r, runs)` writes one with one fit a replicate."""
+    """A project of which scaling cells are finished: `finish(cell, r, runs)` writes one with one fit a
+    replicate.
+    """
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(results, "commit", lambda: "abc")
     return tmp_path
 
 
-STANDARD, FULL = (load_grids(ROOT / "params" / "scaling.yml")[profile] for profile in ("standard", "full"))
-SEARCHED, FIXED = (load_grids(ROOT / "params" / "correlation.yml")[profile] for profile in ("full", "standard"))
+STANDARD, FULL = (
+    load_grids(ROOT / "params" / "scaling.yml")[profile] for profile in ("standard", "full")
+)
+SEARCHED, FIXED = (
+    load_grids(ROOT / "params" / "correlation.yml")[profile] for profile in ("full", "standard")
+)
 
 
-def finish(cell: Cell, r: float, runs: str = "runs", models=("ridge",), started: str = "2026-01-01", **changes) -> None:
+def finish(
+    cell: Cell,
+    r: float,
+    runs: str = "runs",
+    models=("ridge",),
+    started: str = "2026-01-01",
+    **changes,
+) -> None:
     """Write a finished cell with one trait."""
     fits = [
-        {"experiment": cell.experiment, "profile": cell.profile, "cell": cell.name, "replicate": k, "trait": 1}
+        {
+            "experiment": cell.experiment,
+            "profile": cell.profile,
+            "cell": cell.name,
+            "replicate": k,
+            "trait": 1,
+        }
         | {"model": model, "protocol": cell.protocols[0], "pearson_r": r}
         for k in range(1, cell.n_replicates + 1)
         for model in models
@@ -596,7 +712,9 @@ def test_publishing_refuses_what_was_computed_otherwise(book, monkeypatch, capsy
 
 
 def test_a_standard_cell_over_a_full_one_loses_nothing(book, capsys):
-    """Five published cohorts of a search stay beside three of a fixed rate; models that are new come to them."""
+    """Five published cohorts of a search stay beside three of a fixed rate; models that are new come
+    to them.
+    """
     cell, full = of_replicates(FIXED[0], 3), of_replicates(SEARCHED[0], 5)
     assert cell.name == full.name
     finish(full, 0.5, models=("ridge", "mlp"))
@@ -607,12 +725,23 @@ def test_a_standard_cell_over_a_full_one_loses_nothing(book, capsys):
     assert publish.main(["standard"]) == 0
     assert "correlation: 3 fits published" in capsys.readouterr().out
     assert published("correlation") == before | named(cell, range(1, 4), "kernel", 0.1)
-    by_profile = pd.read_csv("book/data/correlation.csv").groupby(["model", "profile"])["replicate"].nunique()
-    assert by_profile.to_dict() == {("ridge", "full"): 5, ("mlp", "full"): 5, ("kernel", "standard"): 3}
-    finish(full, 0.6, models=("ridge", "mlp"), started="2026-03-01")  # computed again, with the same parameters
+    by_profile = (
+        pd.read_csv("book/data/correlation.csv")
+        .groupby(["model", "profile"])["replicate"]
+        .nunique()
+    )
+    assert by_profile.to_dict() == {
+        ("ridge", "full"): 5,
+        ("mlp", "full"): 5,
+        ("kernel", "standard"): 3,
+    }
+    # computed again, with the same parameters
+    finish(full, 0.6, models=("ridge", "mlp"), started="2026-03-01")
     assert publish.main(["full"]) == 0
     assert published("correlation") == (
-        named(full, range(1, 6), r=0.6) | named(full, range(1, 6), "mlp", 0.6) | named(cell, range(1, 4), "kernel", 0.1)
+        named(full, range(1, 6), r=0.6)
+        | named(full, range(1, 6), "mlp", 0.6)
+        | named(cell, range(1, 4), "kernel", 0.1)
     )
 
 
@@ -624,7 +753,9 @@ def test_a_search_takes_the_place_of_a_fixed_rate_and_never_the_reverse(book):
     assert publish.main(["full"]) == 0
     both = named(searched, range(1, 2), "mlp", 0.5) | named(fixed, range(2, 3), "mlp", 0.1)
     assert published("correlation") == both
-    rates = [len(record["parameters"]["mlp_learning_rates"]) for record in records_of("correlation")]
+    rates = [
+        len(record["parameters"]["mlp_learning_rates"]) for record in records_of("correlation")
+    ]
     assert rates == [7, 1]  # told apart
     finish(fixed, 0.2, models=("mlp",), started="2026-03-01")
     assert publish.main(["standard"]) == 0
@@ -635,14 +766,20 @@ def records_of(experiment: str) -> list[dict]:
     return results.read_records(Path("book/data", f"{experiment}.provenance.json"))
 
 
-def test_cells_stand_in_the_grid_s_order_and_those_of_other_machines_and_profiles_stay(book, capsys):
+def test_cells_stand_in_the_grid_s_order_and_those_of_other_machines_and_profiles_stay(
+    book, capsys
+):
     first, second = STANDARD[:2]
     [larger] = [cell for cell in FULL if cell.n_samples == 100_000][:1]
     for cell, profile in ((second, "standard"), (larger, "full"), (first, "standard")):
         finish(cell, 0.1 + 0.2)  # a number that needs all its digits
         assert publish.main([profile]) == 0
         shutil.rmtree("runs")
-    wanted = {name for cell in (first, second, larger) for name in named(cell, range(1, cell.n_replicates + 1))}
+    wanted = {
+        name
+        for cell in (first, second, larger)
+        for name in named(cell, range(1, cell.n_replicates + 1))
+    }
     assert set(published()) == wanted
     assert set(published().values()) == {0.1 + 0.2}
     in_order = list(dict.fromkeys(name.split()[0] for name in published()))
@@ -670,7 +807,9 @@ def test_what_is_no_longer_the_profile_s_is_named(book, capsys):
     said = capsys.readouterr().out
     assert f"kept, though the profile standard has no such cell now: {first.name}" in said
     assert f"kept, though the profile standard gives it other parameters now: {second.name}" in said
-    assert published() == (named(first, range(1, 11)) | named(second, range(1, 2), r=0.6) | named(second, range(2, 11)))
+    assert published() == (
+        named(first, range(1, 11)) | named(second, range(1, 2), r=0.6) | named(second, range(2, 11))
+    )
 
 
 def test_fits_of_several_machines_merge_and_conflicts_are_refused(book, capsys):
@@ -684,7 +823,9 @@ def test_fits_of_several_machines_merge_and_conflicts_are_refused(book, capsys):
     command = ["standard", "--also", "elsewhere", "--also", "third.tar.gz"]
     assert publish.main(command) == 0
     wanted = named(one, range(1, 3), r=0.1) | named(one, range(3, 4), r=0.1 + 1e-9)
-    assert published() == (wanted | named(two, range(1, 3), r=0.2) | named(three, range(1, 3), r=0.3))
+    assert published() == (
+        wanted | named(two, range(1, 3), r=0.2) | named(three, range(1, 3), r=0.3)
+    )
 
     finish(two, 0.25, "third")
     before = Path("book/data/scaling.csv").read_bytes()
@@ -702,7 +843,10 @@ def test_fits_of_several_machines_merge_and_conflicts_are_refused(book, capsys):
 def compared():
     names = ("scaling", "dilution", "correlation")
     tables = {name: results.read_table(DATA / f"{name}.csv") for name in names}
-    published = {name: pd.read_csv(DATA / f"figure_{k}_digitised.csv") for k, name in enumerate(names, start=1)}
+    published = {
+        name: pd.read_csv(DATA / f"figure_{k}_digitised.csv")
+        for k, name in enumerate(names, start=1)
+    }
     return agreement_page.against_publication(tables, published), tables, published
 
 
@@ -735,5 +879,6 @@ def test_the_summary_counts_what_is_there(compared):
 def test_the_figure_draws_what_was_computed(compared):
     found, _, _ = compared
     figure = agreement_page.draw(found)
-    drawn = sum(len(line.get_xdata()) for ax in figure.axes for line in ax.lines[1:])  # the first is the parity line
+    # the first is the parity line
+    drawn = sum(len(line.get_xdata()) for ax in figure.axes for line in ax.lines[1:])
     assert drawn == found["ours"].count()

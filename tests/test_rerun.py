@@ -24,8 +24,13 @@ def history(monkeypatch, *sources: str) -> None:
 
 
 def test_a_parameter_that_a_notebook_does_not_have_is_refused(monkeypatch):
-    history(monkeypatch, KNOWN, "# Parameters\nn_samples = 50\nn_sampels = 60\n", "rerun.check_names()")
-    with pytest.raises(ParameterError, match=r"^n_sampels must be among the notebook's parameters: n_samples, models$"):
+    history(
+        monkeypatch, KNOWN, "# Parameters\nn_samples = 50\nn_sampels = 60\n", "rerun.check_names()"
+    )
+    with pytest.raises(
+        ParameterError,
+        match=r"^n_sampels must be among the notebook's parameters: n_samples, models$",
+    ):
         rerun.check_names()
 
 
@@ -41,7 +46,11 @@ def test_known_parameters_or_none_are_taken(monkeypatch, injected):
 
 def test_every_notebook_checks_the_names_of_its_parameters():
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
-        called = f'read_cell("{notebook.stem}", globals())' if notebook.stem in CELL_TYPES else "check_names()"
+        called = (
+            f'read_cell("{notebook.stem}", globals())'
+            if notebook.stem in CELL_TYPES
+            else "check_names()"
+        )
         assert "".join(bad_input.code_of(notebook.stem)).count(f"rerun.{called}") == 1, notebook
 
 
@@ -54,11 +63,20 @@ def test_a_cell_is_read_from_variables_of_its_fields_names(monkeypatch):
     with pytest.raises(ParameterError, match="seed is missing"):
         rerun.read_cell("scaling", GIVEN)
     listed = "".join(f"{name} = {value!r}\n" for name, value in GIVEN.items())
-    history(monkeypatch, listed + "seed = 1\n", "# Parameters\ndevice = 'cpu'\nseed = 2\n", "rerun.read_cell()")
-    assert rerun.read_cell("scaling", GIVEN | {"seed": 2, "device": "cpu"}).device == "cpu"  # not listed, but a field
-    history(monkeypatch, listed + "seed = 1\n", "# Parameters\nn_sampels = 60\n", "rerun.read_cell()")
+    history(
+        monkeypatch,
+        listed + "seed = 1\n",
+        "# Parameters\ndevice = 'cpu'\nseed = 2\n",
+        "rerun.read_cell()",
+    )
+    # not listed, but a field
+    assert rerun.read_cell("scaling", GIVEN | {"seed": 2, "device": "cpu"}).device == "cpu"
+    history(
+        monkeypatch, listed + "seed = 1\n", "# Parameters\nn_sampels = 60\n", "rerun.read_cell()"
+    )
     with pytest.raises(
-        ParameterError, match=r"^n_sampels must be among the notebook's parameters: n_samples, .*device"
+        ParameterError,
+        match=r"^n_sampels must be among the notebook's parameters: n_samples, .*device",
     ):
         rerun.read_cell("scaling", GIVEN | {"seed": 2, "n_sampels": 60})
 
@@ -75,7 +93,8 @@ def test_a_table_that_lacks_something_is_told(tmp_path):
     }.items():
         found = rerun.check_table(cell, wrong)
         assert list(found[~found].index) == [changed]
-    assert not rerun.check_table(cell, pd.concat([table.iloc[1:], table.iloc[[1]]]))[whole]  # one row twice
+    # one row twice
+    assert not rerun.check_table(cell, pd.concat([table.iloc[1:], table.iloc[[1]]]))[whole]
 
 
 SMALL = {
@@ -118,7 +137,11 @@ def test_a_notebook_runs_to_its_end_where_a_table_of_it_is_empty():
 def test_what_was_computed_is_kept_before_any_figure_is_drawn():
     for notebook in set(CELL_TYPES) | {"own_data"}:
         code = bad_input.code_of(notebook)
-        fitted = [k for k, source in enumerate(code) if "core.run(" in source or "comparison.compare(" in source]
+        fitted = [
+            k
+            for k, source in enumerate(code)
+            if "core.run(" in source or "comparison.compare(" in source
+        ]
         assert "results.write_cell(output" in code[fitted[0] + 1], notebook
 
 
@@ -133,14 +156,26 @@ def run_small(notebook: str, **given: object) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-p", "n_sampels", "60"], "ParameterError: n_sampels must be among the notebook's parameters: n_samples, "),
+        (
+            ["-p", "n_sampels", "60"],
+            "ParameterError: n_sampels must be among the notebook's parameters: n_samples, ",
+        ),
         (["-p", "n_samples", "-5"], "ParameterError: ridge_vs_sgd: n_samples: "),
         (["-p", "output", "/dev/null/x"], "ValueError: output must be a folder that can be made"),
     ],
 )
-def test_what_a_notebook_refuses_is_the_last_line_and_no_traceback_is_shown(tmp_path, arguments, said):
+def test_what_a_notebook_refuses_is_the_last_line_and_no_traceback_is_shown(
+    tmp_path, arguments, said
+):
     notebook = ROOT / "notebooks" / "ridge_vs_sgd.ipynb"
-    command = [sys.executable, "-m", "epidl.grid.rerun", notebook, tmp_path / "out.ipynb", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "epidl.grid.rerun",
+        notebook,
+        tmp_path / "out.ipynb",
+        *arguments,
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(said)

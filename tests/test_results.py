@@ -11,8 +11,22 @@ from conftest import ROOT
 from epidl import storage
 from epidl.grid import results
 
-COLUMNS = {"experiment": "scaling", "cell": "a", "replicate": 1, "trait": 1, "model": "ridge", "protocol": "published"}
-RECORD = {"parameters": {}, "commit": "c", "device": "d", "started": "2026-01-01", "seconds": 3.0, "peak_memory_mb": 9}
+COLUMNS = {
+    "experiment": "scaling",
+    "cell": "a",
+    "replicate": 1,
+    "trait": 1,
+    "model": "ridge",
+    "protocol": "published",
+}
+RECORD = {
+    "parameters": {},
+    "commit": "c",
+    "device": "d",
+    "started": "2026-01-01",
+    "seconds": 3.0,
+    "peak_memory_mb": 9,
+}
 
 
 def table(r: float, name: str = "a") -> pd.DataFrame:
@@ -33,7 +47,9 @@ def test_a_table_comes_back_with_all_its_digits(tmp_path):
 def test_a_library_that_stands_in_another_project_s_checkout_has_no_commit(tmp_path, monkeypatch):
     def git(*arguments):
         identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True)
+        subprocess.run(
+            ["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True
+        )
 
     copy = tmp_path / "results.py"
     copy.write_text("")
@@ -77,9 +93,9 @@ def test_side_tables_belong_to_their_table_or_the_old_ones_stay(tmp_path, monkey
         results.write_cell(tmp_path, table(r), {}, datetime.now(UTC), side)
 
     def found():
-        return {path.name: float(pd.read_csv(path).iloc[0, -1]) for path in tmp_path.glob("trials.csv")} | {
-            "r": float(results.read_table(tmp_path / "table.csv")["pearson_r"].iloc[0])
-        }
+        return {
+            path.name: float(pd.read_csv(path).iloc[0, -1]) for path in tmp_path.glob("trials.csv")
+        } | {"r": float(results.read_table(tmp_path / "table.csv")["pearson_r"].iloc[0])}
 
     write_both(0.1, ["trials", "importances"])
     real = storage.write_table
@@ -98,14 +114,19 @@ def test_side_tables_belong_to_their_table_or_the_old_ones_stay(tmp_path, monkey
     assert found() == {"trials.csv": 0.5, "r": 0.5}
     names = ["provenance.json", "table.csv", "table.sha256", "trials.csv"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
-    with pytest.raises(ValueError, match="side must hold tables named trials, importances, report, got notes"):
+    with pytest.raises(
+        ValueError, match="side must hold tables named trials, importances, report, got notes"
+    ):
         write_both(0.5, ["notes"])
 
 
 def test_trials_are_collected_beside_the_table_and_do_not_outlive_it(tmp_path):
     for name, side in (("a", {}), ("b", {"trials": table(0.1, "b").assign(loss=0.3)})):
         results.write_cell(tmp_path / name, table(0.1, name), {}, datetime.now(UTC), side)
-    results.collect([*results.read_cell(tmp_path / "a"), *results.read_cell(tmp_path / "b")], tmp_path / "all.csv")
+    results.collect(
+        [*results.read_cell(tmp_path / "a"), *results.read_cell(tmp_path / "b")],
+        tmp_path / "all.csv",
+    )
     assert pd.read_csv(tmp_path / "all.trials.csv")["loss"].tolist() == [0.3]
     results.collect(results.read_cell(tmp_path / "a"), tmp_path / "all.csv")
     assert not (tmp_path / "all.trials.csv").exists()
@@ -139,7 +160,11 @@ def finished(r: float, name: str, **record) -> results.Fitted:
 
 
 def test_fits_come_back_with_their_own_origin_and_those_of_one_share_its_seconds(tmp_path):
-    given = [finished(0.1, "a"), finished(0.2, "b", commit="d", seconds=5.0), finished(0.3, "c", seconds=1.0)]
+    given = [
+        finished(0.1, "a"),
+        finished(0.2, "b", commit="d", seconds=5.0),
+        finished(0.3, "c", seconds=1.0),
+    ]
     results.collect(given, tmp_path / "all.csv")
     records = results.read_records(tmp_path / "all.provenance.json")
     assert [(record["commit"], record["seconds"]) for record in records] == [("c", 4.0), ("d", 5.0)]
@@ -152,7 +177,9 @@ def test_fits_come_back_with_their_own_origin_and_those_of_one_share_its_seconds
 
 
 def test_tables_from_when_a_record_was_of_a_cell_are_read(tmp_path):
-    old = pd.concat([table(0.1), table(0.2).assign(replicate=2), table(0.3, "b")], ignore_index=True)
+    old = pd.concat(
+        [table(0.1), table(0.2).assign(replicate=2), table(0.3, "b")], ignore_index=True
+    )
     fits = results.split(old, {}, [RECORD, RECORD | {"commit": "d"}])
     assert [(fit.name, fit.record["commit"], fit.record["seconds"]) for fit in fits] == [
         ("a 1 published ridge", "c", 1.5),
@@ -206,7 +233,8 @@ def test_a_collected_table_has_its_checksums(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ['{"parameters": [], "commit": "c"}', '{"parameters": {}, "commit": null}', "[" * 100_000, "3"]
+    "content",
+    ['{"parameters": [], "commit": "c"}', '{"parameters": {}, "commit": null}', "[" * 100_000, "3"],
 )
 def test_a_provenance_of_other_content_is_refused(tmp_path, content):
     write(tmp_path)

@@ -62,7 +62,8 @@ def test_dosages_with_missing_genotypes_are_ridge_cv_s_too(ploidy, n_markers):
     for t in range(2):
         theirs = RidgeCV(alphas=PENALTIES).fit(x[train] - x[train].mean(axis=0), y[train, t])
         assert ours.penalties[t] == theirs.alpha_
-        np.testing.assert_allclose(ours.effects[:, t], theirs.coef_, rtol=1e-5, atol=1e-6)  # shares are float32
+        # shares are float32
+        np.testing.assert_allclose(ours.effects[:, t], theirs.coef_, rtol=1e-5, atol=1e-6)
         expected = theirs.predict(x[test] - x[train].mean(axis=0))
         np.testing.assert_allclose(ours.predict(dosages, test)[:, t], expected, atol=1e-5)
 
@@ -87,7 +88,9 @@ def test_leave_one_out_error_is_the_error_of_refits():
     errors = []
     for left_out in rows:
         refit = fit_ridge(cohort.genotypes, cohort.phenotypes, np.delete(rows, left_out), [penalty])
-        errors.append(cohort.phenotypes[left_out] - refit.predict(cohort.genotypes, rows[[left_out]])[0])
+        errors.append(
+            cohort.phenotypes[left_out] - refit.predict(cohort.genotypes, rows[[left_out]])[0]
+        )
     np.testing.assert_allclose(fit.loo_error, np.square(errors).mean(axis=0), rtol=1e-10)
 
 
@@ -113,7 +116,9 @@ def test_splits_together_are_splits_alone(n_qtl):
     cohort = make_cohort(200, n_qtl, broad_sense_heritability=0.6)
     rng = np.random.default_rng(1)
     splits = [np.sort(rng.permutation(200)[:170]) for _ in range(3)] + [rng.permutation(200)[:150]]
-    for rows, together in zip(splits, fit_ridge_splits(cohort.genotypes, cohort.phenotypes, splits), strict=True):
+    for rows, together in zip(
+        splits, fit_ridge_splits(cohort.genotypes, cohort.phenotypes, splits), strict=True
+    ):
         alone = fit_ridge(cohort.genotypes, cohort.phenotypes, rows)
         np.testing.assert_array_equal(together.penalties, alone.penalties)
         np.testing.assert_allclose(together.effects, alone.effects, rtol=1e-7, atol=1e-12)
@@ -139,7 +144,10 @@ def test_test_samples_do_not_reach_the_fit(cohort):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"phenotypes": np.zeros((299, 5))}, "phenotypes must have 300 rows, one a sample, got 299"),
+        (
+            {"phenotypes": np.zeros((299, 5))},
+            "phenotypes must have 300 rows, one a sample, got 299",
+        ),
         ({"phenotypes": np.full((300, 1), np.nan)}, "phenotypes must be finite, got 300 values"),
         ({"phenotypes": np.zeros(300)}, "phenotypes must be a matrix"),
         ({"penalties": [1.0, 0.0]}, "penalties must be greater than 0"),

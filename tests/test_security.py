@@ -64,9 +64,32 @@ def ran(folder: Path) -> bool:
 # --- Nothing runs code from a file ---------------------------------------------------------------------------------
 
 FORBIDDEN = {
-    *("pickle.load", "pickle.loads", "pickle.Unpickler", "joblib.load", "dill.load", "shelve.open", "marshal.loads"),
-    *("pd.read_pickle", "pandas.read_pickle", "os.system", "os.popen", "eval", "exec", "compile", "__import__"),
-    *("yaml.unsafe_load", "yaml.full_load", "yaml.load_all", "subprocess.getoutput", "subprocess.getstatusoutput"),
+    *(
+        "pickle.load",
+        "pickle.loads",
+        "pickle.Unpickler",
+        "joblib.load",
+        "dill.load",
+        "shelve.open",
+        "marshal.loads",
+    ),
+    *(
+        "pd.read_pickle",
+        "pandas.read_pickle",
+        "os.system",
+        "os.popen",
+        "eval",
+        "exec",
+        "compile",
+        "__import__",
+    ),
+    *(
+        "yaml.unsafe_load",
+        "yaml.full_load",
+        "yaml.load_all",
+        "subprocess.getoutput",
+        "subprocess.getstatusoutput",
+    ),
 }
 
 
@@ -80,7 +103,9 @@ def unsafe_calls(source: str) -> list[str]:
         given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
         unsafe = name in FORBIDDEN or given.get("shell", "False") != "False"
         unsafe |= (
-            name.endswith(".load") and name.split(".")[0] in ("np", "numpy") and given.get("allow_pickle") is not None
+            name.endswith(".load")
+            and name.split(".")[0] in ("np", "numpy")
+            and given.get("allow_pickle") is not None
         )
         unsafe |= name == "torch.load" and given.get("weights_only") != "True"
         unsafe |= name == "yaml.load" and given.get("Loader") != "_Loader"
@@ -108,7 +133,11 @@ def test_the_walk_finds_what_it_looks_for(source):
 
 
 def test_nothing_in_the_library_runs_what_a_file_holds():
-    modules = [*(ROOT / "lib").rglob("*.py"), *(ROOT / "book").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
+    modules = [
+        *(ROOT / "lib").rglob("*.py"),
+        *(ROOT / "book").glob("*.py"),
+        *(ROOT / "benchmarks").glob("*.py"),
+    ]
     found = {str(path.relative_to(ROOT)): unsafe_calls(path.read_text()) for path in modules}
     assert len(found) > 50
     assert {path: calls for path, calls in found.items() if calls} == {}
@@ -118,7 +147,12 @@ def test_nothing_in_the_library_runs_what_a_file_holds():
 
 def imports(path: Path) -> list[ast.alias]:
     tree = ast.walk(ast.parse(path.read_text()))
-    return [alias for node in tree if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names]
+    return [
+        alias
+        for node in tree
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    ]
 
 
 def test_the_loader_of_parameter_files_makes_plain_values_alone():
@@ -163,10 +197,17 @@ def test_a_file_of_aliases_that_multiply_is_refused_at_once(inside):
 
 def test_every_value_in_the_snakefile_s_commands_is_quoted():
     source = (ROOT / "Snakefile").read_text()
-    commands = [body for _, body in re.findall(r"^( +)shell:\n((?:\1    .*\n)+)", source, flags=re.MULTILINE)]
+    commands = [
+        body
+        for _, body in re.findall(r"^( +)shell:\n((?:\1    .*\n)+)", source, flags=re.MULTILINE)
+    ]
     assert len(commands) == source.count("shell:\n") >= 6
-    commands += re.findall(r"^    (?:run = |return ).*papermill.*$|^    return \"run.*$", source, flags=re.MULTILINE)
-    values = [value for text in commands for value in re.findall(r"(?<!\{)\{([^{}]+)\}(?!\})", text)]
+    commands += re.findall(
+        r"^    (?:run = |return ).*papermill.*$|^    return \"run.*$", source, flags=re.MULTILINE
+    )
+    values = [
+        value for text in commands for value in re.findall(r"(?<!\{)\{([^{}]+)\}(?!\})", text)
+    ]
     assert len(values) > 12
     assert [value for value in values if not value.endswith(":q")] == []
 
@@ -192,7 +233,9 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_computed(inside,
 @pytest.mark.parametrize("name", [name for name in HOSTILE if ".." not in name])
 def test_trials_are_stored_where_they_should_be(inside, name):
     file = inside / name / "studies.sqlite"
-    _, table = tuning.search(lambda *_: (1.0, {}), {"rate": (1, 2)}, n_trials=1, seed=1, name=name, file=file)
+    _, table = tuning.search(
+        lambda *_: (1.0, {}), {"rate": (1, 2)}, n_trials=1, seed=1, name=name, file=file
+    )
     assert len(table) == 1
     assert list(inside.rglob("*.sqlite")) == [file]
     assert sum(path.is_file() for path in inside.parent.rglob("*")) == 1
@@ -204,13 +247,17 @@ def test_files_of_hostile_names_are_read(inside, name):
     for path in reader.EXAMPLE.glob("example.*"):
         shutil.copy(path, inside / f"{name}{path.suffix}")
     shutil.copy(reader.EXAMPLE / "phenotypes.csv", inside / f"{name}.csv")
-    bad_input.run_notebook("own_data", 2, genotypes=f"{name}.bed", phenotypes=f"{name}.csv", trait="height")
+    bad_input.run_notebook(
+        "own_data", 2, genotypes=f"{name}.bed", phenotypes=f"{name}.csv", trait="height"
+    )
     assert not ran(inside.parent)
 
 
 @pytest.mark.parametrize("data", HOSTILE)
 def test_a_hostile_folder_of_data_is_looked_into_and_no_more(inside, data, capsys):
-    wanted = params.make_cell(params.ScalingCell, **bad_input.CELL | {"source": "zenodo", "data": data})
+    wanted = params.make_cell(
+        params.ScalingCell, **bad_input.CELL | {"source": "zenodo", "data": data}
+    )
     with pytest.raises(FileNotFoundError, match="data must hold the authors' files"):
         cell.compute(wanted, inside / "out")
     assert not ran(inside.parent)
@@ -219,7 +266,9 @@ def test_a_hostile_folder_of_data_is_looked_into_and_no_more(inside, data, capsy
 
 @pytest.mark.parametrize("source", [name for name in HOSTILE if name != "~"])
 def test_a_hostile_source_is_refused(source):
-    with pytest.raises(params.ParameterError, match="source: Input should be 'simulated' or 'zenodo'"):
+    with pytest.raises(
+        params.ParameterError, match="source: Input should be 'simulated' or 'zenodo'"
+    ):
         params.make_cell(params.ScalingCell, **bad_input.CELL | {"source": source})
 
 
@@ -229,7 +278,13 @@ def test_a_notebook_writes_to_a_hostile_output(inside):
     papermill.execute_notebook(
         ROOT / "notebooks" / "ridge_vs_sgd.ipynb",
         inside / "executed.ipynb",
-        parameters={"n_samples": 100, "n_replicates": 1, "protocols": ["published"], "output": name, "profile": name},
+        parameters={
+            "n_samples": 100,
+            "n_replicates": 1,
+            "protocols": ["published"],
+            "output": name,
+            "profile": name,
+        },
         progress_bar=False,
         kernel_name="python3",
         cwd=inside,
@@ -252,21 +307,48 @@ def test_a_grid_of_hostile_parameters_in_a_hostile_folder_runs_none_of_them(tmp_
     missing = sound | {"source": "zenodo", "data": hostile}
     content["profiles"]["smoke"]["grids"] = [sound, missing]
     path.write_text(yaml.safe_dump(content))
-    command = [sys.executable, "-m", "epidl.grid", "smoke", "--cores", "2", "runs/smoke/ridge_vs_sgd.csv"]
+    command = [
+        sys.executable,
+        "-m",
+        "epidl.grid",
+        "smoke",
+        "--cores",
+        "2",
+        "runs/smoke/ridge_vs_sgd.csv",
+    ]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True)
     cells = project / "runs" / "smoke" / "ridge_vs_sgd"
     table = pd.read_csv(cells / "n100_scaling1" / "table.csv")
     assert set(table["profile"]) == {hostile}, done.stderr
     assert done.returncode == 1
     assert "Failed: n100_scaling1_zenodo" in done.stderr
-    assert "data must hold the authors' files" in (cells / "n100_scaling1_zenodo" / "log.txt").read_text()
+    assert (
+        "data must hold the authors' files"
+        in (cells / "n100_scaling1_zenodo" / "log.txt").read_text()
+    )
     assert not ran(tmp_path)
 
 
 # --- Nothing of a machine stays in what is published ---------------------------------------------------------------
 
-LOCAL = re.compile(r"(?<![\w.~/:-])/(?:root|home/\w+|Users/\w+|tmp|var/folders|mnt|work)\b|[A-Z]:\\\\?Users")
-TEXT = {".md", ".ipynb", ".json", ".csv", ".yml", ".yaml", ".bib", ".css", ".cff", ".html", ".svg", ".toml", ".txt"}
+LOCAL = re.compile(
+    r"(?<![\w.~/:-])/(?:root|home/\w+|Users/\w+|tmp|var/folders|mnt|work)\b|[A-Z]:\\\\?Users"
+)
+TEXT = {
+    ".md",
+    ".ipynb",
+    ".json",
+    ".csv",
+    ".yml",
+    ".yaml",
+    ".bib",
+    ".css",
+    ".cff",
+    ".html",
+    ".svg",
+    ".toml",
+    ".txt",
+}
 
 
 def published_files() -> list[Path]:
@@ -276,7 +358,9 @@ def published_files() -> list[Path]:
     return [ROOT / name for name in listed.stdout.split("\0") if Path(name).suffix in TEXT]
 
 
-@pytest.mark.parametrize("text", ["see /root/x", '"/home/ada/run"', "in /tmp/abc", "'/Users/ada'", r"C:\Users\ada"])
+@pytest.mark.parametrize(
+    "text", ["see /root/x", '"/home/ada/run"', "in /tmp/abc", "'/Users/ada'", r"C:\Users\ada"]
+)
 def test_a_local_path_is_recognised(text):
     assert LOCAL.search(text)
 
@@ -285,17 +369,27 @@ def test_no_published_file_holds_a_local_path_or_a_user_s_name():
     files = published_files()
     assert len(files) > 60
     # what bad_input.csv refuses is quoted there, as given; no folder of a machine is among it
-    found = {str(path.relative_to(ROOT)): LOCAL.findall(path.read_text(errors="replace")) for path in files}
+    found = {
+        str(path.relative_to(ROOT)): LOCAL.findall(path.read_text(errors="replace"))
+        for path in files
+    }
     assert {path: places for path, places in found.items() if places} == {}
 
 
 def test_no_published_record_names_the_machine_or_its_user():
-    names = {getpass.getuser(), socket.gethostname(), Path.home().name, os.environ.get("USER", "")} - {
+    names = {
+        getpass.getuser(),
+        socket.gethostname(),
+        Path.home().name,
+        os.environ.get("USER", ""),
+    } - {
         "",
         "root",
         "user",
     }
-    pattern = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names if len(name) > 3) or "(?!)")
+    pattern = re.compile(
+        "|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names if len(name) > 3) or "(?!)"
+    )
     records = [path for path in published_files() if path.suffix in (".ipynb", ".json", ".csv")]
     assert [path.name for path in records if pattern.search(path.read_text())] == []
 
@@ -305,7 +399,11 @@ def test_notebooks_carry_no_trace_of_the_run_that_made_them():
         if path.suffix == ".ipynb":
             notebook = json.loads(path.read_text())
             assert set(notebook["metadata"]) <= {"kernelspec", "language_info"}, path
-            assert notebook["metadata"].get("kernelspec", {}).get("name", "python3") == "python3", path
+            assert notebook["metadata"].get("kernelspec", {}).get("name", "python3") == "python3", (
+                path
+            )
             for part in notebook["cells"]:
                 assert set(part["metadata"]) <= {"tags", "mystnb", "editable", "slideshow"}, path
-                assert not any(output["output_type"] == "error" for output in part.get("outputs", [])), path
+                assert not any(
+                    output["output_type"] == "error" for output in part.get("outputs", [])
+                ), path

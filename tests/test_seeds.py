@@ -6,7 +6,17 @@ import torch
 
 from epidl import seeds
 
-PURPOSES = [(), ("noise",), ("no", "ise"), ("a", "bc"), ("ab", "c"), ("trial", 1), ("trial", 2), (1, 1), (11,)]
+PURPOSES = [
+    (),
+    ("noise",),
+    ("no", "ise"),
+    ("a", "bc"),
+    ("ab", "c"),
+    ("trial", 1),
+    ("trial", 2),
+    (1, 1),
+    (11,),
+]
 
 
 def first_draws(seed: int, *purpose: object) -> list[float]:
@@ -31,8 +41,12 @@ def test_a_draw_does_not_depend_on_what_was_drawn_before():
 
 
 def test_the_draws_of_a_seed_never_change():
-    """The published tables rest on these: derived by hand from NumPy's seed sequence and the purpose's letters."""
-    state = np.random.SeedSequence(7, spawn_key=tuple(b"scaling/n1000/3")).generate_state(1, np.uint64)[0]
+    """The published tables rest on these: derived by hand from NumPy's seed sequence and the purpose's
+    letters.
+    """
+    state = np.random.SeedSequence(7, spawn_key=tuple(b"scaling/n1000/3")).generate_state(
+        1, np.uint64
+    )[0]
     assert seeds.derive(7, "scaling", "n1000", 3) == int(state) // 2
     torch.testing.assert_close(
         torch.rand(5, generator=seeds.torch_generator(7, "scaling", "n1000", 3)),
@@ -45,7 +59,11 @@ def test_the_draws_of_a_seed_never_change():
 @pytest.mark.parametrize("draw", [seeds.generator, seeds.torch_generator, seeds.derive])
 @pytest.mark.parametrize(
     ("seed", "message"),
-    [(-1, "seed must be at least 0, got -1"), (1.5, "seed must be a whole number, got 1.5"), (None, "got None")],
+    [
+        (-1, "seed must be at least 0, got -1"),
+        (1.5, "seed must be a whole number, got 1.5"),
+        (None, "got None"),
+    ],
 )
 def test_a_seed_that_is_none_is_refused(draw, seed, message):
     with pytest.raises(ValueError, match=message):

@@ -70,7 +70,8 @@ def test_columns_that_are_not_there_are_refused(columns):
 
 def test_precision_and_recall_of_a_known_selection():
     traits = [trait([0, 1, 2, 3], [[0, 1], [2, 3]]), trait([2, 3, 4, 5], [[2, 5], [3, 4]])]
-    kept = np.array([0, 1, 4, 6, 18])  # both columns of marker 0, one of 2, 3 and 9; 9 has no effect
+    # both columns of marker 0, one of 2, 3 and 9; 9 has no effect
+    kept = np.array([0, 1, 4, 6, 18])
     found = selection.precision_and_recall(kept, traits)
     assert (found["n_features"], found["n_markers_kept"]) == (5, 4)
     assert found["selection_precision"] == 3 / 4
@@ -85,13 +86,22 @@ def test_nothing_kept_has_no_precision_and_finds_nothing():
 
 
 def lasso_selection(n_samples: int, n_markers: int) -> tuple[dict, np.ndarray, Trait]:
-    """Select features for an additive trait of ten QTL with the publication's LASSO: the truth is known."""
+    """Select features for an additive trait of ten QTL with the publication's LASSO: the truth is
+    known.
+    """
     cohort = simulate(
-        n_samples=n_samples, n_qtl=10, n_markers=n_markers, rel_aa=[0], broad_sense_heritability=0.9999, seed=3
+        n_samples=n_samples,
+        n_qtl=10,
+        n_markers=n_markers,
+        rel_aa=[0],
+        broad_sense_heritability=0.9999,
+        seed=3,
     )
     layer = networks.OneHotLinear(n_markers, 1, torch.Generator().manual_seed(1))
     generator, split = torch.Generator().manual_seed(1), splits.split_samples(n_samples, "held_out")
-    training.train(layer, cohort.genotypes, cohort.phenotypes, split, training.LASSO_SGD, generator=generator)
+    training.train(
+        layer, cohort.genotypes, cohort.phenotypes, split, training.LASSO_SGD, generator=generator
+    )
     columns = selection.select(selection.importances(layer), 0.03, 2 * n_markers)
     return selection.precision_and_recall(columns, cohort.traits), columns, cohort.traits[0]
 

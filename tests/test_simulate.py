@@ -65,7 +65,9 @@ def test_golden_variance_components(golden):
     cohort, table = golden
     components = variance_components(cohort)
     np.testing.assert_allclose([c.additive for c in components], table["var_a"], rtol=0, atol=1e-10)
-    np.testing.assert_allclose([c.epistatic for c in components], table["var_aa"], rtol=0, atol=1e-10)
+    np.testing.assert_allclose(
+        [c.epistatic for c in components], table["var_aa"], rtol=0, atol=1e-10
+    )
     np.testing.assert_allclose([c.genetic for c in components], table["var_g"], rtol=0, atol=1e-10)
 
 
@@ -76,10 +78,14 @@ def test_variance_ratios_are_distributed_as_alphasimr_s(n_qtl):
     for seed in range(200):
         cohort = make_cohort(1000, n_qtl, seed=seed)
         for trait, components in zip(cohort.traits, variance_components(cohort), strict=True):
-            ours[trait.rel_aa].append((components.additive / components.genetic, components.epistatic))
+            ours[trait.rel_aa].append(
+                (components.additive / components.genetic, components.epistatic)
+            )
     np.testing.assert_allclose(np.array(ours[0]), [[1, 0]] * 200, atol=1e-10)
     for ratio in REL_AA[1:]:
-        expected = golden.query("rel_aa == @ratio")[["var_a_over_var_g", "var_aa_over_var_g"]].to_numpy()
+        expected = golden.query("rel_aa == @ratio")[
+            ["var_a_over_var_g", "var_aa_over_var_g"]
+        ].to_numpy()
         for column in range(2):
             test = scipy.stats.ks_2samp(np.array(ours[ratio])[:, column], expected[:, column])
             assert test.pvalue > 0.01, f"relAA {ratio}, column {column}: {test}"
@@ -88,7 +94,9 @@ def test_variance_ratios_are_distributed_as_alphasimr_s(n_qtl):
 @pytest.mark.parametrize("n_qtl", [100, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("pleiotropy", [0, 0.25, 0.5, 0.75, 0.95])
 def test_correlations_between_traits_are_distributed_as_alphasimr_s(n_qtl, pleiotropy):
-    golden = pd.read_csv(GOLDEN / "pleiotropy_distribution.csv").query("n_qtl == @n_qtl and pleiotropy == @pleiotropy")
+    golden = pd.read_csv(GOLDEN / "pleiotropy_distribution.csv").query(
+        "n_qtl == @n_qtl and pleiotropy == @pleiotropy"
+    )
     assert len(golden) == 20
     upper = np.triu_indices(10, k=1)
     ours = []
@@ -104,8 +112,14 @@ def test_correlations_between_traits_are_distributed_as_alphasimr_s(n_qtl, pleio
         )
         additive = np.stack([trait.additive_effects for trait in cohort.traits])
         epistatic = np.stack([trait.pair_effects for trait in cohort.traits])
-        ours.append([np.corrcoef(x)[upper].mean() for x in (additive, epistatic, cohort.genetic_values.T)])
-    columns = ["additive_effect_correlation", "epistatic_effect_correlation", "genetic_value_correlation"]
+        ours.append(
+            [np.corrcoef(x)[upper].mean() for x in (additive, epistatic, cohort.genetic_values.T)]
+        )
+    columns = [
+        "additive_effect_correlation",
+        "epistatic_effect_correlation",
+        "genetic_value_correlation",
+    ]
     for k, column in enumerate(columns):
         test = scipy.stats.ks_2samp(np.array(ours)[:, k], golden[column])
         assert test.pvalue > 0.01, f"{column}: {test}"
@@ -117,7 +131,9 @@ def test_separate_traits_share_causal_markers_by_chance_only():
         shared = []
         for seed in range(20):
             rng = np.random.default_rng([seed, n_markers])
-            one, two = (draw_joint_traits(100, n_markers, [1], np.eye(1), rng)[0].qtl for _ in range(2))
+            one, two = (
+                draw_joint_traits(100, n_markers, [1], np.eye(1), rng)[0].qtl for _ in range(2)
+            )
             shared.append(len(np.intersect1d(one, two)))
         share = 100 / n_markers  # the count is hypergeometric
         variance = 100 * share * (1 - share) * (n_markers - 100) / (n_markers - 1)
@@ -149,7 +165,8 @@ def test_every_cohort_keeps_its_promises(n_samples, half_qtl, extra_markers, sha
     np.testing.assert_allclose(cohort.genetic_values.mean(axis=0), 0, atol=1e-10)
     np.testing.assert_allclose(cohort.genetic_values.var(axis=0), 1, atol=1e-10)
     for trait in cohort.traits:
-        np.testing.assert_array_equal(np.sort(trait.pairs.ravel()), trait.qtl)  # each QTL in exactly one pair
+        # each QTL in exactly one pair
+        np.testing.assert_array_equal(np.sort(trait.pairs.ravel()), trait.qtl)
         assert len(set(trait.qtl)) == n_qtl
         assert trait.qtl.max() < n_markers
     assert not cohort.traits[0].pair_effects.any()  # relAA 0 is purely additive
@@ -166,7 +183,9 @@ def any_genotypes(draw):
     ploidy = draw(st.integers(0, 2))
     if not ploidy:
         return Haplotypes.from_alleles(rng.integers(0, 2, size=(n_samples, n_markers)))
-    counts = rng.binomial(ploidy, rng.uniform(0.2, 0.8, size=n_markers), size=(n_samples, n_markers)).astype(np.int8)
+    counts = rng.binomial(
+        ploidy, rng.uniform(0.2, 0.8, size=n_markers), size=(n_samples, n_markers)
+    ).astype(np.int8)
     counts[rng.random(counts.shape) < 0.1] = MISSING
     return Dosages.from_counts(counts, ploidy)
 
@@ -196,7 +215,9 @@ def test_every_cohort_is_what_its_effects_say_in_double_precision(
         expected = expected + (x[:, first] * x[:, second]) @ trait.pair_effects
         np.testing.assert_allclose(values, expected, rtol=0, atol=1e-10)
         # A and AA are the genetic value, split
-        np.testing.assert_allclose(additive[:, t] + epistatic[:, t], values - values.mean(), rtol=0, atol=1e-10)
+        np.testing.assert_allclose(
+            additive[:, t] + epistatic[:, t], values - values.mean(), rtol=0, atol=1e-10
+        )
         centred = x - x.mean(axis=0)
         products = (centred[:, first] * centred[:, second]) @ trait.pair_effects
         np.testing.assert_allclose(epistatic[:, t], products - products.mean(), rtol=0, atol=1e-10)
@@ -225,7 +246,9 @@ def test_pairs_are_a_uniformly_random_matching():
 def test_expected_variance_ratio_is_one_over_one_plus_two_rel_aa():
     cohort = make_cohort(2000, 2000, seed=3)  # many QTL: little spread around the expectation
     for trait, components in zip(cohort.traits, variance_components(cohort), strict=True):
-        assert components.additive / components.genetic == pytest.approx(1 / (1 + 2 * trait.rel_aa), abs=0.06)
+        assert components.additive / components.genetic == pytest.approx(
+            1 / (1 + 2 * trait.rel_aa), abs=0.06
+        )
 
 
 def test_heritability_is_the_share_of_the_phenotypic_variance_that_is_genetic():
@@ -241,8 +264,12 @@ def test_a_seed_is_one_cohort():
     np.testing.assert_array_equal(one.genotypes.packed, again.genotypes.packed)
     assert not np.array_equal(one.genotypes.packed, other.genotypes.packed)
     noise = [cohort.phenotypes - cohort.genetic_values for cohort in (one, other)]
-    assert np.abs(np.corrcoef(*(draw.ravel() for draw in noise))[0, 1]) < 0.1  # 1500 draws: 4 standard errors
-    effects = [np.concatenate([trait.additive_effects for trait in cohort.traits]) for cohort in (one, other)]
+    # 1500 draws: 4 standard errors
+    assert np.abs(np.corrcoef(*(draw.ravel() for draw in noise))[0, 1]) < 0.1
+    effects = [
+        np.concatenate([trait.additive_effects for trait in cohort.traits])
+        for cohort in (one, other)
+    ]
     assert not np.allclose(*effects)
 
 
@@ -269,19 +296,40 @@ def test_blocks_do_not_change_the_values(monkeypatch):
         ({"rel_aa": [[1], [1, 2]]}, r"rel_aa\[0\] must be a number, got \[1\]"),
         ({"rel_aa": ["high"]}, r"rel_aa\[0\] must be a number, got 'high'"),
         ({"broad_sense_heritability": 0}, "broad_sense_heritability must be at least 1e-06, got 0"),
-        ({"broad_sense_heritability": 1e-320}, r"broad_sense_heritability must be at least 1e-06, got 9\.99989e-321"),
-        ({"broad_sense_heritability": 1e-77}, "broad_sense_heritability must be at least 1e-06, got 1e-77"),
-        ({"broad_sense_heritability": [[1], [1, 2]]}, r"broad_sense_heritability must be a number, got \[\[1\], \["),
-        ({"broad_sense_heritability": 1.01}, "broad_sense_heritability must be at most 1, got 1.01"),
+        (
+            {"broad_sense_heritability": 1e-320},
+            r"broad_sense_heritability must be at least 1e-06, got 9\.99989e-321",
+        ),
+        (
+            {"broad_sense_heritability": 1e-77},
+            "broad_sense_heritability must be at least 1e-06, got 1e-77",
+        ),
+        (
+            {"broad_sense_heritability": [[1], [1, 2]]},
+            r"broad_sense_heritability must be a number, got \[\[1\], \[",
+        ),
+        (
+            {"broad_sense_heritability": 1.01},
+            "broad_sense_heritability must be at most 1, got 1.01",
+        ),
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"pleiotropy": "high"}, "pleiotropy must hold numbers only, got 'high'"),
         ({"shared_pairs": "no"}, "shared_pairs must be True or False, got 'no'"),
         ({"pleiotropy": 0.5}, "pleiotropy must be 0 where shared_pairs is False"),
         ({"shared_pairs": True, "pleiotropy": 1.5}, "pleiotropy must be at most 1, got 1.5"),
-        ({"shared_pairs": True, "pleiotropy": [[1, 0.5], [0.4, 1]]}, "pleiotropy must be a correlation matrix: finite"),
+        (
+            {"shared_pairs": True, "pleiotropy": [[1, 0.5], [0.4, 1]]},
+            "pleiotropy must be a correlation matrix: finite",
+        ),
         ({"shared_pairs": True, "pleiotropy": [[2, 0.5], [0.5, 2]]}, "with ones on its diagonal"),
-        ({"shared_pairs": True, "pleiotropy": np.eye(3)}, r"one number or a 2 x 2 matrix, got shape \(3, 3\)"),
-        ({"shared_pairs": True, "pleiotropy": -0.9, "rel_aa": [1, 1, 1]}, "smallest eigenvalue must be at least 0"),
+        (
+            {"shared_pairs": True, "pleiotropy": np.eye(3)},
+            r"one number or a 2 x 2 matrix, got shape \(3, 3\)",
+        ),
+        (
+            {"shared_pairs": True, "pleiotropy": -0.9, "rel_aa": [1, 1, 1]},
+            "smallest eigenvalue must be at least 0",
+        ),
     ],
 )
 def test_invalid_requests_name_argument_value_and_bound(changes, message):
@@ -298,13 +346,23 @@ def test_invalid_requests_name_argument_value_and_bound(changes, message):
 
 
 def test_more_pairs_than_fit_into_memory_are_refused():
-    arguments = {"n_samples": 20, "rel_aa": [1], "broad_sense_heritability": 0.5, "seed": 1, "all_pairs": True}
-    with pytest.raises(MemoryError, match=r"n_qtl must be small enough for the .*, got 10000000, which"):
+    arguments = {
+        "n_samples": 20,
+        "rel_aa": [1],
+        "broad_sense_heritability": 0.5,
+        "seed": 1,
+        "all_pairs": True,
+    }
+    with pytest.raises(
+        MemoryError, match=r"n_qtl must be small enough for the .*, got 10000000, which"
+    ):
         simulate(n_qtl=10**7, **arguments)
 
 
 def test_lists_of_unequal_lengths_are_no_rows():
-    with pytest.raises(ValueError, match=r"rows must be whole numbers, one a sample, got \[\[1\], \[1, 2\]\]"):
+    with pytest.raises(
+        ValueError, match=r"rows must be whole numbers, one a sample, got \[\[1\], \[1, 2\]\]"
+    ):
         checks.rows("rows", [[1], [1, 2]], 10)
 
 
@@ -323,20 +381,34 @@ def test_a_cohort_with_wrong_values_is_noticed(cohort):
     shifted = [*cohort.traits]
     shifted[2] = Trait(**{**vars(shifted[2]), "pair_effects": -shifted[2].pair_effects})
     with pytest.raises(ValueError, match="trait 3 is off by"):
-        check_cohort(Cohort(cohort.genotypes, cohort.phenotypes, cohort.genetic_values, tuple(shifted)))
+        check_cohort(
+            Cohort(cohort.genotypes, cohort.phenotypes, cohort.genetic_values, tuple(shifted))
+        )
     with pytest.raises(ValueError, match="mean 0 and variance 1"):
-        check_cohort(Cohort(cohort.genotypes, cohort.phenotypes, 2 * cohort.genetic_values, cohort.traits))
+        check_cohort(
+            Cohort(cohort.genotypes, cohort.phenotypes, 2 * cohort.genetic_values, cohort.traits)
+        )
 
 
 def test_phenotypes_that_are_not_finite_are_noticed(cohort):
-    phenotypes = np.where(np.arange(len(cohort.phenotypes))[:, None] == 3, np.inf, cohort.phenotypes)
-    with pytest.raises(ValueError, match="the cohort's phenotypes must be finite, got 5 values that are not"):
+    phenotypes = np.where(
+        np.arange(len(cohort.phenotypes))[:, None] == 3, np.inf, cohort.phenotypes
+    )
+    with pytest.raises(
+        ValueError, match="the cohort's phenotypes must be finite, got 5 values that are not"
+    ):
         check_cohort(replace(cohort, phenotypes=phenotypes))
 
 
 @pytest.mark.parametrize("changes", [{"broad_sense_heritability": 1e-6}, {"rel_aa": [1e12]}])
 def test_the_bounds_of_the_traits_are_taken(changes):
-    arguments = {"n_samples": 200, "n_qtl": 10, "rel_aa": [0, 1], "broad_sense_heritability": 0.5, "seed": 1}
+    arguments = {
+        "n_samples": 200,
+        "n_qtl": 10,
+        "rel_aa": [0, 1],
+        "broad_sense_heritability": 0.5,
+        "seed": 1,
+    }
     assert np.isfinite(simulate(**arguments | changes).phenotypes.astype(np.float32)).all()
 
 
@@ -357,7 +429,13 @@ def test_singular_correlation_makes_identical_traits():
 
 def test_all_pairs_interact_with_the_same_ratio_of_variances():
     cohort = simulate(
-        n_samples=4000, n_qtl=12, n_markers=20, rel_aa=[1] * 30, broad_sense_heritability=1, seed=2, all_pairs=True
+        n_samples=4000,
+        n_qtl=12,
+        n_markers=20,
+        rel_aa=[1] * 30,
+        broad_sense_heritability=1,
+        seed=2,
+        all_pairs=True,
     )
     pairs = np.sort(cohort.traits[0].pairs, axis=1)
     assert len({tuple(pair) for pair in pairs.tolist()}) == 12 * 11 // 2
@@ -365,7 +443,9 @@ def test_all_pairs_interact_with_the_same_ratio_of_variances():
     components = variance_components(cohort)
     for part in components:
         assert part.additive + part.epistatic == pytest.approx(part.genetic, rel=0.05)
-    ratio = np.mean([part.epistatic for part in components]) / np.mean([part.additive for part in components])
+    ratio = np.mean([part.epistatic for part in components]) / np.mean(
+        [part.additive for part in components]
+    )
     assert ratio == pytest.approx(2, rel=0.25)
 
 
@@ -377,5 +457,8 @@ def test_the_parts_of_genetic_values_are_those_of_a_regression():
     x = 2.0 * cohort.genotypes.block(slice(None)) - 1
     x -= x.mean(axis=0)
     trait = cohort.traits[1]
-    expected = sum(e * x[:, one] * x[:, other] for (one, other), e in zip(trait.pairs, trait.pair_effects, strict=True))
+    expected = sum(
+        e * x[:, one] * x[:, other]
+        for (one, other), e in zip(trait.pairs, trait.pair_effects, strict=True)
+    )
     np.testing.assert_allclose(epistatic[:, 1], expected - expected.mean(), atol=1e-9)

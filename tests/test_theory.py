@@ -40,10 +40,13 @@ def test_ridge_reaches_its_expectation(n_qtl, h2):
     differences = []
     for seed in range(25):
         cohort = make_cohort(1000, n_qtl, broad_sense_heritability=h2, seed=seed)
-        predicted = fit_ridge(cohort.genotypes, cohort.phenotypes, train).predict(cohort.genotypes, test)
+        predicted = fit_ridge(cohort.genotypes, cohort.phenotypes, train).predict(
+            cohort.genotypes, test
+        )
         # the shares of the sample, so that few cohorts are enough
         shares = np.array([(v.additive, v.epistatic) for v in variance_components(cohort)]).T * h2
-        shares /= max(1, shares.sum(axis=0).max())  # the two components correlate a little in a sample
+        # the two components correlate a little in a sample
+        shares /= max(1, shares.sum(axis=0).max())
         expected = expected_accuracy(850, n_qtl, *shares, model="ridge").pearson_r
         differences.append(correlations(predicted, cohort.phenotypes[test]) - expected)
     np.testing.assert_allclose(np.mean(differences, axis=0), 0, atol=0.05)
@@ -92,7 +95,9 @@ def test_ridge_without_an_epistatic_share_is_the_law_of_marchenko_and_pastur():
     middle = (edges[1:] + edges[:-1]) / 2
     density = np.sqrt((high - middle) * (middle - low)) / (2 * np.pi * ratio * middle)
     unknown = (density * penalty / (middle + penalty)).sum() * (edges[1] - edges[0])
-    assert expected_accuracy(n, m, v, 0, model="ridge").r2_additive == pytest.approx(1 - unknown, abs=1e-5)
+    assert expected_accuracy(n, m, v, 0, model="ridge").r2_additive == pytest.approx(
+        1 - unknown, abs=1e-5
+    )
 
 
 @given(samples, markers, share, share, st.sampled_from(MODELS))
@@ -103,7 +108,9 @@ def test_the_condition_holds_within_bounds(n, m, additive, epistatic, model):
     assert 0 <= r2_aa <= 1
     left = 1 - additive * r2_a - epistatic * r2_aa
     assert r == pytest.approx(np.sqrt(1 - left), abs=1e-6)
-    assert r2_a == pytest.approx(n * additive / (n * additive + m * left) if additive else 0, abs=1e-6)
+    assert r2_a == pytest.approx(
+        n * additive / (n * additive + m * left) if additive else 0, abs=1e-6
+    )
     if model == "ridge":
         assert r2_aa == 0
     else:
@@ -123,13 +130,17 @@ def test_more_samples_help_and_more_markers_do_not(n1, n2, m1, m2, additive, epi
 
 @given(samples, markers, share, share)
 def test_a_model_that_knows_more_predicts_better(n, m, additive, epistatic):
-    ridge, kernel, oracle = (expected_accuracy(n, m, additive, epistatic, model=name).pearson_r for name in MODELS)
+    ridge, kernel, oracle = (
+        expected_accuracy(n, m, additive, epistatic, model=name).pearson_r for name in MODELS
+    )
     assert ridge <= kernel + 1e-7
     assert kernel <= oracle + 1e-7
 
 
 def test_arguments_broadcast():
-    r = expected_accuracy(np.array([[100], [1000]]), [10, 20, 30], 0.3, 0.6, model="kernel").pearson_r
+    r = expected_accuracy(
+        np.array([[100], [1000]]), [10, 20, 30], 0.3, 0.6, model="kernel"
+    ).pearson_r
     assert r.shape == (2, 3)
     assert r[1, 2] == expected_accuracy(1000, 30, 0.3, 0.6, model="kernel").pearson_r
 
@@ -141,12 +152,21 @@ def test_arguments_broadcast():
         ({"n_markers": [5, 1]}, "n_markers must be at least 2, got 1"),
         ({"additive": -0.1}, "additive must be at least 0, got -0.1"),
         ({"epistatic": np.nan}, "epistatic must be at least 0, got nan"),
-        ({"additive": 0.5, "epistatic": 0.6}, r"additive \+ epistatic must be within \[0, 1\], got 1.1"),
+        (
+            {"additive": 0.5, "epistatic": 0.6},
+            r"additive \+ epistatic must be within \[0, 1\], got 1.1",
+        ),
         ({"model": "forest"}, "model must be one of ridge, kernel, oracle, got 'forest'"),
     ],
 )
 def test_invalid_requests_name_argument_value_and_bound(changes, message):
-    arguments = {"n_train": 10, "n_markers": 5, "additive": 0.3, "epistatic": 0.3, "model": "kernel"} | changes
+    arguments = {
+        "n_train": 10,
+        "n_markers": 5,
+        "additive": 0.3,
+        "epistatic": 0.3,
+        "model": "kernel",
+    } | changes
     with pytest.raises(ValueError, match=message):
         expected_accuracy(**arguments)
 
@@ -154,13 +174,17 @@ def test_invalid_requests_name_argument_value_and_bound(changes, message):
 def test_invalid_shares_name_argument_value_and_bound():
     with pytest.raises(ValueError, match="rel_aa must be at least 0, got -1"):
         expected_shares([0, -1], 0.5)
-    with pytest.raises(ValueError, match=r"broad_sense_heritability must be within \[0, 1\], got 1.5"):
+    with pytest.raises(
+        ValueError, match=r"broad_sense_heritability must be within \[0, 1\], got 1.5"
+    ):
         expected_shares(1, 1.5)
 
 
 @pytest.mark.parametrize("kind", ["haploid", "inbred", "diploid"])
 def test_variances_at_other_frequencies_are_those_of_the_genotypes(kind):
-    """One pair by hand: all genotypes with their probabilities, the additive part by weighted regression."""
+    """One pair by hand: all genotypes with their probabilities, the additive part by weighted
+    regression.
+    """
     p, effects, e = np.array([0.2, 0.7]), np.array([0.8, -1.1]), 0.9
     copies = [-1.0, 1.0] if kind != "diploid" else [-1.0, 0.0, 1.0]
     chance = [[1 - q, q] if kind != "diploid" else [(1 - q) ** 2, 2 * q * (1 - q), q**2] for q in p]
@@ -188,13 +212,18 @@ def test_variances_at_other_frequencies_are_those_of_the_genotypes(kind):
 def test_simulated_traits_on_given_genotypes_have_the_expected_variances(ploidy, kind):
     rng = np.random.default_rng(2)
     p = rng.uniform(0.05, 0.95, size=40)
-    genotypes = Dosages.from_counts(rng.binomial(ploidy, p, size=(2000, 40)).astype(np.int8), ploidy)
-    cohort = simulate_on(genotypes, n_qtl=40, rel_aa=[1] * 300, broad_sense_heritability=0.5, seed=3)
+    genotypes = Dosages.from_counts(
+        rng.binomial(ploidy, p, size=(2000, 40)).astype(np.int8), ploidy
+    )
+    cohort = simulate_on(
+        genotypes, n_qtl=40, rel_aa=[1] * 300, broad_sense_heritability=0.5, seed=3
+    )
     parts = variance_components(cohort)
     expected = theory.expected_components(p, 1, kind=kind)
     ratio = np.mean([part.epistatic for part in parts]) / np.mean([part.additive for part in parts])
     assert ratio == pytest.approx(expected.epistatic / expected.additive, rel=0.06)
-    assert expected.epistatic / expected.additive < (2 if ploidy == 1 else 1)  # the ratio at a frequency of 1/2
+    # the ratio at a frequency of 1/2
+    assert expected.epistatic / expected.additive < (2 if ploidy == 1 else 1)
     np.testing.assert_allclose(cohort.genetic_values.var(axis=0), 1)
 
 
@@ -216,7 +245,9 @@ def test_at_a_frequency_of_one_half_the_ratio_is_twice_rel_aa():
 )
 def test_impossible_components_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        theory.expected_components(**({"frequencies": [0.5, 0.5], "rel_aa": 1, "kind": "haploid"} | changes))
+        theory.expected_components(
+            **({"frequencies": [0.5, 0.5], "rel_aa": 1, "kind": "haploid"} | changes)
+        )
 
 
 @pytest.mark.parametrize(("n_markers", "h2"), [(40, 0.8), (40, 0.4), (120, 0.6)])
@@ -224,10 +255,16 @@ def test_sparse_pairs_reach_their_expectation(n_markers, h2):
     train, test, n_qtl = np.arange(850), np.arange(850, 1000), 20
     differences = []
     for seed in range(12):
-        cohort = make_cohort(1000, n_qtl, n_markers=n_markers, broad_sense_heritability=h2, seed=seed)
-        predicted = fit_pairs(cohort.genotypes, cohort.phenotypes, train).predict(cohort.genotypes, test)
+        cohort = make_cohort(
+            1000, n_qtl, n_markers=n_markers, broad_sense_heritability=h2, seed=seed
+        )
+        predicted = fit_pairs(cohort.genotypes, cohort.phenotypes, train).predict(
+            cohort.genotypes, test
+        )
         parts = np.array([(v.additive, v.epistatic) for v in variance_components(cohort)]).T
-        expected = expected_pairs_accuracy(850, n_markers, n_qtl, *(h2 * parts / parts.sum(axis=0))).pearson_r
+        expected = expected_pairs_accuracy(
+            850, n_markers, n_qtl, *(h2 * parts / parts.sum(axis=0))
+        ).pearson_r
         differences.append(correlations(predicted, cohort.phenotypes[test]) - expected)
     np.testing.assert_allclose(np.mean(differences, axis=0), 0, atol=0.06)
 
@@ -275,7 +312,9 @@ def test_an_efficiency_must_be_positive(efficiency):
         expected_accuracy(100, 10, 0.5, 0.2, model="kernel", efficiency=efficiency)
 
 
-@pytest.mark.parametrize(("level", "message"), [(0, "level must be greater than 0"), (2, "level must be at most 1")])
+@pytest.mark.parametrize(
+    ("level", "message"), [(0, "level must be greater than 0"), (2, "level must be at most 1")]
+)
 def test_a_level_of_false_discovery_is_checked(level, message):
     with pytest.raises(ValueError, match=message):
         expected_pairs_accuracy(100, 10, 4, 0.5, 0.2, level=level)

@@ -21,7 +21,9 @@ def fit_mlp(cohort, plan=None, protocol="published", seed=1, **options):
     generator = seeds.torch_generator(seed, "test")
     model = networks.mlp(cohort.genotypes.n_markers, cohort.phenotypes.shape[1], WIDTH, generator)
     plan = plan or mlp_plan(max_epochs=8)
-    record = train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator, **options)
+    record = train(
+        model, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator, **options
+    )
     return model, record, split
 
 
@@ -46,12 +48,16 @@ class Watched(nn.Module):
 
 @pytest.mark.parametrize("n_samples", [10, 99, 1000, 10_001])
 def test_splits(n_samples):
-    published, held_out = (split_samples(n_samples, protocol) for protocol in ("published", "held_out"))
+    published, held_out = (
+        split_samples(n_samples, protocol) for protocol in ("published", "held_out")
+    )
     rows = np.arange(n_samples)
     np.testing.assert_array_equal(np.concatenate([published.train, published.test]), rows)
     np.testing.assert_array_equal(published.validation, published.test)
     assert len(published.train) == round(0.85 * n_samples)
-    np.testing.assert_array_equal(np.concatenate([held_out.train, held_out.validation, held_out.test]), rows)
+    np.testing.assert_array_equal(
+        np.concatenate([held_out.train, held_out.validation, held_out.test]), rows
+    )
     np.testing.assert_array_equal(held_out.test, published.test)
     assert len(held_out.train) == round(0.85 * len(published.train))
 
@@ -75,7 +81,9 @@ def test_random_splits_score_every_sample_alike():
 @pytest.mark.parametrize("loss", ["absolute", "squared"])
 @pytest.mark.parametrize("penalty", [{"weight_decay": 0.1}, {"l1_penalty": 0.01}])
 def test_a_linear_layers_steps_in_closed_form_are_those_of_autograd(cohort, loss, penalty):
-    plan = TrainingPlan("sgd", learning_rate=0.1, max_epochs=1, patience=1, min_gain=0, loss=loss, **penalty)
+    plan = TrainingPlan(
+        "sgd", learning_rate=0.1, max_epochs=1, patience=1, min_gain=0, loss=loss, **penalty
+    )
     alleles = torch.from_numpy(cohort.genotypes.block(np.arange(100))).double()
     phenotypes = torch.from_numpy(cohort.phenotypes[:100])
     layers = []
@@ -91,9 +99,18 @@ def test_a_linear_layers_steps_in_closed_form_are_those_of_autograd(cohort, loss
 @pytest.mark.parametrize(("drop", "sizes"), [(False, [128, 127]), (True, [128])])
 def test_the_ragged_last_batch_is_kept_unless_it_is_to_be_dropped(cohort, drop, sizes):
     model = Watched(16, 5)
-    plan = TrainingPlan("sgd", learning_rate=0.1, max_epochs=2, patience=5, min_gain=0, drop_ragged_batch=drop)
+    plan = TrainingPlan(
+        "sgd", learning_rate=0.1, max_epochs=2, patience=5, min_gain=0, drop_ragged_batch=drop
+    )
     split = split_samples(300, "published")
-    train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
+    train(
+        model,
+        cohort.genotypes,
+        cohort.phenotypes,
+        split,
+        plan,
+        generator=torch.Generator().manual_seed(1),
+    )
     assert model.sizes == sizes * 2
 
 
@@ -108,32 +125,47 @@ def test_each_epoch_visits_every_training_sample_once_in_a_new_order(cohort):
 
     plan = TrainingPlan("sgd", learning_rate=0.1, max_epochs=2, patience=5, min_gain=0)
     split = split_samples(300, "published")
-    train(Noting(16, 5), cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
+    train(
+        Noting(16, 5),
+        cohort.genotypes,
+        cohort.phenotypes,
+        split,
+        plan,
+        generator=torch.Generator().manual_seed(1),
+    )
     first, second = torch.cat(seen[:2]), torch.cat(seen[2:])
     assert not torch.equal(first, second)
     for epoch in (first, second):
         expected = cohort.genotypes.block(split.train)
-        np.testing.assert_array_equal(sorted(map(tuple, epoch.numpy())), sorted(map(tuple, expected)))
+        np.testing.assert_array_equal(
+            sorted(map(tuple, epoch.numpy())), sorted(map(tuple, expected))
+        )
 
 
 def test_the_best_epoch_is_restored_and_its_loss_is_the_mean_of_the_batches(monkeypatch):
     cohort = make_cohort(1100, 16)  # 165 test samples: a whole batch and a ragged one
     model, record, split = fit_mlp(cohort, mlp_plan(max_epochs=30), "held_out")
-    assert record.best_loss == pytest.approx(validation_loss(model, cohort, split.validation), rel=1e-5)
+    assert record.best_loss == pytest.approx(
+        validation_loss(model, cohort, split.validation), rel=1e-5
+    )
     assert record.best_loss == record.validation_losses[record.best_epoch - 1]
     assert len(record.validation_losses) == len(record.train_losses) == record.epochs
-    monkeypatch.setattr(training, "DECODED_ROWS", 50)  # chunks of evaluation are no part of the protocol
+    # chunks of evaluation are no part of the protocol
+    monkeypatch.setattr(training, "DECODED_ROWS", 50)
     _, again, _ = fit_mlp(cohort, mlp_plan(max_epochs=30), "held_out")
     np.testing.assert_allclose(again.validation_losses, record.validation_losses, rtol=1e-4)
 
 
 def test_validation_batches_are_redrawn_each_epoch_under_published_only():
     cohort = make_cohort(1100, 16)
-    frozen = TrainingPlan("sgd", learning_rate=1e-30, max_epochs=4, patience=5, min_gain=0)  # only the batches change
+    # only the batches change
+    frozen = TrainingPlan("sgd", learning_rate=1e-30, max_epochs=4, patience=5, min_gain=0)
     for protocol, n_losses in (("published", 4), ("held_out", 1)):
         model = networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1))
         split, generator = split_samples(1100, protocol), torch.Generator().manual_seed(1)
-        record = train(model, cohort.genotypes, cohort.phenotypes, split, frozen, generator=generator)
+        record = train(
+            model, cohort.genotypes, cohort.phenotypes, split, frozen, generator=generator
+        )
         assert len(set(record.validation_losses)) == n_losses
 
 
@@ -150,7 +182,9 @@ def test_training_stops_after_patience_epochs_without_the_least_gain():
 def test_a_rate_that_a_graph_reads_from_memory_is_lowered_there():
     rate = torch.tensor(0.1)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=rate)
-    plan = TrainingPlan("sgd", learning_rate=0.1, max_epochs=9, patience=9, min_gain=0, schedule_patience=0)
+    plan = TrainingPlan(
+        "sgd", learning_rate=0.1, max_epochs=9, patience=9, min_gain=0, schedule_patience=0
+    )
     lower_rate = training._schedule(optimizer, plan)
     for _ in range(2):
         lower_rate(1.0)
@@ -160,11 +194,18 @@ def test_a_rate_that_a_graph_reads_from_memory_is_lowered_there():
 
 def test_a_gain_below_the_least_one_is_none(cohort, monkeypatch):
     losses = iter([1.0, 0.995, 0.98, 0.975, 0.971, 0.5])
-    monkeypatch.setattr(training, "_validation_loss", lambda *_: torch.tensor(next(losses), dtype=torch.float64))
+    monkeypatch.setattr(
+        training, "_validation_loss", lambda *_: torch.tensor(next(losses), dtype=torch.float64)
+    )
     plan = TrainingPlan("sgd", learning_rate=1e-6, max_epochs=6, patience=2, min_gain=0.0125)
     _, record, _ = fit_mlp(cohort, plan)
     # the third epoch gains 0.02 on the first; the next two gain less than 0.0125 on the third
-    assert (record.status, record.epochs, record.best_epoch, record.best_loss) == ("converged", 5, 3, 0.98)
+    assert (record.status, record.epochs, record.best_epoch, record.best_loss) == (
+        "converged",
+        5,
+        3,
+        0.98,
+    )
 
 
 def test_models_trained_together_are_those_trained_alone(cohort, monkeypatch):
@@ -175,7 +216,10 @@ def test_models_trained_together_are_those_trained_alone(cohort, monkeypatch):
 
     def make():
         generators = [torch.Generator().manual_seed(seed) for seed in range(4)]
-        return [networks.mlp(16, 5, width, g) for width, g in zip((8, 8, 4, 16), generators, strict=True)], generators
+        return [
+            networks.mlp(16, 5, width, g)
+            for width, g in zip((8, 8, 4, 16), generators, strict=True)
+        ], generators
 
     data = cohort.genotypes, cohort.phenotypes, split
     models, generators = make()
@@ -189,22 +233,30 @@ def test_models_trained_together_are_those_trained_alone(cohort, monkeypatch):
         together = train_together(others, *data, plans, generators=generators)
         for model, other, record, found in zip(models, others, alone, together, strict=True):
             assert vars(found) | {"seconds": 0} == vars(record) | {"seconds": 0}
-            for one, two in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
+            for one, two in zip(
+                model.state_dict().values(), other.state_dict().values(), strict=True
+            ):
                 assert torch.equal(one, two)
 
 
 @pytest.mark.parametrize(
     ("most_together", "order"),
-    [(330, [0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 2, 2]), (164, [0] * 4 + [1] * 4 + [2] * 4)],  # a model has 165 weights
+    # a model has 165 weights
+    [(330, [0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 2, 2]), (164, [0] * 4 + [1] * 4 + [2] * 4)],
 )
 def test_small_models_take_turns_epoch_by_epoch(cohort, monkeypatch, most_together, order):
     monkeypatch.setattr(training, "MOST_TOGETHER", most_together)
     split, models, seen = split_samples(300, "published"), [Watched(16, 5) for _ in range(3)], []
     for model in models:
-        model.register_forward_hook(lambda model, *_: seen.append(models.index(model)) if model.training else None)
-    plan = TrainingPlan("adamw", 0.01, max_epochs=2, patience=2, min_gain=0)  # 255 samples are two batches an epoch
+        model.register_forward_hook(
+            lambda model, *_: seen.append(models.index(model)) if model.training else None
+        )
+    # 255 samples are two batches an epoch
+    plan = TrainingPlan("adamw", 0.01, max_epochs=2, patience=2, min_gain=0)
     generators = [torch.Generator().manual_seed(1) for _ in models]
-    train_together(models, cohort.genotypes, cohort.phenotypes, split, [plan] * 3, generators=generators)
+    train_together(
+        models, cohort.genotypes, cohort.phenotypes, split, [plan] * 3, generators=generators
+    )
     assert seen == order
 
 
@@ -212,8 +264,11 @@ def test_rows_are_drawn_before_an_epoch_is_handed_to_the_device(cohort, monkeypa
     """A copy of rows to a GPU would wait for the epoch, and hold up the models that take turns."""
     order, shuffled, train_epoch = [], training._shuffled, training._train_epoch
     monkeypatch.setattr(training, "_shuffled", lambda *a: order.append("rows") or shuffled(*a))
-    monkeypatch.setattr(training, "_train_epoch", lambda *a: order.append("epoch") or train_epoch(*a))
-    fit_mlp(cohort, mlp_plan(max_epochs=2))  # the publication's validation samples are drawn anew each epoch
+    monkeypatch.setattr(
+        training, "_train_epoch", lambda *a: order.append("epoch") or train_epoch(*a)
+    )
+    # the publication's validation samples are drawn anew each epoch
+    fit_mlp(cohort, mlp_plan(max_epochs=2))
     assert order == ["rows", "rows", "epoch"] * 2
 
 
@@ -233,9 +288,18 @@ def test_a_fit_that_never_stops_early_says_so(cohort):
 
 def test_a_diverged_fit_says_so_and_keeps_finite_weights(cohort):
     model = networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1))
-    plan = TrainingPlan("sgd", learning_rate=1e30, weight_decay=0.1, max_epochs=20, patience=20, min_gain=0)
+    plan = TrainingPlan(
+        "sgd", learning_rate=1e30, weight_decay=0.1, max_epochs=20, patience=20, min_gain=0
+    )
     split = split_samples(300, "published")
-    record = train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
+    record = train(
+        model,
+        cohort.genotypes,
+        cohort.phenotypes,
+        split,
+        plan,
+        generator=torch.Generator().manual_seed(1),
+    )
     assert record.status == "diverged"
     assert record.epochs < 20
     assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
@@ -266,15 +330,25 @@ def test_published_steers_by_the_test_samples():
 
 
 def test_penalties_are_those_of_the_publication(cohort):
-    """One full-batch step by hand: MAE + 0.1 * 0.5 * sum of squares over all parameters, or 0.001 * sum |weight|."""
+    """One full-batch step by hand: MAE + 0.1 * 0.5 * sum of squares over all parameters, or 0.001 *
+    sum |weight|.
+    """
     split = split_samples(300, "published")
     x = torch.from_numpy(cohort.genotypes.block(split.train)).float()
     y = torch.from_numpy(cohort.phenotypes[split.train]).float()
     for name, weight in (("weight_decay", 0.1), ("l1_penalty", 0.001)):
         plan = TrainingPlan(
-            "sgd", learning_rate=0.1, max_epochs=1, patience=1, min_gain=0, batch_size=1000, **{name: weight}
+            "sgd",
+            learning_rate=0.1,
+            max_epochs=1,
+            patience=1,
+            min_gain=0,
+            batch_size=1000,
+            **{name: weight},
         )
-        trained, expected = (networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1)) for _ in range(2))
+        trained, expected = (
+            networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1)) for _ in range(2)
+        )
         loss = (expected(x) - y).abs().mean()
         error = loss
         if name == "weight_decay":
@@ -286,7 +360,9 @@ def test_penalties_are_those_of_the_publication(cohort):
             for parameter in expected.parameters():
                 parameter -= 0.1 * parameter.grad
         generator = torch.Generator().manual_seed(1)
-        record = train(trained, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator)
+        record = train(
+            trained, cohort.genotypes, cohort.phenotypes, split, plan, generator=generator
+        )
         assert record.train_losses[0] == pytest.approx(error.item(), rel=1e-5)
         for a, b in zip(trained.parameters(), expected.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
@@ -295,14 +371,33 @@ def test_penalties_are_those_of_the_publication(cohort):
 def test_the_published_settings_are_the_defaults():
     ridge, mlp = training.RIDGE_SGD, mlp_plan()
     assert (ridge.optimizer, ridge.learning_rate, ridge.weight_decay) == ("sgd", 0.1, 0.1)
-    assert (ridge.max_epochs, ridge.patience, ridge.min_gain, ridge.batch_size) == (200, 20, 0.001, 128)
+    assert (ridge.max_epochs, ridge.patience, ridge.min_gain, ridge.batch_size) == (
+        200,
+        20,
+        0.001,
+        128,
+    )
     assert (mlp.optimizer, mlp.learning_rate, mlp.weight_decay) == ("adamw", 0.01, 1e-5)
     assert (mlp.max_epochs, mlp.patience, mlp.min_gain, mlp.batch_size) == (100, 10, 0.003, 128)
     lasso = training.LASSO_SGD
-    assert (lasso.optimizer, lasso.learning_rate, lasso.l1_penalty, lasso.weight_decay) == ("sgd", 0.1, 0.001, 0)
-    assert (lasso.max_epochs, lasso.patience, lasso.min_gain, lasso.batch_size) == (200, 20, 0.001, 128)
+    assert (lasso.optimizer, lasso.learning_rate, lasso.l1_penalty, lasso.weight_decay) == (
+        "sgd",
+        0.1,
+        0.001,
+        0,
+    )
+    assert (lasso.max_epochs, lasso.patience, lasso.min_gain, lasso.batch_size) == (
+        200,
+        20,
+        0.001,
+        128,
+    )
     for plan in (ridge, lasso, mlp):
-        assert (plan.schedule_factor, plan.schedule_patience, plan.drop_ragged_batch) == (0.5, 3, False)
+        assert (plan.schedule_factor, plan.schedule_patience, plan.drop_ragged_batch) == (
+            0.5,
+            3,
+            False,
+        )
 
 
 def test_an_mlp_learns_what_a_linear_model_cannot():
@@ -333,7 +428,13 @@ def test_an_mlp_learns_what_a_linear_model_cannot():
     ],
 )
 def test_an_invalid_plan_names_argument_value_and_bound(changes, message):
-    arguments = {"optimizer": "sgd", "learning_rate": 0.1, "max_epochs": 5, "patience": 2, "min_gain": 0.0}
+    arguments = {
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "max_epochs": 5,
+        "patience": 2,
+        "min_gain": 0.0,
+    }
     with pytest.raises(ValueError, match=message):
         TrainingPlan(**arguments | changes)
 
@@ -341,11 +442,14 @@ def test_an_invalid_plan_names_argument_value_and_bound(changes, message):
 def test_a_last_batch_of_one_is_refused_for_batch_norm():
     cohort = make_cohort(152, 4)  # 129 training samples
     with pytest.raises(
-        ValueError, match="n_samples must not leave a last batch of one sample for batch norm, as 129 tr"
+        ValueError,
+        match="n_samples must not leave a last batch of one sample for batch norm, as 129 tr",
     ):
         fit_mlp(cohort)
     fit_mlp(cohort, mlp_plan(max_epochs=1, drop_ragged_batch=True))
-    with pytest.raises(ValueError, match="drop_ragged_batch must be False with 85 training samples"):
+    with pytest.raises(
+        ValueError, match="drop_ragged_batch must be False with 85 training samples"
+    ):
         fit_mlp(make_cohort(100, 4), mlp_plan(max_epochs=1, drop_ragged_batch=True))
 
 
@@ -374,12 +478,25 @@ def test_the_squared_error_and_a_rate_that_falls_to_0(monkeypatch):
     cohort = make_cohort(300, 16)
     rates = []
     step = torch.optim.AdamW.step
-    monkeypatch.setattr(torch.optim.AdamW, "step", lambda self: rates.append(self.param_groups[0]["lr"]) or step(self))
+    monkeypatch.setattr(
+        torch.optim.AdamW,
+        "step",
+        lambda self: rates.append(self.param_groups[0]["lr"]) or step(self),
+    )
     plan = training.patient_plan(l1_penalty=0.001, learning_rate=0.01, max_epochs=20)
     model, split = networks.PairNetwork(16, 5), split_samples(300, "held_out")
-    record = train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
+    record = train(
+        model,
+        cohort.genotypes,
+        cohort.phenotypes,
+        split,
+        plan,
+        generator=torch.Generator().manual_seed(1),
+    )
     n_batches = 2
-    expected = [0.005 * (1 + np.cos(np.pi * epoch / 20)) for epoch in range(20) for _ in range(n_batches)]
+    expected = [
+        0.005 * (1 + np.cos(np.pi * epoch / 20)) for epoch in range(20) for _ in range(n_batches)
+    ]
     np.testing.assert_allclose(rates, expected, atol=1e-9)
     assert (record.status, record.epochs) == ("max_epochs", 20)
     error = predict(model, cohort.genotypes, split.validation) - cohort.phenotypes[split.validation]
@@ -390,7 +507,14 @@ def test_an_l1_penalty_makes_a_pair_network_find_the_pairs():
     cohort = make_cohort(600, 12, rel_aa=[3])
     model, split = networks.PairNetwork(12, 1), split_samples(600, "held_out")
     plan = training.patient_plan(l1_penalty=0.003, learning_rate=0.02)
-    train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
+    train(
+        model,
+        cohort.genotypes,
+        cohort.phenotypes,
+        split,
+        plan,
+        generator=torch.Generator().manual_seed(1),
+    )
     gates = (model.gate_weight + model.gate_weight.T).detach().numpy()
     np.fill_diagonal(gates, 0)
     strongest = np.argsort(-np.abs(gates[np.triu_indices(12, 1)]))[:6]
@@ -402,7 +526,14 @@ def test_the_penalty_of_a_pair_network_spares_additive_effects():
     cohort = make_cohort(600, 12, rel_aa=[0])
     model, split = networks.PairNetwork(12, 1), split_samples(600, "held_out")
     plan = training.patient_plan(l1_penalty=1.0, learning_rate=0.02)
-    train(model, cohort.genotypes, cohort.phenotypes, split, plan, generator=torch.Generator().manual_seed(1))
+    train(
+        model,
+        cohort.genotypes,
+        cohort.phenotypes,
+        split,
+        plan,
+        generator=torch.Generator().manual_seed(1),
+    )
     true = cohort.traits[0].additive_by_marker(12)
     np.testing.assert_allclose(model.linear.weight[0].detach(), true, atol=0.01)
     assert model.gate_weight.abs().max() < 0.01
@@ -410,7 +541,8 @@ def test_the_penalty_of_a_pair_network_spares_additive_effects():
 
 def test_recomputed_batch_norm_has_the_statistics_of_the_samples(cohort, monkeypatch):
     model = nn.Sequential(
-        networks.OneHotLinear(16, 4, torch.Generator().manual_seed(1)), nn.BatchNorm1d(4, momentum=0.8)
+        networks.OneHotLinear(16, 4, torch.Generator().manual_seed(1)),
+        nn.BatchNorm1d(4, momentum=0.8),
     )
     rows = np.arange(200)
     training.recompute_batch_norm(model, cohort.genotypes, rows)

@@ -20,10 +20,16 @@ TABLES = {
         {
             "mutant": ["a sign", "a scale", "an index"],
             "module": ["ridge", "ridge", "pairs"],
-            "killed_by": ["tests/test_ridge.py::test_a_fit[3-x]", "", "tests/test_pairs.py::test_t"],
+            "killed_by": [
+                "tests/test_ridge.py::test_a_fit[3-x]",
+                "",
+                "tests/test_pairs.py::test_t",
+            ],
         }
     ),
-    "repeats": pd.DataFrame({"model": ["ridge", "mlp"], "repeated": [0.0, 0.0], "two_threads": [1e-15, 0.0021]}),
+    "repeats": pd.DataFrame(
+        {"model": ["ridge", "mlp"], "repeated": [0.0, 0.0], "two_threads": [1e-15, 0.0021]}
+    ),
     "tests": pd.DataFrame(
         {
             "tier": ["fast", "slow"],
@@ -36,7 +42,9 @@ TABLES = {
             "device": ["a machine"] * 2,
         }
     ),
-    "audit": pd.DataFrame({"package": ["a", "b"], "version": ["1.0", "2.0.1"], "known": ["", "<3"]}),
+    "audit": pd.DataFrame(
+        {"package": ["a", "b"], "version": ["1.0", "2.0.1"], "known": ["", "<3"]}
+    ),
 }
 
 
@@ -60,7 +68,11 @@ def test_the_tables_of_mutants_say_what_survived():
     table = testing_page.mutants_by_module(TABLES["mutants"])
     assert table.loc["ridge"].tolist() == [2, 1, "test_ridge.py"]
     assert table.loc["pairs"].tolist() == [1, 1, "test_pairs.py"]
-    assert testing_page.mutant_list(TABLES["mutants"])["killed by"].tolist() == ["a fit", "none: it survived", "t"]
+    assert testing_page.mutant_list(TABLES["mutants"])["killed by"].tolist() == [
+        "a fit",
+        "none: it survived",
+        "t",
+    ]
 
 
 def test_the_tables_of_bad_input():
@@ -81,7 +93,9 @@ def test_the_tables_of_costs_and_repeats():
 
 @pytest.mark.parametrize("name", testing_page.TRUST)
 def test_a_table_is_read_as_it_was_written_and_a_missing_or_broken_one_is_named(tmp_path, name):
-    with pytest.raises(ValueError, match=rf"{name}.csv must be a table that `make \w+` writes: .*No such file"):
+    with pytest.raises(
+        ValueError, match=rf"{name}.csv must be a table that `make \w+` writes: .*No such file"
+    ):
         testing_page.read_trust(tmp_path, name)
     table = TABLES[name]
     table.to_csv(tmp_path / f"{name}.csv", index=False)

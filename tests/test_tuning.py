@@ -13,7 +13,9 @@ def loss(settings, number=0) -> tuple[float, dict]:
 
 
 def search(objective=loss, **changes):
-    best, table = tuning.search(objective, SPACE, **{"n_trials": 12, "seed": 1, "name": "a study"} | changes)
+    best, table = tuning.search(
+        objective, SPACE, **{"n_trials": 12, "seed": 1, "name": "a study"} | changes
+    )
     return best, table.drop(columns="seconds")
 
 
@@ -29,7 +31,8 @@ def test_a_row_of_the_table_is_a_trial_and_the_best_is_among_them():
 
 def test_each_trial_has_draws_of_its_own():
     _, table = search()
-    assert len(table.head(10).drop_duplicates(["rate", "size"])) == 10  # the first ten are drawn at random
+    # the first ten are drawn at random
+    assert len(table.head(10).drop_duplicates(["rate", "size"])) == 10
 
 
 def test_a_seed_gives_the_same_search():
@@ -57,7 +60,9 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path, interrupt
         return loss(settings, number)
 
     best, table = search(counted, file=file)
-    assert seen == list(range(interrupted_at, 12)), "finished trials are kept, the interrupted one runs again"
+    assert seen == list(range(interrupted_at, 12)), (
+        "finished trials are kept, the interrupted one runs again"
+    )
     expected_best, expected = search()
     pd.testing.assert_frame_equal(table, expected)
     assert best == expected_best
@@ -77,7 +82,9 @@ def test_a_finished_search_is_read_not_repeated(tmp_path):
 
 
 def test_diverged_trials_are_never_the_best():
-    best, table = search(lambda settings, number: (float("inf") if settings["rate"] > 0.01 else 1.0, {}))
+    best, table = search(
+        lambda settings, number: (float("inf") if settings["rate"] > 0.01 else 1.0, {})
+    )
     assert best["rate"] <= 0.01
     assert (table.loc[table["rate"] > 0.01, "loss"] == float("inf")).all()
 

@@ -13,20 +13,35 @@ from epidl.figures.style import PARITY, legend_below, select
 from epidl.grid.contrasts import one_protocol, paired
 from epidl_book.phrases import OUTCOMES, place
 
-# expected range of k independent normal values in standard deviations (the control-chart constant d2)
-RANGE_IN_SD = {2: 1.128, 3: 1.693, 4: 2.059, 5: 2.326, 6: 2.534, 7: 2.704, 8: 2.847, 9: 2.970, 10: 3.078}
+# expected range of k independent normal values in standard deviations (the control-chart constant
+# d2)
+RANGE_IN_SD = {
+    2: 1.128,
+    3: 1.693,
+    4: 2.059,
+    5: 2.326,
+    6: 2.534,
+    7: 2.704,
+    8: 2.847,
+    9: 2.970,
+    10: 3.078,
+}
 PUBLISHED_REPLICATES = {1_000: 10, 10_000: 10, 100_000: 5, 1_000_000: 3}  # of figure 1
 DIGITISING_ERROR = 0.02
 PUBLISHED_REPLICATES_LATER = 5  # of figures 2 and 3
 PUBLISHED_NAME = {"mlp": "mlp", "ridge_sgd": "linear_sgd"}
 
 
-def compare_with_figure_1(table: pd.DataFrame, published: pd.DataFrame, model: str = "mlp") -> pd.DataFrame:
-    """Return our mean r beside the middle of the digitised replicates, a row a sample size, scaling and relAA.
+def compare_with_figure_1(
+    table: pd.DataFrame, published: pd.DataFrame, model: str = "mlp"
+) -> pd.DataFrame:
+    """Return our mean r beside the middle of the digitised replicates, a row a sample size, scaling
+    and relAA.
 
-    Columns: r and its standard error, r_published and its standard error (from the range of the digitised replicates),
-    difference, and the bound that it should lie within: two combined standard errors plus the error of digitising,
-    0.02. Only rows that both hold. Raises ValueError where the table mixes protocols.
+    Columns: r and its standard error, r_published and its standard error (from the range of the
+    digitised replicates), difference, and the bound that it should lie within: two combined
+    standard errors plus the error of digitising, 0.02. Only rows that both hold. Raises ValueError
+    where the table mixes protocols.
     """
     keys = ["n_samples", "scaling", "rel_aa"]
     table = one_protocol(table)
@@ -48,13 +63,17 @@ def compare_with_figure_1(table: pd.DataFrame, published: pd.DataFrame, model: s
     return result
 
 
-def compare_with_figure_2(table: pd.DataFrame, published: pd.DataFrame, baseline: str = "ridge") -> pd.DataFrame:
-    """Return our mean difference in r from ridge beside figure 2's median, a row a number of markers, relAA and model.
+def compare_with_figure_2(
+    table: pd.DataFrame, published: pd.DataFrame, baseline: str = "ridge"
+) -> pd.DataFrame:
+    """Return our mean difference in r from ridge beside figure 2's median, a row a number of markers,
+    relAA and model.
 
-    Columns: r, r_baseline and their difference; difference_published with low and high, its lowest and highest of five
-    replicates; excess (ours less theirs) and the bound that it should lie within: two standard errors, from the range
-    of the digitised replicates for their five and for ours, plus the error of digitising. Where no range could be read
-    off, the bound is that error alone. Only rows that both hold. Raises ValueError where the table mixes protocols.
+    Columns: r, r_baseline and their difference; difference_published with low and high, its lowest
+    and highest of five replicates; excess (ours less theirs) and the bound that it should lie
+    within: two standard errors, from the range of the digitised replicates for their five and for
+    ours, plus the error of digitising. Where no range could be read off, the bound is that error
+    alone. Only rows that both hold. Raises ValueError where the table mixes protocols.
     """
     keys = ["n_samples", "n_qtl", "n_markers", "rel_aa", "model"]
     table = one_protocol(table)
@@ -65,24 +84,30 @@ def compare_with_figure_2(table: pd.DataFrame, published: pd.DataFrame, baseline
         r_baseline=("pearson_r_baseline", "mean"),
         difference=("difference", "mean"),
     )
-    theirs = published.set_index(keys)[["low", "median", "high"]].rename(columns={"median": "difference_published"})
+    theirs = published.set_index(keys)[["low", "median", "high"]].rename(
+        columns={"median": "difference_published"}
+    )
     both = ours.join(theirs, how="inner").reset_index()
     sd = (both["high"] - both["low"]).fillna(0) / RANGE_IN_SD[PUBLISHED_REPLICATES_LATER]
     both["excess"] = both["difference"] - both["difference_published"]
-    both["bound"] = 2 * sd * np.sqrt(1 / PUBLISHED_REPLICATES_LATER + 1 / both["replicates"]) + DIGITISING_ERROR
+    both["bound"] = (
+        2 * sd * np.sqrt(1 / PUBLISHED_REPLICATES_LATER + 1 / both["replicates"]) + DIGITISING_ERROR
+    )
     both["agrees"] = both["excess"].abs() <= both["bound"]
     return both
 
 
 def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Return our median relative gain of the MLP over ridge beside figure 3's, a row a number of traits, QTL and rho.
+    """Return our median relative gain of the MLP over ridge beside figure 3's, a row a number of
+    traits, QTL and rho.
 
-    Columns: cohorts, r and r_baseline (means), median_relative_gain, median_relative_gain_published, excess (ours less
-    theirs), and the bound that it should lie within: two standard errors, from the standard deviation of our cohorts'
-    medians for our cohorts and for the publication's five, plus the error of digitising. The traits of a cohort share a
-    network, individuals and variances, and are no independent sample: with one cohort there is no bound (NaN). Only
-    rows that both hold; not the control that shares pairs without correlation, which the publication lacks. Raises
-    ValueError where the table mixes protocols.
+    Columns: cohorts, r and r_baseline (means), median_relative_gain,
+    median_relative_gain_published, excess (ours less theirs), and the bound that it should lie
+    within: two standard errors, from the standard deviation of our cohorts' medians for our cohorts
+    and for the publication's five, plus the error of digitising. The traits of a cohort share a
+    network, individuals and variances, and are no independent sample: with one cohort there is no
+    bound (NaN). Only rows that both hold; not the control that shares pairs without correlation,
+    which the publication lacks. Raises ValueError where the table mixes protocols.
     """
     keys = ["n_samples", "n_traits", "n_qtl", "rel_aa", "pleiotropy"]
     gain = paired(one_protocol(table), "mlp", "ridge")
@@ -95,7 +120,9 @@ def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.Da
     )
     cohort_medians = gain.groupby([*keys, "replicate"])["relative_gain"].median()
     ours["sd"] = cohort_medians.groupby(keys).std()
-    theirs = published.set_index(keys)["median_relative_gain"].rename("median_relative_gain_published")
+    theirs = published.set_index(keys)["median_relative_gain"].rename(
+        "median_relative_gain_published"
+    )
     both = ours.join(theirs, how="inner").reset_index()
     standard_error = both["sd"] * np.sqrt(1 / both["cohorts"] + 1 / PUBLISHED_REPLICATES_LATER)
     both["excess"] = both["median_relative_gain"] - both["median_relative_gain_published"]
@@ -105,10 +132,11 @@ def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.Da
 
 
 def single_fits(fits: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's r in single fits beside the digitised replicates of figure 1, by size, scaling and relAA.
+    """Return the MLP's r in single fits beside the digitised replicates of figure 1, by size, scaling
+    and relAA.
 
-    fits: as `benchmarks.on_gpu` writes them, a column `r_<relAA>` per trait. Only values that both hold. in range: of
-    the publication's replicates, or off by no more than reading its figure.
+    fits: as `benchmarks.on_gpu` writes them, a column `r_<relAA>` per trait. Only values that both
+    hold. in range: of the publication's replicates, or off by no more than reading its figure.
     """
     columns = fits.filter(like="r_").columns
     ours = fits[fits["model"] == "mlp"].melt(["n_samples", "n_qtl"], columns, "rel_aa", "r")
@@ -116,20 +144,25 @@ def single_fits(fits: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     theirs = published[published["model"] == PUBLISHED_NAME["mlp"]]
     both = theirs.merge(ours, on=["n_samples", "n_qtl", "rel_aa"]).dropna(subset=["r", "r_mid"])
     both["difference"] = both["r"] - both["r_mid"]
-    both["in range"] = both["r"].between(both["r_low"] - DIGITISING_ERROR, both["r_high"] + DIGITISING_ERROR)
+    both["in range"] = both["r"].between(
+        both["r_low"] - DIGITISING_ERROR, both["r_high"] + DIGITISING_ERROR
+    )
     both = both.set_index(["n_samples", "scaling", "rel_aa"]).sort_index()
     return both[["r", "r_low", "r_mid", "r_high", "difference", "in range"]]
 
 
-def against_publication(tables: Mapping[str, pd.DataFrame], published: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return every value of the publication's figures beside ours, one per row, also those that we have not computed.
+def against_publication(
+    tables: Mapping[str, pd.DataFrame], published: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """Return every value of the publication's figures beside ours, one per row, also those that we
+    have not computed.
 
-    tables: of scaling, dilution and correlation, computed with the published network and protocol. published: the
-    digitised figures of the same names.
+    tables: of scaling, dilution and correlation, computed with the published network and protocol.
+    published: the digitised figures of the same names.
 
-    Columns: comparison (what is compared), place (the cell, trait and model in words), ours, published, difference,
-    bound (what the difference should be within, see the functions that compare with each figure), agrees. If ours is
-    missing, it was not computed.
+    Columns: comparison (what is compared), place (the cell, trait and model in words), ours,
+    published, difference, bound (what the difference should be within, see the functions that
+    compare with each figure), agrees. If ours is missing, it was not computed.
     """
     parts = []
     keys, values = ["n_samples", "scaling", "rel_aa"], ("r", "r_mid")
@@ -139,17 +172,30 @@ def against_publication(tables: Mapping[str, pd.DataFrame], published: Mapping[s
         parts.append(_beside(f"{name}, figure 1", compared, figure, keys, values))
     keys, values = ["n_markers", "rel_aa", "model"], ("difference", "median")
     compared = compare_with_figure_2(tables["dilution"], published["dilution"])
-    parts.append(_beside("lead over ridge, figure 2", compared, published["dilution"], keys, values))
-    keys, values = ["n_traits", "n_qtl", "pleiotropy"], ("median_relative_gain", "median_relative_gain")
+    parts.append(
+        _beside("lead over ridge, figure 2", compared, published["dilution"], keys, values)
+    )
+    keys, values = (
+        ["n_traits", "n_qtl", "pleiotropy"],
+        ("median_relative_gain", "median_relative_gain"),
+    )
     compared = compare_with_figure_3(tables["correlation"], published["correlation"])
-    parts.append(_beside("relative gain, figure 3", compared, published["correlation"], keys, values))
+    parts.append(
+        _beside("relative gain, figure 3", compared, published["correlation"], keys, values)
+    )
     return pd.concat(parts, ignore_index=True)
 
 
 def _beside(
-    name: str, comparison: pd.DataFrame, published: pd.DataFrame, keys: list[str], columns: tuple[str, str]
+    name: str,
+    comparison: pd.DataFrame,
+    published: pd.DataFrame,
+    keys: list[str],
+    columns: tuple[str, str],
 ) -> pd.DataFrame:
-    """Return one figure's rows of `against_publication`; columns: of our values, and of the publication's."""
+    """Return one figure's rows of `against_publication`; columns: of our values, and of the
+    publication's.
+    """
     ours, digitised = columns
     compared = comparison[[*keys, ours, "bound", "agrees"]].rename(columns={ours: "ours"})
     rows = published[[*keys, digitised]].dropna().rename(columns={digitised: "published"})
@@ -161,13 +207,17 @@ def _beside(
 
 
 def agreement_table(compared: pd.DataFrame, difference: str = "difference") -> pd.DataFrame:
-    """Return one row per comparison: how many values, with a bound, within it; and their mean difference.
+    """Return one row per comparison: how many values, with a bound, within it; and their mean
+    difference.
 
-    compared: from `against_publication`, or from a function that compares with a figure, whose values are all computed.
+    compared: from `against_publication`, or from a function that compares with a figure, whose
+    values are all computed.
     """
     if "comparison" not in compared:
         compared = compared.assign(comparison="all", published=0, ours=0)
-    compared = compared.assign(within=compared["agrees"].astype("boolean") & compared["bound"].notna())
+    compared = compared.assign(
+        within=compared["agrees"].astype("boolean") & compared["bound"].notna()
+    )
     table = compared.groupby("comparison", sort=False).agg(
         values=("published", "size"),
         computed=("ours", "count"),
@@ -178,20 +228,30 @@ def agreement_table(compared: pd.DataFrame, difference: str = "difference") -> p
     return table.rename(columns=lambda name: name.replace("_", " ")).round(3)
 
 
-def comparison_table(comparison: pd.DataFrame, rows: Sequence[str], columns: str, value: str) -> pd.DataFrame:
-    """Return differences from the publication: one row per combination of `rows`, one column per value of `columns`.
+def comparison_table(
+    comparison: pd.DataFrame, rows: Sequence[str], columns: str, value: str
+) -> pd.DataFrame:
+    """Return differences from the publication: one row per combination of `rows`, one column per value
+    of `columns`.
 
-    comparison: from a function that compares with a figure; value: its column with the differences. A star marks one
-    beyond its bound, a ring one without a bound; a dash a value that could not be read off the publication's figure.
+    comparison: from a function that compares with a figure; value: its column with the differences.
+    A star marks one beyond its bound, a ring one without a bound; a dash a value that could not be
+    read off the publication's figure.
     """
-    mark = (~comparison["agrees"]).map({True: " *", False: ""}).mask(comparison["bound"].isna(), " °")
+    mark = (
+        (~comparison["agrees"]).map({True: " *", False: ""}).mask(comparison["bound"].isna(), " °")
+    )
     shown = comparison.assign(shown=comparison[value].map("{:+.3f}".format) + mark)
-    table = shown.pivot_table(index=list(rows), columns=columns, values="shown", aggfunc="first", sort=False)
+    table = shown.pivot_table(
+        index=list(rows), columns=columns, values="shown", aggfunc="first", sort=False
+    )
     return table.fillna("–")
 
 
 def agreement_in_words(compared: pd.DataFrame) -> str:
-    """Return in a sentence how many of the publication's values are computed, and how many are within their bound."""
+    """Return in a sentence how many of the publication's values are computed, and how many are within
+    their bound.
+    """
     total = agreement_table(compared.assign(comparison="all")).loc["all"].astype(int)
     return (
         f"Of {total['values']} values {total['computed']} are computed. Of the {total['with bound']} that have a "
@@ -202,25 +262,46 @@ def agreement_in_words(compared: pd.DataFrame) -> str:
 def draw(compared: pd.DataFrame) -> Figure:
     """Draw our values less the publication's, one panel per comparison, each over its bound.
 
-    compared: from `against_publication`; values that we have not computed are left out. A value without
-    a bound is drawn open.
+    compared: from `against_publication`; values that we have not computed are left out. A value
+    without a bound is drawn open.
     """
     compared = compared.dropna(subset="difference")
     names = list(compared["comparison"].unique())
     counts = [max(17, (compared["comparison"] == name).sum()) for name in names]
-    figure, axes = plt.subplots(1, len(names), figsize=(11, 3.8), width_ratios=counts, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(11, 3.8), width_ratios=counts, sharey=True, squeeze=False
+    )
     for ax, name in zip(axes[0], names, strict=True):
         part = select(compared, comparison=name).reset_index(drop=True)
         ax.axhline(0, **PARITY)
         ax.vlines(part.index, -part["bound"], part["bound"], color=str(apc.cloud), linewidth=3)
         for outcome, kept in (("shown", True), ("contradicted", False)):
             here = part["agrees"].eq(kept).fillna(False).to_numpy(bool)
-            ax.plot(part.index[here], part["difference"][here], **OUTCOMES[outcome], linestyle="", markersize=4)
+            ax.plot(
+                part.index[here],
+                part["difference"][here],
+                **OUTCOMES[outcome],
+                linestyle="",
+                markersize=4,
+            )
         bare = part["bound"].isna().to_numpy()
-        ax.plot(part.index[bare], part["difference"][bare], **OUTCOMES["open"], linestyle="", markersize=4)
+        ax.plot(
+            part.index[bare],
+            part["difference"][bare],
+            **OUTCOMES["open"],
+            linestyle="",
+            markersize=4,
+        )
         ax.set(title=name.replace(", ", "\n"), xticks=[])
         ax.title.set_fontsize(9)
     axes[0, 0].set_ylabel("Ours less the publication's")
-    labels = {"shown": "within its bound", "contradicted": "beyond it", "open": "no bound: one cohort"}
-    legend_below(figure, [Line2D([], [], linestyle="", **OUTCOMES[key], label=text) for key, text in labels.items()])
+    labels = {
+        "shown": "within its bound",
+        "contradicted": "beyond it",
+        "open": "no bound: one cohort",
+    }
+    legend_below(
+        figure,
+        [Line2D([], [], linestyle="", **OUTCOMES[key], label=text) for key, text in labels.items()],
+    )
     return figure

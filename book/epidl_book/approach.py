@@ -6,20 +6,28 @@ import pandas as pd
 
 from epidl.grid.params import Cell
 
-NO_SETTINGS = {"experiment", "profile", "device", "n_threads"}  # parameters that say where and as what a cell is run
+# parameters that say where and as what a cell is run
+NO_SETTINGS = {"experiment", "profile", "device", "n_threads"}
 
 
 def parameter_table(grids: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
-    """Return the values of each parameter over the cells of experiments, a row a parameter, a column an experiment.
+    """Return the values of each parameter over the cells of experiments, a row a parameter, a column
+    an experiment.
 
-    Beside them what the parameter means, in the first experiment that has it. A dash: the experiment has no such
-    parameter. Semicolons separate the values of different cells, commas those of a parameter that is a list.
+    Beside them what the parameter means, in the first experiment that has it. A dash: the
+    experiment has no such parameter. Semicolons separate the values of different cells, commas
+    those of a parameter that is a list.
     """
     columns, meanings = {}, {}
     for experiment, cells in grids.items():
-        fields = {name: field for name, field in type(cells[0]).model_fields.items() if name not in NO_SETTINGS}
+        fields = {
+            name: field
+            for name, field in type(cells[0]).model_fields.items()
+            if name not in NO_SETTINGS
+        }
         columns[experiment] = {
-            name: "; ".join(dict.fromkeys(_value(getattr(cell, name)) for cell in cells)) for name in fields
+            name: "; ".join(dict.fromkeys(_value(getattr(cell, name)) for cell in cells))
+            for name in fields
         }
         meanings = {name: field.description for name, field in fields.items()} | meanings
     return pd.DataFrame({"meaning": meanings} | columns).fillna("–")

@@ -11,23 +11,35 @@ from epidl.grid.contrasts import mean_difference
 from epidl.models import pairs, theory
 
 
-def advice_numbers(n_train: int, n_markers: int, additive: float, epistatic: float) -> dict[str, str]:
-    """Return what theory expects of ridge and the kernel, and the variance v that a pair must make to be found.
+def advice_numbers(
+    n_train: int, n_markers: int, additive: float, epistatic: float
+) -> dict[str, str]:
+    """Return what theory expects of ridge and the kernel, and the variance v that a pair must make to
+    be found.
 
-    The latter: n v is what the first of all pairs to be found must pass by the rule of `pairs.fit_pairs`, which divides
-    its level by their number; once some are found, others need less.
+    The latter: n v is what the first of all pairs to be found must pass by the rule of
+    `pairs.fit_pairs`, which divides its level by their number; once some are found, others need
+    less.
     """
     shares = n_train, n_markers, additive, epistatic
-    r = {model: theory.expected_accuracy(*shares, model=model).pearson_r for model in ("ridge", "kernel")}
+    r = {
+        model: theory.expected_accuracy(*shares, model=model).pearson_r
+        for model in ("ridge", "kernel")
+    }
     words = {model: f"{value:.3f}" for model, value in r.items()}
     threshold = scipy.stats.chi2.isf(pairs.LEVEL / math.comb(n_markers, 2), df=1)
-    return words | {"n": f"{n_train:,}", "m": f"{n_markers:,}", "pair": f"{100 * threshold / n_train:.1f} %"}
+    return words | {
+        "n": f"{n_train:,}",
+        "m": f"{n_markers:,}",
+        "pair": f"{100 * threshold / n_train:.1f} %",
+    }
 
 
 def lead_counts(differences: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return, for each network, in how many traits and cells its interval is above and below 0.
 
-    differences: by the model's name, from `contrasts.against_best`. A cell of one cohort has no interval.
+    differences: by the model's name, from `contrasts.against_best`. A cell of one cohort has no
+    interval.
     """
     rows = {}
     for model, table in differences.items():
@@ -42,12 +54,14 @@ def lead_counts(differences: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def worth_of_test_individuals(published: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFrame:
-    """Return `mean_difference` of the MLP under `published` to that under `held_out`, on the same cohorts.
+    """Return `mean_difference` of the MLP under `published` to that under `held_out`, on the same
+    cohorts.
 
     One row per number of individuals and scaling; none without a common cohort.
     """
     mlp = published[published["model"] == "mlp"]
-    both = pd.concat([mlp.assign(model="mlp_published", protocol="held_out"), held_out])  # paired by protocol, too
+    # paired by protocol, too
+    both = pd.concat([mlp.assign(model="mlp_published", protocol="held_out"), held_out])
     return mean_difference(both, "mlp_published", "mlp", ["n_samples", "scaling"])
 
 

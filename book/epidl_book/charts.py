@@ -1,7 +1,8 @@
-"""Interactive charts of the main figures: Vega-Lite specifications with their data inside, and what draws them.
+"""Interactive charts of the main figures: Vega-Lite specifications with their data inside, and what
+draws them.
 
-A chart needs no server and no network. `python -m epidl_book.charts FILE` writes the script that the built book
-keeps among its static files.
+A chart needs no server and no network. `python -m epidl_book.charts FILE` writes the script that
+the built book keeps among its static files.
 """
 
 import argparse
@@ -18,13 +19,26 @@ from IPython.display import HTML
 
 from epidl import checks, commands
 from epidl.figures.scaling import SCALING_LABEL
-from epidl.figures.style import MODEL_COLORS, MODEL_MARKERS, MODEL_NAMES, expected_va_over_vg, models_of
+from epidl.figures.style import (
+    MODEL_COLORS,
+    MODEL_MARKERS,
+    MODEL_NAMES,
+    expected_va_over_vg,
+    models_of,
+)
 from epidl.grid.contrasts import CONTROL, condition, one_protocol, paired
 from epidl.storage import write_text
 from epidl_book.agreement import PUBLISHED_NAME
 
 SPEC_TYPE = "application/vnd.vegalite+json"
-SHAPES = {"s": "square", "o": "circle", "D": "diamond", "^": "triangle-up", "v": "triangle-down", "P": "cross"}
+SHAPES = {
+    "s": "square",
+    "o": "circle",
+    "D": "diamond",
+    "^": "triangle-up",
+    "v": "triangle-down",
+    "P": "cross",
+}
 QUANTITIES = {
     "pearson_r": "Pearson's r",
     "difference": "r less r of ridge",
@@ -63,10 +77,11 @@ LICENCE = "/* Vega, Vega-Lite and Vega-Embed: BSD 3-Clause, University of Washin
 
 
 def scaling_chart(table: pd.DataFrame, published: pd.DataFrame) -> alt.LayerChart:
-    """Return r of every model against the scaling, for a trait and a number of individuals that the reader chooses.
+    """Return r of every model against the scaling, for a trait and a number of individuals that the
+    reader chooses.
 
-    table: results of the scaling experiment. published: the digitised figure 1. Raises ValueError where the table mixes
-    protocols.
+    table: results of the scaling experiment. published: the digitised figure 1. Raises ValueError
+    where the table mixes protocols.
     """
     theirs = published.rename(columns={"r_mid": "value", "r_low": "low", "r_high": "high"})
     theirs = theirs.replace({"model": {name: model for model, name in PUBLISHED_NAME.items()}})
@@ -75,36 +90,55 @@ def scaling_chart(table: pd.DataFrame, published: pd.DataFrame) -> alt.LayerChar
 
 
 def dilution_chart(table: pd.DataFrame, published: pd.DataFrame) -> alt.LayerChart:
-    """Return r of every model, or its difference from ridge's, against the number of markers, for a chosen trait.
+    """Return r of every model, or its difference from ridge's, against the number of markers, for a
+    chosen trait.
 
-    table: results of the dilution experiment. published: the digitised figure 2, which holds differences. Raises
-    ValueError where the table mixes protocols.
+    table: results of the dilution experiment. published: the digitised figure 2, which holds
+    differences. Raises ValueError where the table mixes protocols.
     """
-    theirs = published.merge(table[["n_samples", "n_qtl"]].drop_duplicates()).rename(columns={"median": "value"})
+    theirs = published.merge(table[["n_samples", "n_qtl"]].drop_duplicates()).rename(
+        columns={"median": "value"}
+    )
     x = _log_axis("n_markers", "Markers", table, theirs)
-    return _chart(table, theirs, x, ["rel_aa", "n_samples", "n_qtl"], published_quantity="difference")
+    return _chart(
+        table, theirs, x, ["rel_aa", "n_samples", "n_qtl"], published_quantity="difference"
+    )
 
 
 def correlation_chart(table: pd.DataFrame, published: pd.DataFrame) -> alt.LayerChart:
-    """Return r of the MLP and ridge, or the relative gain, by condition, for chosen numbers of traits and QTL.
+    """Return r of the MLP and ridge, or the relative gain, by condition, for chosen numbers of traits
+    and QTL.
 
-    table: results of the correlation experiment. published: the digitised figure 3, which holds medians of the relative
-    gain. Raises ValueError where the table mixes protocols.
+    table: results of the correlation experiment. published: the digitised figure 3, which holds
+    medians of the relative gain. Raises ValueError where the table mixes protocols.
     """
     theirs = published.merge(table[["n_samples", "rel_aa"]].drop_duplicates())
     theirs = theirs.rename(columns={"median_relative_gain": "value"})
     theirs = theirs.assign(model="mlp", low=float("nan"), high=float("nan"), shared_pairs=False)
     table, theirs = (part.assign(condition=condition(part)) for part in (table, theirs))
-    order = sorted({*table["condition"], *theirs["condition"]}, key=lambda name: (float(name.split(",")[0]), name))
+    order = sorted(
+        {*table["condition"], *theirs["condition"]},
+        key=lambda name: (float(name.split(",")[0]), name),
+    )
     control = f"datum.value == '{CONTROL}' ? ['0,', 'shared', 'pairs'] : datum.value"
-    axis = alt.Axis(labelAngle=0, labelExpr=f"datum.value == '0' ? ['0,', 'drawn', 'apart'] : {control}")
+    axis = alt.Axis(
+        labelAngle=0, labelExpr=f"datum.value == '0' ? ['0,', 'drawn', 'apart'] : {control}"
+    )
     scale = alt.Scale(domain=order, paddingInner=0.5, paddingOuter=0.25)
     x = alt.X("condition:O", sort=order, scale=scale, title="Correlation of effects", axis=axis)
-    return _chart(table, theirs, x, ["n_traits", "n_qtl", "n_samples", "rel_aa"], published_quantity="relative_gain")
+    return _chart(
+        table,
+        theirs,
+        x,
+        ["n_traits", "n_qtl", "n_samples", "rel_aa"],
+        published_quantity="relative_gain",
+    )
 
 
 def show_chart(chart: alt.LayerChart, name: str) -> HTML:
-    """Return a chart for a page in the folder book/, with an accessible name and words for where no script runs."""
+    """Return a chart for a page in the folder book/, with an accessible name and words for where no
+    script runs.
+    """
     text = json.dumps(specification(chart), separators=(",", ":"))
     content = text.replace("<", "\\u003c")  # no tag may end the script
     return HTML(
@@ -122,7 +156,8 @@ def specification(chart: alt.LayerChart) -> dict:
 
 
 def script() -> str:
-    """Return the script that draws the charts of a page: Vega, Vega-Lite and Vega-Embed in one, and their start.
+    """Return the script that draws the charts of a page: Vega, Vega-Lite and Vega-Embed in one, and
+    their start.
 
     In a function, so that its names do not meet those of a page's other scripts.
     """
@@ -130,9 +165,15 @@ def script() -> str:
 
 
 def _chart(
-    table: pd.DataFrame, theirs: pd.DataFrame, x: alt.X, keys: Sequence[str], published_quantity: str
+    table: pd.DataFrame,
+    theirs: pd.DataFrame,
+    x: alt.X,
+    keys: Sequence[str],
+    published_quantity: str,
 ) -> alt.LayerChart:
-    """Return the chart of a table and of the publication's value, low and high of one quantity, chosen by `keys`."""
+    """Return the chart of a table and of the publication's value, low and high of one quantity, chosen
+    by `keys`.
+    """
     quantities = list(dict.fromkeys(["pearson_r", published_quantity]))
     table = _with_gains(one_protocol(table), quantities)
     place = x.to_dict()["field"]
@@ -154,10 +195,13 @@ def _chart(
             datasets={name: _csv(part) for name, part in data.items()},
             width="container",
             height=320,
-            autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),  # labels change with choices
+            # labels change with choices
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),
             background="white",
             description=f"{QUANTITIES['pearson_r']} of models, by {x.to_dict()['title'].lower()}",
-            title=alt.Title(alt.ExprRef(f"{json.dumps(QUANTITIES)}[quantity]"), anchor="start", fontSize=13),
+            title=alt.Title(
+                alt.ExprRef(f"{json.dumps(QUANTITIES)}[quantity]"), anchor="start", fontSize=13
+            ),
         )
         .configure_axis(labelFontSize=12, titleFontSize=12)
         .configure_legend(labelFontSize=12, symbolOpacity=1)
@@ -173,8 +217,14 @@ def _layers(
     """
     chosen = " && ".join(["true", *(f"datum.{key} == {key}" for key in keys)])
     of_model = f"{chosen} && (model == null || datum.model == model)"
-    replicates = sources["replicates"].transform_filter(of_model).transform_calculate(value="datum[quantity]")
-    published = sources["publication"].transform_filter(f"quantity == '{quantities[-1]}' && {of_model}")
+    replicates = (
+        sources["replicates"]
+        .transform_filter(of_model)
+        .transform_calculate(value="datum[quantity]")
+    )
+    published = sources["publication"].transform_filter(
+        f"quantity == '{quantities[-1]}' && {of_model}"
+    )
     layers = {
         "references": _reference_lines(sources["references"]),
         "not computed": _gap_words(sources["gaps"].transform_filter(chosen), looks["x"]),
@@ -224,7 +274,9 @@ def _means(replicates: alt.Chart, looks: Looks) -> alt.Chart:
 
 
 def _published_ranges(published: alt.Chart, looks: Looks) -> alt.Chart:
-    return published.mark_rule(aria=False).encode(**_without_shape(looks), y=alt.Y("low:Q", title=None), y2="high:Q")
+    return published.mark_rule(aria=False).encode(
+        **_without_shape(looks), y=alt.Y("low:Q", title=None), y2="high:Q"
+    )
 
 
 def _published(published: alt.Chart, looks: Looks, quantity: str) -> alt.Chart:
@@ -234,19 +286,27 @@ def _published(published: alt.Chart, looks: Looks, quantity: str) -> alt.Chart:
         description="datum.model + ' of the publication, ' + format(datum.value, '.3f')",
     )
     value = alt.Tooltip("value:Q", title=f"{quantity}, publication", format=".3f")
-    tooltip = [*_place(looks["x"]), value, alt.Tooltip("range:N", title="lowest to highest replicate")]
+    tooltip = [
+        *_place(looks["x"]),
+        value,
+        alt.Tooltip("range:N", title="lowest to highest replicate"),
+    ]
     points = points.mark_point(filled=False, size=90, strokeWidth=1.5, fill="transparent")
     return points.encode(**looks, y=Y, description="description:N", tooltip=tooltip)
 
 
 def _replicates(replicates: alt.Chart, looks: Looks, quantities: Sequence[str]) -> alt.Chart:
     """Return a point a replicate (and trait), whose tooltip has all quantities."""
-    words = {f"{name}_words": f"isValid(datum.{name}) ? format(datum.{name}, '.3f') : 'none'" for name in quantities}
-    description = (
-        "datum.model + ', r ' + datum.pearson_r_words + ', trait ' + datum.trait + ', replicate ' + datum.replicate"
-    )
+    words = {
+        f"{name}_words": f"isValid(datum.{name}) ? format(datum.{name}, '.3f') : 'none'"
+        for name in quantities
+    }
+    place = "', trait ' + datum.trait + ', replicate ' + datum.replicate"
+    description = f"datum.model + ', r ' + datum.pearson_r_words + {place}"
     points = replicates.transform_filter("isValid(datum.value)").transform_calculate(**words)
-    points = points.transform_calculate(description=description).mark_point(filled=True, size=36, opacity=0.6)
+    points = points.transform_calculate(description=description).mark_point(
+        filled=True, size=36, opacity=0.6
+    )
     values = [alt.Tooltip(f"{name}_words:N", title=QUANTITIES[name]) for name in quantities]
     share = alt.Tooltip("va_over_vg:Q", title="V_A/V_G", format=".3f")
     tooltip = [*_place(looks["x"]), *values, "trait:O", "replicate:O", share, "status:N"]
@@ -255,12 +315,15 @@ def _replicates(replicates: alt.Chart, looks: Looks, quantities: Sequence[str]) 
 
 def _failures(replicates: alt.Chart, looks: Looks) -> alt.Chart:
     """Return fits without an r as crosses at the foot of the chart, where no value is meant."""
-    description = (
-        "datum.model + ', no r: ' + datum.status + ', trait ' + datum.trait + ', replicate ' + datum.replicate"
+    place = "', trait ' + datum.trait + ', replicate ' + datum.replicate"
+    description = f"datum.model + ', no r: ' + datum.status + {place}"
+    failed = replicates.transform_filter("!isValid(datum.pearson_r)").transform_calculate(
+        description=description
     )
-    failed = replicates.transform_filter("!isValid(datum.pearson_r)").transform_calculate(description=description)
     tooltip = [*_place(looks["x"]), "trait:O", "replicate:O", "status:N"]
-    crosses = failed.mark_point(shape="cross", angle=45, size=90, filled=True, y=alt.ExprRef("height - 8"))
+    crosses = failed.mark_point(
+        shape="cross", angle=45, size=90, filled=True, y=alt.ExprRef("height - 8")
+    )
     return crosses.encode(**_without_shape(looks), description="description:N", tooltip=tooltip)
 
 
@@ -272,15 +335,22 @@ def _gaps(table: pd.DataFrame, options: Mapping[str, Sequence]) -> pd.DataFrame:
 
 
 def _choice(key: str, options: Sequence, computed: pd.Series) -> alt.Parameter:
-    """Return a column's control; it starts with the most epistatic trait that is computed, else with the smallest."""
+    """Return a column's control; it starts with the most epistatic trait that is computed, else with
+    the smallest.
+    """
     start = computed.max() if key == "rel_aa" else computed.min()
-    return _control(key, CHOICES[key], {_label(key, value): _plain(value) for value in options}, _plain(start))
+    return _control(
+        key, CHOICES[key], {_label(key, value): _plain(value) for value in options}, _plain(start)
+    )
 
 
 def _display_choices(models: Sequence[str], quantities: Sequence[str]) -> list[alt.Parameter]:
     names = {"all models": None} | {MODEL_NAMES[model]: MODEL_NAMES[model] for model in models}
     shown = {QUANTITIES[quantity]: quantity for quantity in quantities}
-    return [_control("model", "Model", names, None), _control("quantity", "Shown", shown, quantities[0])]
+    return [
+        _control("model", "Model", names, None),
+        _control("quantity", "Shown", shown, quantities[0]),
+    ]
 
 
 def _control(name: str, label: str, options: Mapping[str, object], start: object) -> alt.Parameter:
@@ -292,7 +362,11 @@ def _control(name: str, label: str, options: Mapping[str, object], start: object
 
 
 def _label(key: str, value: float) -> str:
-    return f"relAA {value:g} (V_A/V_G about {expected_va_over_vg(value):.2g})" if key == "rel_aa" else f"{value:,}"
+    return (
+        f"relAA {value:g} (V_A/V_G about {expected_va_over_vg(value):.2g})"
+        if key == "rel_aa"
+        else f"{value:,}"
+    )
 
 
 def _plain(value: object) -> object:
@@ -301,7 +375,9 @@ def _plain(value: object) -> object:
 
 
 def _log_axis(column: str, title: str, *tables: pd.DataFrame) -> alt.X:
-    """Return a logarithmic x that spans the values of all tables and labels those that there is room for."""
+    """Return a logarithmic x that spans the values of all tables and labels those that there is room
+    for.
+    """
     values = sorted({_plain(value) for table in tables for value in table[column]})
     scale = alt.Scale(type="log", domain=[values[0] / 1.2, values[-1] * 1.2], nice=False)
     axis = alt.Axis(values=values, format=",~g", grid=False, labelOverlap=True)
@@ -315,7 +391,9 @@ def _place(x: alt.X) -> list[alt.Tooltip]:
 
 
 def _with_gains(table: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
-    """Return the table with those columns of `paired` that are wanted: what a row gains over ridge on its cohort."""
+    """Return the table with those columns of `paired` that are wanted: what a row gains over ridge on
+    its cohort.
+    """
     keys = ["cell", "replicate", "trait", "protocol", "model"]
     gained = [name for name in quantities if name != "pearson_r"]
     if not gained:
@@ -329,12 +407,16 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _csv(table: pd.DataFrame) -> str:
-    """Return a table as text with the three decimals that tooltips show: less than half of a list of records."""
+    """Return a table as text with the three decimals that tooltips show: less than half of a list of
+    records.
+    """
     return table.round(3).to_csv(index=False, float_format="%.6g")
 
 
 def _source(name: str, table: pd.DataFrame) -> alt.NamedData:
-    """Return what a layer says of its data: their name, and that they are CSV with these columns of numbers."""
+    """Return what a layer says of its data: their name, and that they are CSV with these columns of
+    numbers.
+    """
     numbers = dict.fromkeys(table.select_dtypes("number"), "number")
     return alt.NamedData(name, format=alt.CsvDataFormat(type="csv", parse=numbers))
 

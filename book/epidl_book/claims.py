@@ -1,11 +1,13 @@
 """The publication's claims, each a small check on the book's tables: `python -m epidl_book.claims`.
 
-At the project's root it writes the verdicts to book/data, and draws the README's figure from the same tables.
+At the project's root it writes the verdicts to book/data, and draws the README's figure from the
+same tables.
 
-A claim asks for conditions: that a mean over cohorts is in a range. Its 95 % interval is Student's over cohorts (the
-mean over traits within a cohort comes first), or Welch's where different cohorts are compared. A condition is shown
-if the whole interval is in the range, contradicted if all of it is outside, else open; without an interval, as from a
-single cohort, it is not tested. `verdict` says what follows for the claim. The claims are rows of claims.yml.
+A claim asks for conditions: that a mean over cohorts is in a range. Its 95 % interval is Student's
+over cohorts (the mean over traits within a cohort comes first), or Welch's where different cohorts
+are compared. A condition is shown if the whole interval is in the range, contradicted if all of it
+is outside, else open; without an interval, as from a single cohort, it is not tested. `verdict`
+says what follows for the claim. The claims are rows of claims.yml.
 """
 
 import argparse
@@ -41,7 +43,15 @@ from epidl_book.agreement import DIGITISING_ERROR
 from epidl_book.phrases import OUTCOMES, place
 
 DATA = Path("book/data")
-TABLES = ("scaling", "ridge_vs_sgd", "hyperparameters", "beyond", "dilution", "beyond_dilution", "correlation")
+TABLES = (
+    "scaling",
+    "ridge_vs_sgd",
+    "hyperparameters",
+    "beyond",
+    "dilution",
+    "beyond_dilution",
+    "correlation",
+)
 HOLDS, IN_PART, FAILS = "holds", "holds in part", "does not hold"
 UNDECIDED, UNTESTED = "undecided", "not tested at this profile"
 VERDICTS = (HOLDS, IN_PART, FAILS, UNDECIDED, UNTESTED)
@@ -60,7 +70,9 @@ NUMBERS = {
     "WIDTH": WIDTH,
     "RATE": RATE,
 }
-FILE = yaml.safe_load(Template(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8")).substitute(NUMBERS))
+FILE = yaml.safe_load(
+    Template(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8")).substitute(NUMBERS)
+)
 RANGES, DESIGN, READINGS = FILE["ranges"], FILE["design"], FILE["readings"]
 IN_R, IN_SHARE = "difference in r, or r", "share of variance"
 WORDS = {
@@ -72,13 +84,20 @@ WORDS = {
     "lasso_pruned": "pruned LASSO",
     "mlp_pruned": "pruned MLP",
 }
-BOUND = {"color": str(apc.crow), "marker": "|", "linestyle": "", "markersize": 5, "markeredgewidth": 1}
+BOUND = {
+    "color": str(apc.crow),
+    "marker": "|",
+    "linestyle": "",
+    "markersize": 5,
+    "markeredgewidth": 1,
+}
 Tables = Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A range that a claim asks a mean over cohorts to be in; the mean with its interval, NaN where there is none.
+    """A range that a claim asks a mean over cohorts to be in; the mean with its interval, NaN where
+    there is none.
 
     n_samples: of the cohorts, 0 if the condition is not about one number of individuals.
     """
@@ -99,7 +118,9 @@ class Condition:
             return "untested"
         if self.low > self.within[0] and self.high < self.within[1]:
             return "shown"
-        return "contradicted" if self.high <= self.within[0] or self.low >= self.within[1] else "open"
+        return (
+            "contradicted" if self.high <= self.within[0] or self.low >= self.within[1] else "open"
+        )
 
     @property
     def clearance(self) -> float:
@@ -109,11 +130,13 @@ class Condition:
 
 @dataclass(frozen=True)
 class Check:
-    """A row of claims.yml: a quantity that is asked to be within a range at points of the publication's grid.
+    """A row of claims.yml: a quantity that is asked to be within a range at points of the
+    publication's grid.
 
-    quantity: a key of `QUANTITIES`. table, protocol, rows: what it is computed from, rows a query. of, less: the models
-    compared. at, where: the columns of the grid and a query on its points. each: columns of which every value in the
-    table is a condition of its own. over, weights: a contrast between the values of a column.
+    quantity: a key of `QUANTITIES`. table, protocol, rows: what it is computed from, rows a query.
+    of, less: the models compared. at, where: the columns of the grid and a query on its points.
+    each: columns of which every value in the table is a condition of its own. over, weights: a
+    contrast between the values of a column.
     """
 
     table: str
@@ -145,14 +168,17 @@ class Check:
         """Return the points of the publication's grid that the check is about."""
         if not self.at:
             return [()]
-        grid = pd.MultiIndex.from_product([DESIGN[column] for column in self.at], names=self.at).to_frame(index=False)
+        grid = pd.MultiIndex.from_product(
+            [DESIGN[column] for column in self.at], names=self.at
+        ).to_frame(index=False)
         grid = grid.query(self.where) if self.where else grid
         return list(grid.itertuples(index=False, name=None))
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim in our words, what is checked of it, and of which share of its conditions it must be shown.
+    """A claim in our words, what is checked of it, and of which share of its conditions it must be
+    shown.
 
     readings: other ways to check it, keys of `READINGS`; the note says where their verdict differs.
     """
@@ -174,7 +200,9 @@ CLAIMS = {id: Claim(id, **row) for id, row in FILE["claims"].items()}
 
 
 def conditions_of(claim: Claim, tables: Tables, reading: str = "") -> list[Condition]:
-    """Return the conditions of a claim, in one of its readings; raise ValueError where a table is missing."""
+    """Return the conditions of a claim, in one of its readings; raise ValueError where a table is
+    missing.
+    """
     missing = [name for name in TABLES if name not in tables]
     if missing:
         raise ValueError(f"tables must hold {', '.join(TABLES)}, but lacks {', '.join(missing)}")
@@ -183,12 +211,16 @@ def conditions_of(claim: Claim, tables: Tables, reading: str = "") -> list[Condi
     for row in claim.checks:
         check = Check(**{name: _read(value, meaning) for name, value in row.items()})
         table = SOURCES[check.table](tables, check.protocol)
-        conditions += QUANTITIES[check.quantity](check, table.query(check.rows) if check.rows else table)
+        conditions += QUANTITIES[check.quantity](
+            check, table.query(check.rows) if check.rows else table
+        )
     return conditions
 
 
 def _read(value: object, meaning: Mapping[str, str]) -> object:
-    """Return a value of a check, the words baseline, protocol, start and measure replaced by what they mean."""
+    """Return a value of a check, the words baseline, protocol, start and measure replaced by what they
+    mean.
+    """
     if isinstance(value, dict):
         return {meaning.get(key, key): weight for key, weight in value.items()}
     return meaning.get(value, value) if isinstance(value, str) else value
@@ -203,13 +235,17 @@ def _published(table: pd.DataFrame, protocol: str = "published") -> pd.DataFrame
 
 
 def _with_both_ridges(table: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with ridge on the test individuals of networks, and its own as the model `ridge_splits`."""
+    """Return the table with ridge on the test individuals of networks, and its own as the model
+    `ridge_splits`.
+    """
     splits = table[table["model"] == "ridge"].assign(model="ridge_splits")
     return pd.concat([ridge_on_test_individuals(table, held_out), splits], ignore_index=True)
 
 
 def _scaling(tables: Tables, protocol: str) -> pd.DataFrame:
-    """Return the rows of the published network and of other models; those held out are of the table beyond."""
+    """Return the rows of the published network and of other models; those held out are of the table
+    beyond.
+    """
     if protocol == "published":
         table = _with_both_ridges(_published(tables["scaling"]), tables["ridge_vs_sgd"])
     else:
@@ -252,7 +288,9 @@ SOURCES: Mapping[str, Callable[[Tables, str], pd.DataFrame]] = {
 
 
 def _samples(rows: pd.DataFrame, value: str, by: Sequence[str]) -> dict[tuple, np.ndarray]:
-    """Return the values of the cohorts, one per cohort (the mean of its traits), by the values of `by`."""
+    """Return the values of the cohorts, one per cohort (the mean of its traits), by the values of
+    `by`.
+    """
     values = rows.dropna(subset=[value]).groupby([*by, "cell", "replicate"])[value].mean()
     return {point: part.to_numpy() for point, part in values.groupby(list(by))}
 
@@ -260,24 +298,35 @@ def _samples(rows: pd.DataFrame, value: str, by: Sequence[str]) -> dict[tuple, n
 def interval(samples: Sequence[np.ndarray], weights: Sequence[float]) -> dict[str, float]:
     """Return the weighted sum of the means of independent samples with its 95 % interval.
 
-    The interval is Student's for one sample and Welch's for more; there is none (NaN) if a sample holds one value.
+    The interval is Student's for one sample and Welch's for more; there is none (NaN) if a sample
+    holds one value.
     """
-    estimate = sum(weight * np.mean(sample) for weight, sample in zip(weights, samples, strict=True))
+    estimate = sum(
+        weight * np.mean(sample) for weight, sample in zip(weights, samples, strict=True)
+    )
     found = {"estimate": estimate, "low": np.nan, "high": np.nan, "cohorts": sum(map(len, samples))}
     if min(map(len, samples)) > 1:
-        parts = np.array([w**2 * np.var(x, ddof=1) / len(x) for w, x in zip(weights, samples, strict=True)])
+        parts = np.array(
+            [w**2 * np.var(x, ddof=1) / len(x) for w, x in zip(weights, samples, strict=True)]
+        )
         degrees = np.array([len(sample) - 1 for sample in samples])
         error = np.sqrt(parts.sum())
         # Welch and Satterthwaite's degrees of freedom; any do where nothing varies
-        half = error * scipy.stats.t.ppf(0.975, parts.sum() ** 2 / (parts**2 / degrees).sum()) if error > 0 else 0
+        half = (
+            error * scipy.stats.t.ppf(0.975, parts.sum() ** 2 / (parts**2 / degrees).sum())
+            if error > 0
+            else 0
+        )
         found |= {"low": estimate - half, "high": estimate + half}
     return found
 
 
 def _at_points(check: Check, rows: pd.DataFrame, value: str, scale: str = IN_R) -> list[Condition]:
-    """Return a condition on the mean of a column for each point of a check, and each value of its columns `each`.
+    """Return a condition on the mean of a column for each point of a check, and each value of its
+    columns `each`.
 
-    Means of a single cohort count only if a point has no other; a point without rows is a condition without values.
+    Means of a single cohort count only if a point has no other; a point without rows is a condition
+    without values.
     """
     means = []
     for point, sample in _samples(rows, value, check.by).items():
@@ -289,7 +338,9 @@ def _at_points(check: Check, rows: pd.DataFrame, value: str, scale: str = IN_R) 
         found = select(means, **at)
         found = found[found["cohorts"] > 1] if (found["cohorts"] > 1).any() else found
         for row in found.to_dict("records") or [at]:
-            values = {name: row[name] for name in ("estimate", "low", "high", "cohorts") if name in row}
+            values = {
+                name: row[name] for name in ("estimate", "low", "high", "cohorts") if name in row
+            }
             values |= {"scale": scale, "n_samples": row.get("n_samples", 0)}
             conditions.append(Condition(_where(check, row), RANGES[check.within], **values))
     return conditions
@@ -310,15 +361,21 @@ def _lead_in_epistatic_part(check: Check, table: pd.DataFrame) -> list[Condition
 
 def _explained(check: Check, table: pd.DataFrame) -> list[Condition]:
     rows = table[table["model"] == check.of]
-    return _at_points(check, rows.assign(share=rows["pearson_r"] ** 2 / PUBLISHED_H2), "share", IN_SHARE)
+    return _at_points(
+        check, rows.assign(share=rows["pearson_r"] ** 2 / PUBLISHED_H2), "share", IN_SHARE
+    )
 
 
 def _share(check: Check, table: pd.DataFrame) -> list[Condition]:
-    return _at_points(check, epistatic_shares(table, check.of, check.less, check.by), "share", IN_SHARE)
+    return _at_points(
+        check, epistatic_shares(table, check.of, check.less, check.by), "share", IN_SHARE
+    )
 
 
 def _contrast(check: Check, table: pd.DataFrame) -> list[Condition]:
-    """Return the condition on a weighted sum over the values of a column; untested if one of them has no cohort."""
+    """Return the condition on a weighted sum over the values of a column; untested if one of them has
+    no cohort.
+    """
     samples = _samples(paired(table, check.of, check.less), "difference", [*check.at, check.over])
     conditions = []
     for point in check.points():
@@ -343,22 +400,36 @@ def _sizes(check: Check, table: pd.DataFrame) -> list[Condition]:
             conditions.append(Condition(f"scaling {scaling:g}, a second sample size", within))
         for n in sizes[1:]:
             found = interval([samples[scaling, n], samples[scaling, sizes[0]]], [1, -1])
-            conditions.append(Condition(f"scaling {scaling:g}, {n:,} less {sizes[0]:,}", within, **found, scale=scale))
+            conditions.append(
+                Condition(
+                    f"scaling {scaling:g}, {n:,} less {sizes[0]:,}", within, **found, scale=scale
+                )
+            )
     return conditions
 
 
 def _spread(check: Check, table: pd.DataFrame) -> list[Condition]:
-    """Return the conditions on how much more replicates of 1,000 individuals differ than those of another number."""
+    """Return the conditions on how much more replicates of 1,000 individuals differ than those of
+    another number.
+    """
     r = table.groupby(["cell", "trait"])["pearson_r"]
     k = r.transform("count")
-    table = table.assign(spread=((table["pearson_r"] - r.transform("mean")).abs() * np.sqrt(k / (k - 1)))[k > 1])
-    spread = table.dropna(subset=["spread"]).groupby(["scaling", "n_samples"])["spread"].mean().unstack()
+    table = table.assign(
+        spread=((table["pearson_r"] - r.transform("mean")).abs() * np.sqrt(k / (k - 1)))[k > 1]
+    )
+    spread = (
+        table.dropna(subset=["spread"]).groupby(["scaling", "n_samples"])["spread"].mean().unstack()
+    )
     conditions = []
     for n in spread.columns.drop(1000) if 1000 in spread else ():
         differences = (spread[1000] - spread[n]).dropna()
         both = table["scaling"].isin(differences.index) & table["n_samples"].isin([1000, n])
-        found = interval([differences], [1]) | {"cohorts": len(table[both].groupby(["cell", "replicate"]))}
-        conditions.append(Condition(f"spread of r, 1,000 less {n:,}", RANGES[check.within], **found))
+        found = interval([differences], [1]) | {
+            "cohorts": len(table[both].groupby(["cell", "replicate"]))
+        }
+        conditions.append(
+            Condition(f"spread of r, 1,000 less {n:,}", RANGES[check.within], **found)
+        )
     return conditions or [Condition("a second sample size", RANGES[check.within])]
 
 
@@ -389,9 +460,9 @@ QUANTITIES: Mapping[str, Callable[[Check, pd.DataFrame], list[Condition]]] = {
 def verdict(conditions: Sequence[Condition], share: float = 1) -> str:
     """Return what a claim's conditions say of it, where at least `share` of them must be shown.
 
-    holds: enough are shown. Where more are contradicted than may fail, the claim holds in part if some are shown, and
-    does not hold if none is. Otherwise it is not tested at this profile while a condition lacks cells or cohorts, and
-    undecided where intervals are too wide.
+    holds: enough are shown. Where more are contradicted than may fail, the claim holds in part if
+    some are shown, and does not hold if none is. Otherwise it is not tested at this profile while a
+    condition lacks cells or cohorts, and undecided where intervals are too wide.
 
     Raises ValueError for no condition.
     """
@@ -407,7 +478,9 @@ def verdict(conditions: Sequence[Condition], share: float = 1) -> str:
 
 
 def deciding(conditions: Sequence[Condition]) -> Condition:
-    """Return the condition that speaks most against the claim; where none is tested, the first with an estimate."""
+    """Return the condition that speaks most against the claim; where none is tested, the first with an
+    estimate.
+    """
     order = ("contradicted", "open", "shown")
     tested = [found for found in conditions if found.outcome in order]
     if tested:
@@ -416,10 +489,11 @@ def deciding(conditions: Sequence[Condition]) -> Condition:
 
 
 def check_all(tables: Tables) -> pd.DataFrame:
-    """Return the verdict on every claim, one row per claim, with what was checked and the `deciding` condition.
+    """Return the verdict on every claim, one row per claim, with what was checked and the `deciding`
+    condition.
 
-    estimate, low, high (95 % interval; NaN if there is none) and cohorts are those of that condition. tables: the
-    result tables named in `TABLES`.
+    estimate, low, high (95 % interval; NaN if there is none) and cohorts are those of that
+    condition. tables: the result tables named in `TABLES`.
 
     Raises ValueError where one is missing.
     """
@@ -451,7 +525,8 @@ def check_claim(claim: Claim, tables: Tables) -> dict[str, object]:
 
 
 def all_conditions(tables: Tables) -> pd.DataFrame:
-    """Return every condition of every claim: id, where, lower and upper bound, estimate with interval, and outcome.
+    """Return every condition of every claim: id, where, lower and upper bound, estimate with interval,
+    and outcome.
 
     Raises ValueError where a table is missing.
     """
@@ -462,7 +537,9 @@ def all_conditions(tables: Tables) -> pd.DataFrame:
         parts.append(pd.DataFrame(conditions).assign(id=claim.id, outcome=outcomes))
     table = pd.concat(parts, ignore_index=True)
     table[["lower", "upper"]] = table["within"].to_list()
-    return table[["id", "where", "lower", "upper", "estimate", "low", "high", "cohorts", "scale", "outcome"]]
+    return table[
+        ["id", "where", "lower", "upper", "estimate", "low", "high", "cohorts", "scale", "outcome"]
+    ]
 
 
 def read_tables(folder: Path = DATA) -> dict[str, pd.DataFrame]:
@@ -471,17 +548,27 @@ def read_tables(folder: Path = DATA) -> dict[str, pd.DataFrame]:
 
 
 def counts(checked: pd.DataFrame) -> pd.DataFrame:
-    """Return how many claims got each verdict and which, one row per verdict, from a table of `check_all`."""
+    """Return how many claims got each verdict and which, one row per verdict, from a table of
+    `check_all`.
+    """
     ids = checked.groupby("verdict")["id"].agg(["size", ", ".join]).reindex(VERDICTS)
-    return ids.set_axis(["claims", "which"], axis=1).fillna({"claims": 0, "which": "none"}).astype({"claims": int})
+    return (
+        ids.set_axis(["claims", "which"], axis=1)
+        .fillna({"claims": 0, "which": "none"})
+        .astype({"claims": int})
+    )
 
 
 def in_words(checked: pd.DataFrame, experiment: str) -> str:
-    """Return the claims of one experiment as a Markdown table: claim, verdict, estimate, check and note."""
+    """Return the claims of one experiment as a Markdown table: claim, verdict, estimate, check and
+    note.
+    """
     lines = ["| Claim | Verdict | Estimate | Checked, and found |", "|---|---|---|---|"]
     for row in checked[checked["experiment"] == experiment].itertuples():
         cohorts = f"{row.cohorts} cohort{'' if row.cohorts == 1 else 's'}"
-        found = f"{_estimate(row.estimate, row.low, row.high)}, {cohorts}" if row.cohorts else "none"
+        found = (
+            f"{_estimate(row.estimate, row.low, row.high)}, {cohorts}" if row.cohorts else "none"
+        )
         lines.append(
             f"| **{row.id}** {row.claim} | **{row.verdict}** | {found} | {row.statement_checked} *{row.note}* |"
         )
@@ -489,7 +576,9 @@ def in_words(checked: pd.DataFrame, experiment: str) -> str:
 
 
 def summary(conditions: Sequence[Condition], most: int = 3) -> str:
-    """Return how many conditions are shown, and where they are not, in words; at most `most` places of a kind."""
+    """Return how many conditions are shown, and where they are not, in words; at most `most` places of
+    a kind.
+    """
     shown, untested, sentences = [], [], []
     for found in conditions:
         if found.outcome == "shown":
@@ -502,7 +591,12 @@ def summary(conditions: Sequence[Condition], most: int = 3) -> str:
         sentences.append(f"Shown: {len(shown)} of {len(conditions)} conditions{at}.")
     if len(shown) == len(conditions):
         return f"{sentences[0]} Nearest to its bound: {deciding(conditions).where}."
-    places = {"Contradicted": [], "Open": [], "Too few cohorts for an interval": [], "Not in the table": []}
+    places = {
+        "Contradicted": [],
+        "Open": [],
+        "Too few cohorts for an interval": [],
+        "Not in the table": [],
+    }
     for found in sorted(conditions, key=lambda found: found.clearance):
         if found.outcome in ("contradicted", "open"):
             places[found.outcome.capitalize()].append(
@@ -531,8 +625,8 @@ def _estimate(estimate: float, low: float, high: float) -> str:
 def forest(conditions: pd.DataFrame) -> Figure:
     """Draw the estimate of every tested condition with its interval, a row a claim, a panel a scale.
 
-    conditions: from `claims.all_conditions`. The bounds that a condition asks for are vertical ticks; conditions
-    without an interval are left out.
+    conditions: from `claims.all_conditions`. The bounds that a condition asks for are vertical
+    ticks; conditions without an interval are left out.
 
     Raises ValueError where none has one.
     """
@@ -541,11 +635,15 @@ def forest(conditions: pd.DataFrame) -> Figure:
         raise ValueError("conditions must hold at least one with an interval, got none")
     scales = list(tested["scale"].unique())
     rows = [_rows(part) for part in (select(tested, scale=scale) for scale in scales)]
-    figure, axes = plt.subplots(len(scales), 1, figsize=(8, 1.5 + 0.13 * sum(rows)), height_ratios=rows, squeeze=False)
+    figure, axes = plt.subplots(
+        len(scales), 1, figsize=(8, 1.5 + 0.13 * sum(rows)), height_ratios=rows, squeeze=False
+    )
     for ax, scale in zip(axes[:, 0], scales, strict=True):
         _draw(ax, select(tested, scale=scale))
         ax.set_xlabel(scale.capitalize())
-    handles = [Line2D([], [], linestyle="-", **style, label=name) for name, style in OUTCOMES.items()]
+    handles = [
+        Line2D([], [], linestyle="-", **style, label=name) for name, style in OUTCOMES.items()
+    ]
     bound = Line2D([], [], **BOUND, label="bound that the claim asks for")
     legend_below(figure, [*handles, bound])
     return figure
@@ -576,10 +674,12 @@ def _draw(ax: Axes, part: pd.DataFrame) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 1 where a table is missing or cannot be written."""
-    argparse.ArgumentParser(prog="python -m epidl_book.claims", description=__doc__.splitlines()[0]).parse_args(
-        arguments
-    )
+    """Run the command and return its exit status: 0, or 1 where a table is missing or cannot be
+    written.
+    """
+    argparse.ArgumentParser(
+        prog="python -m epidl_book.claims", description=__doc__.splitlines()[0]
+    ).parse_args(arguments)
     try:
         checked = check_all(read_tables())
         write_table(DATA / "claims.csv", checked)

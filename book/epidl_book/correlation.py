@@ -8,29 +8,41 @@ from epidl_book.phrases import each, ends, span, with_interval
 
 
 def correlation_steps(table: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Return the MLP's mean r (`pearson_r`) or its mean lead over ridge's (`difference`) and what two steps change.
+    """Return the MLP's mean r (`pearson_r`) or its mean lead over ridge's (`difference`) and what two
+    steps change.
 
-    One row per number of traits and QTL, one column per condition. sharing pairs: shared pairs minus own pairs, both
-    without correlation; correlation: the highest one minus shared pairs without correlation. NaN without a condition.
+    One row per number of traits and QTL, one column per condition. sharing pairs: shared pairs
+    minus own pairs, both without correlation; correlation: the highest one minus shared pairs
+    without correlation. NaN without a condition.
     """
-    gain = paired(one_protocol(table), "mlp", "ridge").sort_values(["n_traits", "n_qtl", "pleiotropy", "shared_pairs"])
+    gain = paired(one_protocol(table), "mlp", "ridge").sort_values(
+        ["n_traits", "n_qtl", "pleiotropy", "shared_pairs"]
+    )
     means = gain.assign(condition=condition(gain)).pivot_table(
         index=["n_traits", "n_qtl"], columns="condition", values=value, sort=False
     )
     highest = f"{table['pleiotropy'].max():g}"
     steps = means.reindex(columns=["0", CONTROL, highest])
     return means.assign(
-        **{"sharing pairs": steps[CONTROL] - steps["0"], "correlation": steps[highest] - steps[CONTROL]}
+        **{
+            "sharing pairs": steps[CONTROL] - steps["0"],
+            "correlation": steps[highest] - steps[CONTROL],
+        }
     )
 
 
 def both_steps(table: pd.DataFrame) -> pd.DataFrame:
     """Return what the two steps of `correlation_steps` change in the MLP's r, where both are computed."""
-    return correlation_steps(table, "pearson_r").reindex(columns=["sharing pairs", "correlation"]).dropna()
+    return (
+        correlation_steps(table, "pearson_r")
+        .reindex(columns=["sharing pairs", "correlation"])
+        .dropna()
+    )
 
 
 def steps_in_words(table: pd.DataFrame) -> dict[str, str]:
-    """Return the range of what each step of `correlation_steps` changes in the MLP's r, of how many comparisons.
+    """Return the range of what each step of `correlation_steps` changes in the MLP's r, of how many
+    comparisons.
 
     cohorts: per condition, from the fewest to the most; width: the network's.
     """
@@ -48,20 +60,28 @@ def steps_in_words(table: pd.DataFrame) -> dict[str, str]:
 def step_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return what the steps of `correlation_steps` change in the MLP's r and in its lead over ridge.
 
-    One row per step and number of traits and QTL that has all three conditions, with Welch's 95 % interval over
-    cohorts if both conditions of the step have several.
+    One row per step and number of traits and QTL that has all three conditions, with Welch's 95 %
+    interval over cohorts if both conditions of the step have several.
     """
     gain = paired(one_protocol(table), "mlp", "ridge")
     gain = gain.assign(condition=condition(gain))
-    steps = {"sharing pairs": ("0", CONTROL), "correlation": (CONTROL, f"{table['pleiotropy'].max():g}")}
+    steps = {
+        "sharing pairs": ("0", CONTROL),
+        "correlation": (CONTROL, f"{table['pleiotropy'].max():g}"),
+    }
     rows = []
     for n_traits, n_qtl in both_steps(table).index:
         at = gain[(gain["n_traits"] == n_traits) & (gain["n_qtl"] == n_qtl)]
         means = at.groupby(["condition", "replicate"])[["pearson_r", "difference"]].mean()
         for step, (before, after) in steps.items():
             changes = {"traits": n_traits, "QTL": n_qtl, "step": step}
-            for name, value in {"MLP's r": "pearson_r", "its lead over ridge": "difference"}.items():
-                changes[name] = with_interval(interval([means.loc[after, value], means.loc[before, value]], [1, -1]))
+            for name, value in {
+                "MLP's r": "pearson_r",
+                "its lead over ridge": "difference",
+            }.items():
+                changes[name] = with_interval(
+                    interval([means.loc[after, value], means.loc[before, value]], [1, -1])
+                )
             rows.append(changes)
     columns = ["traits", "QTL", "step", "MLP's r", "its lead over ridge"]
     return pd.DataFrame(rows, columns=columns).set_index(columns[:3])

@@ -1,4 +1,6 @@
-"""The ledger's page: what each disagreement of text, code and figures is worth, and the figures of two of its rows."""
+"""The ledger's page: what each disagreement of text, code and figures is worth, and the figures of two
+of its rows.
+"""
 
 from collections.abc import Sequence
 
@@ -19,7 +21,8 @@ from epidl_book.beyond import worth_of_test_individuals
 from epidl_book.phrases import span
 
 NOT_MEASURED = "not measured"
-TEXT_H2, TEXT_REL_AA, CAPTION_SHARE = 0.99, 0.5, 0.15  # what the publication's text and captions say
+# what the publication's text and captions say
+TEXT_H2, TEXT_REL_AA, CAPTION_SHARE = 0.99, 0.5, 0.15
 VARIANTS = {  # of the MLP: name, colour, marker
     "mlp": ("as published", MODEL_COLORS["mlp"], "D"),
     "mlp_recomputed": ("batch norm recomputed", MODEL_COLORS["mlp_recomputed"], "o"),
@@ -30,20 +33,26 @@ APART = 0.015  # between the two kinds of traits without correlation
 
 def epoch_limit(table: pd.DataFrame) -> str:
     """Return how many fits of the MLP ended at the limit of epochs (row 1)."""
-    fits = table[table["model"] == "mlp"].drop_duplicates(["experiment", "cell", "replicate", "protocol"])
+    fits = table[table["model"] == "mlp"].drop_duplicates(
+        ["experiment", "cell", "replicate", "protocol"]
+    )
     return f"{(fits['status'] == 'max_epochs').sum()} of {len(fits)} fits of the published MLP ran into the limit"
 
 
 def ceiling(heritability: float) -> str:
     """Return how far the ceiling of r, sqrt(H2), is above the one of the text's H2 (row 2)."""
-    return f"in closed form: the ceiling of r is {np.sqrt(heritability) - np.sqrt(TEXT_H2):.4f} higher"
+    return (
+        f"in closed form: the ceiling of r is {np.sqrt(heritability) - np.sqrt(TEXT_H2):.4f} higher"
+    )
 
 
 def additive_shares(tables: Sequence[pd.DataFrame], rel_aa: float) -> str:
     """Return V_A / V_G as expected with the code's relAA and with the text's, and as drawn (row 3)."""
     code, text = theory.expected_shares([rel_aa, TEXT_REL_AA], 1).additive
     table = pd.concat(tables)
-    traits = table[table["rel_aa"] == rel_aa].drop_duplicates(["experiment", "cell", "replicate", "trait"])
+    traits = table[table["rel_aa"] == rel_aa].drop_duplicates(
+        ["experiment", "cell", "replicate", "trait"]
+    )
     drawn = traits["va_over_vg"].mean()
     return f"V_A/V_G is {code:.2f} in expectation, not {text:.2f}; the mean over our traits is {drawn:.2f}"
 
@@ -63,15 +72,19 @@ def steering(published: pd.DataFrame, held_out: pd.DataFrame) -> str:
 
 
 def printed_label(pleiotropy: float) -> float:
-    """Return the correlation that the publication's figure script reads from a cohort's file name (row 7).
+    """Return the correlation that the publication's figure script reads from a cohort's file name (row
+    7).
 
-    It takes the digits right before the word, those after the point, as hundredths: 0.25 is right, 0.5 becomes 0.05.
+    It takes the digits right before the word, those after the point, as hundredths: 0.25 is right,
+    0.5 becomes 0.05.
     """
     return int(f"{pleiotropy:g}".split(".")[-1]) / 100
 
 
 def rounding(cells: Sequence[Cell]) -> str:
-    """Return how many of the scaling grid's points have another number of QTL than the nearest even one (row 8)."""
+    """Return how many of the scaling grid's points have another number of QTL than the nearest even
+    one (row 8).
+    """
     points = {(cell.scaling, cell.n_samples) for cell in cells}
     others = 0
     for scaling, n_samples in points:
@@ -91,9 +104,13 @@ def kinds_of_gain(table: pd.DataFrame) -> str:
 
 
 def random_splits(table: pd.DataFrame) -> str:
-    """Return how much exact ridge's r over ten random splits differs from that on the last 15 % (row 13)."""
+    """Return how much exact ridge's r over ten random splits differs from that on the last 15 % (row
+    13).
+    """
     keys = ["n_samples", "cell", "replicate", "trait"]
-    r = table[table["model"] == "ridge"].pivot_table(index=keys, columns="protocol", values="pearson_r")
+    r = table[table["model"] == "ridge"].pivot_table(
+        index=keys, columns="protocol", values="pearson_r"
+    )
     spread = (r["published"] - r["held_out"]).groupby("n_samples").std()
     words = []
     for n_samples, sd in spread.items():
@@ -115,10 +132,12 @@ def untried_rates(cell: Cell) -> str:
 
 
 def variants_of_the_last_batch(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the ragged experiment's table with a column last_batch, and the variants of the MLP as models.
+    """Return the ragged experiment's table with a column last_batch, and the variants of the MLP as
+    models.
 
-    mlp, mlp_recomputed: of the cells that train on the last batch; mlp_dropped: the MLP of those that leave it out.
-    Rows of the same cohort have the same cell, so that models are paired by it. Ridge is kept once.
+    mlp, mlp_recomputed: of the cells that train on the last batch; mlp_dropped: the MLP of those
+    that leave it out. Rows of the same cohort have the same cell, so that models are paired by it.
+    Ridge is kept once.
 
     Raises ValueError where the table mixes protocols.
     """
@@ -135,30 +154,47 @@ def epochs_by_last_batch(variants: pd.DataFrame) -> pd.DataFrame:
     """Return the mean epochs of the MLP's fits, one row per number of QTL and size of the last batch."""
     fits = variants[variants["model"].isin(["mlp", "mlp_dropped"]) & (variants["trait"] == 1)]
     epochs = fits.pivot_table(index=["n_qtl", "last_batch"], columns="model", values="epochs")
-    return epochs.rename(columns={"mlp": "as published", "mlp_dropped": "last batch left out"}).round(1)
+    return epochs.rename(
+        columns={"mlp": "as published", "mlp_dropped": "last batch left out"}
+    ).round(1)
 
 
 def ragged_in_large_cohorts(table: pd.DataFrame, digitised: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's mean r in the largest cohorts of the ragged experiment by scaling and trait, and by variant.
+    """Return the MLP's mean r in the largest cohorts of the ragged experiment by scaling and trait,
+    and by variant.
 
-    The last column is the publication's value. Empty if no cohort has the size of one of the publication's.
+    The last column is the publication's value. Empty if no cohort has the size of one of the
+    publication's.
     """
     theirs = digitised[digitised["model"] == "mlp"]
-    large = table[table["n_samples"].isin(theirs["n_samples"]) & (table["n_samples"] == table["n_samples"].max())]
+    large = table[
+        table["n_samples"].isin(theirs["n_samples"])
+        & (table["n_samples"] == table["n_samples"].max())
+    ]
     if large.empty:
         return pd.DataFrame()
     keys = ["n_samples", "scaling", "rel_aa"]
-    r = variants_of_the_last_batch(large).pivot_table(index=keys, columns="model", values="pearson_r")
-    names = {"mlp": "as published", "mlp_recomputed": "statistics recomputed", "mlp_dropped": "last batch left out"}
+    r = variants_of_the_last_batch(large).pivot_table(
+        index=keys, columns="model", values="pearson_r"
+    )
+    names = {
+        "mlp": "as published",
+        "mlp_recomputed": "statistics recomputed",
+        "mlp_dropped": "last batch left out",
+    }
     r = r.reindex(columns=[*names, "ridge"]).rename(columns=names)
     return r.join(theirs.set_index(keys)["r_mid"].rename("publication, 4096 units"))
 
 
-def draw_mislabelled(simulated: Sequence[float], table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Draw the printed label of each simulated correlation, and beside it the MLP's median relative gain over ridge.
+def draw_mislabelled(
+    simulated: Sequence[float], table: pd.DataFrame, published: pd.DataFrame
+) -> Figure:
+    """Draw the printed label of each simulated correlation, and beside it the MLP's median relative
+    gain over ridge.
 
-    simulated: the correlations of a grid. table: results of the correlation experiment. published: the digitised
-    figure 3, its labels corrected; of it, the numbers of traits and QTL that the table holds.
+    simulated: the correlations of a grid. table: results of the correlation experiment. published:
+    the digitised figure 3, its labels corrected; of it, the numbers of traits and QTL that the
+    table holds.
     """
     gain = paired(one_protocol(table), "mlp", "ridge")
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6), width_ratios=(1, 1.5))
@@ -176,24 +212,39 @@ def draw_mislabelled(simulated: Sequence[float], table: pd.DataFrame, published:
         medians = part.groupby(["pleiotropy", "shared_pairs"])["relative_gain"].median()
         for (pleiotropy, shared), median in medians.items():
             x = pleiotropy + (pleiotropy == 0) * (APART if shared else -APART)
-            right.plot(x, median, linestyle="", **style | ({} if shared else {"marker": "X"}), markersize=9)
-        handles.append(Line2D([], [], linestyle="", **style, label=f"{n_qtl} QTL, {n_traits} traits"))
+            right.plot(
+                x, median, linestyle="", **style | ({} if shared else {"marker": "X"}), markersize=9
+            )
+        handles.append(
+            Line2D([], [], linestyle="", **style, label=f"{n_qtl} QTL, {n_traits} traits")
+        )
     right.axhline(0, **PARITY)
-    right.set(xlabel="Correlation that was simulated", ylabel="Median relative gain\nof the MLP over ridge")
+    right.set(
+        xlabel="Correlation that was simulated",
+        ylabel="Median relative gain\nof the MLP over ridge",
+    )
     right.set_title("What the cohorts gave")
     legend_below(figure, handles)
     return figure
 
 
 def draw_last_batch(table: pd.DataFrame) -> Figure:
-    """Draw the mean r over epistatic traits against the size of the last batch, one panel per number of QTL.
+    """Draw the mean r over epistatic traits against the size of the last batch, one panel per number
+    of QTL.
 
-    table: from `variants_of_the_last_batch`. Small points are cohorts, lines their means; dashed: ridge.
+    table: from `variants_of_the_last_batch`. Small points are cohorts, lines their means; dashed:
+    ridge.
     """
     epistatic = one_protocol(table)[table["rel_aa"] > 0]
-    cohorts = epistatic.groupby(["n_qtl", "last_batch", "model", "replicate"])["pearson_r"].mean().reset_index()
+    cohorts = (
+        epistatic.groupby(["n_qtl", "last_batch", "model", "replicate"])["pearson_r"]
+        .mean()
+        .reset_index()
+    )
     panels = sorted(cohorts["n_qtl"].unique())
-    figure, axes = plt.subplots(1, len(panels), figsize=(1.5 + 4.2 * len(panels), 4.6), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(1.5 + 4.2 * len(panels), 4.6), sharey=True, squeeze=False
+    )
     for ax, n_qtl in zip(axes[0], panels, strict=True):
         part = select(cohorts, n_qtl=n_qtl)
         ridge = select(part, model="ridge").groupby("last_batch")["pearson_r"].mean()
@@ -202,33 +253,51 @@ def draw_last_batch(table: pd.DataFrame) -> Figure:
             _draw_cohorts(ax, select(part, model=model), color, marker)
         ax.set(xscale="log", xlabel="Samples in the last batch", title=f"{n_qtl} QTL")
         sizes = sorted(part["last_batch"].unique())
-        ax.set_xticks([size for size in sizes if size != 127 or 128 not in sizes])  # their labels would overlap
+        # their labels would overlap
+        ax.set_xticks([size for size in sizes if size != 127 or 128 not in sizes])
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_locator(NullLocator())
     axes[0, 0].set_ylabel("Pearson's r, mean of epistatic traits")
     handles = [
-        Line2D([], [], color=color, marker=marker, label=f"MLP, {name}") for name, color, marker in VARIANTS.values()
+        Line2D([], [], color=color, marker=marker, label=f"MLP, {name}")
+        for name, color, marker in VARIANTS.values()
     ]
     legend_below(figure, [*handles, Line2D([], [], **PARITY, label="ridge")])
     return figure
 
 
 def _draw_labels(ax: Axes, simulated: Sequence[float]) -> None:
-    """Draw the label against the simulated correlation; the wrong ones in red, with what they should say."""
+    """Draw the label against the simulated correlation; the wrong ones in red, with what they should
+    say.
+    """
     for value in sorted(set(simulated)):
         label = printed_label(value)
         right = label == value
-        ax.plot(value, label, "o" if right else "X", color=str(apc.slate if right else apc.cinnabar), markersize=9)
+        ax.plot(
+            value,
+            label,
+            "o" if right else "X",
+            color=str(apc.slate if right else apc.cinnabar),
+            markersize=9,
+        )
         if not right:
             ax.annotate(
-                f"{value:g} is printed as {label:g}", (value, label), (0, 10), textcoords="offset points", ha="center"
+                f"{value:g} is printed as {label:g}",
+                (value, label),
+                (0, 10),
+                textcoords="offset points",
+                ha="center",
             )
     ax.axline((0, 0), slope=1, **PARITY)
-    ax.set(xlabel="Correlation that was simulated", ylabel="Label in the figure", ylim=(-0.05, 1.05))
+    ax.set(
+        xlabel="Correlation that was simulated", ylabel="Label in the figure", ylim=(-0.05, 1.05)
+    )
     ax.set(xlim=(-0.05, 1.05), title="What the figure prints")
 
 
 def _draw_cohorts(ax: Axes, cohorts: pd.DataFrame, color: str, marker: str) -> None:
     mean = cohorts.groupby("last_batch")["pearson_r"].mean()
-    ax.plot(cohorts["last_batch"], cohorts["pearson_r"], marker, color=color, markersize=3, alpha=0.45)
+    ax.plot(
+        cohorts["last_batch"], cohorts["pearson_r"], marker, color=color, markersize=3, alpha=0.45
+    )
     ax.plot(mean.index, mean, marker, linestyle="-", color=color, markersize=5)

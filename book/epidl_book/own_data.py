@@ -1,4 +1,5 @@
-"""What goes wrong with files of one's own, provoked on a small cohort, and what is said or done about it.
+"""What goes wrong with files of one's own, provoked on a small cohort, and what is said or done about
+it.
 
 The book's page shows the answers, the tests check them: neither can drift from the code.
 """
@@ -30,17 +31,28 @@ class Files:
     def write(self) -> None:
         """Write genotypes and phenotypes as they are now."""
         names = np.array([f"line_{k + 1}" for k in range(len(self.counts))])
-        markers = pd.DataFrame({"marker": [f"m{k + 1}" for k in range(self.counts.shape[1])]}).assign(
-            chromosome="1", position=1 + np.arange(self.counts.shape[1]), counted_allele="G", other_allele="A"
+        markers = pd.DataFrame(
+            {"marker": [f"m{k + 1}" for k in range(self.counts.shape[1])]}
+        ).assign(
+            chromosome="1",
+            position=1 + np.arange(self.counts.shape[1]),
+            counted_allele="G",
+            other_allele="A",
         )
-        write_plink(self.genotypes, GenotypeFile(names, markers[MARKER_COLUMNS], self.counts.astype(np.int8), 2))
+        write_plink(
+            self.genotypes,
+            GenotypeFile(names, markers[MARKER_COLUMNS], self.counts.astype(np.int8), 2),
+        )
         self.table.to_csv(self.phenotypes, index=False)
 
 
 def answers() -> pd.DataFrame:
     """Return what happens in each case: columns case, outcome (refused, reported), answer."""
     with tempfile.TemporaryDirectory() as folder:
-        rows = [_answer(case, damage, Path(folder, str(k))) for k, (case, damage) in enumerate(CASES.items())]
+        rows = [
+            _answer(case, damage, Path(folder, str(k)))
+            for k, (case, damage) in enumerate(CASES.items())
+        ]
     return pd.DataFrame(rows, columns=["case", "outcome", "answer"])
 
 
@@ -66,13 +78,21 @@ def _answer(case: str, damage: Callable[[Files], None], folder: Path) -> tuple[s
     try:
         report = read_cohort(files.genotypes, files.phenotypes, trait="yield").report
     except (ValueError, FileNotFoundError) as error:
-        return case, "refused", str(error).replace(f"{folder}/", "").splitlines()[0].removesuffix(" after:")
+        return (
+            case,
+            "refused",
+            str(error).replace(f"{folder}/", "").splitlines()[0].removesuffix(" after:"),
+        )
     counts = report["what"].map(sound.set_index("what")["count"])
-    changed = report[(report["count"] != counts) & report["step"].isin(["read", "join", "filter", "fill"])]
+    changed = report[
+        (report["count"] != counts) & report["step"].isin(["read", "join", "filter", "fill"])
+    ]
     return (
         case,
         "reported",
-        "; ".join(f"{row.count} {row.what}: {row.action}" for row in changed.itertuples(name="Row")),
+        "; ".join(
+            f"{row.count} {row.what}: {row.action}" for row in changed.itertuples(name="Row")
+        ),
     )
 
 
@@ -106,11 +126,16 @@ def _without_last_marker(files: Files) -> None:
 
 
 def _as_vcf(*lines: tuple[str, Callable[[int], str]]) -> Callable[[Files], None]:
-    """Return a damage that writes a VCF: its sound markers, and some lines of alternative alleles and genotypes."""
+    """Return a damage that writes a VCF: its sound markers, and some lines of alternative alleles and
+    genotypes.
+    """
 
     def damage(files: Files) -> None:
         files.genotypes = files.genotypes.with_suffix(".vcf")
-        sound = [("G", lambda k, marker=marker: ("0/0", "0/1", "1/1")[marker[k]]) for marker in files.counts.T]
+        sound = [
+            ("G", lambda k, marker=marker: ("0/0", "0/1", "1/1")[marker[k]])
+            for marker in files.counts.T
+        ]
         samples = "\t".join(files.table["sample_id"])
         text = '##fileformat=VCFv4.2\n##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n##contig=<ID=1>\n'
         text += f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{samples}\n"
@@ -123,7 +148,9 @@ def _as_vcf(*lines: tuple[str, Callable[[int], str]]) -> Callable[[Files], None]
 
 
 def _vcf_without_last_block(files: Files) -> None:
-    """Write a .vcf.gz as bgzip does, and cut it where its last block starts, as a writer that is stopped leaves it."""
+    """Write a .vcf.gz as bgzip does, and cut it where its last block starts, as a writer that is
+    stopped leaves it.
+    """
     import cyvcf2
 
     _as_vcf()(files)
@@ -148,13 +175,21 @@ def _set(counts: np.ndarray, rows: slice, columns: slice | int, value: int) -> N
 
 
 CASES: dict[str, Callable[[Files], None]] = {
-    "ids that do not match": _in_table(lambda table: table.assign(sample_id=table["sample_id"].str.upper())),
+    "ids that do not match": _in_table(
+        lambda table: table.assign(sample_id=table["sample_id"].str.upper())
+    ),
     "some ids that do not match": _in_table(lambda table: table.replace({"line_1": "LINE 1"})),
     "duplicated ids": _in_table(lambda table: pd.concat([table, table.head(2)])),
-    "no phenotype column of that name": _in_table(lambda table: table.rename(columns={"yield": "Yield"})),
-    "phenotypes missing": _in_table(lambda table: table.assign(**{"yield": table["yield"].mask(table.index < 5)})),
+    "no phenotype column of that name": _in_table(
+        lambda table: table.rename(columns={"yield": "Yield"})
+    ),
+    "phenotypes missing": _in_table(
+        lambda table: table.assign(**{"yield": table["yield"].mask(table.index < 5)})
+    ),
     "a constant phenotype": _in_table(lambda table: table.assign(**{"yield": 5.0})),
-    "text among the phenotypes": _in_table(lambda table: table.assign(**{"yield": ["tall", *table["yield"][1:]]})),
+    "text among the phenotypes": _in_table(
+        lambda table: table.assign(**{"yield": ["tall", *table["yield"][1:]]})
+    ),
     "monomorphic markers": _in_counts(lambda counts: _set(counts, slice(None), slice(0, 3), 2)),
     "more than two alleles": _as_vcf(("G,T", lambda k: "0/2")),
     "mixed ploidy": _as_vcf(("G", lambda k: "1" if k % 2 else "0/1")),
@@ -165,8 +200,12 @@ CASES: dict[str, Callable[[Files], None]] = {
     "a .fam that is missing": lambda files: files.genotypes.with_suffix(".fam").unlink(),
     "text in a dosage column": _as_table,
     "an empty file": lambda files: files.phenotypes.write_text(""),
-    "a marker with a fifth missing": _in_counts(lambda counts: _set(counts, slice(0, 12), 0, MISSING)),
+    "a marker with a fifth missing": _in_counts(
+        lambda counts: _set(counts, slice(0, 12), 0, MISSING)
+    ),
     "a marker with more missing": _in_counts(lambda counts: _set(counts, slice(0, 13), 0, MISSING)),
-    "an individual without genotypes": _in_counts(lambda counts: _set(counts, slice(0, 1), slice(None), MISSING)),
+    "an individual without genotypes": _in_counts(
+        lambda counts: _set(counts, slice(0, 1), slice(None), MISSING)
+    ),
     "too few individuals": _in_table(lambda table: table.head(30)),
 }

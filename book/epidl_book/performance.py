@@ -19,17 +19,28 @@ def side_by_side(benchmarks: pd.DataFrame) -> pd.DataFrame:
 
 
 def precision_in_words(precision: pd.DataFrame) -> dict[str, str]:
-    """Return the mean difference in r of 10 bits to single precision, over fits, with its standard error."""
+    """Return the mean difference in r of 10 bits to single precision, over fits, with its standard
+    error.
+    """
     difference = precision_difference(precision).groupby(["n_samples", "n_qtl", "replicate"]).mean()
-    return {"mean": f"{difference.mean():+.4f}", "error": f"{difference.sem():.4f}", "fits": str(len(difference))}
+    return {
+        "mean": f"{difference.mean():+.4f}",
+        "error": f"{difference.sem():.4f}",
+        "fits": str(len(difference)),
+    }
 
 
 def gpu_estimates(fits: pd.DataFrame, machines: pd.DataFrame) -> str:
-    """Return the range of estimate over seconds of the MLPs that a GPU has fitted, given its rates and their epochs.
+    """Return the range of estimate over seconds of the MLPs that a GPU has fitted, given its rates and
+    their epochs.
 
     fits: as `benchmarks.on_gpu` measures them. machines: the measured rates.
     """
-    rates, ratios, n_traits = machines.drop(columns="commit").set_index("device"), [], fits.filter(like="r_").shape[1]
+    rates, ratios, n_traits = (
+        machines.drop(columns="commit").set_index("device"),
+        [],
+        fits.filter(like="r_").shape[1],
+    )
     for row in fits[fits["model"] == "mlp"].itertuples():
         split = split_samples(row.n_samples, "published")
         layers = row.n_qtl * WIDTH, WIDTH * (WIDTH + n_traits)
@@ -40,7 +51,8 @@ def gpu_estimates(fits: pd.DataFrame, machines: pd.DataFrame) -> str:
 
 
 def precision_against_replicates(precision: pd.DataFrame) -> pd.DataFrame:
-    """Return of each size and trait the difference in r, 10 bits minus single precision, beside that of replicates.
+    """Return of each size and trait the difference in r, 10 bits minus single precision, beside that
+    of replicates.
 
     precision: as `benchmarks.on_gpu` measures it.
     """
@@ -66,10 +78,11 @@ def precision_difference(precision: pd.DataFrame) -> pd.Series:
 
 
 def growth_exponents(growth: pd.DataFrame) -> pd.DataFrame:
-    """Return how seconds and memory of each work grow: b of cost ~ size^b, from the points in which one size grows.
+    """Return how seconds and memory of each work grow: b of cost ~ size^b, from the points in which
+    one size grows.
 
-    The points that grow in n_samples are those of the smallest n_qtl, and the other way round those of the n_samples
-    that has the most n_qtl.
+    The points that grow in n_samples are those of the smallest n_qtl, and the other way round those
+    of the n_samples that has the most n_qtl.
     """
     rows = []
     for work, points in growth.groupby("work", sort=False):
@@ -77,26 +90,40 @@ def growth_exponents(growth: pd.DataFrame) -> pd.DataFrame:
         for size, other in (("n_samples", "n_qtl"), ("n_qtl", "n_samples")):
             grown = points[points[other] == steady[size]].sort_values(size)
             slopes = {
-                f"{cost}, exponent": np.polyfit(np.log(grown[size]), np.log(grown[cost]), 1)[0].round(2)
+                f"{cost}, exponent": np.polyfit(np.log(grown[size]), np.log(grown[cost]), 1)[
+                    0
+                ].round(2)
                 for cost in ("seconds", "memory_mb")
             }
             span = f"{grown[size].min():,} to {grown[size].max():,}"
-            rows.append({"work": work, "growing": size, "from, to": span, "points": len(grown)} | slopes)
+            rows.append(
+                {"work": work, "growing": size, "from, to": span, "points": len(grown)} | slopes
+            )
     return pd.DataFrame(rows).set_index(["work", "growing"])
 
 
-def hours_by_machine(machines: pd.DataFrame, cells: Mapping[str, Sequence[Cell]], epochs: Mapping) -> pd.DataFrame:
-    """Return the estimated hours of each profile's experiments on each measured machine, a job at a time."""
+def hours_by_machine(
+    machines: pd.DataFrame, cells: Mapping[str, Sequence[Cell]], epochs: Mapping
+) -> pd.DataFrame:
+    """Return the estimated hours of each profile's experiments on each measured machine, a job at a
+    time.
+    """
     rows = []
     for values in machines.drop(columns="commit").to_dict("records"):
         for profile, planned in cells.items():
-            hours = costs.estimates(planned, costs.Machine(**values), epochs).groupby("experiment", sort=False)["hours"]
+            hours = costs.estimates(planned, costs.Machine(**values), epochs).groupby(
+                "experiment", sort=False
+            )["hours"]
             rows.append({"device": values["device"], "profile": profile} | hours.sum().to_dict())
     return pd.DataFrame(rows).set_index(["device", "profile"]).map("{:.3g}".format)
 
 
-def estimate_against_seconds(records: Sequence[Mapping], machine: costs.Machine, epochs: Mapping) -> pd.Series:
-    """Return the estimated seconds of cells over those that they took, by their provenances: a number a cell."""
+def estimate_against_seconds(
+    records: Sequence[Mapping], machine: costs.Machine, epochs: Mapping
+) -> pd.Series:
+    """Return the estimated seconds of cells over those that they took, by their provenances: a number
+    a cell.
+    """
     ratios = {}
     for record in records:
         cell = CELL_TYPES[record["parameters"]["experiment"]](**record["parameters"])

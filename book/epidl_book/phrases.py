@@ -1,4 +1,6 @@
-"""What several pages say and show: words about a run, tables of differences, figures to glue into the text."""
+"""What several pages say and show: words about a run, tables of differences, figures to glue into the
+text.
+"""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +21,12 @@ DATA = Path("book/data")
 OUTCOMES = {
     "shown": {"color": str(apc.seaweed), "marker": "o"},
     "contradicted": {"color": str(apc.cinnabar), "marker": "X"},
-    "open": {"color": str(apc.slate), "marker": "o", "markerfacecolor": "white", "markeredgewidth": 0.9},
+    "open": {
+        "color": str(apc.slate),
+        "marker": "o",
+        "markerfacecolor": "white",
+        "markeredgewidth": 0.9,
+    },
 }
 
 # a value of a column, in words
@@ -42,7 +49,9 @@ def place(values: Mapping) -> str:
 
 
 def tell_run(prefix: str, experiment: str, folder: Path = DATA) -> pd.DataFrame:
-    """Return an experiment's table in a folder; the page's text gets words about its run, as <prefix>_<word>."""
+    """Return an experiment's table in a folder; the page's text gets words about its run, as
+    <prefix>_<word>.
+    """
     table = read_table(folder / f"{experiment}.csv")
     words = describe_run(table, folder / f"{experiment}.provenance.json")
     say(prefix, words | {"origin": origin(folder.name)})
@@ -50,13 +59,16 @@ def tell_run(prefix: str, experiment: str, folder: Path = DATA) -> pd.DataFrame:
 
 
 def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
-    """Return words about a run: profile, width, cells, what is left, device, time, commit, how networks were tuned.
+    """Return words about a run: profile, width, cells, what is left, device, time, commit, how
+    networks were tuned.
 
     table: its results. provenance: the list that `results.collect` wrote beside them.
     """
     records = json.loads(Path(provenance).read_text())
     runs = pd.DataFrame(records)
-    planned = load_grids(Path(f"params/{table['experiment'].iloc[0]}.yml")).get(table["profile"].iloc[0], ())
+    planned = load_grids(Path(f"params/{table['experiment'].iloc[0]}.yml")).get(
+        table["profile"].iloc[0], ()
+    )
     replicates = table.groupby("cell")["replicate"].nunique()
     sizes, cohorts = ends(table["n_samples"]), ends(replicates)
     words = {
@@ -85,7 +97,9 @@ def origin(profile: str) -> str:
 
 
 def not_computed(table: pd.DataFrame, cells: Sequence[Cell]) -> str:
-    """Return how many of a profile's cells a table lacks, or has with less than the profile asks for, in words."""
+    """Return how many of a profile's cells a table lacks, or has with less than the profile asks for,
+    in words.
+    """
     groups = table.groupby("cell")
     replicates, models = groups["replicate"].nunique(), groups["model"].agg(set)
     absent = partly = 0
@@ -103,14 +117,21 @@ def not_computed(table: pd.DataFrame, cells: Sequence[Cell]) -> str:
 
 
 def values_by_model(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
-    """Return each model's mean r for each kind of trait and how it was fitted, one row per combination of `rows`.
+    """Return each model's mean r for each kind of trait and how it was fitted, one row per combination
+    of `rows`.
 
-    Beside them V_A / V_G of the most epistatic trait, on which any lead over a linear model depends. Settings are those
-    of all replicates, listed where they differ; features and epochs are medians.
+    Beside them V_A / V_G of the most epistatic trait, on which any lead over a linear model
+    depends. Settings are those of all replicates, listed where they differ; features and epochs are
+    medians.
     """
     keys = [*rows, "model"]
     table = one_protocol(table).sort_values(list(rows), kind="stable")
-    r = table.groupby([*keys, "rel_aa"], sort=False)["pearson_r"].mean().round(3).unstack("rel_aa", sort=False)
+    r = (
+        table.groupby([*keys, "rel_aa"], sort=False)["pearson_r"]
+        .mean()
+        .round(3)
+        .unstack("rel_aa", sort=False)
+    )
     r.columns = [f"r, relAA {ratio:g}" for ratio in r.columns]
     epistatic = table[table["rel_aa"] == table["rel_aa"].max()]
     r["V_A / V_G"] = epistatic.groupby(keys, sort=False)["va_over_vg"].mean().round(2)
@@ -127,7 +148,9 @@ def epistatic_traits(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def own_cohorts(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the scaling experiment's own cohorts, without the controls of the experiment beyond."""
+    """Return the rows of the scaling experiment's own cohorts, without the controls of the experiment
+    beyond.
+    """
     return table[~table["all_pairs"] & (table["broad_sense_heritability"] == PUBLISHED_H2)]
 
 
@@ -136,8 +159,12 @@ def smallest_cohorts(table: pd.DataFrame) -> pd.DataFrame:
     return one_protocol(table)[table["n_samples"] == table["n_samples"].min()]
 
 
-def difference_table(table: pd.DataFrame, models: Sequence[str], baseline: str, by: Sequence[str]) -> pd.DataFrame:
-    """Return models' mean differences in r to a baseline, one column per model; two cohorts have an interval."""
+def difference_table(
+    table: pd.DataFrame, models: Sequence[str], baseline: str, by: Sequence[str]
+) -> pd.DataFrame:
+    """Return models' mean differences in r to a baseline, one column per model; two cohorts have an
+    interval.
+    """
     columns = {}
     for model in models:
         found = mean_difference(table, model, baseline, by)
@@ -146,7 +173,9 @@ def difference_table(table: pd.DataFrame, models: Sequence[str], baseline: str, 
 
 
 def with_interval(found: Mapping[str, float]) -> str:
-    """Return an estimate with its interval in words: a row of `mean_difference`, or what `claims.interval` returns."""
+    """Return an estimate with its interval in words: a row of `mean_difference`, or what
+    `claims.interval` returns.
+    """
     estimate = found["difference"] if "difference" in found else found["estimate"]
     if np.isnan(found["low"]):
         return f"{estimate:+.3f} (one cohort)"

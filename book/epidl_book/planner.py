@@ -1,4 +1,6 @@
-"""The planner's page: its form and curve, with the data that book/static/planner.js works with; words and tables."""
+"""The planner's page: its form and curve, with the data that book/static/planner.js works with; words
+and tables.
+"""
 
 import html
 import json
@@ -17,7 +19,19 @@ from epidl_book.charts import show_chart
 CONDITION = surface.KEYS[2:]  # of whatever experiment and cell
 EXPECTED = ("kernel", "pairs", "ridge")  # what theory expects where a network leads
 PRESET = "yeast"  # what the page opens with
-NEAREST = ["Condition", "n", "m", "q", "V_A/V_G", "H²", "Ridge", "Kernel", "MLP", "Pairs", "Distance"]
+NEAREST = [
+    "Condition",
+    "n",
+    "m",
+    "q",
+    "V_A/V_G",
+    "H²",
+    "Ridge",
+    "Kernel",
+    "MLP",
+    "Pairs",
+    "Distance",
+]
 FORECASTS = ["Model", "Expected r", "90 % of studies of this V_A/V_G", "Based on", "Against ridge"]
 
 
@@ -52,17 +66,30 @@ CHART_NAME = "Expected r of ridge, the epistatic kernel, the MLP and sparse pair
 
 
 def curve_chart() -> alt.LayerChart:
-    """Return each model's expected r against the number of individuals, for data that the page's script sets."""
+    """Return each model's expected r against the number of individuals, for data that the page's
+    script sets.
+    """
     texts = planning.surface()["sentences"]
     names = texts["names"]
     colors = alt.Scale(domain=list(names.values()), range=list(map(MODEL_COLORS.get, names)))
     axis = alt.Axis(format="~s", grid=False, labelOverlap=True)
-    x = alt.X("n_samples:Q", title="Individuals", scale=alt.Scale(type="log", nice=False), axis=axis)
+    x = alt.X(
+        "n_samples:Q", title="Individuals", scale=alt.Scale(type="log", nice=False), axis=axis
+    )
     y = alt.Y("pearson_r:Q", title="Expected r", scale=alt.Scale(zero=False))
-    color = alt.Color("model:N", scale=colors, legend=alt.Legend(title=None, orient="bottom", columns=1))
+    color = alt.Color(
+        "model:N", scale=colors, legend=alt.Legend(title=None, orient="bottom", columns=1)
+    )
     curve = alt.Chart(alt.NamedData("curve"))
-    tooltip = ["model:N", alt.Tooltip("n_samples:Q", format=","), alt.Tooltip("pearson_r:Q", format=".2f"), "basis:N"]
-    bands = curve.mark_area(opacity=0.12, aria=False).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=color)
+    tooltip = [
+        "model:N",
+        alt.Tooltip("n_samples:Q", format=","),
+        alt.Tooltip("pearson_r:Q", format=".2f"),
+        "basis:N",
+    ]
+    bands = curve.mark_area(opacity=0.12, aria=False).encode(
+        x=x, y=alt.Y("low:Q"), y2="high:Q", color=color
+    )
     dashes = alt.StrokeDash(
         "basis:N",
         scale=alt.Scale(
@@ -71,20 +98,34 @@ def curve_chart() -> alt.LayerChart:
         ),
         legend=alt.Legend(title=None, orient="bottom", columns=1),
     )
-    lines = curve.mark_line(strokeWidth=2).encode(x=x, y=y, color=color, strokeDash=dashes, tooltip=tooltip)
+    lines = curve.mark_line(strokeWidth=2).encode(
+        x=x, y=y, color=color, strokeDash=dashes, tooltip=tooltip
+    )
     study = alt.Chart(alt.NamedData("study"))
     here = study.mark_rule(color="black").encode(x="n_samples:Q")
     # one row, whose columns tell the chart what they are; the script replaces it
-    start = {"n_samples": 1000, "model": "Ridge", "pearson_r": 0.5, "low": 0.5, "high": 0.5, "basis": texts["theory"]}
+    start = {
+        "n_samples": 1000,
+        "model": "Ridge",
+        "pearson_r": 0.5,
+        "low": 0.5,
+        "high": 0.5,
+        "basis": texts["theory"],
+    }
     ceilings = []
     for name, label in (("ceiling", "ceiling"), ("additive", "additive ceiling")):
         ceilings.append(study.mark_rule(color="gray").encode(y=f"{name}:Q"))
         text = study.mark_text(text=label, align="left", dx=3, dy=-6, color="#555")
         ceilings.append(text.encode(x=alt.value(0), y=f"{name}:Q"))
     return (
-        alt.layer(bands.properties(name="intervals"), *ceilings, here, lines.properties(name="curves"))
+        alt.layer(
+            bands.properties(name="intervals"), *ceilings, here, lines.properties(name="curves")
+        )
         .properties(
-            datasets={"curve": [start], "study": [{"n_samples": 1000, "ceiling": 1, "additive": 1}]},
+            datasets={
+                "curve": [start],
+                "study": [{"n_samples": 1000, "ceiling": 1, "additive": 1}],
+            },
             width="container",
             height=300,
             autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),
@@ -164,25 +205,40 @@ def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) 
 
 
 def first_choices(known: Mapping[str, Any]) -> dict[str, int]:
-    """Return for how many of the simulated conditions the planner's answer names each model first, or none."""
+    """Return for how many of the simulated conditions the planner's answer names each model first, or
+    none.
+    """
     kinds = dict.fromkeys(["ridge", "kernel", "mlp", "pairs", "none"], 0)
     for point in known["points"]:
         study = planning.Study(
             va_over_vg=max(planning.LEAST_SHARE, point["va_over_vg"]),
-            **{name: point[name] for name in ("n_samples", "n_markers", "n_qtl", "broad_sense_heritability")},
+            **{
+                name: point[name]
+                for name in ("n_samples", "n_markers", "n_qtl", "broad_sense_heritability")
+            },
         )
         kind = planning.choose(study, planning.forecast(study, known)).kind
-        named = {"unproven": "ridge", "unscreened": "ridge", "outside": "none", "nothing": "none"}.get(kind, kind)
+        named = {
+            "unproven": "ridge",
+            "unscreened": "ridge",
+            "outside": "none",
+            "nothing": "none",
+        }.get(kind, kind)
         kinds[named] += 1
     return kinds
 
 
 def preset_table(known: Mapping[str, Any]) -> Markdown:
     """Return the studies to start from as a Markdown table, whose citations the book resolves."""
-    lines = ["| study | what it is | n | M_e | QTL | V_A/V_G | H² |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| study | what it is | n | M_e | QTL | V_A/V_G | H² |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for preset in known["presets"].values():
         numbers = "{n_samples:,} | {n_markers:,} | {n_qtl:,} | {va_over_vg:g} | {broad_sense_heritability:g}"
-        lines.append(f"| {preset['name']} | {preset['about']} | {numbers.format(**preset['study'])} |")
+        lines.append(
+            f"| {preset['name']} | {preset['about']} | {numbers.format(**preset['study'])} |"
+        )
     return Markdown("\n".join(lines))
 
 
@@ -190,9 +246,9 @@ def error_table(errors: pd.DataFrame) -> pd.DataFrame:
     """Return the errors of `surface.errors`, with readable names and three digits."""
     formats = {"covered": "{:.0%}", "bias": "{:+.3f}", "conditions": "{:.0f}"}
     table = errors.rename(index=planning.surface()["sentences"]["names"]).rename_axis("model")
-    return table.apply(lambda column: column.map(formats.get(column.name, "{:.3f}").format, na_action="ignore")).fillna(
-        "–"
-    )
+    return table.apply(
+        lambda column: column.map(formats.get(column.name, "{:.3f}").format, na_action="ignore")
+    ).fillna("–")
 
 
 def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
@@ -200,7 +256,9 @@ def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
 
     left_out: of `surface.left_out_with_fit`.
     """
-    means = left_out[left_out["model"] == model].groupby(CONDITION)[["forecast", "pearson_r"]].mean()
+    means = (
+        left_out[left_out["model"] == model].groupby(CONDITION)[["forecast", "pearson_r"]].mean()
+    )
     place = (means["pearson_r"] - means["forecast"]).abs().idxmax()
     found = dict(zip(CONDITION, map("{:,g}".format, place), strict=True))
     return found | means.loc[place].map("{:.2f}".format).to_dict()
@@ -211,7 +269,8 @@ FEW_CAUSAL = {"share": 0.15, "h2": 0.8, "n_samples": 4000}  # where networks wer
 
 
 def few_causal_in_words(left_out: pd.DataFrame) -> dict[str, str]:
-    """Return the MLP's error where few markers are causal, H2 is high and individuals are many, in words.
+    """Return the MLP's error where few markers are causal, H2 is high and individuals are many, in
+    words.
 
     left_out: of `surface.left_out_with_fit`.
     """
@@ -227,10 +286,11 @@ def few_causal_in_words(left_out: pd.DataFrame) -> dict[str, str]:
 
 
 def leads_of_the_network(rows: pd.DataFrame, least: float = LEAST_LEAD) -> pd.DataFrame:
-    """Return the conditions in which the MLP's mean r is ahead of what theory expects of the epistatic kernel.
+    """Return the conditions in which the MLP's mean r is ahead of what theory expects of the epistatic
+    kernel.
 
-    rows: of `surface.evidence`. least: of the lead. Beside it what theory expects of sparse pairs and of ridge, and the
-    mean r of kernel and pairs where they were fitted.
+    rows: of `surface.evidence`. least: of the lead. Beside it what theory expects of sparse pairs
+    and of ridge, and the mean r of kernel and pairs where they were fitted.
     """
     mlp = _of_the_network(rows)
     fitted = rows.pivot_table(index=CONDITION, columns="model", values="pearson_r")
@@ -244,7 +304,9 @@ def leads_of_the_network(rows: pd.DataFrame, least: float = LEAST_LEAD) -> pd.Da
     )
     table = table.join(fitted[["kernel", "pairs"]].add_suffix(", fitted"), on=CONDITION)
     found = table[table["MLP"] - table["kernel, theory"] > least]
-    return found.sort_values(["n_samples", "n_markers", "broad_sense_heritability", "rel_aa"], ignore_index=True)
+    return found.sort_values(
+        ["n_samples", "n_markers", "broad_sense_heritability", "rel_aa"], ignore_index=True
+    )
 
 
 def _of_the_network(rows: pd.DataFrame) -> pd.DataFrame:
@@ -253,9 +315,11 @@ def _of_the_network(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
-    """Return how many conditions `leads_of_the_network` found, of how many that it looked at, and what they share.
+    """Return how many conditions `leads_of_the_network` found, of how many that it looked at, and what
+    they share.
 
-    alike: how many conditions have markers for each QTL, individuals and H2 within the range of those found.
+    alike: how many conditions have markers for each QTL, individuals and H2 within the range of
+    those found.
     """
     mlp = _of_the_network(rows).query("rel_aa > 0")
     conditions = mlp[CONDITION].drop_duplicates()
@@ -289,9 +353,14 @@ def _either(counts: pd.Series) -> str:
 
 
 def _against_fitted(found: pd.DataFrame, model: str) -> dict[str, str]:
-    """Return in how many conditions a model was fitted, and from where to where the MLP's lead over it goes."""
+    """Return in how many conditions a model was fitted, and from where to where the MLP's lead over it
+    goes.
+    """
     leads = (found["MLP"] - found[f"{model}, fitted"]).dropna()
-    return {f"{model}_fitted": str(len(leads)), f"{model}_lead": phrases.span(leads) if len(leads) else "not known"}
+    return {
+        f"{model}_fitted": str(len(leads)),
+        f"{model}_lead": phrases.span(leads) if len(leads) else "not known",
+    }
 
 
 def tried_table(tried: pd.DataFrame) -> pd.DataFrame:
@@ -301,13 +370,16 @@ def tried_table(tried: pd.DataFrame) -> pd.DataFrame:
 
 
 def traits_table(survey: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's mean r for traits of relAA 1 where one, five and ten are learned together, with its error.
+    """Return the MLP's mean r for traits of relAA 1 where one, five and ten are learned together, with
+    its error.
 
     survey: the survey's table; of its conditions, those that have all three.
     """
     place = ["n_samples", "n_markers", "n_qtl", "broad_sense_heritability"]
     table = survey[(survey["model"] == "mlp") & (survey["rel_aa"] == 1)]
     groups = table.groupby([*place, "n_traits"])["pearson_r"].agg(["mean", "sem", "size"])
-    shown = groups.apply(lambda row: f"{row['mean']:.3f} ± {row['sem']:.3f} ({row['size']:.0f} traits)", axis=1)
+    shown = groups.apply(
+        lambda row: f"{row['mean']:.3f} ± {row['sem']:.3f} ({row['size']:.0f} traits)", axis=1
+    )
     shown = shown.unstack("n_traits").dropna()
     return shown.rename(columns=lambda count: "alone" if count == 1 else f"among {count}")

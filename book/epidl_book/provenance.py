@@ -25,7 +25,9 @@ def fits_of(record: Mapping[str, Any]) -> set[str]:
     """Return the names of a record's fits; one without `fits` is of all fits that its parameters name."""
     cell = cell_of(record)
     whole = itertools.product(range(1, cell.n_replicates + 1), cell.protocols, cell.models)
-    return set(record.get("fits", (f"{cell.name} {k} {protocol} {model}" for k, protocol, model in whole)))
+    return set(
+        record.get("fits", (f"{cell.name} {k} {protocol} {model}" for k, protocol, model in whole))
+    )
 
 
 def cell_of(record: Mapping[str, Any]) -> Cell:
@@ -34,7 +36,9 @@ def cell_of(record: Mapping[str, Any]) -> Cell:
 
 
 def count_computed(records: Records, cells: Sequence[Cell]) -> int:
-    """Return how many planned cells have all their fits with the same parameters, under whatever profile's name."""
+    """Return how many planned cells have all their fits with the same parameters, under whatever
+    profile's name.
+    """
     found = 0
     for cell in cells:
         alike = [fits_of(record) for record in records if same_settings(record["parameters"], cell)]
@@ -43,12 +47,15 @@ def count_computed(records: Records, cells: Sequence[Cell]) -> int:
 
 
 def provenance_table(
-    records: Mapping[str, Records], grids: Mapping[str, Mapping[str, Sequence[Cell]]], profiles: Sequence[str]
+    records: Mapping[str, Records],
+    grids: Mapping[str, Mapping[str, Sequence[Cell]]],
+    profiles: Sequence[str],
 ) -> pd.DataFrame:
-    """Return one row per experiment: how much of some profiles is computed, by which code, where, and at what cost.
+    """Return one row per experiment: how much of some profiles is computed, by which code, where, and
+    at what cost.
 
-    records: provenances by experiment. grids: the cells of each profile by experiment. Hours: of computing, one job at
-    a time; peak memory: of the largest job, in GiB.
+    records: provenances by experiment. grids: the cells of each profile by experiment. Hours: of
+    computing, one job at a time; peak memory: of the largest job, in GiB.
     """
     rows = {}
     for experiment, done in records.items():
@@ -75,13 +82,16 @@ def versions_table(records: Mapping[str, Records]) -> pd.DataFrame:
 
 
 def count_repeated_seeds(table: pd.DataFrame, records: Records) -> tuple[int, int]:
-    """Return how many of a collected table's cohorts have the seed that the rule gives, and how many there are.
+    """Return how many of a collected table's cohorts have the seed that the rule gives, and how many
+    there are.
 
     records: the provenances of its fits.
     """
     right = total = 0
     for name, cell in {cell.name: cell for cell in map(cell_of, records)}.items():
-        for replicate, seed in table[table["cell"] == name].groupby("replicate")["seed"].first().items():
+        for replicate, seed in (
+            table[table["cell"] == name].groupby("replicate")["seed"].first().items()
+        ):
             right += seed == seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
             total += 1
     return int(right), total

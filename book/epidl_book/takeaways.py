@@ -9,14 +9,18 @@ from epidl_book.phrases import smallest_cohorts
 def accuracies(table: pd.DataFrame) -> dict[str, str]:
     """Return each model's mean r over the rows of a table of one protocol, in words."""
     r = one_protocol(table).groupby("model")["pearson_r"].mean()
-    return {model: f"{value:.2f}" if value == value else "no r (its fits failed)" for model, value in r.items()}
+    return {
+        model: f"{value:.2f}" if value == value else "no r (its fits failed)"
+        for model, value in r.items()
+    }
 
 
 def lead_over_scalings(table: pd.DataFrame, model: str, baseline: str) -> dict[str, str]:
-    """Return a model's mean lead in r over another at the lowest and the highest scaling of the smallest cohorts.
+    """Return a model's mean lead in r over another at the lowest and the highest scaling of the
+    smallest cohorts.
 
-    Of a table of one protocol, paired by cohort. until: the highest scaling up to which every 95 % interval of the mean
-    lead is above 0.
+    Of a table of one protocol, paired by cohort. until: the highest scaling up to which every 95 %
+    interval of the mean lead is above 0.
     """
     leads = mean_difference(smallest_cohorts(table), model, baseline, ["scaling"])
     ahead = leads.index[(leads["low"] > 0).cummin()]

@@ -16,13 +16,23 @@ TRUST = {
     "bad_input": ["where", "kind", "example", "message", "refused"],
     "mutants": ["mutant", "module", "killed_by"],
     "repeats": ["model", "repeated", "two_threads"],
-    "tests": ["tier", "tests", "skipped", "seconds", "cpu_seconds", "slowest", "slowest_seconds", "device"],
+    "tests": [
+        "tier",
+        "tests",
+        "skipped",
+        "seconds",
+        "cpu_seconds",
+        "slowest",
+        "slowest_seconds",
+        "device",
+    ],
     "audit": ["package", "version", "known"],
 }
 
 
 def read_trust(data: Path, name: str) -> pd.DataFrame:
-    """Return one of the tables that `make trust` and `make audit` write about the tests; name: a key of `TRUST`.
+    """Return one of the tables that `make trust` and `make audit` write about the tests; name: a key
+    of `TRUST`.
 
     Raises ValueError where it is missing, empty or lacks a column.
     """
@@ -30,7 +40,9 @@ def read_trust(data: Path, name: str) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} must be a table that `make {_made_by(name)}` writes: {error}") from None
+        raise ValueError(
+            f"{path} must be a table that `make {_made_by(name)}` writes: {error}"
+        ) from None
     missing = [column for column in TRUST[name] if column not in table]
     if missing or table.empty:
         what = f"lacks the columns {', '.join(missing)}" if missing else "has no row"
@@ -43,13 +55,21 @@ def _made_by(name: str) -> str:
 
 
 def audit_in_words(audit: pd.DataFrame, record: Mapping[str, Any]) -> str:
-    """Return how many pinned versions were looked up where, when and with what, and which have a known vulnerability.
+    """Return how many pinned versions were looked up where, when and with what, and which have a known
+    vulnerability.
 
     record: the table's provenance.
     """
     asked = record["parameters"]
-    known = [f"{row.package} {row.version} ({row.known})" for row in audit[audit["known"] != ""].itertuples()]
-    found = f"{len(known)} had a known vulnerability: {', '.join(known)}" if known else "none had a known vulnerability"
+    known = [
+        f"{row.package} {row.version} ({row.known})"
+        for row in audit[audit["known"] != ""].itertuples()
+    ]
+    found = (
+        f"{len(known)} had a known vulnerability: {', '.join(known)}"
+        if known
+        else "none had a known vulnerability"
+    )
     return (
         f"{len(audit)} versions were looked up with {asked['tool']} in {asked['database']} as of {asked['as_of']}; "
         f"{found}"
@@ -58,7 +78,9 @@ def audit_in_words(audit: pd.DataFrame, record: Mapping[str, Any]) -> str:
 
 def trust_in_words(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     """Return the figures of the page on the tests, in words; tables: by the names of `TRUST`."""
-    faults, bad, mutants, repeats = (tables[name] for name in ("faults", "bad_input", "mutants", "repeats"))
+    faults, bad, mutants, repeats = (
+        tables[name] for name in ("faults", "bad_input", "mutants", "repeats")
+    )
     killed = mutants["killed_by"] != ""
     cost = tables["tests"].set_index("tier")
     wall, cpu = (cost.loc["fast", name] / 60 for name in ("seconds", "cpu_seconds"))
@@ -78,9 +100,13 @@ def trust_in_words(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 
 
 def mutants_by_module(mutants: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a module: how many mutants of it were tried, how many died, and by the tests of which files."""
+    """Return a row a module: how many mutants of it were tried, how many died, and by the tests of
+    which files.
+    """
     files = mutants["killed_by"].str.extract(r"tests/([^:]+)::", expand=False)
-    groups = mutants.assign(died=mutants["killed_by"] != "", file=files).groupby("module", sort=False)
+    groups = mutants.assign(died=mutants["killed_by"] != "", file=files).groupby(
+        "module", sort=False
+    )
     table = groups.agg(tried=("mutant", "size"), killed=("died", "sum"))
     return table.assign(**{"tests of": groups["file"].agg(lambda names: each(names.dropna()))})
 
@@ -89,17 +115,23 @@ def mutant_list(mutants: pd.DataFrame) -> pd.DataFrame:
     """Return a row a mutant: its module, what it breaks, and the test that killed it, by its name."""
     test = mutants["killed_by"].str.replace(r".*::(?:test_)?", "", regex=True).str.split("[").str[0]
     names = test.str.replace("_", " ").replace("", "none: it survived")
-    return pd.DataFrame({"what is broken": mutants["mutant"], "killed by": names}).set_index(mutants["module"])
+    return pd.DataFrame({"what is broken": mutants["mutant"], "killed by": names}).set_index(
+        mutants["module"]
+    )
 
 
 def bad_input_by_place(bad_input: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a place that takes input: how many kinds of bad input were tried there, and refused."""
+    """Return a row a place that takes input: how many kinds of bad input were tried there, and
+    refused.
+    """
     groups = bad_input.assign(refused=_true(bad_input["refused"])).groupby("where", sort=False)
     return groups.agg(kinds=("kind", "size"), refused=("refused", "sum"))
 
 
 def examples_of_messages(bad_input: pd.DataFrame, count: int = 3) -> pd.DataFrame:
-    """Return some kinds of bad input that are refused with their messages, from places spread over the table."""
+    """Return some kinds of bad input that are refused with their messages, from places spread over the
+    table.
+    """
     refused = bad_input[_true(bad_input["refused"])].drop_duplicates("where")
     some = refused.iloc[np.linspace(0, len(refused) - 1, min(count, len(refused))).astype(int)]
     return some.set_index("where")[["kind", "example", "message"]]
@@ -109,14 +141,23 @@ def cost_of_tests(tests: pd.DataFrame) -> pd.DataFrame:
     """Return a row a tier of the tests: how many, their minutes, and the slowest with its seconds."""
     minutes = {name: (tests[f"{name}seconds"] / 60).round(1) for name in ("", "cpu_")}
     slowest = tests["slowest"].str.replace(r".*::(?:test_)?", "", regex=True).str.replace("_", " ")
-    table = tests[["tier", "tests", "skipped"]].assign(minutes=minutes[""], **{"CPU minutes": minutes["cpu_"]})
-    return table.assign(**{"the slowest": slowest, "its seconds": tests["slowest_seconds"].round(1)}).set_index("tier")
+    table = tests[["tier", "tests", "skipped"]].assign(
+        minutes=minutes[""], **{"CPU minutes": minutes["cpu_"]}
+    )
+    return table.assign(
+        **{"the slowest": slowest, "its seconds": tests["slowest_seconds"].round(1)}
+    ).set_index("tier")
 
 
 def differences_of_repeats(repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a model: the largest difference in r of any trait when repeated, and on two threads."""
+    """Return a row a model: the largest difference in r of any trait when repeated, and on two
+    threads.
+    """
     names = repeats["model"].map(lambda model: figures.MODEL_NAMES.get(model, model))
-    columns = {"the same again": repeats["repeated"], "two threads, not one": repeats["two_threads"]}
+    columns = {
+        "the same again": repeats["repeated"],
+        "two threads, not one": repeats["two_threads"],
+    }
     return pd.DataFrame(columns).map("{:.1g}".format).set_index(names)
 
 

@@ -1,17 +1,19 @@
 """epidl: when does deep learning predict a phenotype from a genotype better than a linear model?
 
-`cohorts` simulates individuals and their traits, reads the authors' cohorts, and splits them. `models` holds what
-predicts, a row a model in `models.recipes`, and its expected accuracy. `grid` runs many cells of an experiment,
-estimates what they cost, resumes them and publishes their tables. `own` reads a cohort of the reader's own and compares
-models on it; `planner` forecasts them for a study that is still to be made. `figures` draws what the tables hold.
+`cohorts` simulates individuals and their traits, reads the authors' cohorts, and splits them.
+`models` holds what predicts, a row a model in `models.recipes`, and its expected accuracy. `grid`
+runs many cells of an experiment, estimates what they cost, resumes them and publishes their tables.
+`own` reads a cohort of the reader's own and compares models on it; `planner` forecasts them for a
+study that is still to be made. `figures` draws what the tables hold.
 """
 
 import os
 import pkgutil
 from typing import Any
 
-# Huge pages for torch's large tensors: a network's gradients are allocated anew each step, and in small pages the
-# operating system's work for them takes a seventh of it. Torch reads this at its first large tensor.
+# Huge pages for torch's large tensors: a network's gradients are allocated anew each step, and in
+# small pages the operating system's work for them takes a seventh of it. Torch reads this at its
+# first large tensor.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 __version__ = "0.1.0"

@@ -1,4 +1,6 @@
-"""Small checks of arguments: each returns the cleaned value or raises a ValueError with argument, value and bound."""
+"""Small checks of arguments: each returns the cleaned value or raises a ValueError with argument,
+value and bound.
+"""
 
 import math
 import operator
@@ -11,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MOST = 10**12  # of any whole number: no machine holds as many individuals, markers or units
-LEAST_H2 = 1e-6  # noise has a thousand times the genetic values' spread; far more, and single precision lost them
+# noise has a thousand times the genetic values' spread; far more, and single precision lost them
+LEAST_H2 = 1e-6
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxlong, _SHORT.maxstring, _SHORT.maxother = 3, 60, 120, 120
@@ -26,23 +29,32 @@ def shown(value: object) -> str:
 
 
 def require(condition: object, message: str) -> None:
-    """Raise ValueError with a message, which names argument, bound and value, unless a condition holds."""
+    """Raise ValueError with a message, which names argument, bound and value, unless a condition
+    holds.
+    """
     if not condition:
         raise ValueError(message)
 
 
 def dimensions(value: object) -> int:
-    """Return how many dimensions a value has as an array; two for lists of unequal lengths, which are no array."""
+    """Return how many dimensions a value has as an array; two for lists of unequal lengths, which are
+    no array.
+    """
     try:
         return np.ndim(value)
     except ValueError:
         return 2
 
 
-def integer(name: str, value: object, *, minimum: int, maximum: int | None = None, why: str = "") -> int:
-    """Return `value` as an int within [minimum, maximum]; `why` completes the message of the upper bound."""
+def integer(
+    name: str, value: object, *, minimum: int, maximum: int | None = None, why: str = ""
+) -> int:
+    """Return `value` as an int within [minimum, maximum]; `why` completes the message of the upper
+    bound.
+    """
     try:
-        number = operator.index(value)  # refuses 3.0 and "3": a silent rounding would hide a mistake
+        # refuses 3.0 and "3": a silent rounding would hide a mistake
+        number = operator.index(value)
     except TypeError:
         number = None
     is_number = number is not None and not isinstance(value, bool)
@@ -54,10 +66,16 @@ def integer(name: str, value: object, *, minimum: int, maximum: int | None = Non
 
 
 def real(
-    name: str, value: object, *, minimum: float = -math.inf, maximum: float = math.inf, above: float = -math.inf
+    name: str,
+    value: object,
+    *,
+    minimum: float = -math.inf,
+    maximum: float = math.inf,
+    above: float = -math.inf,
 ) -> float:
     """Return `value` as a finite float within [minimum, maximum] and greater than `above`."""
-    is_other = isinstance(value, (str, bytes, bool, np.bool_)) or dimensions(value)  # float("1") and float(True) work
+    # float("1") and float(True) work
+    is_other = isinstance(value, (str, bytes, bool, np.bool_)) or dimensions(value)
     try:
         number = None if is_other else float(value)
     except (TypeError, ValueError, OverflowError):
@@ -71,15 +89,24 @@ def real(
 
 
 def correlation_matrix(name: str, value: float | ArrayLike, size: int) -> NDArray[np.float64]:
-    """Return a (size, size) correlation matrix from one correlation for all pairs, or from the matrix itself."""
+    """Return a (size, size) correlation matrix from one correlation for all pairs, or from the matrix
+    itself.
+    """
     matrix = floats(name, value)
     if matrix.ndim == 0:
         matrix = np.full((size, size), real(name, value, minimum=-1, maximum=1))
         np.fill_diagonal(matrix, 1.0)
     is_square = matrix.shape == (size, size)
-    require(is_square, f"{name} must be one number or a {size} x {size} matrix, got shape {matrix.shape}")
+    require(
+        is_square,
+        f"{name} must be one number or a {size} x {size} matrix, got shape {matrix.shape}",
+    )
     must = f"{name} must be a correlation matrix: "
-    is_symmetric = np.isfinite(matrix).all() and np.allclose(matrix, matrix.T) and np.allclose(np.diag(matrix), 1)
+    is_symmetric = (
+        np.isfinite(matrix).all()
+        and np.allclose(matrix, matrix.T)
+        and np.allclose(np.diag(matrix), 1)
+    )
     require(is_symmetric, must + "finite, symmetric, with ones on its diagonal")
     smallest = np.linalg.eigvalsh(matrix)[0]
     is_positive = smallest >= -1e-10 * size
@@ -91,8 +118,13 @@ def matrix(name: str, value: ArrayLike, *, rows: int | None = None) -> NDArray[n
     """Return `value` as a finite two-dimensional float array, with `rows` rows where given."""
     array = floats(name, value)
     is_matrix = array.ndim == 2 and array.size
-    require(is_matrix, f"{name} must be a matrix with at least one row and one column, got shape {array.shape}")
-    require(rows in (None, len(array)), f"{name} must have {rows} rows, one a sample, got {len(array)}")
+    require(
+        is_matrix,
+        f"{name} must be a matrix with at least one row and one column, got shape {array.shape}",
+    )
+    require(
+        rows in (None, len(array)), f"{name} must have {rows} rows, one a sample, got {len(array)}"
+    )
     n_bad = array.size - np.isfinite(array).sum()
     require(n_bad == 0, f"{name} must be finite, got {n_bad} values that are not")
     return array
@@ -100,7 +132,9 @@ def matrix(name: str, value: ArrayLike, *, rows: int | None = None) -> NDArray[n
 
 def boolean(name: str, value: object) -> bool:
     """Return `value` where it is True or False; "no" is neither."""
-    require(isinstance(value, (bool, np.bool_)), f"{name} must be True or False, got {shown(value)}")
+    require(
+        isinstance(value, (bool, np.bool_)), f"{name} must be True or False, got {shown(value)}"
+    )
     return bool(value)
 
 
@@ -133,7 +167,9 @@ def array(name: str, value: ArrayLike) -> NDArray:
 
 
 def floats(name: str, value: object) -> NDArray[np.float64]:
-    """Return `value` as a float array of any shape; strings, even of digits, and complex numbers are rejected."""
+    """Return `value` as a float array of any shape; strings, even of digits, and complex numbers are
+    rejected.
+    """
     found = array(name, value)
     message = f"{name} must hold numbers only, got {shown(value)}"
     has_texts = found.dtype == object and any(isinstance(item, (str, bytes)) for item in found.flat)
@@ -144,14 +180,19 @@ def floats(name: str, value: object) -> NDArray[np.float64]:
         raise ValueError(message) from None
 
 
-def rows(name: str, value: ArrayLike, n_samples: int, *, minimum: int = 1, different: bool = True) -> NDArray[np.int64]:
+def rows(
+    name: str, value: ArrayLike, n_samples: int, *, minimum: int = 1, different: bool = True
+) -> NDArray[np.int64]:
     """Return numbers of samples, from 0; unless `different` is False, none may occur twice."""
     array = np.asarray(value) if dimensions(value) == 1 else np.zeros(1)
     is_whole = not array.size or array.dtype.kind in "iu"
     require(is_whole, f"{name} must be whole numbers, one a sample, got {shown(value)}")
     integer(f"len({name})", len(array), minimum=minimum)
     outside = array[(array < 0) | (array >= n_samples)].tolist()
-    require(not outside, f"{name} must be from 0 to {n_samples - 1}, one a sample, got {shown(outside[:1])[1:-1]}")
+    require(
+        not outside,
+        f"{name} must be from 0 to {n_samples - 1}, one a sample, got {shown(outside[:1])[1:-1]}",
+    )
     is_set = not different or len(np.unique(array)) == len(array)
     require(is_set, f"{name} must name each sample at most once, got {shown(value)}")
     return array.astype(np.int64, copy=False)
@@ -167,12 +208,16 @@ def path(name: str, value: object) -> Path:
         pass
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise ValueError(f"{name} must be a path that the file system takes, got {shown(str(value))}: {why}") from None
+        raise ValueError(
+            f"{name} must be a path that the file system takes, got {shown(str(value))}: {why}"
+        ) from None
     return Path(value)
 
 
 def folder(name: str, value: object) -> Path | str:
-    """Return a folder that can be written to, or made; "" for None or an empty string, which mean none."""
+    """Return a folder that can be written to, or made; "" for None or an empty string, which mean
+    none.
+    """
     if value is None or value == "":
         return ""
     found = path(name, value)

@@ -1,4 +1,6 @@
-"""What the commands of this library have in common: how they read numbers and durations, and how they end."""
+"""What the commands of this library have in common: how they read numbers and durations, and how they
+end.
+"""
 
 import argparse
 import os
@@ -20,17 +22,22 @@ def end(main: Callable[[], int]) -> NoReturn:
         print("Stopped.", file=sys.stderr)
         status = 1
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        # for what Python flushes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
     sys.exit(status)
 
 
 def number_from(least: int) -> Callable[[str], int]:
-    """Return what reads a whole number of at least `least`; it raises argparse.ArgumentTypeError for anything else."""
+    """Return what reads a whole number of at least `least`; it raises argparse.ArgumentTypeError for
+    anything else.
+    """
 
     def number(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
-            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number of at least {least}, got {text!r}"
+            )
         return int(text)
 
     return number
@@ -40,5 +47,7 @@ def duration(text: str) -> float:
     """Return the seconds of 90s, 9m or 1.5h; raise argparse.ArgumentTypeError for anything else."""
     found = re.fullmatch(r"([0-9]*\.?[0-9]+)([smh])", text)
     if not found or not float(found[1]) > 0:
-        raise argparse.ArgumentTypeError(f"must be a number above 0 and s, m or h, as 9m, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"must be a number above 0 and s, m or h, as 9m, got {text!r}"
+        )
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]

@@ -13,7 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from epidl import checks
 
-MOST_THREADS = 1024  # more than any machine has; at some number the system makes no more, and the process ends
+# more than any machine has; at some number the system makes no more, and the process ends
+MOST_THREADS = 1024
 
 
 def resolve_device(device: str) -> str:
@@ -25,7 +26,9 @@ def resolve_device(device: str) -> str:
     missing = [] if torch.cuda.is_available() else ["torch finds no CUDA device"]
     missing += [] if importlib.util.find_spec("triton") else ["there is no package triton"]
     if device == "cuda" and missing:
-        raise ValueError(f"device must be 'cpu' or 'auto' on this machine: {missing[0]}, got 'cuda'")
+        raise ValueError(
+            f"device must be 'cpu' or 'auto' on this machine: {missing[0]}, got 'cuda'"
+        )
     return "cpu" if missing or device == "cpu" else "cuda"
 
 
@@ -46,16 +49,24 @@ def checked_device(device: torch.device | str) -> torch.device:
 
 
 def device_name(device: str) -> str:
-    """Return the name of the GPU where `device` ('cpu', 'cuda' or 'auto') is one, or else of the CPU with its cores."""
+    """Return the name of the GPU where `device` ('cpu', 'cuda' or 'auto') is one, or else of the CPU
+    with its cores.
+    """
     if device != "cpu" and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{_cpu_model()}, {os.cpu_count()} cores"
 
 
 def machine_memory(device: str = "cpu") -> float:
-    """Return the bytes of memory of this machine, or of its GPU where that has less: a cohort is on both."""
+    """Return the bytes of memory of this machine, or of its GPU where that has less: a cohort is on
+    both.
+    """
     memory = checks.memory_bytes()
-    return memory if device == "cpu" else min(memory, torch.cuda.get_device_properties(device).total_memory)
+    return (
+        memory
+        if device == "cpu"
+        else min(memory, torch.cuda.get_device_properties(device).total_memory)
+    )
 
 
 @contextmanager

@@ -27,7 +27,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def set_damaged_aside(table_path: Path, read: Callable[[], Any]) -> bool:
-    """Rename a file, mostly a table, that `read` cannot read, so that it is made again; say so; return whether."""
+    """Rename a file, mostly a table, that `read` cannot read, so that it is made again; say so; return
+    whether.
+    """
     if not table_path.exists():
         return False
     try:
@@ -41,7 +43,9 @@ def set_damaged_aside(table_path: Path, read: Callable[[], Any]) -> bool:
 
 
 def is_full(folder: Path) -> bool:
-    """Tell whether the disk that holds a folder has less than 1 MiB left; a folder that is none is on no disk."""
+    """Tell whether the disk that holds a folder has less than 1 MiB left; a folder that is none is on
+    no disk.
+    """
     try:
         return shutil.disk_usage(folder).free < 2**20
     except OSError:

@@ -1,9 +1,11 @@
-"""The publication's own simulator, AlphaSimR, through rpy2: R starts when this is asked for, and not before.
+"""The publication's own simulator, AlphaSimR, through rpy2: R starts when this is asked for, and not
+before.
 
-AlphaSimR keeps a bit a locus, as `genotypes.Haplotypes` does, so that its bytes are taken as they are: no text, no
-dense matrix. Its pairs count within a trait's QTL; here they come back as marker numbers. Versions 2.0.0 to 2.1.0 are
-refused: where a trait's QTL are some of all markers they compute wrong additive-by-additive values (upstream issue
-263). Whatever the version, each cohort is checked against its own effects.
+AlphaSimR keeps a bit a locus, as `genotypes.Haplotypes` does, so that its bytes are taken as they
+are: no text, no dense matrix. Its pairs count within a trait's QTL; here they come back as marker
+numbers. Versions 2.0.0 to 2.1.0 are refused: where a trait's QTL are some of all markers they
+compute wrong additive-by-additive values (upstream issue 263). Whatever the version, each cohort is
+checked against its own effects.
 """
 
 import re
@@ -56,19 +58,30 @@ def simulate(
     pleiotropy: float | ArrayLike = 0.0,
     all_pairs: bool = False,
 ) -> Cohort:
-    """Simulate a cohort as `simulate.simulate` does, by AlphaSimR; arguments, cohort and errors are the same.
+    """Simulate a cohort as `simulate.simulate` does, by AlphaSimR; arguments, cohort and errors are
+    the same.
 
-    The same seed gives the same cohort in one version of R and AlphaSimR, and another one than the native simulator.
+    The same seed gives the same cohort in one version of R and AlphaSimR, and another one than the
+    native simulator.
 
-    Raises ValueError also for all_pairs, which AlphaSimR cannot do, and where the cohort's effects do not give its
-    values; ImportError where R, rpy2 or AlphaSimR is missing, with how to get it; RuntimeError for a version that
-    computes wrong values.
+    Raises ValueError also for all_pairs, which AlphaSimR cannot do, and where the cohort's effects
+    do not give its values; ImportError where R, rpy2 or AlphaSimR is missing, with how to get it;
+    RuntimeError for a version that computes wrong values.
     """
     n_markers, plan = checked_arguments(
-        n_samples, n_qtl, rel_aa, broad_sense_heritability, n_markers, shared_pairs, pleiotropy, all_pairs
+        n_samples,
+        n_qtl,
+        rel_aa,
+        broad_sense_heritability,
+        n_markers,
+        shared_pairs,
+        pleiotropy,
+        all_pairs,
     )
     if all_pairs:
-        raise ValueError("all_pairs must be False for the backend alphasimr: it gives each QTL one partner")
+        raise ValueError(
+            "all_pairs must be False for the backend alphasimr: it gives each QTL one partner"
+        )
     found = _call_r(
         {
             "n_samples": n_samples,
@@ -81,8 +94,11 @@ def simulate(
             "seed": seeds.derive(seed, "alphasimr") % 2**31,
         }
     )
-    genotypes = Haplotypes.from_bytes(found["bytes"].reshape(n_samples, -1), n_markers)  # the first locus lowest
-    traits = tuple(trait_of(found, ratio) for ratio, found in zip(plan.rel_aa, found["traits"], strict=True))
+    # the first locus lowest
+    genotypes = Haplotypes.from_bytes(found["bytes"].reshape(n_samples, -1), n_markers)
+    traits = tuple(
+        trait_of(found, ratio) for ratio, found in zip(plan.rel_aa, found["traits"], strict=True)
+    )
     cohort = Cohort(genotypes, found["phenotypes"], found["values"], traits)
     check_cohort(cohort)
     return cohort
@@ -91,13 +107,20 @@ def simulate(
 def trait_of(found: Mapping[str, NDArray], rel_aa: float) -> Trait:
     """Return a trait with markers numbered from 0.
 
-    found: qtl, (n_qtl,) marker numbers from 1; additive, (n_qtl,); pairs, (n_pairs, 3): two places among the trait's
-    QTL, from 1, and the effect; intercept.
+    found: qtl, (n_qtl,) marker numbers from 1; additive, (n_qtl,); pairs, (n_pairs, 3): two places
+    among the trait's QTL, from 1, and the effect; intercept.
     """
     qtl = np.asarray(found["qtl"], dtype=np.int64) - 1
     pairs = np.asarray(found["pairs"], dtype=float)
     places = pairs[:, :2].astype(np.int64) - 1
-    return Trait(rel_aa, qtl, np.asarray(found["additive"], float), qtl[places], pairs[:, 2], float(found["intercept"]))
+    return Trait(
+        rel_aa,
+        qtl,
+        np.asarray(found["additive"], float),
+        qtl[places],
+        pairs[:, 2],
+        float(found["intercept"]),
+    )
 
 
 def check_version(version: str) -> None:
@@ -122,12 +145,18 @@ def start() -> tuple[Any, dict[str, str]]:
     try:
         from rpy2 import robjects
     except ImportError as error:
-        raise ImportError(f"the backend alphasimr needs rpy2, which is missing: {error}. {HOW_TO_GET}") from error
+        raise ImportError(
+            f"the backend alphasimr needs rpy2, which is missing: {error}. {HOW_TO_GET}"
+        ) from error
     except Exception as error:  # rpy2 looks for R when it is imported
-        raise ImportError(f"the backend alphasimr needs R, which rpy2 cannot start: {error}. {HOW_TO_GET}") from error
+        raise ImportError(
+            f"the backend alphasimr needs R, which rpy2 cannot start: {error}. {HOW_TO_GET}"
+        ) from error
     r = str(robjects.r("as.character(getRversion())")[0])
     if not robjects.r["requireNamespace"]("AlphaSimR", quietly=True)[0]:
-        raise ImportError(f"the backend alphasimr needs AlphaSimR, which this R ({r}) lacks. {HOW_TO_GET}")
+        raise ImportError(
+            f"the backend alphasimr needs AlphaSimR, which this R ({r}) lacks. {HOW_TO_GET}"
+        )
     version = str(robjects.r('as.character(packageVersion("AlphaSimR"))')[0])
     check_version(version)
     return robjects.r(SIMULATE), {"R": r, "AlphaSimR": version}
@@ -138,11 +167,16 @@ def _call_r(arguments: Mapping[str, Any]) -> dict[str, Any]:
     function, _ = start()
     from rpy2.robjects import numpy2ri
 
-    given = {name: numpy2ri.numpy2rpy(v) if isinstance(v, np.ndarray) else v for name, v in arguments.items()}
+    given = {
+        name: numpy2ri.numpy2rpy(v) if isinstance(v, np.ndarray) else v
+        for name, v in arguments.items()
+    }
     found = function(**given)
     traits = [
         {name: np.array(trait.rx2(name)) for name in ("qtl", "additive", "pairs")}
         | {"intercept": trait.rx2("intercept")[0]}
         for trait in found.rx2("traits")
     ]
-    return {name: np.array(found.rx2(name)) for name in ("bytes", "values", "phenotypes")} | {"traits": traits}
+    return {name: np.array(found.rx2(name)) for name in ("bytes", "values", "phenotypes")} | {
+        "traits": traits
+    }

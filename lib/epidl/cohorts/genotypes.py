@@ -1,11 +1,13 @@
 """Genotypes: packed haplotypes or dosages, read in blocks of samples.
 
-Everything downstream reads genotypes only through `block(rows)` (NumPy) or `on(device).block(rows)` (torch), so that no
-dense matrix of a large cohort is ever needed. A block holds the share g of the counted allele among an individual's
-copies of each locus: the allele itself, 0 or 1, of a haploid, and 0, 1/2 or 1 of a diploid.
+Everything downstream reads genotypes only through `block(rows)` (NumPy) or `on(device).block(rows)`
+(torch), so that no dense matrix of a large cohort is ever needed. A block holds the share g of the
+counted allele among an individual's copies of each locus: the allele itself, 0 or 1, of a haploid,
+and 0, 1/2 or 1 of a diploid.
 
-Models that ask for codes take x = 2 (g - centre). Simulated haploids have the centre 1/2, so that x is -1 or +1; the
-centre of real genotypes is the mean share in the training samples, which stands for missing genotypes too.
+Models that ask for codes take x = 2 (g - centre). Simulated haploids have the centre 1/2, so that x
+is -1 or +1; the centre of real genotypes is the mean share in the training samples, which stands
+for missing genotypes too.
 """
 
 from collections.abc import Iterator
@@ -49,8 +51,8 @@ class DeviceGenotypes(Protocol):
 class Genotypes(Protocol):
     """What every model asks of genotypes.
 
-    centre: (n_markers,), or one number for all: the share that has the code 0. whole: whether all shares are 0 or 1, so
-    that their sums and products are exact in single precision.
+    centre: (n_markers,), or one number for all: the share that has the code 0. whole: whether all
+    shares are 0 or 1, so that their sums and products are exact in single precision.
     """
 
     n_samples: int
@@ -69,7 +71,8 @@ class Genotypes(Protocol):
 class Haplotypes:
     """Haploid genotypes at one bit a locus.
 
-    packed: (n_samples, ceil(n_markers / 8)) bytes, the first marker in the lowest bit; unused bits are 0.
+    packed: (n_samples, ceil(n_markers / 8)) bytes, the first marker in the lowest bit; unused bits
+    are 0.
     """
 
     packed: NDArray[np.uint8]
@@ -96,11 +99,14 @@ class Haplotypes:
         alleles = _matrix("alleles", alleles)
         wrong = alleles[~np.isin(alleles, (0, 1))].tolist()
         checks.require(not wrong, f"alleles must be 0 or 1, got {checks.shown(wrong[:1])[1:-1]}")
-        return cls(np.packbits(alleles.astype(np.uint8), axis=1, bitorder="little"), alleles.shape[1])
+        return cls(
+            np.packbits(alleles.astype(np.uint8), axis=1, bitorder="little"), alleles.shape[1]
+        )
 
     @classmethod
     def from_bytes(cls, packed: NDArray[np.uint8], n_markers: int) -> "Haplotypes":
-        """Take (n_samples, ceil(n_markers / 8)) bytes whose unused bits may hold anything; they become 0, in place.
+        """Take (n_samples, ceil(n_markers / 8)) bytes whose unused bits may hold anything; they become
+        0, in place.
 
         Raises ValueError for another shape or type.
         """
@@ -120,7 +126,9 @@ class Haplotypes:
 
     def on(self, device: torch.device | str) -> "DeviceHaplotypes":
         """Return the packed bits on a torch device, where batches are decoded."""
-        return DeviceHaplotypes(torch.from_numpy(self.packed).to(checked_device(device)), self.n_markers)
+        return DeviceHaplotypes(
+            torch.from_numpy(self.packed).to(checked_device(device)), self.n_markers
+        )
 
 
 class DeviceHaplotypes:
@@ -145,9 +153,10 @@ class DeviceHaplotypes:
 class Dosages:
     """Genotypes of real individuals: how many copies of an allele each has, some of them missing.
 
-    counts: (n_samples, n_markers), 0 to `ploidy`, `MISSING` where not known. ploidy: copies of each locus, 1 or 2;
-    2 for inbred lines too. centre: (n_markers,), the mean allele share of the samples that train (see `trained_on`):
-    the share of a missing genotype, and the one that has the code 0.
+    counts: (n_samples, n_markers), 0 to `ploidy`, `MISSING` where not known. ploidy: copies of each
+    locus, 1 or 2; 2 for inbred lines too. centre: (n_markers,), the mean allele share of the
+    samples that train (see `trained_on`): the share of a missing genotype, and the one that has the
+    code 0.
     """
 
     counts: NDArray[np.int8]
@@ -167,16 +176,18 @@ class Dosages:
 
     @classmethod
     def from_counts(cls, counts: ArrayLike, ploidy: int) -> "Dosages":
-        """Take an (n_samples, n_markers) matrix of allele counts; until training samples are named, all of them train.
+        """Take an (n_samples, n_markers) matrix of allele counts; until training samples are named,
+        all of them train.
 
-        Raises ValueError where `counts` is no matrix of whole numbers from 0 to `ploidy` or `MISSING`, and for a ploidy
-        other than 1 and 2.
+        Raises ValueError where `counts` is no matrix of whole numbers from 0 to `ploidy` or
+        `MISSING`, and for a ploidy other than 1 and 2.
         """
         ploidy = checks.integer("ploidy", ploidy, minimum=1, maximum=2)
         counts = _matrix("counts", counts)
         values = counts if counts.dtype == np.int8 else checks.floats("counts", counts)
         must = f"counts must be whole numbers from 0 to {ploidy} (ploidy), or {MISSING} where missing, got "
-        fractions = values[values != np.rint(values)]  # NaN among them: it is no way to say missing here
+        # NaN among them: it is no way to say missing here
+        fractions = values[values != np.rint(values)]
         checks.require(not fractions.size, must + checks.shown(fractions[:1].tolist())[1:-1])
         least, most = values.min(), values.max()
         checks.require(least >= MISSING and most <= ploidy, must + f"{least:g} to {most:g}")
@@ -184,9 +195,11 @@ class Dosages:
         return cls(counts, ploidy, _mean_shares(counts, ploidy, np.arange(len(counts))))
 
     def trained_on(self, rows: NDArray[np.integer]) -> "Dosages":
-        """Return the same genotypes, centred on and with missing ones filled by the mean of the samples `rows` alone.
+        """Return the same genotypes, centred on and with missing ones filled by the mean of the
+        samples `rows` alone.
 
-        A marker that none of them has known is filled by 1/2. Raises ValueError for rows that are not there.
+        A marker that none of them has known is filled by 1/2. Raises ValueError for rows that are
+        not there.
         """
         rows = checks.rows("rows", rows, self.n_samples, different=False)
         return replace(self, centre=_mean_shares(self.counts, self.ploidy, rows))
@@ -228,14 +241,18 @@ class DeviceDosages:
 def _matrix(name: str, value: ArrayLike) -> NDArray:
     array = checks.array(name, value)
     is_matrix = array.ndim == 2 and array.size
-    checks.require(is_matrix, f"{name} must be a matrix of samples by markers, got shape {array.shape}")
+    checks.require(
+        is_matrix, f"{name} must be a matrix of samples by markers, got shape {array.shape}"
+    )
     return array
 
 
 def known_and_copies(
     counts: NDArray[np.int8], rows: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return, for each marker, how many genotypes of some samples are known, and how many copies these have in all."""
+    """Return, for each marker, how many genotypes of some samples are known, and how many copies these
+    have in all.
+    """
     known, total = np.zeros(counts.shape[1]), np.zeros(counts.shape[1])
     for part in row_blocks(len(rows), counts.shape[1]):
         block = counts[rows[part]]
@@ -244,13 +261,19 @@ def known_and_copies(
     return known, total
 
 
-def _mean_shares(counts: NDArray[np.int8], ploidy: int, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+def _mean_shares(
+    counts: NDArray[np.int8], ploidy: int, rows: NDArray[np.integer]
+) -> NDArray[np.float32]:
     known, total = known_and_copies(counts, rows)
-    return np.divide(total, ploidy * known, out=np.full(len(known), 0.5), where=known > 0).astype(np.float32)
+    return np.divide(total, ploidy * known, out=np.full(len(known), 0.5), where=known > 0).astype(
+        np.float32
+    )
 
 
 def row_blocks(n_samples: int, n_markers: int, n_bytes: int | None = None) -> Iterator[slice]:
-    """Yield slices that cover 0..n_samples in blocks of about `n_bytes` (`BLOCK_BYTES`) of float64 dosages."""
+    """Yield slices that cover 0..n_samples in blocks of about `n_bytes` (`BLOCK_BYTES`) of float64
+    dosages.
+    """
     step = max(1, (n_bytes or BLOCK_BYTES) // (8 * n_markers))
     for start in range(0, n_samples, step):
         yield slice(start, min(start + step, n_samples))

@@ -1,14 +1,16 @@
-"""Simulation of the publication's traits: additive effects and disjoint pairs of epistatic effects, haploid samples.
+"""Simulation of the publication's traits: additive effects and disjoint pairs of epistatic effects,
+haploid samples.
 
 With x = 2g - 1 in {-1, +1} for allele g in {0, 1}, the genetic value of a trait is
 
     G = intercept + sum_i a_i x_i + sum_k e_k x_k1 x_k2,     a ~ N(0, 1),  e ~ N(0, 4 relAA)
 
-over q causal loci (QTL) that a uniformly random perfect matching puts into q/2 pairs. Effects are then scaled so that G
-has mean 0 and variance 1 (divisor n) in the simulated sample. The expected variances have the ratio
-V_AA / V_A = 2 relAA, so V_A / V_G is about 1 / (1 + 2 relAA).
+over q causal loci (QTL) that a uniformly random perfect matching puts into q/2 pairs. Effects are
+then scaled so that G has mean 0 and variance 1 (divisor n) in the simulated sample. The expected
+variances have the ratio V_AA / V_A = 2 relAA, so V_A / V_G is about 1 / (1 + 2 relAA).
 
-As a control of our own, all q(q-1)/2 pairs of QTL can interact, with smaller effects, so that the ratio is the same.
+As a control of our own, all q(q-1)/2 pairs of QTL can interact, with smaller effects, so that the
+ratio is the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,8 +30,8 @@ class Trait:
     """The true architecture of one trait; markers are numbered from 0.
 
     qtl: (n_qtl,) markers that have an effect, ascending. additive_effects: (n_qtl,) in that order.
-    pairs: (n_pairs, 2) markers that interact: each QTL stands in exactly one pair, or all pairs of QTL are there.
-    pair_effects: (n_pairs,).
+    pairs: (n_pairs, 2) markers that interact: each QTL stands in exactly one pair, or all pairs of
+    QTL are there. pair_effects: (n_pairs,).
     """
 
     rel_aa: float
@@ -48,7 +50,9 @@ class Trait:
 
 @dataclass(frozen=True)
 class Cohort:
-    """A simulated cohort: genotypes, phenotypes, genetic values (both (n_samples, n_traits)) and the true traits."""
+    """A simulated cohort: genotypes, phenotypes, genetic values (both (n_samples, n_traits)) and the
+    true traits.
+    """
 
     genotypes: Genotypes
     phenotypes: NDArray[np.float64]
@@ -79,22 +83,32 @@ def simulate(
 ) -> Cohort:
     """Simulate a cohort of haploid individuals with independent markers of allele frequency 0.5.
 
-    n_samples: individuals, at least 2. n_qtl: causal loci of each trait, even. n_markers: all markers; without it, as
-    many as causal loci. rel_aa: the relative epistatic variance of each trait, one number a trait.
-    broad_sense_heritability: H2 = V_G / V_P, from 1e-6 to 1.
-    shared_pairs: False draws QTL, pairs and effects of each trait on their own (separate calls of AlphaSimR's
-    addTraitAE); True shares QTL and pairs among the traits (one call), and `pleiotropy` is then the correlation of
-    their effects, additive and epistatic alike: one number for all pairs of traits, or a matrix. all_pairs: True lets
-    all pairs of QTL interact, not each QTL with one partner.
+    n_samples: individuals, at least 2. n_qtl: causal loci of each trait, even. n_markers: all
+    markers; without it, as many as causal loci. rel_aa: the relative epistatic variance of each
+    trait, one number a trait. broad_sense_heritability: H2 = V_G / V_P, from 1e-6 to 1.
+    shared_pairs: False draws QTL, pairs and effects of each trait on their own (separate calls of
+    AlphaSimR's addTraitAE); True shares QTL and pairs among the traits (one call), and `pleiotropy`
+    is then the correlation of their effects, additive and epistatic alike: one number for all pairs
+    of traits, or a matrix. all_pairs: True lets all pairs of QTL interact, not each QTL with one
+    partner.
 
-    Raises ValueError for an argument out of its bounds, and where the sample has no genetic variance; MemoryError for
-    more individuals, markers or traits than memory holds.
+    Raises ValueError for an argument out of its bounds, and where the sample has no genetic
+    variance; MemoryError for more individuals, markers or traits than memory holds.
     """
     checks.integer("seed", seed, minimum=0)
     n_markers, plan = checked_arguments(
-        n_samples, n_qtl, rel_aa, broad_sense_heritability, n_markers, shared_pairs, pleiotropy, all_pairs
+        n_samples,
+        n_qtl,
+        rel_aa,
+        broad_sense_heritability,
+        n_markers,
+        shared_pairs,
+        pleiotropy,
+        all_pairs,
     )
-    return _with_traits(draw_haplotypes(n_samples, n_markers, seeds.generator(seed, "haplotypes")), plan, seed)
+    return _with_traits(
+        draw_haplotypes(n_samples, n_markers, seeds.generator(seed, "haplotypes")), plan, seed
+    )
 
 
 def simulate_on(
@@ -108,21 +122,25 @@ def simulate_on(
     pleiotropy: float | ArrayLike = 0.0,
     all_pairs: bool = False,
 ) -> Cohort:
-    """Simulate traits on given genotypes: a known architecture, with their linkage and allele frequencies.
+    """Simulate traits on given genotypes: a known architecture, with their linkage and allele
+    frequencies.
 
-    The model is that of `simulate`, where x = 2 g - 1 runs from -1 to +1 with the share g of the counted allele (a
-    heterozygous diploid has the code 0, a missing genotype that of its filled share). The QTL are random markers.
-    Arguments are those of `simulate`.
+    The model is that of `simulate`, where x = 2 g - 1 runs from -1 to +1 with the share g of the
+    counted allele (a heterozygous diploid has the code 0, a missing genotype that of its filled
+    share). The QTL are random markers. Arguments are those of `simulate`.
 
-    relAA sets the effects as in `simulate`; the variances that follow depend on allele frequencies and ploidy, see
-    `theory.expected_components`.
+    relAA sets the effects as in `simulate`; the variances that follow depend on allele frequencies
+    and ploidy, see `theory.expected_components`.
 
-    Raises ValueError for an argument out of its bounds, and where the sample has no genetic variance.
+    Raises ValueError for an argument out of its bounds, and where the sample has no genetic
+    variance.
     """
     check_genotypes(genotypes)
     n_qtl = _n_qtl(n_qtl, genotypes.n_markers)
     checks.integer("seed", seed, minimum=0)
-    plan = TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, shared_pairs, pleiotropy, all_pairs)
+    plan = TraitPlan.checked(
+        n_qtl, rel_aa, broad_sense_heritability, shared_pairs, pleiotropy, all_pairs
+    )
     return _with_traits(genotypes, plan, seed)
 
 
@@ -169,10 +187,13 @@ class TraitPlan:
     ) -> "TraitPlan":
         """Return the plan; raises what `simulate` does."""
         rel_aa = _rel_aa(rel_aa)
-        h2 = checks.real("broad_sense_heritability", broad_sense_heritability, minimum=LEAST_H2, maximum=1)
+        h2 = checks.real(
+            "broad_sense_heritability", broad_sense_heritability, minimum=LEAST_H2, maximum=1
+        )
         shared_pairs = checks.boolean("shared_pairs", shared_pairs)
         all_pairs = checks.boolean("all_pairs", all_pairs)
-        checks.memory("n_qtl", n_qtl, 16 * n_qtl**2 if all_pairs else 0)  # the pairs, as they are drawn
+        # the pairs, as they are drawn
+        checks.memory("n_qtl", n_qtl, 16 * n_qtl**2 if all_pairs else 0)
         correlation = checks.correlation_matrix("pleiotropy", pleiotropy, len(rel_aa))
         checks.require(
             shared_pairs or np.array_equal(correlation, np.eye(len(rel_aa))),
@@ -213,25 +234,46 @@ def draw_joint_traits(
 ) -> list[Trait]:
     """Draw traits that share QTL and pairs; effects are Z L with L L' the correlation between traits."""
     qtl = np.sort(rng.choice(n_markers, size=n_qtl, replace=False))
-    pairs = np.stack(np.triu_indices(n_qtl, k=1), axis=1) if all_pairs else rng.permutation(n_qtl).reshape(-1, 2)
+    pairs = (
+        np.stack(np.triu_indices(n_qtl, k=1), axis=1)
+        if all_pairs
+        else rng.permutation(n_qtl).reshape(-1, 2)
+    )
     pairs = qtl[pairs]
     values, vectors = np.linalg.eigh(correlation)
-    root = vectors * np.sqrt(values.clip(min=0)) @ vectors.T  # symmetric root: a singular correlation is fine
+    # symmetric root: a singular correlation is fine
+    root = vectors * np.sqrt(values.clip(min=0)) @ vectors.T
     additive = rng.normal(size=(n_qtl, len(rel_aa))) @ root
-    epistatic = rng.normal(size=(len(pairs), len(rel_aa))) @ root * pair_effect_sd(rel_aa, n_qtl, len(pairs))
+    epistatic = (
+        rng.normal(size=(len(pairs), len(rel_aa)))
+        @ root
+        * pair_effect_sd(rel_aa, n_qtl, len(pairs))
+    )
     return [
-        Trait(rel_aa=ratio, qtl=qtl, additive_effects=additive[:, t], pairs=pairs, pair_effects=epistatic[:, t])
+        Trait(
+            rel_aa=ratio,
+            qtl=qtl,
+            additive_effects=additive[:, t],
+            pairs=pairs,
+            pair_effects=epistatic[:, t],
+        )
         for t, ratio in enumerate(rel_aa)
     ]
 
 
 def pair_effect_sd(rel_aa: ArrayLike, n_qtl: int, n_pairs: int) -> NDArray[np.float64]:
-    """Return the standard deviation of pair effects beside additive ones of 1: that of V_AA = 2 relAA V_A."""
+    """Return the standard deviation of pair effects beside additive ones of 1: that of V_AA = 2 relAA
+    V_A.
+    """
     return np.sqrt(2 * np.asarray(rel_aa) * n_qtl / n_pairs)
 
 
-def standardise(genotypes: Genotypes, traits: Sequence[Trait]) -> tuple[tuple[Trait, ...], NDArray[np.float64]]:
-    """Scale effects and set intercepts so that each genetic value has mean 0 and variance 1; return traits, values."""
+def standardise(
+    genotypes: Genotypes, traits: Sequence[Trait]
+) -> tuple[tuple[Trait, ...], NDArray[np.float64]]:
+    """Scale effects and set intercepts so that each genetic value has mean 0 and variance 1; return
+    traits, values.
+    """
     values = genetic_values(genotypes, traits)
     mean, sd = values.mean(axis=0), values.std(axis=0)
     checks.require(
@@ -266,24 +308,33 @@ def genetic_values(genotypes: Genotypes, traits: Sequence[Trait]) -> NDArray[np.
 
 
 def variance_components(cohort: Cohort) -> list[VarianceComponents]:
-    """Return V_A, V_AA and V_G of each trait in the sample: the variances of its genetic parts and of their sum."""
+    """Return V_A, V_AA and V_G of each trait in the sample: the variances of its genetic parts and of
+    their sum.
+    """
     additive, epistatic = genetic_parts(cohort)
     variances = np.stack([additive, epistatic, cohort.genetic_values]).var(axis=1)
     return [VarianceComponents(*each) for each in variances.T.tolist()]
 
 
 def genetic_parts(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the additive and the epistatic part of the genetic values, both (n_samples, n_traits), of mean 0.
+    """Return the additive and the epistatic part of the genetic values, both (n_samples, n_traits), of
+    mean 0.
 
-    With m_i the sample mean of x_i: A = sum_i (x_i - m_i) alpha_i, where alpha_i = a_i + e_ij m_j is the average effect
-    of locus i with partner j. AA = sum_k e_k (x_k1 - m_k1)(x_k2 - m_k2), which is G - A, less its mean. This holds at
-    any allele frequency; where partners are linked, the two parts are correlated.
+    With m_i the sample mean of x_i: A = sum_i (x_i - m_i) alpha_i, where alpha_i = a_i + e_ij m_j
+    is the average effect of locus i with partner j. AA = sum_k e_k (x_k1 - m_k1)(x_k2 - m_k2),
+    which is G - A, less its mean. This holds at any allele frequency; where partners are linked,
+    the two parts are correlated.
     """
     genotypes = cohort.genotypes
     blocks = list(_cached_blocks(genotypes))
-    mean = sum(_codes(genotypes, rows).sum(axis=1, dtype=float) for rows in blocks) / genotypes.n_samples
+    mean = (
+        sum(_codes(genotypes, rows).sum(axis=1, dtype=float) for rows in blocks)
+        / genotypes.n_samples
+    )
     alpha = np.stack([_average_effects(trait, mean) for trait in cohort.traits])
-    additive = np.concatenate([(alpha @ _codes(genotypes, rows).astype(float)).T for rows in blocks])
+    additive = np.concatenate(
+        [(alpha @ _codes(genotypes, rows).astype(float)).T for rows in blocks]
+    )
     additive -= additive.mean(axis=0)
     epistatic = cohort.genetic_values - additive
     epistatic -= epistatic.mean(axis=0)
@@ -302,7 +353,9 @@ def _average_effects(trait: Trait, mean: NDArray[np.float64]) -> NDArray[np.floa
 def _codes(genotypes: Genotypes, rows: slice) -> NDArray[np.int8 | np.float64]:
     """Return the codes x = 2 g - 1 of some samples, a row a marker: markers are what is picked from."""
     if genotypes.whole:
-        return np.ascontiguousarray(genotypes.block(rows).T.astype(np.int8)) * np.int8(2) - np.int8(1)
+        return np.ascontiguousarray(genotypes.block(rows).T.astype(np.int8)) * np.int8(2) - np.int8(
+            1
+        )
     return np.ascontiguousarray(genotypes.block(rows).T.astype(float)) * 2 - 1
 
 
@@ -312,16 +365,23 @@ def _cached_blocks(genotypes: Genotypes) -> Iterator[slice]:
 
 
 def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:
-    """Check a cohort against its own effects; raise ValueError where they do not explain its genetic values.
+    """Check a cohort against its own effects; raise ValueError where they do not explain its genetic
+    values.
 
-    Recomputes the genetic values of some samples locus by locus (not by `genetic_values`), and checks that each trait
-    has mean 0 and variance 1, and that phenotypes are finite.
+    Recomputes the genetic values of some samples locus by locus (not by `genetic_values`), and
+    checks that each trait has mean 0 and variance 1, and that phenotypes are finite.
     """
     values = cohort.genetic_values
     n_bad = cohort.phenotypes.size - np.isfinite(cohort.phenotypes).sum()
-    checks.require(n_bad == 0, f"the cohort's phenotypes must be finite, got {n_bad} values that are not")
-    is_scaled = np.allclose(values.mean(axis=0), 0, atol=1e-8) and np.allclose(values.var(axis=0), 1, atol=1e-8)
-    checks.require(is_scaled, "the cohort's genetic values must have mean 0 and variance 1 in each trait")
+    checks.require(
+        n_bad == 0, f"the cohort's phenotypes must be finite, got {n_bad} values that are not"
+    )
+    is_scaled = np.allclose(values.mean(axis=0), 0, atol=1e-8) and np.allclose(
+        values.var(axis=0), 1, atol=1e-8
+    )
+    checks.require(
+        is_scaled, "the cohort's genetic values must have mean 0 and variance 1 in each trait"
+    )
     rows = np.linspace(0, len(values) - 1, num=min(n_checked, len(values))).astype(int)
     signs = 2 * cohort.genotypes.block(rows).astype(float) - 1
     for t, trait in enumerate(cohort.traits):
@@ -337,11 +397,20 @@ def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:
 
 def _n_qtl(value: int, n_markers: int | None = None) -> int:
     n_qtl = checks.integer("n_qtl", value, minimum=2, maximum=n_markers, why="n_markers")
-    checks.require(n_qtl % 2 == 0, f"n_qtl must be even, since every QTL has one partner, got {n_qtl}")
+    checks.require(
+        n_qtl % 2 == 0, f"n_qtl must be even, since every QTL has one partner, got {n_qtl}"
+    )
     return n_qtl
 
 
 def _rel_aa(values: Sequence[float]) -> list[float]:
-    values = [values] if checks.dimensions(values) == 0 and not isinstance(values, (list, tuple)) else list(values)
+    values = (
+        [values]
+        if checks.dimensions(values) == 0 and not isinstance(values, (list, tuple))
+        else list(values)
+    )
     checks.require(values, "rel_aa must name at least one trait, got none")
-    return [checks.real(f"rel_aa[{t}]", value, minimum=0, maximum=MOST) for t, value in enumerate(values)]
+    return [
+        checks.real(f"rel_aa[{t}]", value, minimum=0, maximum=MOST)
+        for t, value in enumerate(values)
+    ]

@@ -11,16 +11,19 @@ from epidl import checks
 Protocol = Literal["published", "held_out"]
 
 TRAIN_SHARE = 0.85
-N_RIDGE_SPLITS = {"published": 10, "held_out": 1}  # exact ridge: random splits, or the fixed test split
+# exact ridge: random splits, or the fixed test split
+N_RIDGE_SPLITS = {"published": 10, "held_out": 1}
 BATCH_SIZE = 128  # samples a step of every network
 
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of the samples that train, that steer early stopping (validation) and that are scored (test).
+    """Row numbers of the samples that train, that steer early stopping (validation) and that are
+    scored (test).
 
-    redraw_validation: put the validation samples into other batches each epoch. The validation loss is the unweighted
-    mean of the batches' losses, so the samples of a small last batch weigh more; redrawn, they are others each epoch.
+    redraw_validation: put the validation samples into other batches each epoch. The validation loss
+    is the unweighted mean of the batches' losses, so the samples of a small last batch weigh more;
+    redrawn, they are others each epoch.
     """
 
     train: NDArray[np.int64]
@@ -32,11 +35,12 @@ class Split:
 def split_samples(n_samples: int, protocol: Protocol) -> Split:
     """Return the fixed split: the last 15 % of samples are the test split under both protocols.
 
-    published: the test split is the validation split too, and its batches are redrawn each epoch, as in the authors'
-    code. held_out: the last 15 % of the
-    training part are the validation split, and the test split is touched once.
+    published: the test split is the validation split too, and its batches are redrawn each epoch,
+    as in the authors' code. held_out: the last 15 % of the training part are the validation split,
+    and the test split is touched once.
 
-    Raises ValueError for an unknown protocol, and for fewer than 10 samples; MemoryError for more than memory holds.
+    Raises ValueError for an unknown protocol, and for fewer than 10 samples; MemoryError for more
+    than memory holds.
     """
     n_fit, n_train = _sizes(n_samples, protocol)
     checks.memory("n_samples", n_samples, 8 * n_samples)
@@ -59,8 +63,12 @@ def _sizes(n_samples: int, protocol: Protocol) -> tuple[int, int]:
     return (n_train if protocol == "published" else round(TRAIN_SHARE * n_train)), n_train
 
 
-def random_split(n_samples: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the row numbers of a random 85 % of samples and of the rest; raise ValueError for fewer than 2 samples."""
+def random_split(
+    n_samples: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the row numbers of a random 85 % of samples and of the rest; raise ValueError for fewer
+    than 2 samples.
+    """
     n_samples = checks.integer("n_samples", n_samples, minimum=2)
     checks.instance("rng", rng, np.random.Generator, "a numpy.random.Generator")
     order = rng.permutation(n_samples)
@@ -68,8 +76,12 @@ def random_split(n_samples: int, rng: np.random.Generator) -> tuple[NDArray[np.i
     return np.sort(order[:n_train]), np.sort(order[n_train:])
 
 
-def check_batches(n_train: int, *, batch_size: int, drop_ragged_batch: bool, batch_norm: bool) -> None:
-    """Raise ValueError where training samples make no batch, or a last one that batch norm cannot train on."""
+def check_batches(
+    n_train: int, *, batch_size: int, drop_ragged_batch: bool, batch_norm: bool
+) -> None:
+    """Raise ValueError where training samples make no batch, or a last one that batch norm cannot
+    train on.
+    """
     n_train = checks.integer("n_train", n_train, minimum=1)
     batch_size = checks.integer("batch_size", batch_size, minimum=1)
     checks.require(

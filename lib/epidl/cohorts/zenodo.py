@@ -1,4 +1,5 @@
-"""The authors' cohorts: the text files of their Zenodo record, read with a bit a genotype, and written the same.
+"""The authors' cohorts: the text files of their Zenodo record, read with a bit a genotype, and written
+the same.
 
 A cohort is three files, their columns separated by single spaces, with a header:
 
@@ -8,9 +9,10 @@ A cohort is three files, their columns separated by single spaces, with a header
 - `..._eff.txt`: a trait and marker a row: trait locus add_eff epi_loc epi_eff sfs, NA where there is no effect or
   partner.
 
-In `eff` the partners of a pair are places among the trait's QTL, joined to the table by number (the ledger's row 10).
-Where all markers are QTL, places and markers are the same; in the dilution experiment they are not, and are put right
-here. Whether they are is seen: effects that do not explain the phenotypes are refused.
+In `eff` the partners of a pair are places among the trait's QTL, joined to the table by number (the
+ledger's row 10). Where all markers are QTL, places and markers are the same; in the dilution
+experiment they are not, and are put right here. Whether they are is seen: effects that do not
+explain the phenotypes are refused.
 """
 
 import re
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from epidl.grid.params import Cell
 
 PARTS = ("g", "p", "eff")
-NOISE_TOLERANCE = 0.5  # relative, of the residual variance that H2 says; chance makes a tenth of it among 1000
+# relative, of the residual variance that H2 says; chance makes a tenth of it among 1000
+NOISE_TOLERANCE = 0.5
 
 
 def file_stem(cell: "Cell", replicate: int) -> str:
@@ -44,19 +47,24 @@ def file_stem(cell: "Cell", replicate: int) -> str:
         "dilution": lambda: f"qhaplo_{q}qtl_{cell.n_markers}marker_{n}n",
         "correlation": lambda: f"qhaplo_{q}qtl_{n}n_{cell.pleiotropy:g}pleio_{cell.n_traits}trait",
     }
-    if cell.cohorts not in stems or getattr(cell, "shared_pairs", False) != bool(getattr(cell, "pleiotropy", 0)):
-        raise ValueError(f"source must be simulated for {cell.name}: the authors have no such cohorts, got zenodo")
+    if cell.cohorts not in stems or getattr(cell, "shared_pairs", False) != bool(
+        getattr(cell, "pleiotropy", 0)
+    ):
+        raise ValueError(
+            f"source must be simulated for {cell.name}: the authors have no such cohorts, got zenodo"
+        )
     return f"{stems[cell.cohorts]()}_rep{replicate}"
 
 
 def read_replicate(cell: "Cell", replicate: int, architecture: Mapping[str, Any]) -> Cohort:
-    """Read the cohort of a cell's replicate from the folder `cell.data` and check that it is what the cell says.
+    """Read the cohort of a cell's replicate from the folder `cell.data` and check that it is what the
+    cell says.
 
-    `data` that ends with a number, as in FOLDER/rep7, asks for that replicate first, and then for those that follow.
-    architecture: what `simulate.simulate` would be given.
+    `data` that ends with a number, as in FOLDER/rep7, asks for that replicate first, and then for
+    those that follow. architecture: what `simulate.simulate` would be given.
 
-    Raises FileNotFoundError that names a missing file, and ValueError where the files do not fit each other, or the
-    cell.
+    Raises FileNotFoundError that names a missing file, and ValueError where the files do not fit
+    each other, or the cell.
     """
     folder = Path(cell.data)
     numbered = re.fullmatch(r"rep([1-9]\d*)", folder.name)
@@ -76,14 +84,15 @@ def read_cohort(
     broad_sense_heritability: float,
     expected: tuple[int, int] | None = None,
 ) -> Cohort:
-    """Read the three files whose names begin with `stem`, and end with ``_g.txt``, ``_p.txt`` and ``_eff.txt``.
+    """Read the three files whose names begin with `stem`, and end with ``_g.txt``, ``_p.txt`` and
+    ``_eff.txt``.
 
-    rel_aa: of each trait, which the files do not say. broad_sense_heritability: the one that they were simulated with,
-    to check the effects by. expected: the numbers of individuals and markers, checked where given. Memory: two bits a
-    genotype, and one line of the file.
+    rel_aa: of each trait, which the files do not say. broad_sense_heritability: the one that they
+    were simulated with, to check the effects by. expected: the numbers of individuals and markers,
+    checked where given. Memory: two bits a genotype, and one line of the file.
 
-    Raises FileNotFoundError for a missing file, and ValueError for files that are cut off, do not belong together, or
-    whose effects do not explain the phenotypes.
+    Raises FileNotFoundError for a missing file, and ValueError for files that are cut off, do not
+    belong together, or whose effects do not explain the phenotypes.
     """
     rel_aa = [checks.real(f"rel_aa[{t}]", ratio, minimum=0) for t, ratio in enumerate(rel_aa)]
     checks.integer("len(rel_aa)", len(rel_aa), minimum=1)
@@ -96,7 +105,9 @@ def read_cohort(
     names, genotypes = read_haplotypes(paths["g"])
     found = genotypes.n_samples, genotypes.n_markers
     if expected and found != expected:
-        raise ValueError(f"{paths['g']} must hold {expected[0]} individuals and {expected[1]} markers, got {found}")
+        raise ValueError(
+            f"{paths['g']} must hold {expected[0]} individuals and {expected[1]} markers, got {found}"
+        )
     phenotypes = _read_phenotypes(paths["p"], names, len(rel_aa))
     raw = _read_traits(paths["eff"], rel_aa, genotypes.n_markers)
     traits, values = standardise(genotypes, raw)
@@ -107,16 +118,20 @@ def read_cohort(
 
 
 def write_cohort(stem: Path | str, cohort: Cohort) -> None:
-    """Write a cohort of haplotypes in the authors' layout, the pairs by their places among the trait's QTL, as theirs.
+    """Write a cohort of haplotypes in the authors' layout, the pairs by their places among the trait's
+    QTL, as theirs.
 
-    Values are written with all their digits, so that what is read back differs from the cohort by rounding alone.
+    Values are written with all their digits, so that what is read back differs from the cohort by
+    rounding alone.
     """
     genotypes, n = cohort.genotypes, cohort.genotypes.n_samples
     markers = [f"1_{k + 1}" for k in range(genotypes.n_markers)]
     individuals = np.arange(1, n + 1)
     traits = {f"Trait{t + 1}": values for t, values in enumerate(cohort.phenotypes.T)}
     _write(f"{stem}_p.txt", pd.DataFrame({"ind": individuals} | traits))
-    copies = sum(genotypes.block(rows).sum(axis=0, dtype=float) for rows in row_blocks(n, len(markers)))
+    copies = sum(
+        genotypes.block(rows).sum(axis=0, dtype=float) for rows in row_blocks(n, len(markers))
+    )
     effects = [_effects(cohort, t, markers, copies / n) for t in range(len(cohort.traits))]
     _write(f"{stem}_eff.txt", pd.concat(effects))
     with storage.replacing(Path(f"{stem}_g.txt")) as file:
@@ -147,7 +162,9 @@ def read_haplotypes(path: Path) -> tuple[list[str], Haplotypes]:
     if pending:
         columns.append(_byte_of(pending))
     if not columns or not names:
-        raise ValueError(f"{path} must hold a header of individuals and a row a marker, got {n_markers} markers")
+        raise ValueError(
+            f"{path} must hold a header of individuals and a row a marker, got {n_markers} markers"
+        )
     return names, Haplotypes(np.stack(columns, axis=1), n_markers)
 
 
@@ -183,7 +200,9 @@ def _read_phenotypes(path: Path, names: list[str], n_traits: int) -> NDArray[np.
         )
     values = checks.floats(f"phenotypes of {path}", table[columns])
     if not np.isfinite(values).all():
-        raise ValueError(f"{path} must hold finite phenotypes, got {(~np.isfinite(values)).sum()} others")
+        raise ValueError(
+            f"{path} must hold finite phenotypes, got {(~np.isfinite(values)).sum()} others"
+        )
     return values
 
 
@@ -191,12 +210,16 @@ def _read_traits(path: Path, rel_aa: Sequence[float], n_markers: int) -> list[Tr
     table = _table(path)
     wanted = ["trait", "locus", "add_eff", "epi_loc", "epi_eff"]
     if not set(wanted) <= set(table.columns):
-        raise ValueError(f"{path} must hold the columns {', '.join(wanted)}, got {', '.join(table.columns)}")
+        raise ValueError(
+            f"{path} must hold the columns {', '.join(wanted)}, got {', '.join(table.columns)}"
+        )
     try:
         numbers = {name: _numbers(table[name]) for name in ("locus", "epi_loc")}
         effects = {name: table[name].astype(float) for name in ("add_eff", "epi_eff")}
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} must hold loci such as 1_12, and effects that are numbers, got: {error}") from None
+        raise ValueError(
+            f"{path} must hold loci such as 1_12, and effects that are numbers, got: {error}"
+        ) from None
     table = table.assign(**numbers, **effects)
     groups = [part for _, part in table.groupby("trait", sort=False)]
     if len(groups) != len(rel_aa) or not table["locus"].between(1, n_markers).all():
@@ -213,18 +236,25 @@ def _trait(part: pd.DataFrame, rel_aa: float) -> Trait:
     qtl = additive["locus"].to_numpy(np.int64) - 1
     beside = part.dropna(subset=["epi_loc", "epi_eff"])
     places = np.sort(beside[["locus", "epi_loc"]].to_numpy(np.int64), axis=1) - 1
-    places, first = np.unique(places, axis=0, return_index=True)  # a pair may stand beside both partners
+    # a pair may stand beside both partners
+    places, first = np.unique(places, axis=0, return_index=True)
     if len(places) and places.max() >= len(qtl):
-        raise ValueError(f"pairs must name places among the {len(qtl)} QTL of a trait, got {places.max() + 1}")
+        raise ValueError(
+            f"pairs must name places among the {len(qtl)} QTL of a trait, got {places.max() + 1}"
+        )
     effects = beside["epi_eff"].to_numpy(float)[first]
-    return Trait(rel_aa, qtl, additive["add_eff"].to_numpy(float), qtl[places.reshape(-1, 2)], effects)
+    return Trait(
+        rel_aa, qtl, additive["add_eff"].to_numpy(float), qtl[places.reshape(-1, 2)], effects
+    )
 
 
 def _table(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, sep=" ")
     except ValueError as error:  # empty, cut off, or no text
-        raise ValueError(f"{path} must be a table with a header, its columns a space apart, got: {error}") from None
+        raise ValueError(
+            f"{path} must be a table with a header, its columns a space apart, got: {error}"
+        ) from None
 
 
 def _numbers(names: pd.Series) -> pd.Series:
@@ -245,8 +275,12 @@ def _check_explained(path: Path, phenotypes: NDArray, values: NDArray, h2: float
         )
 
 
-def _effects(cohort: Cohort, t: int, markers: Sequence[str], frequencies: NDArray[np.float64]) -> pd.DataFrame:
-    """Return the `eff` rows of one trait; pairs stand beside the markers that have their places' numbers."""
+def _effects(
+    cohort: Cohort, t: int, markers: Sequence[str], frequencies: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Return the `eff` rows of one trait; pairs stand beside the markers that have their places'
+    numbers.
+    """
     trait = cohort.traits[t]
     table = pd.DataFrame(index=pd.RangeIndex(len(markers)))
     table["trait"], table["locus"] = f"Trait{t + 1}", markers

@@ -1,4 +1,5 @@
-"""Figures: drawn from result tables, in the publication's style; each function returns a matplotlib figure.
+"""Figures: drawn from result tables, in the publication's style; each function returns a matplotlib
+figure.
 
 One module an experiment; `models` compares models within any of them,
 `simulation` shows cohorts, `own_data` a reader's own, `forecasts` the planner's, `style` is common.
@@ -11,7 +12,12 @@ from epidl.figures.forecasts import forecast_and_found, forecast_of_publication,
 from epidl.figures.models import accuracy_by_trait, differences, parity
 from epidl.figures.own_data import allele_frequencies, ld_decay, relatedness, scores_by_split
 from epidl.figures.scaling import accuracy_by_scaling, figure_1a, figure_1b
-from epidl.figures.simulation import genotype_matrix, interaction_matrix, phenotype_distributions, variance_ratios
+from epidl.figures.simulation import (
+    genotype_matrix,
+    interaction_matrix,
+    phenotype_distributions,
+    variance_ratios,
+)
 from epidl.figures.style import MODEL_NAMES, expected_va_over_vg, save, use_style
 
 __all__ = [

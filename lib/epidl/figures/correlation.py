@@ -14,24 +14,37 @@ BOX_WIDTH = 0.14  # of the place of one condition, where those of a number of QT
 
 
 def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Draw the MLP's relative gain over ridge by QTL and correlation of effects, one panel per number of traits.
+    """Draw the MLP's relative gain over ridge by QTL and correlation of effects, one panel per number
+    of traits.
 
-    A box holds the traits of all replicates: the middle half, its median, and whiskers to the lowest and highest.
-    published: the digitised medians of figure 3, drawn as open markers. The control that shares pairs is ours alone.
+    A box holds the traits of all replicates: the middle half, its median, and whiskers to the
+    lowest and highest. published: the digitised medians of figure 3, drawn as open markers. The
+    control that shares pairs is ours alone.
     """
     gain = paired(one_protocol(table), "mlp", "ridge")
     like = gain[["n_samples", "n_qtl", "n_traits", "rel_aa"]].drop_duplicates()
     theirs = published.merge(like).assign(shared_pairs=False)
-    gain, theirs = gain.assign(condition=condition(gain)), theirs.assign(condition=condition(theirs))
+    gain, theirs = (
+        gain.assign(condition=condition(gain)),
+        theirs.assign(condition=condition(theirs)),
+    )
     colors, counts = _colors(gain), sorted(gain["n_qtl"].unique())
     n_traits = sorted(gain["n_traits"].unique())
-    figure, axes = plt.subplots(1, len(n_traits), figsize=(1 + 5 * len(n_traits), 4.8), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(n_traits), figsize=(1 + 5 * len(n_traits), 4.8), sharey=True, squeeze=False
+    )
     for ax, letter, count in zip(axes[0], "ABCDEFGH", n_traits, strict=False):
         for (n_qtl, name), part in select(gain, n_traits=count).groupby(["n_qtl", "condition"]):
-            position = counts.index(n_qtl) + BOX_WIDTH * (list(colors).index(name) - (len(colors) - 1) / 2)
+            position = counts.index(n_qtl) + BOX_WIDTH * (
+                list(colors).index(name) - (len(colors) - 1) / 2
+            )
             _draw_box(ax, part["relative_gain"], position, colors[name])
-            medians = select(theirs, n_traits=count, n_qtl=n_qtl, condition=name)["median_relative_gain"]
-            ax.plot([position] * len(medians), medians, "o", color=colors[name], markersize=6, **OPEN)
+            medians = select(theirs, n_traits=count, n_qtl=n_qtl, condition=name)[
+                "median_relative_gain"
+            ]
+            ax.plot(
+                [position] * len(medians), medians, "o", color=colors[name], markersize=6, **OPEN
+            )
         ax.axhline(0, **PARITY)
         ax.set(title=f"{letter}. {count} traits", xlabel="QTL")
         ax.set_xticks(range(len(counts)), counts)
@@ -41,13 +54,28 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         label = f"correlation {'0, own pairs' if name == '0' else name}"
         handles.append(Line2D([], [], color=color, linewidth=4, label=label))
     if len(theirs):
-        handles.append(Line2D([], [], color="black", marker="o", linestyle="", **OPEN, label="publication (median)"))
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color="black",
+                marker="o",
+                linestyle="",
+                **OPEN,
+                label="publication (median)",
+            )
+        )
     legend_below(figure, handles)
     return figure
 
 
 def _draw_box(ax: Axes, values: pd.Series, position: float, color: str) -> None:
-    style = {"showfliers": False, "manage_ticks": False, "whis": (0, 100), "widths": 0.7 * BOX_WIDTH}
+    style = {
+        "showfliers": False,
+        "manage_ticks": False,
+        "whis": (0, 100),
+        "widths": 0.7 * BOX_WIDTH,
+    }
     for lines in ax.boxplot(values, positions=[position], **style).values():
         for line in lines:
             line.set(color=color, linewidth=1.3)

@@ -32,17 +32,23 @@ SELECTION = {
 def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     """Draw r of three models less r of ridge, one panel per number of markers, one group per trait.
 
-    table: results under one protocol. published: the digitised figure 2, drawn as an open marker (median) and a bar
-    (lowest to highest replicate) beside ours.
+    table: results under one protocol. published: the digitised figure 2, drawn as an open marker
+    (median) and a bar (lowest to highest replicate) beside ours.
     """
     table = one_protocol(table)
-    published = published.merge(table[["n_samples", "n_qtl"]].drop_duplicates())  # of cohorts like these
+    # of cohorts like these
+    published = published.merge(table[["n_samples", "n_qtl"]].drop_duplicates())
     leads = {model: paired(table, model, "ridge") for model in COMPARED}
     counts, ratios = sorted(table["n_markers"].unique()), sorted(table["rel_aa"].unique())
     columns = min(4, len(counts))
     rows = -(-len(counts) // columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(1 + 2.6 * columns, 1 + 2.7 * rows), sharex=True, sharey=True, squeeze=False
+        rows,
+        columns,
+        figsize=(1 + 2.6 * columns, 1 + 2.7 * rows),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
     )
     for ax in axes.flat[len(counts) :]:
         ax.set_visible(False)
@@ -52,7 +58,10 @@ def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
             ours = select(leads[model], n_markers=n_markers)
             theirs = select(published, n_markers=n_markers, model=model)
             style = {"color": MODEL_COLORS[model], "marker": MODEL_MARKERS[model], "linestyle": ""}
-            for part, column, shift, open_marker in ((ours, "difference", 0.0, {}), (theirs, "median", 0.13, OPEN)):
+            for part, column, shift, open_marker in (
+                (ours, "difference", 0.0, {}),
+                (theirs, "median", 0.13, OPEN),
+            ):
                 x = part["rel_aa"].map(ratios.index) + 0.28 * (k - 1) - 0.05 + shift
                 ax.plot(x, part[column], **style, markersize=5, **open_marker)
                 if open_marker:
@@ -61,27 +70,43 @@ def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         ax.set_xticks(range(len(ratios)), [f"relAA {ratio:g}" for ratio in ratios])
     for row in axes:
         row[0].set_ylabel("r - r of ridge")
-    handles = [handle(MODEL_NAMES[model], MODEL_COLORS[model], MODEL_MARKERS[model]) for model in COMPARED]
+    handles = [
+        handle(MODEL_NAMES[model], MODEL_COLORS[model], MODEL_MARKERS[model]) for model in COMPARED
+    ]
     if published["n_markers"].isin(counts).any():
-        handles.append(Line2D([], [], color="gray", marker="D", linestyle="", **OPEN, label="publication (open)"))
+        handles.append(
+            Line2D(
+                [], [], color="gray", marker="D", linestyle="", **OPEN, label="publication (open)"
+            )
+        )
     legend_below(figure, handles)
     return figure
 
 
 def selection_by_markers(table: pd.DataFrame) -> Figure:
-    """Draw precision, recall and pair recall of the pruned models' features against the number of markers.
+    """Draw precision, recall and pair recall of the pruned models' features against the number of
+    markers.
 
-    One panel per measure, one line per trait; precision is that of the selection, the same for both. Dashed: the
-    precision of markers kept at random.
+    One panel per measure, one line per trait; precision is that of the selection, the same for
+    both. Dashed: the precision of markers kept at random.
     """
     kept = select(one_protocol(table), model="mlp_pruned")
     ratios = sorted(kept["rel_aa"].unique())
-    figure, axes = plt.subplots(1, len(SELECTION), figsize=(1 + 3.6 * len(SELECTION), 4.2), sharey=True)
+    figure, axes = plt.subplots(
+        1, len(SELECTION), figsize=(1 + 3.6 * len(SELECTION), 4.2), sharey=True
+    )
     for ax, (column, label) in zip(axes, SELECTION.items(), strict=True):
         for k, ratio in enumerate(ratios):
             part = select(kept, rel_aa=ratio)
             mean = part.groupby("n_markers")[column].mean()
-            ax.plot(part["n_markers"], part[column], **trait_style(k), linestyle="", markersize=3, alpha=0.45)
+            ax.plot(
+                part["n_markers"],
+                part[column],
+                **trait_style(k),
+                linestyle="",
+                markersize=3,
+                alpha=0.45,
+            )
             ax.plot(mean.index, mean, **trait_style(k), markersize=5)
         ax.set(title=label, xlabel="Markers", ylim=(-0.03, 1.03))
         label_scale(ax, kept["n_markers"], most=4)
@@ -94,7 +119,9 @@ def selection_by_markers(table: pd.DataFrame) -> Figure:
 
 
 def importances(table: pd.DataFrame, threshold: float) -> Figure:
-    """Draw how the importance of one-hot columns in the LASSO is distributed, of causal markers and of others."""
+    """Draw how the importance of one-hot columns in the LASSO is distributed, of causal markers and of
+    others.
+    """
     figure, ax = plt.subplots(figsize=(5.5, 3.4))
     causal = table["causal_for"] > 0
     bins = np.linspace(0, table["importance"].max(), 60)
@@ -104,6 +131,10 @@ def importances(table: pd.DataFrame, threshold: float) -> Figure:
     ):
         ax.hist(part["importance"], bins=bins, label=label, color=color, alpha=0.6)
     ax.axvline(threshold, **PARITY)
-    ax.set(xlabel="Importance: largest absolute weight over the traits", ylabel="One-hot columns", yscale="log")
+    ax.set(
+        xlabel="Importance: largest absolute weight over the traits",
+        ylabel="One-hot columns",
+        yscale="log",
+    )
     ax.legend(frameon=False)
     return figure

@@ -41,12 +41,15 @@ def forecast_and_found(forecasts: pd.DataFrame, table: pd.DataFrame) -> Figure:
         ax.plot(at, found["pearson_r"], MODEL_MARKERS[model], color=color, markersize=4, alpha=0.8)
     ax.set_xticks(range(len(ratios)), [trait_name(ratio).replace(" (", "\n(") for ratio in ratios])
     ax.set_ylabel("Pearson's r, test samples")
-    legend_below(figure, [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models])
+    legend_below(
+        figure, [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models]
+    )
     return figure
 
 
 def forecasts_left_out(forecasts: pd.DataFrame) -> Figure:
-    """Draw what was found against the forecast made without its cell, a panel a model, a point a condition.
+    """Draw what was found against the forecast made without its cell, a panel a model, a point a
+    condition.
 
     forecasts: of `surface.left_out_with_fit`.
     """
@@ -55,11 +58,17 @@ def forecasts_left_out(forecasts: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(2, 2, figsize=(6, 6), sharex=True, sharey=True)
     for ax, model in zip(axes.flat, planning.MODELS, strict=True):
         part = select(forecasts, model=model)
-        means = part.groupby(["cell", "n_samples", "rel_aa"])[["forecast", "pearson_r"]].mean().reset_index()
+        means = (
+            part.groupby(["cell", "n_samples", "rel_aa"])[["forecast", "pearson_r"]]
+            .mean()
+            .reset_index()
+        )
         ax.plot([0, 1], [0, 1], **PARITY)
         # many points: as pixels, of one call a panel
         shade = means["n_samples"].map(colors)
-        ax.scatter(means["forecast"], means["pearson_r"], c=shade, s=6, linewidths=0, rasterized=True)
+        ax.scatter(
+            means["forecast"], means["pearson_r"], c=shade, s=6, linewidths=0, rasterized=True
+        )
         ax.set_title(MODEL_NAMES[model])
     label_outside(axes, "Forecast made without the cell", "Mean r found")
     legend_below(figure, [handle(f"{size:,} individuals", colors[size], "o") for size in sizes])
@@ -67,7 +76,8 @@ def forecasts_left_out(forecasts: pd.DataFrame) -> Figure:
 
 
 def forecast_of_publication(compared: pd.DataFrame) -> Figure:
-    """Draw the MLP's forecast as lines, the publication's values as open markers, a panel a number of individuals.
+    """Draw the MLP's forecast as lines, the publication's values as open markers, a panel a number of
+    individuals.
 
     compared: of `surface.publication_forecast`.
     """
@@ -75,7 +85,10 @@ def forecast_of_publication(compared: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(2, 2, figsize=(8, 7), sharex=True, sharey=True)
     for ax, size in zip(axes.flat, sizes, strict=True):
         for k, ratio in enumerate(ratios):
-            part, style = select(compared, n_samples=size, rel_aa=ratio).sort_values("scaling"), trait_style(k)
+            part, style = (
+                select(compared, n_samples=size, rel_aa=ratio).sort_values("scaling"),
+                trait_style(k),
+            )
             ax.plot(part["scaling"], part["forecast"], color=style["color"])
             ax.plot(part["scaling"], part["found"], **(PUBLICATION | {"linestyle": ""}), **style)
         ax.set(title=f"{size:,} individuals", xscale="log")

@@ -25,38 +25,61 @@ def accuracy_by_trait(table: pd.DataFrame) -> Figure:
     protocols = list(table["protocol"].unique())
     models = models_of(table)
     ratios = sorted(table["rel_aa"].unique())
-    figure, axes = plt.subplots(1, len(protocols), figsize=(1 + 3.8 * len(protocols), 4.2), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(protocols), figsize=(1 + 3.8 * len(protocols), 4.2), sharey=True, squeeze=False
+    )
     for ax, protocol in zip(axes[0], protocols, strict=True):
         for k, model in enumerate(models):
             part = select(table, protocol=protocol, model=model)
             x = part["rel_aa"].map(ratios.index) + 0.22 * (k - (len(models) - 1) / 2)
-            ax.plot(x, part["pearson_r"], MODEL_MARKERS[model], color=MODEL_COLORS[model], alpha=0.75, markersize=4.5)
+            ax.plot(
+                x,
+                part["pearson_r"],
+                MODEL_MARKERS[model],
+                color=MODEL_COLORS[model],
+                alpha=0.75,
+                markersize=4.5,
+            )
             mean = part["pearson_r"].groupby(x).mean()
-            ax.hlines(mean, mean.index - 0.1, mean.index + 0.1, color=MODEL_COLORS[model], linewidth=1.5)
+            ax.hlines(
+                mean, mean.index - 0.1, mean.index + 0.1, color=MODEL_COLORS[model], linewidth=1.5
+            )
         ax.set(
-            title=f"Protocol: {protocol}", xlabel="relAA of the trait", ylim=(min(0, table["pearson_r"].min()), 1.03)
+            title=f"Protocol: {protocol}",
+            xlabel="relAA of the trait",
+            ylim=(min(0, table["pearson_r"].min()), 1.03),
         )
         ax.set_xticks(range(len(ratios)), [f"{ratio:g}" for ratio in ratios])
     axes[0, 0].set_ylabel("Pearson's r, test samples")
-    legend_below(figure, [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models])
+    legend_below(
+        figure, [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models]
+    )
     return figure
 
 
 def parity(table: pd.DataFrame, model: str, baseline: str, by: str = "protocol") -> Figure:
-    """Draw Pearson's r of one model against that of another, a point a trait of a replicate, with the 1:1 line.
+    """Draw Pearson's r of one model against that of another, a point a trait of a replicate, with the
+    1:1 line.
 
     by: the column that each panel has one value of.
     """
     pairs = paired(table, model, baseline)
     values, ratios = list(pairs[by].unique()), sorted(pairs["rel_aa"].unique())
     low = min(0, pairs[["pearson_r", "pearson_r_baseline"]].min(axis=None))
-    figure, axes = plt.subplots(1, len(values), figsize=(1 + 3.8 * len(values), 4.4), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(values), figsize=(1 + 3.8 * len(values), 4.4), sharey=True, squeeze=False
+    )
     for ax, value in zip(axes[0], values, strict=True):
         ax.plot([low, 1], [low, 1], **PARITY)
         for k, ratio in enumerate(ratios):
             part = select(pairs, rel_aa=ratio, **{by: value})
             ax.plot(
-                part["pearson_r_baseline"], part["pearson_r"], **trait_style(k), linestyle="", markersize=4, alpha=0.6
+                part["pearson_r_baseline"],
+                part["pearson_r"],
+                **trait_style(k),
+                linestyle="",
+                markersize=4,
+                alpha=0.6,
             )
         ax.set(title=panel_title(by, value), xlabel=f"r, {MODEL_NAMES[baseline]}", aspect="equal")
     axes[0, 0].set_ylabel(f"r, {MODEL_NAMES[model]}")
@@ -65,19 +88,25 @@ def parity(table: pd.DataFrame, model: str, baseline: str, by: str = "protocol")
 
 
 def differences(table: pd.DataFrame, model: str, baseline: str, by: str = "protocol") -> Figure:
-    """Draw the difference in r of two models against their mean (Bland and Altman), a panel a value of `by`.
+    """Draw the difference in r of two models against their mean (Bland and Altman), a panel a value of
+    `by`.
 
-    Solid: the mean difference; dotted: the limits of agreement, 1.96 standard deviations on either side.
+    Solid: the mean difference; dotted: the limits of agreement, 1.96 standard deviations on either
+    side.
     """
     pairs = paired(table, model, baseline)
     limits = agreement_of_models(table, model, baseline, by=[by])
     ratios = sorted(pairs["rel_aa"].unique())
-    figure, axes = plt.subplots(1, len(limits), figsize=(1 + 3.8 * len(limits), 4.2), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(limits), figsize=(1 + 3.8 * len(limits), 4.2), sharey=True, squeeze=False
+    )
     for ax, (value, limit) in zip(axes[0], limits.iterrows(), strict=True):
         for k, ratio in enumerate(ratios):
             part = select(pairs, rel_aa=ratio, **{by: value})
             middle = (part["pearson_r"] + part["pearson_r_baseline"]) / 2
-            ax.plot(middle, part["difference"], **trait_style(k), linestyle="", markersize=4, alpha=0.6)
+            ax.plot(
+                middle, part["difference"], **trait_style(k), linestyle="", markersize=4, alpha=0.6
+            )
         ax.axhline(0, **PARITY)
         ax.axhline(limit["mean_difference"], color=MODEL_COLORS[model], linewidth=1.4)
         for side in ("lower_limit", "upper_limit"):

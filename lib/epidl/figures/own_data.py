@@ -24,7 +24,16 @@ from epidl.own.genotype_files import GenotypeFile
 MEASURES = {"pearson_r": "Pearson's r, test individuals", "auc": "AUC, test individuals"}
 GROUP_COLORS = [
     str(color)
-    for color in (apc.aegean, apc.amber, apc.seaweed, apc.rose, apc.lapis, apc.mustard, apc.umber, apc.tanzanite)
+    for color in (
+        apc.aegean,
+        apc.amber,
+        apc.seaweed,
+        apc.rose,
+        apc.lapis,
+        apc.mustard,
+        apc.umber,
+        apc.tanzanite,
+    )
 ]
 MOST_SAMPLES, MOST_MARKERS = 1000, 2000  # that a picture looks at
 N_BINS = 25
@@ -36,7 +45,9 @@ def allele_frequencies(genotypes: GenotypeFile) -> Figure:
     known, copies = known_and_copies(genotypes.counts, np.arange(n))
     frequency = copies / (genotypes.ploidy * np.maximum(known, 1))
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.2))
-    axes[0].hist(np.minimum(frequency, 1 - frequency), bins=np.linspace(0, 0.5, 26), color=str(apc.aegean))
+    axes[0].hist(
+        np.minimum(frequency, 1 - frequency), bins=np.linspace(0, 0.5, 26), color=str(apc.aegean)
+    )
     axes[0].set(xlabel="Frequency of the rarer allele", ylabel="Markers")
     axes[1].hist(100 * (1 - known / n), bins=12, color=str(apc.amber))
     axes[1].set(xlabel="Missing genotypes, %", ylabel="Markers")
@@ -46,12 +57,20 @@ def allele_frequencies(genotypes: GenotypeFile) -> Figure:
 def ld_decay(genotypes: GenotypeFile) -> Figure:
     """Draw the mean squared correlation of pairs of markers against their distance on a chromosome.
 
-    The dashed line is the mean between chromosomes: what structure and the size of the sample make of no linkage.
+    The dashed line is the mean between chromosomes: what structure and the size of the sample make
+    of no linkage.
     """
     table = linkage(genotypes)
     figure, ax = plt.subplots(figsize=(6, 3.4))
     within = table[table["distance"].notna()]
-    ax.plot(within["distance"], within["r2"], "o-", color=str(apc.aegean), markersize=4, label="same chromosome")
+    ax.plot(
+        within["distance"],
+        within["r2"],
+        "o-",
+        color=str(apc.aegean),
+        markersize=4,
+        label="same chromosome",
+    )
     for r2 in table.loc[table["distance"].isna(), "r2"]:
         ax.axhline(r2, **PARITY, label="between chromosomes")
     ax.legend(frameon=False)
@@ -60,7 +79,8 @@ def ld_decay(genotypes: GenotypeFile) -> Figure:
 
 
 def linkage(genotypes: GenotypeFile) -> pd.DataFrame:
-    """Return mean r^2 of pairs of markers by their distance: a row a bin, and one of distance NaN between chromosomes.
+    """Return mean r^2 of pairs of markers by their distance: a row a bin, and one of distance NaN
+    between chromosomes.
 
     Where the file has no positions, the distance is the number of markers between, plus one.
     """
@@ -77,7 +97,11 @@ def linkage(genotypes: GenotypeFile) -> pd.DataFrame:
     distance = np.abs(position[first] - position[second]).astype(float)
     bins = np.unique(np.quantile(distance[same], np.linspace(0, 1, N_BINS + 1)))
     place = np.digitize(distance[same], bins[1:-1])
-    table = pd.DataFrame({"distance": distance[same], "r2": r2[same], "bin": place}).groupby("bin").mean()
+    table = (
+        pd.DataFrame({"distance": distance[same], "r2": r2[same], "bin": place})
+        .groupby("bin")
+        .mean()
+    )
     if not same.all():
         table.loc[len(table)] = [np.nan, r2[~same].mean()]
     table.attrs["unit"] = "Distance, kb" if known else "Distance, markers"
@@ -85,10 +109,11 @@ def linkage(genotypes: GenotypeFile) -> pd.DataFrame:
 
 
 def relatedness(genotypes: GenotypeFile, groups: ArrayLike | None = None) -> Figure:
-    """Draw the first two principal components of genotypes, and the relationships of pairs of individuals.
+    """Draw the first two principal components of genotypes, and the relationships of pairs of
+    individuals.
 
-    A relationship is an element of G = Z Z' / c, Z the centred dosages and c the sum of their variances: about 1 with
-    oneself in a random-mating population, 0 for the average pair.
+    A relationship is an element of G = Z Z' / c, Z the centred dosages and c the sum of their
+    variances: about 1 with oneself in a random-mating population, 0 for the average pair.
     """
     rows = _spread(len(genotypes.counts), MOST_SAMPLES)
     shares = _shares(genotypes, _spread(genotypes.counts.shape[1], MOST_MARKERS))[rows]
@@ -101,7 +126,9 @@ def relatedness(genotypes: GenotypeFile, groups: ArrayLike | None = None) -> Fig
     centred = shares[order] - shares.mean(axis=0)
     relationships = centred @ centred.T / centred.var(axis=0).sum()
     image = axes[1].imshow(relationships, cmap="RdBu_r", vmin=-1.5, vmax=1.5, interpolation="none")
-    axes[1].set(xlabel="Individual, by group" if groups is not None else "Individual", ylabel="Individual")
+    axes[1].set(
+        xlabel="Individual, by group" if groups is not None else "Individual", ylabel="Individual"
+    )
     figure.colorbar(image, ax=axes[1], label="Relationship", shrink=0.8)
     if groups is not None:
         legend_below(figure, [handle(name, GROUP_COLORS[k], "o") for k, name in enumerate(shown)])
@@ -117,12 +144,19 @@ def _components(ax: plt.Axes, shares: NDArray, labels: NDArray, shown: list[str]
     for name in np.unique(labels):
         color = GROUP_COLORS[shown.index(name)] if name in shown else str(apc.slate)
         ax.plot(*scores[labels == name].T, "o", color=color, markersize=3.5, alpha=0.7)
-    ax.set(xlabel=f"Component 1 ({share[0]:.1f} % of variance)", ylabel=f"Component 2 ({share[1]:.1f} %)")
+    ax.set(
+        xlabel=f"Component 1 ({share[0]:.1f} % of variance)",
+        ylabel=f"Component 2 ({share[1]:.1f} %)",
+    )
 
 
 def _shares(genotypes: GenotypeFile, markers: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the allele shares of all individuals at some markers, missing ones filled."""
-    return Dosages.from_counts(genotypes.counts[:, markers], genotypes.ploidy).block(slice(None)).astype(float)
+    return (
+        Dosages.from_counts(genotypes.counts[:, markers], genotypes.ploidy)
+        .block(slice(None))
+        .astype(float)
+    )
 
 
 def _spread(n: int, most: int) -> NDArray[np.int64]:
@@ -131,17 +165,36 @@ def _spread(n: int, most: int) -> NDArray[np.int64]:
 
 
 def scores_by_split(table: pd.DataFrame) -> Figure:
-    """Draw every model's score on every split, a split's joined by a line, with the means; a panel a kind of splits."""
+    """Draw every model's score on every split, a split's joined by a line, with the means; a panel a
+    kind of splits.
+    """
     measure, kinds, models = measure_of(table), list(table["split_kind"].unique()), models_of(table)
-    figure, axes = plt.subplots(1, len(kinds), figsize=(1 + 3.6 * len(kinds), 4.2), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(kinds), figsize=(1 + 3.6 * len(kinds), 4.2), sharey=True, squeeze=False
+    )
     for ax, kind in zip(axes[0], kinds, strict=True):
-        scores = select(table, split_kind=kind).pivot(index="replicate", columns="model", values=measure)[models]
-        ax.plot(range(len(models)), scores.T, color=PARITY["color"], linewidth=0.5, alpha=0.25, zorder=0)
+        scores = select(table, split_kind=kind).pivot(
+            index="replicate", columns="model", values=measure
+        )[models]
+        ax.plot(
+            range(len(models)), scores.T, color=PARITY["color"], linewidth=0.5, alpha=0.25, zorder=0
+        )
         for k, model in enumerate(models):
             x = [k] * len(scores)
-            ax.plot(x, scores[model], MODEL_MARKERS[model], color=MODEL_COLORS[model], markersize=4.5, alpha=0.75)
-            ax.hlines(scores[model].mean(), k - 0.25, k + 0.25, color=MODEL_COLORS[model], linewidth=2)
-        ax.set_xticks(range(len(models)), [MODEL_NAMES[model] for model in models], rotation=30, ha="right")
+            ax.plot(
+                x,
+                scores[model],
+                MODEL_MARKERS[model],
+                color=MODEL_COLORS[model],
+                markersize=4.5,
+                alpha=0.75,
+            )
+            ax.hlines(
+                scores[model].mean(), k - 0.25, k + 0.25, color=MODEL_COLORS[model], linewidth=2
+            )
+        ax.set_xticks(
+            range(len(models)), [MODEL_NAMES[model] for model in models], rotation=30, ha="right"
+        )
         ax.set_title(f"{kind.capitalize()} splits ({len(scores)})")
     axes[0, 0].set_ylabel(MEASURES[measure])
     return figure

@@ -33,24 +33,41 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     table: results under the published protocol. published: the digitised figure 1.
     """
     gain = paired(one_protocol(table), model="mlp", baseline="ridge_sgd")
-    theirs = published.pivot_table(index=["n_samples", "n_qtl", "rel_aa"], columns="model", values="r_mid")
-    theirs = ((theirs["mlp"] - theirs["linear_sgd"]) / theirs["linear_sgd"]).rename("value").reset_index()
+    theirs = published.pivot_table(
+        index=["n_samples", "n_qtl", "rel_aa"], columns="model", values="r_mid"
+    )
+    theirs = (
+        ((theirs["mlp"] - theirs["linear_sgd"]) / theirs["linear_sgd"])
+        .rename("value")
+        .reset_index()
+    )
     ours = gain.rename(columns={"relative_gain": "value"})
     figure, axes = _sample_size_panels(ours, theirs, x="n_qtl", center=np.median)
-    drawn = [line.get_ydata() for ax in axes for line in ax.get_lines() if line.get_linestyle() != "None"]
+    drawn = [
+        line.get_ydata() for ax in axes for line in ax.get_lines() if line.get_linestyle() != "None"
+    ]
     highest = 1.6 * np.nanmax(np.concatenate(drawn))
     for ax, (_, part) in zip(axes, ours.groupby("n_samples"), strict=True):
         ax.axhline(0, **PARITY)
         ax.set(xlabel="QTL", ylim=(-1, highest))
         beyond = int((~part["value"].between(-1, highest)).sum())
         if beyond:  # where ridge's r is next to nothing, a replicate's gain is huge, of either sign
-            ax.text(0.98, 0.95, f"{beyond} replicates beyond", transform=ax.transAxes, ha="right", fontsize="small")
+            ax.text(
+                0.98,
+                0.95,
+                f"{beyond} replicates beyond",
+                transform=ax.transAxes,
+                ha="right",
+                fontsize="small",
+            )
     axes[0].set_ylabel("Relative gain of the MLP\n(r MLP - r ridge) / r ridge")
     return figure
 
 
 def figure_1b(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Draw the MLP's Pearson's r against the scaling, a panel a sample size; arguments as in `figure_1a`."""
+    """Draw the MLP's Pearson's r against the scaling, a panel a sample size; arguments as in
+    `figure_1a`.
+    """
     ours = one_protocol(table)[table["model"] == "mlp"].rename(columns={"pearson_r": "value"})
     theirs = published[published["model"] == "mlp"].rename(columns={"r_mid": "value"})
     figure, axes = _sample_size_panels(ours, theirs, x="scaling", center=np.mean)
@@ -62,16 +79,19 @@ def figure_1b(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
 
 
 def accuracy_by_scaling(table: pd.DataFrame) -> Figure:
-    """Draw the mean Pearson's r of every model against the scaling, a column a trait, a row a sample size.
+    """Draw the mean Pearson's r of every model against the scaling, a column a trait, a row a sample
+    size.
 
-    Beside them the additive ceiling: the square root of V_A / V_G, the largest r that a linear model can reach without
-    noise, as a mean over the cohorts.
+    Beside them the additive ceiling: the square root of V_A / V_G, the largest r that a linear
+    model can reach without noise, as a mean over the cohorts.
     """
     table = one_protocol(table)
     figure, axes, sizes, ratios = trait_panels(table)
     for row, n_samples in zip(axes, sizes, strict=True):
         for ax, ratio in zip(row, ratios, strict=True):
-            draw_mean_r(ax, select(table, n_samples=n_samples, rel_aa=ratio), "scaling", markersize=3.5)
+            draw_mean_r(
+                ax, select(table, n_samples=n_samples, rel_aa=ratio), "scaling", markersize=3.5
+            )
             ax.set(ylim=(min(0, table["pearson_r"].min()), 1.03))
             label_scale(ax, table["scaling"], most=3)
         row[0].set_ylabel(f"r, {n_samples:,} individuals")
@@ -80,10 +100,14 @@ def accuracy_by_scaling(table: pd.DataFrame) -> Figure:
 
 
 def trait_panels(table: pd.DataFrame) -> tuple[Figure, np.ndarray, Sequence[int], Sequence[float]]:
-    """Return a figure with a row of panels a sample size and a column a trait, its axes, the sizes and the relAA."""
+    """Return a figure with a row of panels a sample size and a column a trait, its axes, the sizes and
+    the relAA.
+    """
     ratios, sizes = sorted(table["rel_aa"].unique()), sorted(table["n_samples"].unique())
     size = (2 * len(ratios) + 1, 1 + 2.6 * len(sizes))
-    figure, axes = plt.subplots(len(sizes), len(ratios), figsize=size, sharex=True, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        len(sizes), len(ratios), figsize=size, sharex=True, sharey=True, squeeze=False
+    )
     for ax, ratio in zip(axes[0], ratios, strict=True):
         ax.set_title(f"relAA {ratio:g}")
     axes[-1, len(ratios) // 2].set_xlabel(SCALING_LABEL)
@@ -93,16 +117,28 @@ def trait_panels(table: pd.DataFrame) -> tuple[Figure, np.ndarray, Sequence[int]
 def _sample_size_panels(
     ours: pd.DataFrame, theirs: pd.DataFrame, x: str, center: Callable
 ) -> tuple[Figure, Sequence[Axes]]:
-    """Draw `value` against x, a panel a sample size: our replicates and their centre, the digitised values beside."""
+    """Draw `value` against x, a panel a sample size: our replicates and their centre, the digitised
+    values beside.
+    """
     sizes, ratios = sorted(ours["n_samples"].unique()), sorted(ours["rel_aa"].unique())
-    figure, axes = plt.subplots(1, len(sizes), figsize=(1 + 4.8 * len(sizes), 5), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(sizes), figsize=(1 + 4.8 * len(sizes), 5), sharey=True, squeeze=False
+    )
     for ax, n_samples in zip(axes[0], sizes, strict=True):
         for k, ratio in enumerate(ratios):
             style = trait_style(k)
             part = select(ours, n_samples=n_samples, rel_aa=ratio)
             middle = part.groupby(x)["value"].agg(center)
             # many small dots: as pixels they take a fraction of the page
-            ax.plot(part[x], part["value"], linestyle="", **style, markersize=3, alpha=0.45, rasterized=True)
+            ax.plot(
+                part[x],
+                part["value"],
+                linestyle="",
+                **style,
+                markersize=3,
+                alpha=0.45,
+                rasterized=True,
+            )
             ax.plot(middle.index, middle, **style, markersize=5, linewidth=1.4)
             reference = select(theirs, n_samples=n_samples, rel_aa=ratio).sort_values(x)
             ax.plot(reference[x], reference["value"], **style, **PUBLICATION)
@@ -111,6 +147,8 @@ def _sample_size_panels(
     handles = trait_handles(ratios)
     handles.append(Line2D([], [], color=str(apc.slate), marker="o", label="this code"))
     if theirs["n_samples"].isin(sizes).any():
-        handles.append(Line2D([], [], color=str(apc.slate), marker="o", **PUBLICATION, label="publication"))
+        handles.append(
+            Line2D([], [], color=str(apc.slate), marker="o", **PUBLICATION, label="publication")
+        )
     legend_below(figure, handles)
     return figure, axes[0]

@@ -18,17 +18,26 @@ def genotype_matrix(cohort: Cohort, n_shown: int = 60) -> Figure:
     alleles = cohort.genotypes.block(slice(0, n_shown))[:, : 2 * n_shown]
     figure, ax = plt.subplots(figsize=(6.5, 3.4))
     ax.imshow(
-        alleles, cmap=mpl.colors.ListedColormap([str(apc.sky), str(apc.lapis)]), aspect="auto", interpolation="none"
+        alleles,
+        cmap=mpl.colors.ListedColormap([str(apc.sky), str(apc.lapis)]),
+        aspect="auto",
+        interpolation="none",
     )
     ax.set(xlabel="Marker", ylabel="Individual")
-    legend_below(figure, [handle(f"allele {g}", str(c), "s") for g, c in enumerate((apc.sky, apc.lapis))])
+    legend_below(
+        figure, [handle(f"allele {g}", str(c), "s") for g, c in enumerate((apc.sky, apc.lapis))]
+    )
     return figure
 
 
 def interaction_matrix(traits: Sequence[Trait], n_markers: int) -> Figure:
-    """Draw each trait's effects as a matrix: additive ones on the diagonal, each pair's effect once, below it."""
+    """Draw each trait's effects as a matrix: additive ones on the diagonal, each pair's effect once,
+    below it.
+    """
     largest = max(np.abs([*trait.additive_effects, *trait.pair_effects]).max() for trait in traits)
-    figure, axes = plt.subplots(1, len(traits), figsize=(2.6 * len(traits) + 1, 3.2), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(traits), figsize=(2.6 * len(traits) + 1, 3.2), sharey=True, squeeze=False
+    )
     for ax, trait in zip(axes[0], traits, strict=True):
         effects = np.diag(trait.additive_by_marker(n_markers))
         effects[trait.pairs.max(axis=1), trait.pairs.min(axis=1)] = trait.pair_effects
@@ -40,10 +49,18 @@ def interaction_matrix(traits: Sequence[Trait], n_markers: int) -> Figure:
 
 
 def variance_ratios(components: pd.DataFrame) -> Figure:
-    """Draw V_A / V_G of many cohorts against relAA, with 1 / (1 + 2 relAA); columns rel_aa and va_over_vg."""
+    """Draw V_A / V_G of many cohorts against relAA, with 1 / (1 + 2 relAA); columns rel_aa and
+    va_over_vg.
+    """
     figure, ax = plt.subplots(figsize=(5, 3.4))
     ratios = np.linspace(0, components["rel_aa"].max(), 200)
-    ax.plot(ratios, expected_va_over_vg(ratios), color=str(apc.slate), linewidth=1.2, label="1 / (1 + 2 relAA)")
+    ax.plot(
+        ratios,
+        expected_va_over_vg(ratios),
+        color=str(apc.slate),
+        linewidth=1.2,
+        label="1 / (1 + 2 relAA)",
+    )
     grouped = components.groupby("rel_aa")["va_over_vg"]
     low, mean, high = grouped.quantile(0.05), grouped.mean(), grouped.quantile(0.95)
     ax.errorbar(

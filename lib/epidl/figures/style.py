@@ -1,6 +1,7 @@
 """The figures' common style: colours, markers, legends, axes.
 
-Traits and models are told apart by colour and marker, the publication's digitised values by open markers.
+Traits and models are told apart by colour and marker, the publication's digitised values by open
+markers.
 """
 
 import contextlib
@@ -22,7 +23,9 @@ from epidl.models.recipes import MODELS
 MODEL_NAMES = {name: model.label for name, model in MODELS.items() if model.label}
 MODEL_COLORS = {name: str(getattr(apc, MODELS[name].color)) for name in MODEL_NAMES}
 MODEL_MARKERS = {name: MODELS[name].marker for name in MODEL_NAMES}
-TRAIT_COLORS = [str(color) for color in (apc.dusk, apc.aegean, apc.seaweed, apc.mustard, apc.cinnabar)]
+TRAIT_COLORS = [
+    str(color) for color in (apc.dusk, apc.aegean, apc.seaweed, apc.mustard, apc.cinnabar)
+]
 TRAIT_MARKERS = "osD^v"
 OPEN = {"markerfacecolor": "none", "markeredgewidth": 1.1}  # a marker of the publication's
 PUBLICATION = OPEN | {"markersize": 6, "linestyle": ":", "linewidth": 1.2}
@@ -30,7 +33,9 @@ PARITY = {"color": str(apc.slate), "linewidth": 0.8, "linestyle": (0, (5, 3)), "
 
 
 def use_style() -> None:
-    """Set matplotlib to the publication's style, on white, so that figures are readable in dark mode too."""
+    """Set matplotlib to the publication's style, on white, so that figures are readable in dark mode
+    too.
+    """
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         apc.mpl.setup()  # says so where the publication's fonts are missing; the default ones serve
     mpl.rcParams.update(
@@ -58,7 +63,9 @@ def expected_va_over_vg(rel_aa: float) -> float:
 
 def select(table: pd.DataFrame, **values: object) -> pd.DataFrame:
     """Return the rows in which each named column has the given value."""
-    return table[np.logical_and.reduce([table[column] == value for column, value in values.items()])]
+    return table[
+        np.logical_and.reduce([table[column] == value for column, value in values.items()])
+    ]
 
 
 def handle(label: str, color: str, marker: str) -> Line2D:
@@ -72,7 +79,9 @@ def models_of(table: pd.DataFrame) -> list[str]:
 
 
 def draw_mean_r(ax: Axes, table: pd.DataFrame, x: str, markersize: float) -> None:
-    """Draw every model's mean r against a column, and the additive ceiling, the square root of V_A / V_G, dashed."""
+    """Draw every model's mean r against a column, and the additive ceiling, the square root of V_A /
+    V_G, dashed.
+    """
     draw_models(ax, table, x, "pearson_r", markersize)
     ceiling = np.sqrt(table.groupby(x)["va_over_vg"].mean())
     ax.plot(ceiling.index, ceiling, **PARITY)
@@ -82,13 +91,23 @@ def draw_models(ax: Axes, table: pd.DataFrame, x: str, value: str, markersize: f
     """Draw the mean of a column for every model against another column."""
     for model in models_of(table):
         mean = select(table, model=model).groupby(x)[value].mean()
-        ax.plot(mean.index, mean, MODEL_MARKERS[model], linestyle="-", color=MODEL_COLORS[model], markersize=markersize)
+        ax.plot(
+            mean.index,
+            mean,
+            MODEL_MARKERS[model],
+            linestyle="-",
+            color=MODEL_COLORS[model],
+            markersize=markersize,
+        )
 
 
 def model_handles(table: pd.DataFrame) -> list[Line2D]:
     """Return a legend's handles for what `draw_models` draws."""
     models = models_of(table)
-    return [Line2D([], [], color=MODEL_COLORS[m], marker=MODEL_MARKERS[m], label=MODEL_NAMES[m]) for m in models]
+    return [
+        Line2D([], [], color=MODEL_COLORS[m], marker=MODEL_MARKERS[m], label=MODEL_NAMES[m])
+        for m in models
+    ]
 
 
 def mean_r_handles(table: pd.DataFrame) -> list[Line2D]:
@@ -103,17 +122,27 @@ def trait_name(rel_aa: float) -> str:
 
 def trait_style(k: int) -> dict[str, str]:
     """Return colour and marker of the k-th trait."""
-    return {"color": TRAIT_COLORS[k % len(TRAIT_COLORS)], "marker": TRAIT_MARKERS[k % len(TRAIT_MARKERS)]}
+    return {
+        "color": TRAIT_COLORS[k % len(TRAIT_COLORS)],
+        "marker": TRAIT_MARKERS[k % len(TRAIT_MARKERS)],
+    }
 
 
 def trait_handles(ratios: Sequence[float]) -> list[Line2D]:
     """Return a legend's handles for traits of these relAA."""
-    return [Line2D([], [], linestyle="", **trait_style(k), label=trait_name(ratio)) for k, ratio in enumerate(ratios)]
+    return [
+        Line2D([], [], linestyle="", **trait_style(k), label=trait_name(ratio))
+        for k, ratio in enumerate(ratios)
+    ]
 
 
 def panel_title(column: str, value: object) -> str:
     """Return the title of a panel that shows one value of a column."""
-    return f"{value:,} individuals" if column == "n_samples" else f"{column.replace('_', ' ').capitalize()}: {value}"
+    return (
+        f"{value:,} individuals"
+        if column == "n_samples"
+        else f"{column.replace('_', ' ').capitalize()}: {value}"
+    )
 
 
 def legend_below(figure: Figure, handles: list[Line2D]) -> None:
@@ -123,9 +152,15 @@ def legend_below(figure: Figure, handles: list[Line2D]) -> None:
 
 
 def label_scale(ax: Axes, values: pd.Series, most: int = 6) -> None:
-    """Make x logarithmic and label at most `most` of the values that were simulated, the first and last included."""
+    """Make x logarithmic and label at most `most` of the values that were simulated, the first and
+    last included.
+    """
     values = np.sort(values.unique())
     ax.set_xscale("log")
-    ax.set_xticks(values[np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int))])
+    ax.set_xticks(
+        values[
+            np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int))
+        ]
+    )
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_locator(NullLocator())

@@ -1,8 +1,10 @@
-"""Compute one cell without a notebook, at the project's root: `python -m epidl.grid.cell EXPERIMENT PROFILE CELL`.
+"""Compute one cell without a notebook, at the project's root: `python -m epidl.grid.cell EXPERIMENT
+PROFILE CELL`.
 
-For a machine that has neither Jupyter nor Snakemake, such as a GPU node: it needs what the library needs, and Optuna
-only for a cell that searches. It writes the same table and provenance as the notebook, into the folder that the grid
-would take, so that `epidl.grid.publish` finds them; a cell that was stopped goes on after its finished fits.
+For a machine that has neither Jupyter nor Snakemake, such as a GPU node: it needs what the library
+needs, and Optuna only for a cell that searches. It writes the same table and provenance as the
+notebook, into the folder that the grid would take, so that `epidl.grid.publish` finds them; a cell
+that was stopped goes on after its finished fits.
 """
 
 import argparse
@@ -14,19 +16,37 @@ from epidl import checks, commands, storage
 from epidl.devices import resolve_device
 from epidl.grid import kept, results
 from epidl.grid.experiments import core
-from epidl.grid.params import CELL_TYPES, Cell, ParameterError, ProfileName, load_grids, same_settings
+from epidl.grid.params import (
+    CELL_TYPES,
+    Cell,
+    ParameterError,
+    ProfileName,
+    load_grids,
+    same_settings,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 done or done before, 1 stopped, 2 it cannot be computed."""
-    parser = argparse.ArgumentParser(prog="python -m epidl.grid.cell", description=__doc__.splitlines()[0])
+    """Run the command and return its exit status: 0 done or done before, 1 stopped, 2 it cannot be
+    computed.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m epidl.grid.cell", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("experiment", choices=list(CELL_TYPES))
     parser.add_argument("profile", choices=ProfileName.__args__)
-    parser.add_argument("cell", nargs="?", help="its name; without one, the names of the profile's cells are printed")
+    parser.add_argument(
+        "cell",
+        nargs="?",
+        help="its name; without one, the names of the profile's cells are printed",
+    )
     parser.add_argument("--output", help="the folder to write to (runs/PROFILE/EXPERIMENT/CELL)")
     options = parser.parse_args(arguments)
     try:
-        cells = {cell.name: cell for cell in load_grids(Path("params", f"{options.experiment}.yml"))[options.profile]}
+        cells = {
+            cell.name: cell
+            for cell in load_grids(Path("params", f"{options.experiment}.yml"))[options.profile]
+        }
         if not options.cell:
             print("\n".join(cells))
             return 0
@@ -46,14 +66,20 @@ def compute_safely(cell: Cell, folder: Path) -> int:
     try:
         compute(cell, folder)
     except KeyboardInterrupt:
-        print("Stopped. Run the same command again to continue: finished fits are kept.", file=sys.stderr)
+        print(
+            "Stopped. Run the same command again to continue: finished fits are kept.",
+            file=sys.stderr,
+        )
         return 1
     except Exception as error:  # torch's and Optuna's own too, for want of memory or disk
         if _is_out_of_memory(error):
             print(f"Out of memory; finished fits are kept. {error}", file=sys.stderr)
             return 1
         if storage.is_full(folder):
-            print(f"The disk that holds {folder} is full: make room. Finished fits are kept.", file=sys.stderr)
+            print(
+                f"The disk that holds {folder} is full: make room. Finished fits are kept.",
+                file=sys.stderr,
+            )
             return 1
         if not isinstance(error, (ValueError, ImportError, MemoryError, OSError)):
             raise
@@ -65,8 +91,8 @@ def compute_safely(cell: Cell, folder: Path) -> int:
 def compute(cell: Cell, folder: Path) -> None:
     """Compute what a folder lacks of a cell, and write its table and provenance there.
 
-    Raises BlockingIOError where another process works in the folder, ValueError where a finished cell of other
-    parameters or someone else's file stands in it, and what computing a cell raises.
+    Raises BlockingIOError where another process works in the folder, ValueError where a finished
+    cell of other parameters or someone else's file stands in it, and what computing a cell raises.
     """
     folder = Path(checks.folder("output", folder))
     kept.hold(folder)
@@ -81,7 +107,10 @@ def compute(cell: Cell, folder: Path) -> None:
             )
         if results.is_complete({fit.name for fit in held}, cell):
             commits = ", ".join(sorted({fit.record["commit"] for fit in held}))
-            print(f"{folder} holds this cell already, by commit {commits}: remove it to repeat it", file=sys.stderr)
+            print(
+                f"{folder} holds this cell already, by commit {commits}: remove it to repeat it",
+                file=sys.stderr,
+            )
             return
         kept.Kept.of(folder, cell, resolve_device(cell.device)).add(held)
     started = datetime.now(UTC)

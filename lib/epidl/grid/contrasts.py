@@ -15,36 +15,46 @@ def one_protocol(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table; raise ValueError where it mixes protocols, whose means would say nothing."""
     protocols = table["protocol"].unique()
     if len(protocols) != 1:
-        raise ValueError(f"table must hold one protocol, got {', '.join(map(str, protocols)) or 'none'}")
+        raise ValueError(
+            f"table must hold one protocol, got {', '.join(map(str, protocols)) or 'none'}"
+        )
     return table
 
 
 def condition(table: pd.DataFrame) -> pd.Series:
-    """Return the condition of each row of the correlation experiment in words: the correlation, and which control."""
+    """Return the condition of each row of the correlation experiment in words: the correlation, and
+    which control.
+    """
     control = (table["pleiotropy"] == 0) & table["shared_pairs"]
     return table["pleiotropy"].map("{:g}".format).mask(control, CONTROL)
 
 
 def paired(table: pd.DataFrame, model: str, baseline: str) -> pd.DataFrame:
-    """Return the rows of a model beside the r of another on the same cohort and trait, under the same protocol.
+    """Return the rows of a model beside the r of another on the same cohort and trait, under the same
+    protocol.
 
-    Columns beside the table's: pearson_r_baseline, difference (r_model - r_baseline) and relative_gain (the difference
-    over r_baseline). Traits that either model has no r for are left out.
+    Columns beside the table's: pearson_r_baseline, difference (r_model - r_baseline) and
+    relative_gain (the difference over r_baseline). Traits that either model has no r for are left
+    out.
     """
     keys = ["cell", "replicate", "trait", "protocol"]
     other = table.loc[table["model"] == baseline, [*keys, "pearson_r"]]
-    pairs = table[table["model"] == model].merge(other, on=keys, suffixes=("", "_baseline"), validate="one_to_one")
+    pairs = table[table["model"] == model].merge(
+        other, on=keys, suffixes=("", "_baseline"), validate="one_to_one"
+    )
     pairs["difference"] = pairs["pearson_r"] - pairs["pearson_r_baseline"]
     pairs["relative_gain"] = pairs["difference"] / pairs["pearson_r_baseline"]
     return pairs.dropna(subset=["difference"])
 
 
 def ridge_on_test_individuals(table: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with exact ridge's r on the individuals that networks are scored on, not over random splits.
+    """Return the table with exact ridge's r on the individuals that networks are scored on, not over
+    random splits.
 
-    An r over ten random splits says more of ridge, but less of its difference from a network, which the choice of test
-    individuals changes. held_out: rows of the same cohorts; under this protocol ridge trains on all other individuals,
-    as networks do under `published`. Where it has no such row, neither has the result.
+    An r over ten random splits says more of ridge, but less of its difference from a network, which
+    the choice of test individuals changes. held_out: rows of the same cohorts; under this protocol
+    ridge trains on all other individuals, as networks do under `published`. Where it has no such
+    row, neither has the result.
     """
     keys, is_ridge = ["cell", "replicate", "seed", "trait"], table["model"] == "ridge"
     same = held_out.query("model == 'ridge' and protocol == 'held_out'")[[*keys, "pearson_r"]]
@@ -52,12 +62,15 @@ def ridge_on_test_individuals(table: pd.DataFrame, held_out: pd.DataFrame) -> pd
     return pd.concat([table[~is_ridge], ridge[table.columns]], ignore_index=True)
 
 
-def epistatic_shares(table: pd.DataFrame, model: str, baseline: str, by: Sequence[str]) -> pd.DataFrame:
+def epistatic_shares(
+    table: pd.DataFrame, model: str, baseline: str, by: Sequence[str]
+) -> pd.DataFrame:
     """Return the share of the epistatic variance that a model predicts beyond another, a row a cohort.
 
-    (r^2 - r_baseline^2) / H2 summed over the traits with epistasis, over their summed V_AA / V_G, with the H2 of the
-    scaling experiment. Unlike a difference in r it does not depend on how much of the variance a cohort's traits have
-    in pairs. Columns: those of `by`, cell, replicate and share.
+    (r^2 - r_baseline^2) / H2 summed over the traits with epistasis, over their summed V_AA / V_G,
+    with the H2 of the scaling experiment. Unlike a difference in r it does not depend on how much
+    of the variance a cohort's traits have in pairs. Columns: those of `by`, cell, replicate and
+    share.
     """
     pairs = paired(table[table["rel_aa"] > 0], model, baseline)
     pairs["explained"] = (pairs["pearson_r"] ** 2 - pairs["pearson_r_baseline"] ** 2) / PUBLISHED_H2
@@ -66,16 +79,20 @@ def epistatic_shares(table: pd.DataFrame, model: str, baseline: str, by: Sequenc
 
 
 def settings_as_models(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's rows of two tables of the same cohorts; the settings of the second are its models' names.
+    """Return the MLP's rows of two tables of the same cohorts; the settings of the second are its
+    models' names.
 
-    table: of the scaling experiment, its MLP of one width and rate. others: of hyperparameters. Models are called mlp,
-    or by what they differ in from it, such as '512 units' and 'rate 0.001'; cells by n_samples and scaling.
+    table: of the scaling experiment, its MLP of one width and rate. others: of hyperparameters.
+    Models are called mlp, or by what they differ in from it, such as '512 units' and 'rate 0.001';
+    cells by n_samples and scaling.
     """
     mlp = table[table["model"] == "mlp"]
     other = others[others["model"] == "mlp"]
     width, rate = mlp["hidden_width"].max(), mlp["learning_rate"].max()
 
-    widths = other["hidden_width"].map("{:,} units".format).where(other["hidden_width"] != width, "")
+    widths = (
+        other["hidden_width"].map("{:,} units".format).where(other["hidden_width"] != width, "")
+    )
     rates = other["learning_rate"].map("rate {:g}".format).where(other["learning_rate"] != rate, "")
     names = (widths + ", " + rates).str.strip(", ")
     both = pd.concat([mlp, other.assign(model=names)], ignore_index=True)
@@ -83,37 +100,58 @@ def settings_as_models(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFram
 
 
 def common_cohorts(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of two tables on the cohorts that both have: those of the same cell and replicate."""
+    """Return the rows of two tables on the cohorts that both have: those of the same cell and
+    replicate.
+    """
     keys = ["cell", "replicate"]
     common = one[keys].drop_duplicates().merge(other[keys].drop_duplicates())
     return one.merge(common, on=keys), other.merge(common, on=keys)
 
 
-def mean_difference(table: pd.DataFrame, model: str, baseline: str, by: Sequence[str]) -> pd.DataFrame:
-    """Return the mean difference in r of two models over cohorts, with its 95 % interval, a row a value of `by`.
+def mean_difference(
+    table: pd.DataFrame, model: str, baseline: str, by: Sequence[str]
+) -> pd.DataFrame:
+    """Return the mean difference in r of two models over cohorts, with its 95 % interval, a row a
+    value of `by`.
 
-    The interval is Student's for paired differences, one a cohort (the mean of its traits, which are not independent of
-    each other): low and high are NaN for a single cohort.
+    The interval is Student's for paired differences, one a cohort (the mean of its traits, which
+    are not independent of each other): low and high are NaN for a single cohort.
     """
 
     def statistics(differences: pd.Series) -> pd.Series:
         low = high = np.nan
         if len(differences) > 1:
             low, high = scipy.stats.ttest_1samp(differences, 0).confidence_interval()
-        return pd.Series({"difference": differences.mean(), "low": low, "high": high, "cohorts": len(differences)})
+        return pd.Series(
+            {
+                "difference": differences.mean(),
+                "low": low,
+                "high": high,
+                "cohorts": len(differences),
+            }
+        )
 
-    by_cohort = paired(table, model, baseline).groupby([*by, "cell", "replicate"])["difference"].mean()
+    by_cohort = (
+        paired(table, model, baseline).groupby([*by, "cell", "replicate"])["difference"].mean()
+    )
     return by_cohort.groupby(list(by)).apply(statistics).unstack()
 
 
-def against_best(table: pd.DataFrame, model: str, others: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
-    """Return `mean_difference` of a model to the one of `others` with the highest mean r there, named in `best`.
+def against_best(
+    table: pd.DataFrame, model: str, others: Sequence[str], by: Sequence[str]
+) -> pd.DataFrame:
+    """Return `mean_difference` of a model to the one of `others` with the highest mean r there, named
+    in `best`.
 
     Values of `by` for which the model was not fitted are left out.
     """
-    r = table[table["model"].isin(others)].pivot_table(index=list(by), columns="model", values="pearson_r")
+    r = table[table["model"].isin(others)].pivot_table(
+        index=list(by), columns="model", values="pearson_r"
+    )
     best = r.idxmax(axis=1).rename("best")
-    differences = pd.concat([mean_difference(table, model, other, by).assign(best=other) for other in others])
+    differences = pd.concat(
+        [mean_difference(table, model, other, by).assign(best=other) for other in others]
+    )
     differences = differences.set_index("best", append=True)
     wanted = best.to_frame().set_index("best", append=True).index
     return differences.loc[differences.index.intersection(wanted)].reset_index("best").sort_index()
@@ -122,11 +160,12 @@ def against_best(table: pd.DataFrame, model: str, others: Sequence[str], by: Seq
 def agreement_of_models(
     table: pd.DataFrame, model: str, baseline: str, by: Sequence[str] = ("n_samples", "protocol")
 ) -> pd.DataFrame:
-    """Return how well the r of two models agree over cohorts and traits, a row a value of the columns `by`.
+    """Return how well the r of two models agree over cohorts and traits, a row a value of the columns
+    `by`.
 
-    mean_difference d and the limits of agreement d +- 1.96 s, with s the standard deviation of the differences (Bland
-    and Altman, 1986); concordance, Lin's (1989) correlation with the 1:1 line,
-    2 cov(x, y) / (var(x) + var(y) + (mean(x) - mean(y))^2). pairs: how many were compared.
+    mean_difference d and the limits of agreement d +- 1.96 s, with s the standard deviation of the
+    differences (Bland and Altman, 1986); concordance, Lin's (1989) correlation with the 1:1 line, 2
+    cov(x, y) / (var(x) + var(y) + (mean(x) - mean(y))^2). pairs: how many were compared.
     """
 
     def statistics(part: pd.DataFrame) -> pd.Series:

@@ -1,7 +1,8 @@
 """What a cell costs before it runs: seconds and memory on a machine whose rates were measured.
 
-A fit is counted in floating-point operations of its matrix products, in bytes that it moves, and in steps; a machine is
-a rate for each. `python -m epidl.grid.costs PROFILE` prints the cells of a profile with their estimates (`make plan`).
+A fit is counted in floating-point operations of its matrix products, in bytes that it moves, and in
+steps; a machine is a rate for each. `python -m epidl.grid.costs PROFILE` prints the cells of a
+profile with their estimates (`make plan`).
 """
 
 import argparse
@@ -21,7 +22,13 @@ from epidl import commands
 from epidl.cohorts.genotypes import Haplotypes
 from epidl.cohorts.simulate import simulate
 from epidl.cohorts.splits import BATCH_SIZE, N_RIDGE_SPLITS, Protocol, split_samples, training_size
-from epidl.devices import checked_device, device_name, machine_memory, one_cell_threads, resolve_device
+from epidl.devices import (
+    checked_device,
+    device_name,
+    machine_memory,
+    one_cell_threads,
+    resolve_device,
+)
 from epidl.grid.params import Cell, planned_cells
 from epidl.models import networks, training
 from epidl.models.recipes import MODELS, Model, load
@@ -33,7 +40,9 @@ IMPORTED = 500 * 2**20  # bytes that Python and the libraries hold
 
 
 def cell_work(cell: Cell, epochs: Callable[[str], float]) -> dict[str, Work]:
-    """Return the work of each model of a cell, all protocols and replicates together; epochs: of a model's fit."""
+    """Return the work of each model of a cell, all protocols and replicates together; epochs: of a
+    model's fit.
+    """
     work = {}
     for name in cell.models:
         model, work[name] = MODELS[name], Work()
@@ -53,7 +62,9 @@ def cell_work(cell: Cell, epochs: Callable[[str], float]) -> dict[str, Work]:
 def cell_seconds(cell: Cell, machine: Machine, epochs: Callable[[str], float]) -> dict[str, float]:
     """Return the estimated seconds of each part of a cell: its simulation and its models."""
     shape = _shape(cell)
-    simulation = machine.simulation * cell.n_samples * shape.n_markers * shape.n_traits * cell.n_replicates
+    simulation = (
+        machine.simulation * cell.n_samples * shape.n_markers * shape.n_traits * cell.n_replicates
+    )
     seconds = {"simulation": simulation}
     for model, work in cell_work(cell, epochs).items():
         seconds[model] = work.seconds(machine)
@@ -75,12 +86,15 @@ def cell_memory(cell: Cell) -> float:
 
 
 def _networks_memory(model: Model, shape: Shape, block: int) -> float:
-    """Return the bytes of a network's fits, one with each penalty, small ones together; block: samples decoded."""
+    """Return the bytes of a network's fits, one with each penalty, small ones together; block: samples
+    decoded.
+    """
     _, first, rest = _layers(model, shape)
     width = shape.hidden_width if rest else 0
     n_weights, n_models = 2 * first + rest, len(model.penalties)
     together = max(1, min(n_models, training.MOST_TOGETHER // n_weights))
-    # weights, gradient, AdamW's two, the best epoch's, a copy on the way; and what a forward pass leaves
+    # weights, gradient, AdamW's two, the best epoch's, a copy on the way; and what a forward pass
+    # leaves
     fit = 6 * FLOAT * n_weights + 3 * FLOAT * block * width
     return together * fit + (n_models - together) * FLOAT * n_weights
 
@@ -103,8 +117,13 @@ def measure_machine(device: str, n_threads: int = 1) -> Machine:
     """
     checked_device(device)
     with one_cell_threads(n_threads):
-        batch, square = torch.rand(BATCH_SIZE, 4096, device=device), torch.rand(4096, 4096, device=device)
-        exact, symmetric = (torch.rand(size, size, device=device, dtype=torch.float64) for size in (1024, 512))
+        batch, square = (
+            torch.rand(BATCH_SIZE, 4096, device=device),
+            torch.rand(4096, 4096, device=device),
+        )
+        exact, symmetric = (
+            torch.rand(size, size, device=device, dtype=torch.float64) for size in (1024, 512)
+        )
         source = torch.rand(2**25, device=device)
         target, symmetric = torch.empty_like(source), symmetric + symmetric.T
         with training.fast_products(device):
@@ -131,9 +150,9 @@ def measure_machine(device: str, n_threads: int = 1) -> Machine:
 def requests(cell: Cell) -> dict[str, int]:
     """Return what a scheduler is asked for to run a cell: mem_mb, and runtime in minutes.
 
-    Memory is the estimate and a half, and what Python and torch take; time is three times that of the first machine of
-    the book's table at the most epochs that a plan allows: what runs longer is killed, and goes on after its finished
-    fits.
+    Memory is the estimate and a half, and what Python and torch take; time is three times that of
+    the first machine of the book's table at the most epochs that a plan allows: what runs longer is
+    killed, and goes on after its finished fits.
     """
     seconds = sum(cell_seconds(cell, measured_machine(), partial(_epochs, {}, cell)).values())
     return {
@@ -148,11 +167,13 @@ def measured_machine() -> Machine:
     return Machine(**pd.read_csv(DATA / "machines.csv").drop(columns="commit").iloc[0])
 
 
-def estimates(cells: Iterable[Cell], machine: Machine, epochs: Mapping[tuple[str, str], float]) -> pd.DataFrame:
+def estimates(
+    cells: Iterable[Cell], machine: Machine, epochs: Mapping[tuple[str, str], float]
+) -> pd.DataFrame:
     """Return a row a cell: estimated hours of one job, GiB of memory, and whether it fits the machine.
 
-    epochs: of the fits of (experiment, model), for instance from `typical_epochs`; the most that a plan allows where
-    the pair is missing.
+    epochs: of the fits of (experiment, model), for instance from `typical_epochs`; the most that a
+    plan allows where the pair is missing.
     """
     rows = []
     for cell in cells:
@@ -173,7 +194,8 @@ def estimates(cells: Iterable[Cell], machine: Machine, epochs: Mapping[tuple[str
 
 
 def typical_epochs(folder: Path = DATA) -> dict[tuple[str, str], float]:
-    """Return the median epochs of each experiment's and model's fits in the book's tables, and of all ("", model).
+    """Return the median epochs of each experiment's and model's fits in the book's tables, and of all
+    ("", model).
 
     Empty where no table is there. Raises ValueError that names a file which is no table.
     """
@@ -190,32 +212,52 @@ def typical_epochs(folder: Path = DATA) -> dict[tuple[str, str], float]:
         return {}
     everything = pd.concat(tables)
     apart = everything.groupby(["experiment", "model"])["epochs"].median().to_dict()
-    return apart | {("", model): epochs for model, epochs in everything.groupby("model")["epochs"].median().items()}
+    return apart | {
+        ("", model): epochs
+        for model, epochs in everything.groupby("model")["epochs"].median().items()
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the plan of a profile; return 0, 1 where a cell does not fit this machine, or 2 where there is no plan."""
-    parser = argparse.ArgumentParser(prog="python -m epidl.grid.costs", description=__doc__.splitlines()[0])
+    """Print the plan of a profile; return 0, 1 where a cell does not fit this machine, or 2 where
+    there is no plan.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m epidl.grid.costs", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("profile", choices=["smoke", "quick", "standard", "full"])
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     options = parser.parse_args(arguments)
     try:
-        device, cells = resolve_device(options.device), list(planned_cells(Path.cwd(), options.profile).values())
+        device, cells = (
+            resolve_device(options.device),
+            list(planned_cells(Path.cwd(), options.profile).values()),
+        )
         epochs = typical_epochs()
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
     if not epochs:
-        print(f"{DATA} holds no table of fits: networks count with the most epochs of their plans.", file=sys.stderr)
+        print(
+            f"{DATA} holds no table of fits: networks count with the most epochs of their plans.",
+            file=sys.stderr,
+        )
     machine = measure_machine(device)
     table = estimates(cells, machine, epochs)
-    print(table.to_string(index=False, formatters={"hours": "{:.3f}".format, "memory_gib": "{:.1f}".format}))
+    print(
+        table.to_string(
+            index=False, formatters={"hours": "{:.3f}".format, "memory_gib": "{:.1f}".format}
+        )
+    )
     total = table.groupby("experiment", sort=False)["hours"].sum()
     print(f"\nHours of one job at a time on {machine.device}, a job on one thread or the GPU:")
     print("\n".join(f"  {experiment:14} {hours:9.2f}" for experiment, hours in total.items()))
     print(f"  {'all':14} {total.sum():9.2f}")
     for cell in table.loc[~table["fits"], "cell"]:
-        print(f"{cell} does not fit: this machine has {machine.memory / 2**30:.0f} GiB.", file=sys.stderr)
+        print(
+            f"{cell} does not fit: this machine has {machine.memory / 2**30:.0f} GiB.",
+            file=sys.stderr,
+        )
     return 0 if table["fits"].all() else 1
 
 
@@ -235,7 +277,9 @@ def _shape(cell: Cell, protocol: Protocol = "held_out") -> Shape:
 
 
 def _layers(model: Model, shape: Shape) -> tuple[int, int, int]:
-    """Return a network's inputs, as markers, and the products of a sample in its first layer and in those beyond."""
+    """Return a network's inputs, as markers, and the products of a sample in its first layer and in
+    those beyond.
+    """
     pruned = "max_features" in model.chooses
     n_inputs = shape.most_columns // 2 if pruned else shape.n_markers
     return n_inputs, *load(model.layers)(n_inputs, model.width(shape.hidden_width), shape.n_traits)
@@ -274,14 +318,20 @@ def _median_seconds(work: Callable[[], object], device: str, times: int = 5) -> 
 def _step_overhead(device: str) -> float:
     """Return the seconds of a step of a tiny linear layer, from what more epochs take."""
     n_samples, few, many = 20 * BATCH_SIZE, 5, 25
-    genotypes = Haplotypes.from_alleles(np.random.default_rng(1).integers(0, 2, size=(n_samples, 8)))
+    genotypes = Haplotypes.from_alleles(
+        np.random.default_rng(1).integers(0, 2, size=(n_samples, 8))
+    )
     split = split_samples(n_samples, "published")
     phenotypes, generator = np.zeros((n_samples, 1)), torch.Generator().manual_seed(1)
     model = networks.OneHotLinear(8, 1, generator)
 
     def fit(n_epochs: int) -> None:
-        plan = training.TrainingPlan("sgd", learning_rate=0.1, max_epochs=n_epochs, patience=n_epochs, min_gain=0)
-        training.train(model, genotypes, phenotypes, split, plan, generator=generator, device=device)
+        plan = training.TrainingPlan(
+            "sgd", learning_rate=0.1, max_epochs=n_epochs, patience=n_epochs, min_gain=0
+        )
+        training.train(
+            model, genotypes, phenotypes, split, plan, generator=generator, device=device
+        )
 
     seconds = [_median_seconds(partial(fit, n_epochs), device) for n_epochs in (few, many)]
     return max(seconds[1] - seconds[0], 0.0) / ((many - few) * len(split.train) / BATCH_SIZE)
@@ -289,7 +339,8 @@ def _step_overhead(device: str) -> float:
 
 def _simulation_rate() -> float:
     n_samples, n_qtl, rel_aa = 20_000, 128, [0, 1]
-    work = lambda: simulate(n_samples=n_samples, n_qtl=n_qtl, rel_aa=rel_aa, broad_sense_heritability=1, seed=1)  # noqa: E731
+    study = {"n_samples": n_samples, "n_qtl": n_qtl, "rel_aa": rel_aa}
+    work = partial(simulate, **study, broad_sense_heritability=1, seed=1)
     return _median_seconds(work, "cpu", times=3) / (n_samples * n_qtl * len(rel_aa))
 
 

@@ -1,7 +1,8 @@
-"""Fingerprints of the code that computes a fit: they change with what it does, not with comments, prose or messages.
+"""Fingerprints of the code that computes a fit: they change with what it does, not with comments,
+prose or messages.
 
-A fit depends on its cohort and on its model: on the modules that these import, directly or not, and on the model's row
-in the registry. Another model, or another row, changes no fit but its own.
+A fit depends on its cohort and on its model: on the modules that these import, directly or not, and
+on the model's row in the registry. Another model, or another row, changes no fit but its own.
 """
 
 import ast
@@ -17,7 +18,8 @@ from epidl.models.recipes import MODELS
 if TYPE_CHECKING:  # without pydantic tables are collected
     from epidl.grid.params import Cell
 
-RUNNER = "epidl.grid.experiments.core"  # scores; of what it imports, a fit depends on cohort and model alone
+# scores; of what it imports, a fit depends on cohort and model alone
+RUNNER = "epidl.grid.experiments.core"
 REGISTRY = "epidl.models.recipes"  # a fit depends on its own row
 
 
@@ -29,11 +31,14 @@ def cell_fingerprint(notebook: Path, cell: "Cell") -> str:
 
 
 def run_fingerprint(cell: "Cell", device: str) -> str:
-    """Return a short hash of what each fit of a cell depends on: parameters, cohort, libraries and device.
+    """Return a short hash of what each fit of a cell depends on: parameters, cohort, libraries and
+    device.
 
     The number of replicates and the profile's name change no fit.
     """
-    parameters = cell.model_dump_json(exclude={"n_replicates", "profile", "models", "protocols", "device"})
+    parameters = cell.model_dump_json(
+        exclude={"n_replicates", "profile", "models", "protocols", "device"}
+    )
     versions = [version(package) for package in ("numpy", "scipy", "torch", "optuna")]
     if cell.backend == "alphasimr":
         from epidl.cohorts import alphasimr  # late: it needs R
@@ -43,7 +48,9 @@ def run_fingerprint(cell: "Cell", device: str) -> str:
 
 
 def model_fingerprint(model: str) -> str:
-    """Return a short hash of what a fit depends on by its model: its row, and the modules of its recipe."""
+    """Return a short hash of what a fit depends on by its model: its row, and the modules of its
+    recipe.
+    """
     row = MODELS[model]
     return _hash(repr(row), _code(f"epidl.models.{row.recipe.split(':')[0]}"))
 
@@ -102,9 +109,14 @@ def _meaning(source: str) -> str:
     """
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+        if (
+            isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+            and ast.get_docstring(node) is not None
+        ):
             node.body = node.body[1:]
-        elif isinstance(node, ast.Raise) or (isinstance(node, ast.keyword) and node.arg == "description"):
+        elif isinstance(node, ast.Raise) or (
+            isinstance(node, ast.keyword) and node.arg == "description"
+        ):
             for part in ast.walk(node):
                 if isinstance(part, ast.Constant) and isinstance(part.value, str):
                     part.value = ""

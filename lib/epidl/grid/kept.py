@@ -1,10 +1,11 @@
 """The fits of a cell, a file each, so that whatever stops a cell costs the fit at work alone.
 
-They lie in `<folder>/fits/<fingerprint>/` and stay: a cell that is computed again with more cohorts, models or
-protocols takes them. The fingerprints, of the cohort in the folder's name and of the model in the file's, are those of
-the code and the parameters that a fit depends on: fits of others are never mixed with these. A cell of the profiles
-`standard` and `full` takes published fits with the same parameters too, whichever code computed them; to compute them
-anew, move the book's tables aside. While a process works on a cell, it keeps others off the cell's folder.
+They lie in `<folder>/fits/<fingerprint>/` and stay: a cell that is computed again with more
+cohorts, models or protocols takes them. The fingerprints, of the cohort in the folder's name and of
+the model in the file's, are those of the code and the parameters that a fit depends on: fits of
+others are never mixed with these. A cell of the profiles `standard` and `full` takes published fits
+with the same parameters too, whichever code computed them; to compute them anew, move the book's
+tables aside. While a process works on a cell, it keeps others off the cell's folder.
 """
 
 import hashlib
@@ -36,9 +37,11 @@ _HELD: dict[Path, filelock.FileLock] = {}  # until this process ends
 
 
 def hold(folder: Path | str) -> None:
-    """Keep other processes off a cell's folder until this one ends, and take away what a killed one half wrote there.
+    """Keep other processes off a cell's folder until this one ends, and take away what a killed one
+    half wrote there.
 
-    Raises BlockingIOError where another process works there, and OSError where the folder cannot be written to.
+    Raises BlockingIOError where another process works there, and OSError where the folder cannot be
+    written to.
     """
     folder = Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,10 +62,11 @@ def hold(folder: Path | str) -> None:
 def claim(output: Path | str, parameters: Mapping[str, Any]) -> None:
     """Take a folder for the results of these parameters, before anything is computed; '' is none.
 
-    Within a grid, which makes a cell again where its parameters changed, a finished one may be of others.
+    Within a grid, which makes a cell again where its parameters changed, a finished one may be of
+    others.
 
-    Raises ValueError where a finished cell of other parameters or a file of someone else's stands in the way or the
-    folder cannot be made, and what `hold` raises.
+    Raises ValueError where a finished cell of other parameters or a file of someone else's stands
+    in the way or the folder cannot be made, and what `hold` raises.
     """
     folder = checks.folder("output", output)
     if not folder:
@@ -76,7 +80,10 @@ def claim(output: Path | str, parameters: Mapping[str, Any]) -> None:
     if not table.exists():
         return
     wanted = _settings(json.loads(json.dumps(dict(parameters))))
-    if any(_settings(record["parameters"]) != wanted for record in results.read_records(folder / results.PROVENANCE)):
+    if any(
+        _settings(record["parameters"]) != wanted
+        for record in results.read_records(folder / results.PROVENANCE)
+    ):
         raise ValueError(
             f"output must be a folder for results of these parameters, but {folder} holds a finished table of others: "
             "remove it, or choose another folder"
@@ -89,24 +96,29 @@ def _settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a cell need not compute. folder: of its fits, None to keep nothing. published: fits of the book, by name."""
+    """What a cell need not compute. folder: of its fits, None to keep nothing. published: fits of the
+    book, by name.
+    """
 
     folder: Path | None
     published: Mapping[str, Fitted]
 
     @classmethod
     def of(cls, cell_folder: Path | str, cell: "Cell", device: str) -> "Kept":
-        """Return what there is of a cell with these parameters; an empty `cell_folder` keeps and takes nothing.
+        """Return what there is of a cell with these parameters; an empty `cell_folder` keeps and takes
+        nothing.
 
-        Says so on standard error where there are fits, and where those of other code or parameters are left out.
-        Raises what `hold` raises.
+        Says so on standard error where there are fits, and where those of other code or parameters
+        are left out. Raises what `hold` raises.
         """
         if not cell_folder:
             return cls(None, {})
         hold(cell_folder)
         folder = Path(cell_folder) / FITS / run_fingerprint(cell, device)
         if any(path != folder for path in folder.parent.glob("*")):
-            print(f"{folder.parent}: fits of other code or parameters are left out", file=sys.stderr)
+            print(
+                f"{folder.parent}: fits of other code or parameters are left out", file=sys.stderr
+            )
         done = len(list(folder.glob("*.json")))
         if done:
             print(f"{cell_folder}: continues after {done} finished fits", file=sys.stderr)
@@ -119,7 +131,8 @@ class Kept:
         finished = _read(self._path(name))
         if finished is None:
             self.add([self.published.get(name) or fit()])
-            finished = _read(self._path(name))  # read back at once: the same whether the cell was stopped or not
+            # read back at once: the same whether the cell was stopped or not
+            finished = _read(self._path(name))
         return finished
 
     def add(self, fits: Iterable[Fitted]) -> None:
@@ -145,7 +158,8 @@ def published(cell: "Cell") -> dict[str, Fitted]:
     found = {}
     for fit in _read_published(path, path.stat().st_mtime_ns):
         if fit.cell == cell.name and same_settings(fit.record["parameters"], cell):
-            parameters = cell.model_dump(mode="json") | fit.record["parameters"]  # what an older one lacks is a default
+            # what an older one lacks is a default
+            parameters = cell.model_dump(mode="json") | fit.record["parameters"]
             found[fit.name] = Fitted(
                 fit.table.assign(profile=cell.profile),
                 {name: table.assign(profile=cell.profile) for name, table in fit.side.items()},
@@ -160,14 +174,17 @@ def _read_published(path: Path, _: int) -> list[Fitted]:
 
 
 def read_all(cell_folder: Path) -> list[Fitted]:
-    """Return all fits that are kept in a cell's folder, of whichever code and parameters, but for damaged ones."""
+    """Return all fits that are kept in a cell's folder, of whichever code and parameters, but for
+    damaged ones.
+    """
     found = [_read(path) for path in sorted(Path(cell_folder, FITS).glob("*/*.json"))]
     return [fitted for fitted in found if fitted is not None]
 
 
 def _as_text(fitted: Fitted) -> str:
     tables = {"table": fitted.table, **fitted.side}
-    texts = {name: table.to_csv(index=False) for name, table in tables.items()}  # CSV has all digits
+    # CSV has all digits
+    texts = {name: table.to_csv(index=False) for name, table in tables.items()}
     texts["record"] = json.dumps(fitted.record)
     return json.dumps({"sha256": _checksum(texts), **texts})
 
@@ -178,7 +195,12 @@ def _read(path: Path) -> Fitted | None:
         return None
     try:
         return _from_text(path.read_text())
-    except (ValueError, KeyError, TypeError, AttributeError):  # whatever else than the JSON of tables it has become
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ):  # whatever else than the JSON of tables it has become
         print(f"{path} is damaged: its fit is made again", file=sys.stderr)
         return None
 

@@ -1,7 +1,8 @@
 """Cells and grids: the typed, checked parameters of an experiment.
 
-A cell is one grid point with all its replicates: the unit that a notebook runs and the grid resumes. A parameter file
-`params/<experiment>.yml` holds the parameters that all its cells share (`base`) and a grid per profile.
+A cell is one grid point with all its replicates: the unit that a notebook runs and the grid
+resumes. A parameter file `params/<experiment>.yml` holds the parameters that all its cells share
+(`base`) and a grid per profile.
 """
 
 import difflib
@@ -56,7 +57,9 @@ EvenInt = Annotated[int, Field(ge=2, le=MOST, strict=True), AfterValidator(_even
 
 
 def _names(*, published: bool, selects: bool, description: str = "models to fit") -> Any:
-    """Return the type of a list of models: of the publication's alone, of those too that select features."""
+    """Return the type of a list of models: of the publication's alone, of those too that select
+    features.
+    """
     names = []
     for model in MODELS.values():
         if (model.published or not published) and (selects or not model.selects):
@@ -67,15 +70,17 @@ def _names(*, published: bool, selects: bool, description: str = "models to fit"
 
 ModelNames = _names(published=True, selects=False)
 SelectingModelNames = _names(published=True, selects=True)
-MoreModelNames = _names(published=False, selects=False, description="models to fit, and their expected accuracies")
+MoreModelNames = _names(
+    published=False, selects=False, description="models to fit, and their expected accuracies"
+)
 
 
 class Cell(BaseModel):
     """What the cells of all experiments have in common; see the fields' descriptions.
 
-    cohorts: the experiment whose cohorts these are: cells of the same `cohort_name` and cohorts simulate the same ones.
-    A class of an experiment's cells has their `place` in a grid, and their `architecture`, what `simulate.simulate` is
-    given but the seed.
+    cohorts: the experiment whose cohorts these are: cells of the same `cohort_name` and cohorts
+    simulate the same ones. A class of an experiment's cells has their `place` in a grid, and their
+    `architecture`, what `simulate.simulate` is given but the seed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -85,16 +90,26 @@ class Cell(BaseModel):
     experiment: str
     profile: str = Field(default="notebook", description="the profile that the cell belongs to")
     n_samples: int = Field(ge=20, le=MOST, strict=True, description="individuals in the cohort")
-    n_replicates: PositiveInt = Field(description="cohorts simulated and fitted, each from its own seed")
-    broad_sense_heritability: float = Field(ge=LEAST_H2, le=1, strict=True, description="H2 = V_G / V_P of every trait")
-    models: ModelNames
-    protocols: Annotated[tuple[Literal["published", "held_out"], ...], AfterValidator(_all_different)] = Field(
-        min_length=1, description="how fits are validated"
+    n_replicates: PositiveInt = Field(
+        description="cohorts simulated and fitted, each from its own seed"
     )
+    broad_sense_heritability: float = Field(
+        ge=LEAST_H2, le=1, strict=True, description="H2 = V_G / V_P of every trait"
+    )
+    models: ModelNames
+    protocols: Annotated[
+        tuple[Literal["published", "held_out"], ...], AfterValidator(_all_different)
+    ] = Field(min_length=1, description="how fits are validated")
     seed: int = Field(ge=0, lt=2**63, strict=True, description="the root of all random draws")
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where networks are trained")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="where networks are trained"
+    )
     n_threads: int = Field(
-        default=1, ge=1, le=1024, strict=True, description="CPU threads; another number rounds differently"
+        default=1,
+        ge=1,
+        le=1024,
+        strict=True,
+        description="CPU threads; another number rounds differently",
     )
     backend: Literal["native", "alphasimr"] = Field(default="native", description="the simulator")
     source: Literal["simulated", "zenodo"] = Field(
@@ -104,7 +119,9 @@ class Cell(BaseModel):
 
     @property
     def name(self) -> str:
-        """A readable, stable name: the cell's place in its grid, and where its cohorts are from if not `native`."""
+        """A readable, stable name: the cell's place in its grid, and where its cohorts are from if not
+        `native`.
+        """
         return f"{self.place}{self.origin}"
 
     @property
@@ -115,14 +132,18 @@ class Cell(BaseModel):
         return "" if self.backend == "native" else f"_{self.backend}"
 
     def protocols_of(self, model: str) -> tuple[Protocol, ...]:
-        """Return the protocols that a model is fitted under: one where the publication does not have it."""
+        """Return the protocols that a model is fitted under: one where the publication does not have
+        it.
+        """
         if MODELS[model].published or EXPERIMENTS[self.experiment].every_protocol:
             return self.protocols
         return ("held_out",) if "held_out" in self.protocols else self.protocols[:1]
 
     @property
     def cohort_name(self) -> str:
-        """The part of the name that stands for the cohorts; cells that differ in their fits alone share it."""
+        """The part of the name that stands for the cohorts; cells that differ in their fits alone
+        share it.
+        """
         return f"{self.cohort_place}{self.origin}"
 
     @property
@@ -134,9 +155,13 @@ class Cell(BaseModel):
     def _one_origin(self) -> "Cell":
         """Refuse what no source of cohorts can give, before anything is computed."""
         if (self.source == "zenodo") != bool(self.data):
-            raise ValueError(f"data must name a folder for source zenodo, and for it alone, got {self.data!r}")
+            raise ValueError(
+                f"data must name a folder for source zenodo, and for it alone, got {self.data!r}"
+            )
         if self.source == "zenodo" and self.backend != "native":
-            raise ValueError(f"backend must be native for source zenodo, which simulates nothing, got {self.backend}")
+            raise ValueError(
+                f"backend must be native for source zenodo, which simulates nothing, got {self.backend}"
+            )
         if self.origin and getattr(self, "all_pairs", False):
             raise ValueError(
                 f"all_pairs must be False for cohorts of {self.origin[1:]}: each QTL has one partner there"
@@ -188,9 +213,15 @@ class _Scaled(Cell):
 
     cohorts: ClassVar[str] = "scaling"
     scaling: float = Field(
-        gt=0, le=MOST, allow_inf_nan=False, strict=True, description="possible pairs of QTL for each sample"
+        gt=0,
+        le=MOST,
+        allow_inf_nan=False,
+        strict=True,
+        description="possible pairs of QTL for each sample",
     )
-    rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
+    rel_aa: tuple[NonNegative, ...] = Field(
+        min_length=1, description="relative epistatic variance, one number a trait"
+    )
 
     @property
     def n_qtl(self) -> int:
@@ -246,33 +277,48 @@ class BeyondCell(ScalingCell):
 
     experiment: Literal["beyond"] = "beyond"
     models: MoreModelNames
-    all_pairs: bool = Field(default=False, strict=True, description="whether all pairs of QTL interact, as a control")
+    all_pairs: bool = Field(
+        default=False, strict=True, description="whether all pairs of QTL interact, as a control"
+    )
 
     @property
     def cohort_place(self) -> str:
-        """For instance n1000_scaling1; controls say what they change: n1000_scaling1_H0.5, n1000_scaling1_all_pairs."""
-        noise = f"_H{self.broad_sense_heritability:g}" if self.broad_sense_heritability != PUBLISHED_H2 else ""
+        """For instance n1000_scaling1; controls say what they change: n1000_scaling1_H0.5,
+        n1000_scaling1_all_pairs.
+        """
+        noise = (
+            f"_H{self.broad_sense_heritability:g}"
+            if self.broad_sense_heritability != PUBLISHED_H2
+            else ""
+        )
         return f"{super().place}{noise}{'_all_pairs' if self.all_pairs else ''}"
 
     @property
     def place(self) -> str:
-        """That of its cohorts; n1000_scaling1_dropped where the last, smaller batch of an epoch is left out."""
+        """That of its cohorts; n1000_scaling1_dropped where the last, smaller batch of an epoch is
+        left out.
+        """
         return f"{self.cohort_place}{'_dropped' if self.drop_ragged_batch else ''}"
 
 
 class RaggedCell(BeyondCell):
-    """A cell that asks what the last, smaller batch of an epoch does to the MLP's batch norm, and so to its r."""
+    """A cell that asks what the last, smaller batch of an epoch does to the MLP's batch norm, and so
+    to its r.
+    """
 
     experiment: Literal["ragged"] = "ragged"
-    cohorts: ClassVar[str] = "ragged"  # the numbers of individuals are chosen for the size of the last batch
+    # the numbers of individuals are chosen for the size of the last batch
+    cohorts: ClassVar[str] = "ragged"
 
 
 class RidgeVsSgdCell(_Scaled):
-    """A cell of the supplement's check of ridge by SGD: the cohorts of the scaling experiment, linear models only."""
+    """A cell of the supplement's check of ridge by SGD: the cohorts of the scaling experiment, linear
+    models only.
+    """
 
     experiment: Literal["ridge_vs_sgd"] = "ridge_vs_sgd"
-    models: Annotated[tuple[Literal["ridge", "ridge_sgd"], ...], AfterValidator(_all_different)] = Field(
-        min_length=1, description="models to fit"
+    models: Annotated[tuple[Literal["ridge", "ridge_sgd"], ...], AfterValidator(_all_different)] = (
+        Field(min_length=1, description="models to fit")
     )
 
 
@@ -282,7 +328,9 @@ class _Diluted(TunedCell):
     cohorts: ClassVar[str] = "dilution"
     n_markers: PositiveInt = Field(description="all markers")
     n_qtl: EvenInt = Field(description="causal loci of each trait, even")
-    rel_aa: tuple[NonNegative, ...] = Field(min_length=1, description="relative epistatic variance, one number a trait")
+    rel_aa: tuple[NonNegative, ...] = Field(
+        min_length=1, description="relative epistatic variance, one number a trait"
+    )
 
     @property
     def place(self) -> str:
@@ -302,17 +350,25 @@ class _Diluted(TunedCell):
     @model_validator(mode="after")
     def _enough_markers(self) -> "_Diluted":
         if self.n_qtl > self.n_markers:
-            raise ValueError(f"n_qtl must be at most {self.n_markers} (n_markers), got {self.n_qtl}")
+            raise ValueError(
+                f"n_qtl must be at most {self.n_markers} (n_markers), got {self.n_qtl}"
+            )
         return self
 
 
 class DilutionCell(_Diluted):
-    """A cell of the dilution experiment: models on all markers, and on the features that a LASSO selects."""
+    """A cell of the dilution experiment: models on all markers, and on the features that a LASSO
+    selects.
+    """
 
     experiment: Literal["dilution"] = "dilution"
     models: SelectingModelNames
-    n_trials_pruned: PositiveInt = Field(default=20, description="Optuna's trials of number of features and rate")
-    importance_threshold: NonNegative = Field(default=0.03, description="features of lower importance are left out")
+    n_trials_pruned: PositiveInt = Field(
+        default=20, description="Optuna's trials of number of features and rate"
+    )
+    importance_threshold: NonNegative = Field(
+        default=0.03, description="features of lower importance are left out"
+    )
     max_features: tuple[PositiveInt, PositiveInt] = Field(
         default=(100, 1000), description="bounds of the largest number of features kept"
     )
@@ -321,7 +377,9 @@ class DilutionCell(_Diluted):
     def _bounds_in_order(self) -> "DilutionCell":
         low, high = self.max_features
         if low > high:
-            raise ValueError(f"max_features must be a lower and an upper bound, got {low} and {high}")
+            raise ValueError(
+                f"max_features must be a lower and an upper bound, got {low} and {high}"
+            )
         return self
 
 
@@ -333,8 +391,12 @@ class CorrelationCell(TunedCell):
     n_qtl: EvenInt = Field(description="causal loci, even, which are all markers too")
     n_traits: PositiveInt = Field(description="traits, all learned by one network")
     rel_aa: NonNegative = Field(description="relative epistatic variance of every trait")
-    pleiotropy: float = Field(ge=0, le=1, strict=True, description="correlation of the effects between any two traits")
-    shared_pairs: bool = Field(strict=True, description="whether the traits share their interacting pairs")
+    pleiotropy: float = Field(
+        ge=0, le=1, strict=True, description="correlation of the effects between any two traits"
+    )
+    shared_pairs: bool = Field(
+        strict=True, description="whether the traits share their interacting pairs"
+    )
 
     @property
     def place(self) -> str:
@@ -371,7 +433,9 @@ class BeyondDilutionCell(_Diluted):
 
 
 class SurveyCell(_Diluted):
-    """A cell of the survey of studies: individuals, markers, QTL, noise and traits as real studies combine them."""
+    """A cell of the survey of studies: individuals, markers, QTL, noise and traits as real studies
+    combine them.
+    """
 
     experiment: Literal["survey"] = "survey"
     cohorts: ClassVar[str] = "survey"
@@ -394,8 +458,9 @@ class BeyondCorrelationCell(CorrelationCell):
 class Experiment:
     """One row per experiment; its parameter file and its notebook have its name.
 
-    cells: the class of its cells. page: of the book, that shows its results. columns: of its table, empty if no model
-    has them. every_protocol: whether models that the publication lacks are fitted under each protocol too.
+    cells: the class of its cells. page: of the book, that shows its results. columns: of its table,
+    empty if no model has them. every_protocol: whether models that the publication lacks are fitted
+    under each protocol too.
     """
 
     cells: type[Cell]
@@ -433,7 +498,8 @@ ExperimentName = Literal[*EXPERIMENTS]
 
 
 def last_batch(n_samples: int, protocol: Protocol) -> int:
-    """Return how many training samples an epoch's last batch holds, 1 to `splits.BATCH_SIZE` where none are left over.
+    """Return how many training samples an epoch's last batch holds, 1 to `splits.BATCH_SIZE` where
+    none are left over.
 
     Raises ValueError for an unknown protocol, and for fewer than 10 samples.
     """
@@ -444,7 +510,8 @@ def last_batch(n_samples: int, protocol: Protocol) -> int:
 def qtl_for_scaling(scaling: float, n_samples: int) -> int:
     """Return the even number of QTL q for which C(q, 2) / n_samples is about `scaling`.
 
-    q = (1 + sqrt(1 + 8 scaling n)) / 2, rounded to an integer, then up to an even one, as in the authors' code.
+    q = (1 + sqrt(1 + 8 scaling n)) / 2, rounded to an integer, then up to an even one, as in the
+    authors' code.
 
     Raises ValueError for a scaling that is not above 0, and fewer than 1 sample.
     """
@@ -457,8 +524,8 @@ def qtl_for_scaling(scaling: float, n_samples: int) -> int:
 class Profile(BaseModel):
     """One profile of a parameter file: what it is for, what it changes in `base`, and its grids.
 
-    In a grid, each value that is a list is an axis, and the cells are the product of the axes; parameters that are
-    lists themselves (`LIST_PARAMETERS`) are no axes.
+    In a grid, each value that is a list is an axis, and the cells are the product of the axes;
+    parameters that are lists themselves (`LIST_PARAMETERS`) are no axes.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -500,7 +567,8 @@ class ParameterFile(BaseModel):
 def load_grids(path: Path) -> dict[str, list[Cell]]:
     """Read a parameter file and return the cells of each of its profiles.
 
-    Every profile is expanded and checked, whichever is wanted: a mistake shows before anything runs.
+    Every profile is expanded and checked, whichever is wanted: a mistake shows before anything
+    runs.
 
     Raises ParameterError with file, profile, cell and parameter.
     """
@@ -508,18 +576,27 @@ def load_grids(path: Path) -> dict[str, list[Cell]]:
         content = yaml.load(checks.path("path", path).read_text(), Loader=_Loader)
     except FileNotFoundError:
         raise ParameterError(f"{path} is missing: commands are run at the project's root") from None
-    except (OSError, ValueError, AttributeError, RecursionError, yaml.YAMLError) as error:  # PyYAML lets some through
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+        yaml.YAMLError,
+    ) as error:  # PyYAML lets some through
         raise ParameterError(f"{path}: cannot be read as YAML: {error}") from None
     return grids_of(content, path)
 
 
 def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
-    """Return the folder of each cell of a profile; raise ParameterError for a mistake in any parameter file.
+    """Return the folder of each cell of a profile; raise ParameterError for a mistake in any parameter
+    file.
 
     `published` has none: its book is made of tables that ship with it.
     """
     folder = root / "runs" / profile
-    grids = {experiment: load_grids(root / "params" / f"{experiment}.yml") for experiment in CELL_TYPES}
+    grids = {
+        experiment: load_grids(root / "params" / f"{experiment}.yml") for experiment in CELL_TYPES
+    }
     return {
         folder / experiment / cell.name: cell
         for experiment, profiles in grids.items()
@@ -528,7 +605,9 @@ def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
 
 
 def grids_of(content: object, path: Path) -> dict[str, list[Cell]]:
-    """Return what `load_grids` does of a file's content; path: where it is from. Raises what `load_grids` does."""
+    """Return what `load_grids` does of a file's content; path: where it is from. Raises what
+    `load_grids` does.
+    """
     if not isinstance(content, Mapping):
         raise ParameterError(f"{path}: must hold the keys experiment, base and profiles")
     file = _validated(ParameterFile, content, str(path))
@@ -540,10 +619,14 @@ MISREAD = re.compile(r"[-+]?0[0-7_]+|.*:.*")
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values alone, no tag that could make an object or run code; a key that stands twice is a mistake."""
+    """Plain values alone, no tag that could make an object or run code; a key that stands twice is a
+    mistake.
+    """
 
     def resolve(self, kind: type[yaml.Node], value: str | None, implicit: object) -> str:
-        """Return the tag of a node; a number that would be misread is a text, which no number's parameter takes."""
+        """Return the tag of a node; a number that would be misread is a text, which no number's
+        parameter takes.
+        """
         tag = super().resolve(kind, value, implicit)
         is_number = tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
         return self.DEFAULT_SCALAR_TAG if is_number and MISREAD.fullmatch(value) else tag
@@ -552,12 +635,16 @@ class _Loader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for number, key in enumerate(keys):
             if key in keys[:number]:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key} stands twice", node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key} stands twice", node.start_mark
+                )
         return super().construct_mapping(node, deep)
 
 
 def make_cell(cell_type: type[Cell], **parameters: Any) -> Cell:
-    """Return a checked cell; raise ParameterError that names each wrong parameter, its value and its bound."""
+    """Return a checked cell; raise ParameterError that names each wrong parameter, its value and its
+    bound.
+    """
     return _validated(cell_type, parameters, cell_type.model_fields["experiment"].default)
 
 
@@ -570,15 +657,20 @@ def is_of(parameters: Mapping[str, Any], cell: Cell) -> bool:
 
 
 def same_settings(parameters: Mapping[str, Any], cell: Cell) -> bool:
-    """Tell whether fits with a provenance's parameters are those of a cell, however many of them each has."""
+    """Tell whether fits with a provenance's parameters are those of a cell, however many of them each
+    has.
+    """
     return is_of({**parameters, **{name: getattr(cell, name) for name in results.CHOSEN}}, cell)
 
 
 def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list[Cell]:
     for grid in profile.grids:
-        for axis in (key for key, values in grid.items() if values == [] and key not in LIST_PARAMETERS):
+        for axis in (
+            key for key, values in grid.items() if values == [] and key not in LIST_PARAMETERS
+        ):
             place = f"{path}, profile {name}, grid {checks.shown(grid)}"
-            raise ParameterError(f"{place}: {axis} must have at least one value, got []")  # or the grid has no cells
+            # or the grid has no cells
+            raise ParameterError(f"{place}: {axis} must have at least one value, got []")
     cells: dict[str, Cell] = {}
     for point in profile.points():
         place = f"{path}, profile {name}, grid point {checks.shown(point)}"
@@ -592,15 +684,21 @@ def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list
 
 def _validated(model: type[BaseModel], values: Mapping[str, Any], place: str) -> Any:
     if not all(isinstance(name, str) for name in values):
-        raise ParameterError(f"{place}: names of parameters must be texts, got {checks.shown(list(values))}")
+        raise ParameterError(
+            f"{place}: names of parameters must be texts, got {checks.shown(list(values))}"
+        )
     try:
         return model(**values)
     except ValidationError as error:
         problems = error.errors()
         # pydantic counts what is wrong within a list as missing from it, too
-        wrong_within = {problem["loc"][:1] for problem in problems if problem["type"] != "too_short"}
+        wrong_within = {
+            problem["loc"][:1] for problem in problems if problem["type"] != "too_short"
+        }
         told = [p for p in problems if p["type"] != "too_short" or p["loc"][:1] not in wrong_within]
-        raise ParameterError("\n".join(f"{place}: {_explain(model, problem)}" for problem in told)) from None
+        raise ParameterError(
+            "\n".join(f"{place}: {_explain(model, problem)}" for problem in told)
+        ) from None
 
 
 def _explain(model: type[BaseModel], problem: Mapping[str, Any]) -> str:

@@ -1,9 +1,11 @@
-"""Run a profile without Snakemake and Jupyter: `python -m epidl.grid PROFILE --plain`, at the project's root.
+"""Run a profile without Snakemake and Jupyter: `python -m epidl.grid PROFILE --plain`, at the
+project's root.
 
-For a machine lent by the hour, such as a GPU node: several processes compute what is neither published nor there, cell
-by cell, in the order of the parameter files or of the cells that are named. `--stop-after 9m` stops in time: finished
-fits are kept. `--archive FILE` packs what there is then, which `epidl.grid.publish --also FILE` takes; unpacked into
-`runs`, it is what the next run continues after.
+For a machine lent by the hour, such as a GPU node: several processes compute what is neither
+published nor there, cell by cell, in the order of the parameter files or of the cells that are
+named. `--stop-after 9m` stops in time: finished fits are kept. `--archive FILE` packs what there is
+then, which `epidl.grid.publish --also FILE` takes; unpacked into `runs`, it is what the next run
+continues after.
 """
 
 import argparse
@@ -23,13 +25,23 @@ from epidl.grid.params import Cell, ParameterError, ProfileName, planned_cells
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0 done, 1 not finished, 2 nothing was run."""
-    parser = argparse.ArgumentParser(prog="python -m epidl.grid PROFILE --plain", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m epidl.grid PROFILE --plain", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("profile", choices=ProfileName.__args__)
-    parser.add_argument("cells", nargs="*", help="EXPERIMENT or EXPERIMENT/CELL, first to last (all)")
+    parser.add_argument(
+        "cells", nargs="*", help="EXPERIMENT or EXPERIMENT/CELL, first to last (all)"
+    )
     parser.add_argument("--plain", action="store_true", help="without Snakemake")
-    parser.add_argument("--jobs", type=number_from(1), default=1, help="processes at a time, on one GPU too (1)")
-    parser.add_argument("--stop-after", type=duration, metavar="9m", help="stop after so many s, m or h")
-    parser.add_argument("--archive", type=Path, metavar="FILE", help="a tar.gz of the cells, written at the end")
+    parser.add_argument(
+        "--jobs", type=number_from(1), default=1, help="processes at a time, on one GPU too (1)"
+    )
+    parser.add_argument(
+        "--stop-after", type=duration, metavar="9m", help="stop after so many s, m or h"
+    )
+    parser.add_argument(
+        "--archive", type=Path, metavar="FILE", help="a tar.gz of the cells, written at the end"
+    )
     options = parser.parse_intermixed_args(arguments)
     try:
         cells = chosen(planned_cells(Path.cwd(), options.profile), options.cells)
@@ -53,9 +65,15 @@ def chosen(cells: Mapping[Path, Cell], names: Sequence[str]) -> dict[Path, Cell]
     """
     found = {} if names else dict(cells)
     for name in names:
-        own = [(folder, cell) for folder, cell in cells.items() if name in (cell.experiment, _named(folder))]
+        own = [
+            (folder, cell)
+            for folder, cell in cells.items()
+            if name in (cell.experiment, _named(folder))
+        ]
         if not own:
-            raise ParameterError(f"cells must be EXPERIMENT or EXPERIMENT/CELL of this profile, got {name}")
+            raise ParameterError(
+                f"cells must be EXPERIMENT or EXPERIMENT/CELL of this profile, got {name}"
+            )
         found.update(own)
     return found
 
@@ -65,13 +83,17 @@ def _named(folder: Path) -> str:
 
 
 def run(cells: Mapping[Path, Cell], jobs: int, stop_after: float | None) -> int:
-    """Compute cells, say how far it is, and return the exit status; stop_after: seconds, None for never."""
+    """Compute cells, say how far it is, and return the exit status; stop_after: seconds, None for
+    never.
+    """
     begun, status = time.monotonic(), 1
     machine, epochs = costs.measured_machine(), costs.typical_epochs()
-    hours = costs.estimates(cells.values(), machine, epochs)["hours"]  # on that machine; here in proportion
+    # on that machine; here in proportion
+    hours = costs.estimates(cells.values(), machine, epochs)["hours"]
     left = dict(zip(cells, hours, strict=True))
     failed = []
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))  # CUDA does not survive a fork
+    # CUDA does not survive a fork
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
     running = {pool.submit(compute_safely, cell, folder): folder for folder, cell in cells.items()}
     try:
         for future in as_completed(running, stop_after):
@@ -85,9 +107,14 @@ def run(cells: Mapping[Path, Cell], jobs: int, stop_after: float | None) -> int:
             print(f"{done}, about {rest:.1f} min to come: {_named(folder)}", flush=True)
         status = int(bool(failed))
     except TimeoutError:
-        print(f"Stopped after {stop_after:g} s; left: {len(left)} of {len(cells)} cells. Finished fits are kept.")
+        print(
+            f"Stopped after {stop_after:g} s; left: {len(left)} of {len(cells)} cells. Finished fits are kept."
+        )
     except KeyboardInterrupt:
-        print("Stopped. Run the same command again to continue: finished fits are kept.", file=sys.stderr)
+        print(
+            "Stopped. Run the same command again to continue: finished fits are kept.",
+            file=sys.stderr,
+        )
     for future in running:
         future.cancel()
     for process in multiprocessing.active_children():
@@ -103,4 +130,8 @@ def pack(cells: Iterable[Path], archive: Path) -> None:
         for folder in cells:
             if folder.exists():
                 name = Path(*folder.parts[-3:])
-                tar.add(folder, name, filter=lambda file: None if Path(file.name).name.startswith(".") else file)
+                tar.add(
+                    folder,
+                    name,
+                    filter=lambda file: None if Path(file.name).name.startswith(".") else file,
+                )

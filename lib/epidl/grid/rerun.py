@@ -1,8 +1,9 @@
-"""Rerun a notebook: `python -m epidl.grid.rerun NOTEBOOK OUT -p NAME VALUE ...` is papermill without tracebacks.
+"""Rerun a notebook: `python -m epidl.grid.rerun NOTEBOOK OUT -p NAME VALUE ...` is papermill without
+tracebacks.
 
-It takes papermill's arguments and hands them on. If the notebook refuses a parameter, the command ends with that
-message alone; papermill itself also prints where in its own code it met the error. The notebooks of the experiments
-begin with `read_cell` and end with `check_table`.
+It takes papermill's arguments and hands them on. If the notebook refuses a parameter, the command
+ends with that message alone; papermill itself also prints where in its own code it met the error.
+The notebooks of the experiments begin with `read_cell` and end with `check_table`.
 """
 
 import ast
@@ -27,7 +28,8 @@ def read_cell(experiment: str, notebook: Mapping[str, Any]) -> Cell:
 
     notebook: its `globals()`. A field that the notebook does not set has its default.
 
-    Raises ParameterError that names each wrong parameter, and each one handed over that the cell does not have.
+    Raises ParameterError that names each wrong parameter, and each one handed over that the cell
+    does not have.
     """
     cell_type = CELL_TYPES[experiment]
     fields = [name for name in cell_type.model_fields if name != "experiment"]
@@ -36,7 +38,9 @@ def read_cell(experiment: str, notebook: Mapping[str, Any]) -> Cell:
 
 
 def check_table(cell: Cell, table: pd.DataFrame) -> pd.Series:
-    """Return whether a cell's table has what it should, by what that is, on any machine and for any parameters."""
+    """Return whether a cell's table has what it should, by what that is, on any machine and for any
+    parameters.
+    """
     keys = ["replicate", "trait", "model", "protocol"]
     n_traits = getattr(cell, "n_traits", 0) or len(cell.rel_aa)
     n_fits = cell.n_replicates * len(table[["model", "protocol"]].drop_duplicates())
@@ -45,7 +49,9 @@ def check_table(cell: Cell, table: pd.DataFrame) -> pd.Series:
     checks = {
         "every model was fitted": set(table["model"]) == set(cell.models),
         "one row per replicate, trait, model and protocol": complete,
-        "r is missing exactly if the status says why": (table["pearson_r"].isna() == without_r).all(),
+        "r is missing exactly if the status says why": (
+            table["pearson_r"].isna() == without_r
+        ).all(),
     }
     return pd.Series(checks, dtype=bool)
 
@@ -71,18 +77,28 @@ def check_names(more: Iterable[str] = ()) -> None:
     unknown = [name for name in given if name not in known]
     words = ", ".join(known)
     if unknown:
-        raise ParameterError(f"{', '.join(unknown)} must be among the notebook's parameters: {words}")
+        raise ParameterError(
+            f"{', '.join(unknown)} must be among the notebook's parameters: {words}"
+        )
 
 
 def _assigned(source: str) -> list[str]:
     """Return the names that a cell assigns, in its order."""
-    targets = [target for line in ast.parse(source).body if isinstance(line, ast.Assign) for target in line.targets]
+    targets = [
+        target
+        for line in ast.parse(source).body
+        if isinstance(line, ast.Assign)
+        for target in line.targets
+    ]
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run papermill and return its exit status; where the notebook ends with an error, its last words and 1."""
-    if arguments is None and sys.getfilesystemencoding() != "utf-8":  # a C or Latin-1 locale; files hold UTF-8
+    """Run papermill and return its exit status; where the notebook ends with an error, its last words
+    and 1.
+    """
+    # a C or Latin-1 locale; files hold UTF-8
+    if arguments is None and sys.getfilesystemencoding() != "utf-8":
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, sys.orig_argv)
     import yaml  # late, as the others: the notebooks themselves do without them
@@ -90,9 +106,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nbformat import ValidationError
     from papermill import cli, exceptions
 
-    logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # a kernel that is not there is said below, in one line
+    # a kernel that is not there is said below, in one line
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)
     # a name that is not listed is taken or refused by the notebook itself
-    logging.getLogger("papermill").addFilter(lambda record: "unknown parameter" not in record.getMessage())
+    logging.getLogger("papermill").addFilter(
+        lambda record: "unknown parameter" not in record.getMessage()
+    )
     try:
         cli.papermill.main(args=arguments, prog_name="python -m epidl.grid.rerun")
     except exceptions.PapermillExecutionError as error:

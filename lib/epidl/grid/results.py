@@ -1,9 +1,10 @@
-"""Results: fits with their provenance, a table for each cell and one for each experiment, written whole or not at all.
+"""Results: fits with their provenance, a table for each cell and one for each experiment, written
+whole or not at all.
 
-The unit is the fit of one model to one cohort under one protocol: its rows of a table, its further tables, and its
-record, which says by which code, where, when and with which parameters it was computed. A record in a provenance file
-stands for all fits of the same origin and names them in `fits`; one without `fits`, as they were written before, stands
-for all fits of one cell.
+The unit is the fit of one model to one cohort under one protocol: its rows of a table, its further
+tables, and its record, which says by which code, where, when and with which parameters it was
+computed. A record in a provenance file stands for all fits of the same origin and names them in
+`fits`; one without `fits`, as they were written before, stands for all fits of one cell.
 """
 
 import argparse
@@ -42,12 +43,15 @@ RECORD = {
     "seconds": (int, float),
     "peak_memory_mb": (int, float),
 }
-# parameters that say which fits a cell has, and where they are made: the others are a fit's settings
+# parameters that say which fits a cell has, and where they are made: the others are a fit's
+# settings
 CHOSEN = ("n_replicates", "models", "protocols", "profile", "device")
-MEASURED = ("started", "seconds", "peak_memory_mb", "fits")  # of a record: what fits of the same origin differ in
+# of a record: what fits of the same origin differ in
+MEASURED = ("started", "seconds", "peak_memory_mb", "fits")
 TABLE = "table.csv"
 PROVENANCE = "provenance.json"
-SEAL = ".sha256"  # the suffix of the checksums of a table and of what belongs to it, as `sha256sum` writes them
+# the suffix of the checksums of a table and of what belongs to it, as `sha256sum` writes them
+SEAL = ".sha256"
 GRID = "EPIDL_GRID"  # in the environment of a grid's jobs: the project that they work for
 SIDE_TABLES = (
     "trials",
@@ -81,23 +85,35 @@ def names(table: pd.DataFrame) -> list[str]:
 
 
 def is_complete(there: Collection[str], cell: "Cell") -> bool:
-    """Tell whether fits, by their names, are all of a cell: each model and each protocol, with all cohorts."""
+    """Tell whether fits, by their names, are all of a cell: each model and each protocol, with all
+    cohorts.
+    """
     parts = [name.split() for name in there]
     kinds = {
         (protocol, model)
         for name, _, protocol, model in parts
         if name == cell.name and protocol in cell.protocols and model in cell.models
     }
-    if {kind[0] for kind in kinds} != set(cell.protocols) or {kind[1] for kind in kinds} != set(cell.models):
+    if {kind[0] for kind in kinds} != set(cell.protocols) or {kind[1] for kind in kinds} != set(
+        cell.models
+    ):
         return False
     replicates = range(1, cell.n_replicates + 1)
-    return all(f"{cell.name} {k} {protocol} {model}" in there for protocol, model in kinds for k in replicates)
+    return all(
+        f"{cell.name} {k} {protocol} {model}" in there
+        for protocol, model in kinds
+        for k in replicates
+    )
 
 
-def join(fits: Sequence[Fitted]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame], list[dict[str, Any]]]:
-    """Return the table of fits in the order given, their side tables by name, and a record for each origin.
+def join(
+    fits: Sequence[Fitted],
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame], list[dict[str, Any]]]:
+    """Return the table of fits in the order given, their side tables by name, and a record for each
+    origin.
 
-    A record has the fits' names in `fits`, their first start, the sum of their seconds and their largest memory.
+    A record has the fits' names in `fits`, their first start, the sum of their seconds and their
+    largest memory.
     """
     sides: dict[str, list[pd.DataFrame]] = {}
     origins: dict[str, list[Fitted]] = {}
@@ -122,14 +138,19 @@ def join(fits: Sequence[Fitted]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame],
     return pd.concat([fit.table for fit in fits], ignore_index=True), joined, records
 
 
-def split(table: pd.DataFrame, side: Mapping[str, pd.DataFrame], records: Sequence[dict]) -> list[Fitted]:
-    """Return the fits of a table, in its order; the seconds of a record are shared equally among its fits.
+def split(
+    table: pd.DataFrame, side: Mapping[str, pd.DataFrame], records: Sequence[dict]
+) -> list[Fitted]:
+    """Return the fits of a table, in its order; the seconds of a record are shared equally among its
+    fits.
 
     Raises ValueError for records that are not those of its fits.
     """
     missing = set(KEY) - set(table.columns)
     if missing:
-        raise ValueError(f"table must be one of fits, but lacks the columns {', '.join(sorted(missing))}")
+        raise ValueError(
+            f"table must be one of fits, but lacks the columns {', '.join(sorted(missing))}"
+        )
     rows = _by_fit(table)
     own = {name: _by_fit(content) for name, content in side.items()}
     if not all("fits" in record for record in records):
@@ -137,8 +158,12 @@ def split(table: pd.DataFrame, side: Mapping[str, pd.DataFrame], records: Sequen
         for name in rows:
             cells.setdefault(name.split()[0], []).append(name)
         if len(cells) != len(records):
-            raise ValueError(f"records must be one for each of {len(cells)} cells, got {len(records)}")
-        records = [record | {"fits": fits} for record, fits in zip(records, cells.values(), strict=True)]
+            raise ValueError(
+                f"records must be one for each of {len(cells)} cells, got {len(records)}"
+            )
+        records = [
+            record | {"fits": fits} for record, fits in zip(records, cells.values(), strict=True)
+        ]
     origin = {name: record for record in records for name in record["fits"]}
     if set(origin) != set(rows):
         raise ValueError(f"records must be of the table's {len(rows)} fits, got {len(origin)}")
@@ -162,20 +187,28 @@ def write_cell(
     started: datetime,
     side: Mapping[str, pd.DataFrame] | None = None,
 ) -> None:
-    """Write a cell's provenance, side tables and table: where the table stands, all are whole and belong to it.
+    """Write a cell's provenance, side tables and table: where the table stands, all are whole and
+    belong to it.
 
-    started: when the cell began, or went on (timezone-aware); its end is now. side: further tables by name, see
-    `SIDE_TABLES`; and `provenance`, a row for each record (`join`), where the fits have their own.
+    started: when the cell began, or went on (timezone-aware); its end is now. side: further tables
+    by name, see `SIDE_TABLES`; and `provenance`, a row for each record (`join`), where the fits
+    have their own.
 
-    Raises ValueError for a side table of another name, tables that are none, parameters that JSON does not hold, a
-    start without time zone, and a folder that cannot be made.
+    Raises ValueError for a side table of another name, tables that are none, parameters that JSON
+    does not hold, a start without time zone, and a folder that cannot be made.
     """
     side = dict(side or {})
     folder = _checked(folder, table, parameters, started, side)
     own = side.pop("provenance", None)
     if set(side) - set(SIDE_TABLES):
-        raise ValueError(f"side must hold tables named {', '.join(SIDE_TABLES)}, got {', '.join(side)}")
-    record = provenance(parameters, started) if own is None else [json.loads(text) for text in own["record"]]
+        raise ValueError(
+            f"side must hold tables named {', '.join(SIDE_TABLES)}, got {', '.join(side)}"
+        )
+    record = (
+        provenance(parameters, started)
+        if own is None
+        else [json.loads(text) for text in own["record"]]
+    )
     tables = {f"{name}.csv": content for name, content in {**side, "table": table}.items()}
     _write_together(folder, {PROVENANCE: _as_json(record), **tables})
 
@@ -187,9 +220,9 @@ def _as_json(record: object) -> str:
 def _write_together(folder: Path, files: Mapping[str, str | pd.DataFrame]) -> None:
     """Write files that belong together, with their checksums; the last is a table that stands for all.
 
-    All is written aside first: a full disk changes nothing. The checksums take their place before the files do, so that
-    a mixture of old and new, which a kill could leave, is found out. What the former checksums name, and `files` lacks,
-    goes.
+    All is written aside first: a full disk changes nothing. The checksums take their place before
+    the files do, so that a mixture of old and new, which a kill could leave, is found out. What the
+    former checksums name, and `files` lacks, goes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     seal = Path(list(files)[-1]).with_suffix(SEAL).name
@@ -198,7 +231,9 @@ def _write_together(folder: Path, files: Mapping[str, str | pd.DataFrame]) -> No
         for name, content in files.items():
             write = write_text if isinstance(content, str) else write_table
             write(Path(aside, name), content)
-        write_text(Path(aside, seal), "".join(f"{_sha256(Path(aside, name))}  {name}\n" for name in files))
+        write_text(
+            Path(aside, seal), "".join(f"{_sha256(Path(aside, name))}  {name}\n" for name in files)
+        )
         os.replace(Path(aside, seal), folder / seal)
         for old in set(former) - set(files):
             (folder / old).unlink(missing_ok=True)
@@ -207,23 +242,33 @@ def _write_together(folder: Path, files: Mapping[str, str | pd.DataFrame]) -> No
 
 
 def _checked(
-    folder: Path, table: pd.DataFrame, parameters: Mapping[str, Any], started: datetime, side: Mapping[str, Any]
+    folder: Path,
+    table: pd.DataFrame,
+    parameters: Mapping[str, Any],
+    started: datetime,
+    side: Mapping[str, Any],
 ) -> Path:
-    for name, content in {"table": table, **{f"side[{name!r}]": content for name, content in side.items()}}.items():
+    for name, content in {
+        "table": table,
+        **{f"side[{name!r}]": content for name, content in side.items()},
+    }.items():
         checks.instance(name, content, pd.DataFrame, "a table")
     if not isinstance(started, datetime) or started.tzinfo is None:
         raise ValueError(f"started must be a time with a time zone, got {checks.shown(started)}")
     try:
         json.dumps(dict(parameters))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"parameters must be what JSON holds, got {checks.shown(parameters)}: {error}") from None
+        raise ValueError(
+            f"parameters must be what JSON holds, got {checks.shown(parameters)}: {error}"
+        ) from None
     return Path(checks.folder("output", folder) or ".")
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a result table that `write_table` wrote.
 
-    Raises ValueError where the file is missing or holds no result table, and what `check_seal` raises.
+    Raises ValueError where the file is missing or holds no result table, and what `check_seal`
+    raises.
     """
     check_seal(path)
     try:
@@ -236,7 +281,9 @@ def read_table(path: Path) -> pd.DataFrame:
         raise ValueError(f"{path} must be a result table: {error}") from None
     missing = {"experiment", "replicate", "trait", "model", "pearson_r"} - set(table.columns)
     if missing:
-        raise ValueError(f"{path} must be a result table, but lacks the columns {', '.join(sorted(missing))}")
+        raise ValueError(
+            f"{path} must be a result table, but lacks the columns {', '.join(sorted(missing))}"
+        )
     return table
 
 
@@ -254,17 +301,29 @@ def check_seal(table_path: Path) -> None:
     for name, wanted in sealed.items():
         path = seal.with_name(name)
         if not path.exists() or _sha256(path) != wanted:
-            raise ValueError(_damaged(path, "its checksum differs" if path.exists() else "it is missing", table_path))
+            raise ValueError(
+                _damaged(
+                    path, "its checksum differs" if path.exists() else "it is missing", table_path
+                )
+            )
 
 
 def _sealed(seal: Path) -> dict[str, str]:
-    """Return the checksum of each file that a seal names, in its own folder; none where there is no seal."""
+    """Return the checksum of each file that a seal names, in its own folder; none where there is no
+    seal.
+    """
     lines = seal.read_text(errors="replace").splitlines() if seal.exists() else []
-    return {Path(name).name: wanted for wanted, _, name in (line.partition("  ") for line in lines) if Path(name).name}
+    return {
+        Path(name).name: wanted
+        for wanted, _, name in (line.partition("  ") for line in lines)
+        if Path(name).name
+    }
 
 
 def check_own(folder: Path) -> None:
-    """Raise ValueError where a file stands in a folder that `write_cell` would replace, but did not write."""
+    """Raise ValueError where a file stands in a folder that `write_cell` would replace, but did not
+    write.
+    """
     own = _sealed(Path(folder, TABLE).with_suffix(SEAL))
     names = [TABLE, PROVENANCE, *(f"{name}.csv" for name in SIDE_TABLES)]
     others = [name for name in names if Path(folder, name).exists() and name not in own]
@@ -276,9 +335,8 @@ def check_own(folder: Path) -> None:
 
 
 def _damaged(path: Path, why: str, table_path: Path) -> str:
-    return (
-        f"{path} must be as it was written, but {why}: restore it, or remove {table_path} and run again what makes it"
-    )
+    remedy = f"restore it, or remove {table_path} and run again what makes it"
+    return f"{path} must be as it was written, but {why}: {remedy}"
 
 
 def read_cell(folder: Path) -> list[Fitted]:
@@ -295,7 +353,9 @@ def read_collected(table_path: Path) -> list[Fitted]:
     Raises ValueError where a file or the checksums are missing, or a file is damaged.
     """
     if not table_path.with_suffix(SEAL).exists():
-        raise ValueError(f"{table_path} must have its checksums beside it, but {table_path.stem}{SEAL} is missing")
+        raise ValueError(
+            f"{table_path} must have its checksums beside it, but {table_path.stem}{SEAL} is missing"
+        )
     return _read_fits(table_path, *_beside(table_path))
 
 
@@ -305,7 +365,9 @@ def _read_fits(table_path: Path, provenance_path: Path, trials_path: Path) -> li
     try:
         return split(table, side, records)
     except ValueError as error:
-        raise ValueError(f"{table_path} must be a table of fits with their provenance: {error}") from None
+        raise ValueError(
+            f"{table_path} must be a table of fits with their provenance: {error}"
+        ) from None
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
@@ -333,24 +395,32 @@ def read_json(path: Path, kind: type | tuple[type, ...]) -> Any:
 def collect(fits: Sequence[Fitted], table_path: Path) -> pd.DataFrame:
     """Join the tables of fits, in the order given, and write them with a list of their records.
 
-    Beside <experiment>.csv: <experiment>.provenance.json and, where any fit has some, Optuna's trials as
-    <experiment>.trials.csv.
+    Beside <experiment>.csv: <experiment>.provenance.json and, where any fit has some, Optuna's
+    trials as <experiment>.trials.csv.
 
-    Raises ValueError where no fit is given, or one twice, and for a path that is not a table's, or at which something
-    else stands.
+    Raises ValueError where no fit is given, or one twice, and for a path that is not a table's, or
+    at which something else stands.
     """
     if not fits:
         raise ValueError("fits must hold at least one finished fit, got none")
     table_path = _checked_target(Path(table_path), fits)
     table, side, records = join(fits)
     provenance_path, trials_path = _beside(table_path)
-    files = {provenance_path.name: _as_json(records), trials_path.name: side.get("trials"), table_path.name: table}
-    _write_together(table_path.parent, {name: content for name, content in files.items() if content is not None})
+    files = {
+        provenance_path.name: _as_json(records),
+        trials_path.name: side.get("trials"),
+        table_path.name: table,
+    }
+    _write_together(
+        table_path.parent, {name: content for name, content in files.items() if content is not None}
+    )
     return table
 
 
 def _checked_target(table_path: Path, fits: Sequence[Fitted]) -> Path:
-    """Return where to collect fits; raise ValueError where that would replace something else, or mix fits up."""
+    """Return where to collect fits; raise ValueError where that would replace something else, or mix
+    fits up.
+    """
     given = [fit.name for fit in fits]
     twice = sorted({name for name in given if given.count(name) > 1})
     if twice:
@@ -358,12 +428,16 @@ def _checked_target(table_path: Path, fits: Sequence[Fitted]) -> Path:
     if table_path.suffix != ".csv":
         raise ValueError(f"table must be a file that ends with .csv, got {table_path}")
     if table_path.exists() and not _beside(table_path)[0].exists():
-        raise ValueError(f"table must be a new file or a table of collected fits, but {table_path} is something else")
+        raise ValueError(
+            f"table must be a new file or a table of collected fits, but {table_path} is something else"
+        )
     return table_path
 
 
 def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, Any]:
-    """Return what repeats a result, and what it cost: parameters, versions, commit, device, time, memory."""
+    """Return what repeats a result, and what it cost: parameters, versions, commit, device, time,
+    memory.
+    """
     from epidl.devices import device_name  # late: collecting tables does not need torch
 
     return {
@@ -375,7 +449,9 @@ def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, An
 
 
 def measured(started: datetime) -> dict[str, Any]:
-    """Return what a work that ends now cost: its start, its seconds, and the most memory of this process so far."""
+    """Return what a work that ends now cost: its start, its seconds, and the most memory of this
+    process so far.
+    """
     return {
         "started": started.isoformat(timespec="seconds"),
         "seconds": round((datetime.now(UTC) - started).total_seconds(), 3),
@@ -384,7 +460,9 @@ def measured(started: datetime) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """Return the commit of the checkout that the library stands in, marked where files differ from it; or 'unknown'."""
+    """Return the commit of the checkout that the library stands in, marked where files differ from it;
+    or 'unknown'.
+    """
     try:
         git, this = ["git", "-C", str(Path(__file__).parent)], Path(__file__).name
         # an installed copy may stand in the checkout of another project
@@ -397,7 +475,9 @@ def commit() -> str:
 
 def _beside(table_path: Path) -> tuple[Path, Path]:
     """Return where a collected table's provenance and trials are kept."""
-    return Path(table_path).with_suffix(".provenance.json"), Path(table_path).with_suffix(".trials.csv")
+    return Path(table_path).with_suffix(".provenance.json"), Path(table_path).with_suffix(
+        ".trials.csv"
+    )
 
 
 def _sha256(path: Path) -> str:
@@ -405,17 +485,21 @@ def _sha256(path: Path) -> str:
 
 
 def _versions(parameters: Mapping[str, Any]) -> dict[str, str]:
-    versions = {"python": platform.python_version()} | {name: fingerprint.version(name) for name in PACKAGES}
+    versions = {"python": platform.python_version()} | {
+        name: fingerprint.version(name) for name in PACKAGES
+    }
     if parameters.get("backend") != "alphasimr":
         return versions
-    from epidl.cohorts import alphasimr  # late: it imports torch, which collecting tables does not need
+    # late: it imports torch, which collecting tables does not need
+    from epidl.cohorts import alphasimr
 
     return versions | alphasimr.versions()
 
 
 def _peak_memory_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, kilobytes on Linux
+    # bytes there, kilobytes on Linux
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def main(arguments: list[str] | None = None) -> int:

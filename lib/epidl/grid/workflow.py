@@ -1,10 +1,11 @@
-"""The command that runs a profile's grid: `python -m epidl.grid PROFILE [SNAKEMAKE ARGUMENTS]`, at the project's root.
+"""The command that runs a profile's grid: `python -m epidl.grid PROFILE [SNAKEMAKE ARGUMENTS]`, at the
+project's root.
 
-It checks all parameter files, clears what a killed run left behind (Snakemake's lock, orphaned notebooks), sets aside
-tables that are not as they were written, hands over to Snakemake, and names the cells that failed. Finished cells are
-not repeated, nor are the finished fits of a cell that was stopped. With `--stop-after 9m` it stops in time, for
-machines lent by the hour, and says what is left. The profile `published` has no grid: it is for the book of the shipped
-tables.
+It checks all parameter files, clears what a killed run left behind (Snakemake's lock, orphaned
+notebooks), sets aside tables that are not as they were written, hands over to Snakemake, and names
+the cells that failed. Finished cells are not repeated, nor are the finished fits of a cell that was
+stopped. With `--stop-after 9m` it stops in time, for machines lent by the hour, and says what is
+left. The profile `published` has no grid: it is for the book of the shipped tables.
 """
 
 import argparse
@@ -29,21 +30,32 @@ from epidl.grid import results
 from epidl.grid.params import CELL_TYPES, ParameterError, planned_cells
 
 MARKER = results.GRID
-GRACE = 30.0  # seconds from an interrupt until what is still at work, such as a worker that hangs, is killed
+# seconds from an interrupt until what is still at work, such as a worker that hangs, is killed
+GRACE = 30.0
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0 done, 1 not finished, 2 nothing was run."""
-    parser = argparse.ArgumentParser(prog="python -m epidl.grid", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m epidl.grid", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("profile", choices=["published", "smoke", "quick", "standard", "full"])
-    parser.add_argument("--cores", type=number_from(1), default=_usable_cores(), help="jobs at a time (all cores)")
-    parser.add_argument("--stop-after", type=duration, metavar="9m", help="stop after so many s, m or h")
     parser.add_argument(
-        "--gpus", type=number_from(0), default=0, help="GPUs that a scheduler gives to each cell with networks (0)"
+        "--cores", type=number_from(1), default=_usable_cores(), help="jobs at a time (all cores)"
+    )
+    parser.add_argument(
+        "--stop-after", type=duration, metavar="9m", help="stop after so many s, m or h"
+    )
+    parser.add_argument(
+        "--gpus",
+        type=number_from(0),
+        default=0,
+        help="GPUs that a scheduler gives to each cell with networks (0)",
     )
     options, snakemake_arguments = parser.parse_known_args(arguments)
     root = Path.cwd()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal and a scheduler stop a run as Ctrl-C does
+    # a closed terminal and a scheduler stop a run as Ctrl-C does
+    for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         cells = planned_cells(root, options.profile)
@@ -58,7 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ParameterError as error:
         print(error, file=sys.stderr)
     except filelock.Timeout:
-        print(f"Another run works in {root / 'runs'}; wait for its end, or stop it.", file=sys.stderr)
+        print(
+            f"Another run works in {root / 'runs'}; wait for its end, or stop it.", file=sys.stderr
+        )
     except OSError as error:
         print(f"{root} must be a folder that can be written to: {error}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -67,13 +81,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def check_targets(folder: Path, cells: Sequence[Path], arguments: Sequence[str]) -> None:
-    """Raise ParameterError for a target below runs/ that is neither a cell's file nor a table or page of the profile.
+    """Raise ParameterError for a target below runs/ that is neither a cell's file nor a table or page
+    of the profile.
 
-    folder: of the profile's results. What follows an option may be its value, and is left to Snakemake, which otherwise
-    names the function of the workflow that does not know a target.
+    folder: of the profile's results. What follows an option may be its value, and is left to
+    Snakemake, which otherwise names the function of the workflow that does not know a target.
     """
-    files = {cell / name for cell in cells for name in ("notebook.ipynb", results.TABLE, results.PROVENANCE)}
-    files |= {folder / f"{experiment}{end}" for experiment in CELL_TYPES for end in (".csv", ".provenance.json")}
+    files = {
+        cell / name
+        for cell in cells
+        for name in ("notebook.ipynb", results.TABLE, results.PROVENANCE)
+    }
+    files |= {
+        folder / f"{experiment}{end}"
+        for experiment in CELL_TYPES
+        for end in (".csv", ".provenance.json")
+    }
     for before, argument in itertools.pairwise(["", *arguments]):
         target, place = Path(argument), Path.cwd() / argument
         wanted = target.parts[:1] == ("runs",) and not before.startswith("-")
@@ -85,7 +108,9 @@ def check_targets(folder: Path, cells: Sequence[Path], arguments: Sequence[str])
 
 
 def clear_leftovers(root: Path, folders: list[Path]) -> None:
-    """Stop processes that a killed run left at work for `root`, and take away its lock and unfinished notebooks."""
+    """Stop processes that a killed run left at work for `root`, and take away its lock and unfinished
+    notebooks.
+    """
     kill(root)
     for folder in folders:
         (folder / "unfinished.ipynb").unlink(missing_ok=True)
@@ -94,7 +119,8 @@ def clear_leftovers(root: Path, folders: list[Path]) -> None:
 
 
 def check_finished(folder: Path, cells: list[Path]) -> None:
-    """Set aside a profile's tables that are not as they were written, and name the notebooks that cannot be read.
+    """Set aside a profile's tables that are not as they were written, and name the notebooks that
+    cannot be read.
 
     Raises PermissionError where a folder that is there cannot be written to.
     """
@@ -103,10 +129,14 @@ def check_finished(folder: Path, cells: list[Path]) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
     for experiment in CELL_TYPES:
         own = [cell for cell in cells if cell.parent.name == experiment]
-        lost = [storage.set_damaged_aside(cell / results.TABLE, partial(results.read_cell, cell)) for cell in own]
+        lost = [
+            storage.set_damaged_aside(cell / results.TABLE, partial(results.read_cell, cell))
+            for cell in own
+        ]
         table = folder / f"{experiment}.csv"
         storage.set_damaged_aside(table, partial(results.read_collected, table))
-        if any(lost) and table.exists():  # Snakemake makes no cell again that only an existing table needs
+        # Snakemake makes no cell again that only an existing table needs
+        if any(lost) and table.exists():
             os.replace(table, table.with_suffix(".outdated"))
     for notebook in (cell / "notebook.ipynb" for cell in cells):
         if notebook.exists() and not _is_notebook(notebook):
@@ -117,16 +147,22 @@ def check_finished(folder: Path, cells: list[Path]) -> None:
             )
 
 
-def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float | None = None) -> int:
-    """Run Snakemake; where it does not finish, name the cells that failed. An interrupt stops it in good order.
+def run(
+    root: Path, arguments: list[str], folders: list[Path], stop_after: float | None = None
+) -> int:
+    """Run Snakemake; where it does not finish, name the cells that failed. An interrupt stops it in
+    good order.
 
     stop_after: seconds until it is interrupted, None for never.
     """
     command = [*_snakemake(), *arguments]
     # the jobs find papermill and python of this environment
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    # a session of its own: a terminal's interrupt reaches this command alone, which hands it on (`interrupt`)
-    process = subprocess.Popen(command, env=os.environ | {"PATH": path, MARKER: str(root)}, start_new_session=True)
+    # a session of its own: a terminal's interrupt reaches this command alone, which hands it on
+    # (`interrupt`)
+    process = subprocess.Popen(
+        command, env=os.environ | {"PATH": path, MARKER: str(root)}, start_new_session=True
+    )
     status, stopped = _wait(process, root, stop_after)
     if stopped:
         left = [folder.name for folder in folders if not (folder / "table.csv").exists()]
@@ -141,12 +177,16 @@ def run(root: Path, arguments: list[str], folders: list[Path], stop_after: float
             print(f"Failed: {folder.name}; {_reason(folder)}", file=sys.stderr)
     if storage.is_full(root):
         print(f"The disk that holds {root} is full: make room.", file=sys.stderr)
-    print("Run the same command again to continue: finished cells and fits are kept.", file=sys.stderr)
+    print(
+        "Run the same command again to continue: finished cells and fits are kept.", file=sys.stderr
+    )
     return 1
 
 
 def _wait(process: subprocess.Popen, root: Path, stop_after: float | None) -> tuple[int, bool]:
-    """Return Snakemake's exit status, and whether its time was up; kill what an interrupt does not stop."""
+    """Return Snakemake's exit status, and whether its time was up; kill what an interrupt does not
+    stop.
+    """
     limit, interrupted, stopped = stop_after, False, False
     while True:
         try:
@@ -177,7 +217,11 @@ def kill(root: Path) -> None:
 
 def _reason(folder: Path) -> str:
     """Return the last words of a failed cell's log, and where its notebook is."""
-    lines = (folder / "log.txt").read_text(errors="replace").split("\n") if (folder / "log.txt").exists() else []
+    lines = (
+        (folder / "log.txt").read_text(errors="replace").split("\n")
+        if (folder / "log.txt").exists()
+        else []
+    )
     last = next((line.strip() for line in reversed(lines) if line.strip()), "no log")
     return f"{last}; its notebook so far: {folder / 'unfinished.ipynb'}"
 
@@ -192,7 +236,8 @@ def _is_notebook(path: Path) -> bool:
 def interrupt(root: Path) -> None:
     """Interrupt all processes that work for `root`, as a terminal would.
 
-    Snakemake is ended where it has no lock yet: at its start, when no job runs, it answers an interrupt by a traceback.
+    Snakemake is ended where it has no lock yet: at its start, when no job runs, it answers an
+    interrupt by a traceback.
     """
     number = signal.SIGINT if any((root / ".snakemake" / "locks").glob("*")) else signal.SIGTERM
     for process in _workers(root):

@@ -1,1 +1,3 @@
-"""What predicts: linear models, kernels, pairs and networks, how they are trained, and what theory expects of them."""
+"""What predicts: linear models, kernels, pairs and networks, how they are trained, and what theory
+expects of them.
+"""

@@ -27,7 +27,9 @@ class Trained:
     plan: training.TrainingPlan
     record: training.TrainingRecord
 
-    def of(self, task: Task, side: Mapping[str, pd.DataFrame] | None = None, **columns: Any) -> Prediction:
+    def of(
+        self, task: Task, side: Mapping[str, pd.DataFrame] | None = None, **columns: Any
+    ) -> Prediction:
         """Return the prediction of a task's test samples; a diverged network has none."""
         test = task.split.test
         predicted = np.full((len(test), task.n_traits), np.nan)
@@ -38,7 +40,9 @@ class Trained:
             "epochs": self.record.epochs,
             "seconds": self.record.seconds,
         }
-        return Prediction([(test, predicted)], self.record.status, columns=known | columns, side=side or {})
+        return Prediction(
+            [(test, predicted)], self.record.status, columns=known | columns, side=side or {}
+        )
 
 
 def predict_linear(task: Task, model: Model) -> Prediction:
@@ -47,7 +51,9 @@ def predict_linear(task: Task, model: Model) -> Prediction:
 
 
 def predict_mlp(task: Task, model: Model) -> Prediction:
-    """Predict by the MLP, all traits in one network, its rate the task's or Optuna's choice of the task's."""
+    """Predict by the MLP, all traits in one network, its rate the task's or Optuna's choice of the
+    task's.
+    """
     trained, trials = task.once("mlp", _train_mlp)
     return trained.of(task, hidden_width=task.hidden_width, side=trials)
 
@@ -61,12 +67,16 @@ def predict_mlp_recomputed(task: Task, model: Model) -> Prediction:
 
 
 def predict_mlp_patient(task: Task, model: Model) -> Prediction:
-    """Predict by the MLP's architecture trained longer, on the squared error, at a smaller rate that falls to 0."""
+    """Predict by the MLP's architecture trained longer, on the squared error, at a smaller rate that
+    falls to 0.
+    """
     return _with_best_penalty(task, model, networks.mlp, model.width(task.hidden_width))
 
 
 def predict_skip_mlp(task: Task, model: Model) -> Prediction:
-    """Predict by one hidden layer and a linear path around it, without batch norm; an L1 penalty makes it sparse."""
+    """Predict by one hidden layer and a linear path around it, without batch norm; an L1 penalty makes
+    it sparse.
+    """
     return _with_best_penalty(task, model, networks.SkipMlp, model.width(task.hidden_width))
 
 
@@ -93,7 +103,9 @@ def train_linear(task: Task, plan: training.TrainingPlan, name: str) -> tuple[Tr
 def mlp_plan(task: Task, settings: Mapping[str, Any], **changes: Any) -> training.TrainingPlan:
     """Return the plan of an MLP with the settings that a search chose."""
     plan = training.mlp_plan(
-        settings["learning_rate"], max_epochs=task.mlp_max_epochs, drop_ragged_batch=task.drop_ragged_batch
+        settings["learning_rate"],
+        max_epochs=task.mlp_max_epochs,
+        drop_ragged_batch=task.drop_ragged_batch,
     )
     return replace(plan, **changes)
 
@@ -101,10 +113,11 @@ def mlp_plan(task: Task, settings: Mapping[str, Any], **changes: Any) -> trainin
 def tune(
     task: Task, model: str, fit: Callable[..., Trained], space: tuning.Space, n_trials: int
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    """Choose settings by the validation loss of trial fits; return them and the trials as a side table.
+    """Choose settings by the validation loss of trial fits; return them and the trials as a side
+    table.
 
-    fit: trains with given settings; what follows them is the purpose that its random draws are for. Where each setting
-    has one value only, nothing is tried.
+    fit: trains with given settings; what follows them is the purpose that its random draws are for.
+    Where each setting has one value only, nothing is tried.
     """
     if all(len(values) == 1 for values in space.values()):
         return {name: values[0] for name, values in space.items()}, {}
@@ -115,12 +128,19 @@ def tune(
 
     seed = seeds.derive(task.seed, task.protocol, model)
     name = task.study(model)
-    settings, trials = tuning.search(objective, space, n_trials=n_trials, seed=seed, name=name, file=task.studies)
+    settings, trials = tuning.search(
+        objective, space, n_trials=n_trials, seed=seed, name=name, file=task.studies
+    )
     return settings, {"trials": trials}
 
 
 def train(
-    task: Task, network: nn.Module, genotypes: Genotypes, plan: training.TrainingPlan, name: str, *purpose: object
+    task: Task,
+    network: nn.Module,
+    genotypes: Genotypes,
+    plan: training.TrainingPlan,
+    name: str,
+    *purpose: object,
 ) -> Trained:
     """Train a network on a task's split; name, purpose: what its random draws are for."""
     return train_all(task, [network], genotypes, [plan], name, *purpose)[0]
@@ -134,7 +154,9 @@ def train_all(
     name: str,
     *purpose: object,
 ) -> list[Trained]:
-    """Train networks, each by its own plan, on a task's split and with the same draws; small ones side by side."""
+    """Train networks, each by its own plan, on a task's split and with the same draws; small ones side
+    by side.
+    """
     records = training.train_together(
         models,
         genotypes,
@@ -164,7 +186,9 @@ def _train_mlp(task: Task) -> tuple[Trained, dict[str, pd.DataFrame]]:
 def _with_best_penalty(
     task: Task, model: Model, make: Callable[..., nn.Module], width: int, **plan: float
 ) -> Prediction:
-    """Train with each L1 penalty and predict by the network of the smallest validation loss; seconds: of all."""
+    """Train with each L1 penalty and predict by the network of the smallest validation loss; seconds:
+    of all.
+    """
     plan["max_epochs"] = training.patient_epochs(len(task.split.train))
     plan["drop_ragged_batch"] = task.drop_ragged_batch
     plans = [training.patient_plan(penalty, **plan) for penalty in model.penalties]

@@ -1,16 +1,19 @@
 """Training on an NVIDIA GPU: a step captured as a CUDA graph, and the MLP's step in few kernels.
 
-A step of a wide network on a small batch waits for memory: AdamW reads and writes more than the products do. The MLP's
-step is therefore written out, in Triton. A weight's gradient, d' x over the samples of a batch, is a product that its
-update computes tile by tile, so that it never reaches memory; batch norm and what stands around it are a kernel forward
-and one back, and one for both behind the last layer; and the hidden weight, by far the largest, is updated while the
-gradient goes back and the next batch goes through the first layer.
+A step of a wide network on a small batch waits for memory: AdamW reads and writes more than the
+products do. The MLP's step is therefore written out, in Triton. A weight's gradient, d' x over the
+samples of a batch, is a product that its update computes tile by tile, so that it never reaches
+memory; batch norm and what stands around it are a kernel forward and one back, and one for both
+behind the last layer; and the hidden weight, by far the largest, is updated while the gradient goes
+back and the next batch goes through the first layer.
 
-Where `training.fast_products` asks for it, products have factors of 10 bits in place of 23, and sums of all: PyTorch's
-are in TF32, and the MLP's in half precision, which has the same 10 bits in a narrower range. An update writes a copy of
-its weight in it for the next step's products, and gradients are scaled into its range by powers of 2.
+Where `training.fast_products` asks for it, products have factors of 10 bits in place of 23, and
+sums of all: PyTorch's are in TF32, and the MLP's in half precision, which has the same 10 bits in a
+narrower range. An update writes a copy of its weight in it for the next step's products, and
+gradients are scaled into its range by powers of 2.
 
-`training.train` imports this module where it trains on a GPU: Triton comes with PyTorch's CUDA builds for Linux.
+`training.train` imports this module where it trains on a GPU: Triton comes with PyTorch's CUDA
+builds for Linux.
 """
 
 import itertools
@@ -31,15 +34,18 @@ BETAS = 0.9, 0.999  # of AdamW, as is the next: PyTorch's defaults
 EPSILON = 1e-8
 MOMENTS = "exp_avg", "exp_avg_sq"  # as PyTorch's optimiser names them
 # sizes that were fastest on an H200
-TILE_OUT, TILE_IN, N_TILES, UPDATE_WARPS = 32, 64, 2, 4  # of a weight: tiles that one program updates
+# of a weight: tiles that one program updates
+TILE_OUT, TILE_IN, N_TILES, UPDATE_WARPS = 32, 64, 2, 4
 COLUMN_VALUES, NORM_WARPS = 2048, 4  # that one program of batch norm holds
 MOST_ROWS = 256  # of a batch: more do not fit the memory of a processor
-# a product is cut along its inputs into parts, so that all processors work: how many outputs they have in all, and how
-# many inputs each at least
+# a product is cut along its inputs into parts, so that all processors work: how many outputs they
+# have in all, and how many inputs each at least
 PART_OUTPUTS, PART_INPUTS = 8192, 256
-ALIGNED = 16  # columns of a matrix are a multiple of this, so that its rows are read in the widest steps
+# columns of a matrix are a multiple of this, so that its rows are read in the widest steps
+ALIGNED = 16
 UNROLL = tl.constexpr(8)  # steps of a loop at once
-TOP = 2.0**15  # what the largest number of a gradient is scaled to at most, half of half precision's range
+# what the largest number of a gradient is scaled to at most, half of half precision's range
+TOP = 2.0**15
 FIRST = -1  # the priority of a stream whose work goes before others'
 
 _BETA1, _BETA2, _EPSILON, _TOP = (tl.constexpr(value) for value in (*BETAS, EPSILON, TOP))
@@ -47,11 +53,12 @@ _LOG2_BETA1, _LOG2_BETA2, _LOG2_TOP = (tl.constexpr(math.log2(value)) for value 
 
 
 class CapturedSteps:
-    """Training steps as CUDA graphs, one for each number of samples; the model and the optimiser stay as they were.
+    """Training steps as CUDA graphs, one for each number of samples; the model and the optimiser stay
+    as they were.
 
-    take_steps: takes a step on each batch of some samples, given alleles (n_samples, n_inputs) and phenotypes
-    (n_samples, n_traits), and returns the losses (n_batches,). n_samples: the numbers that calls will bring; any other
-    raises KeyError.
+    take_steps: takes a step on each batch of some samples, given alleles (n_samples, n_inputs) and
+    phenotypes (n_samples, n_traits), and returns the losses (n_batches,). n_samples: the numbers
+    that calls will bring; any other raises KeyError.
     """
 
     def __init__(
@@ -67,7 +74,10 @@ class CapturedSteps:
         self._captured = take_steps, model, optimizer  # a graph writes to their memory
         self._graphs = {}
         for size in n_samples:
-            inputs = torch.zeros(size, n_inputs, device=device), torch.zeros(size, n_traits, device=device)
+            inputs = (
+                torch.zeros(size, n_inputs, device=device),
+                torch.zeros(size, n_traits, device=device),
+            )
             _warm_up(take_steps, optimizer, inputs)
             optimizer.zero_grad()  # so that the graph makes gradients of its own
             graph = torch.cuda.CUDAGraph()
@@ -75,11 +85,15 @@ class CapturedSteps:
                 losses = take_steps(*inputs)
             self._graphs[size] = graph, inputs, losses
         model.load_state_dict(before)
-        for value in itertools.chain.from_iterable(state.values() for state in optimizer.state.values()):
+        for value in itertools.chain.from_iterable(
+            state.values() for state in optimizer.state.values()
+        ):
             value.zero_()
 
     def __call__(self, alleles: Tensor, phenotypes: Tensor) -> Tensor:
-        """Return the losses (n_batches,) of a step on each batch of alleles (n_samples, n_inputs), before it."""
+        """Return the losses (n_batches,) of a step on each batch of alleles (n_samples, n_inputs),
+        before it.
+        """
         graph, inputs, losses = self._graphs[len(alleles)]
         for place, values in zip(inputs, (alleles, phenotypes), strict=True):
             place.copy_(values)
@@ -88,29 +102,40 @@ class CapturedSteps:
 
 
 def _warm_up(
-    take_steps: Callable[[Tensor, Tensor], Tensor], optimizer: torch.optim.Optimizer, inputs: tuple[Tensor, Tensor]
+    take_steps: Callable[[Tensor, Tensor], Tensor],
+    optimizer: torch.optim.Optimizer,
+    inputs: tuple[Tensor, Tensor],
 ) -> None:
-    """Take steps on a stream of their own, as capturing asks for: libraries make their workspaces here."""
+    """Take steps on a stream of their own, as capturing asks for: libraries make their workspaces
+    here.
+    """
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         optimizer.zero_grad()
-        optimizer.step()  # without gradients, of nothing: a schedule of the rate waits for one that it has seen
+        # without gradients, of nothing: a schedule of the rate waits for one that it has seen
+        optimizer.step()
         take_steps(*inputs)
     torch.cuda.current_stream().wait_stream(stream)
 
 
 def takes(model: nn.Module, batch_size: int) -> bool:
-    """Tell whether `MlpSteps` takes a model: its kernels read rows of multiples of `ALIGNED`, and hold a batch."""
-    return isinstance(model, networks.Mlp) and len(model[0].bias) % ALIGNED == 0 and batch_size <= MOST_ROWS
+    """Tell whether `MlpSteps` takes a model: its kernels read rows of multiples of `ALIGNED`, and hold
+    a batch.
+    """
+    return (
+        isinstance(model, networks.Mlp)
+        and len(model[0].bias) % ALIGNED == 0
+        and batch_size <= MOST_ROWS
+    )
 
 
 class MlpSteps:
     """Steps of `networks.mlp` by AdamW, its moments kept in the optimiser's state.
 
-    loss: 'absolute' or 'squared'. batch_size: samples a step. The rate is the optimiser's, a tensor. Three streams: the
-    forward and backward pass; `beside` it what is small, and the first weight, which the next batch needs first;
-    `behind` it the hidden weight.
+    loss: 'absolute' or 'squared'. batch_size: samples a step. The rate is the optimiser's, a
+    tensor. Three streams: the forward and backward pass; `beside` it what is small, and the first
+    weight, which the next batch needs first; `behind` it the hidden weight.
     """
 
     def __init__(
@@ -121,7 +146,12 @@ class MlpSteps:
         batch_size: int,
     ) -> None:
         (group,) = optimizer.param_groups
-        self._layers, self._norms, self._loss, self._batch_size = model[::3], model[1::3], loss, batch_size
+        self._layers, self._norms, self._loss, self._batch_size = (
+            model[::3],
+            model[1::3],
+            loss,
+            batch_size,
+        )
         for parameter in model.parameters():
             like = _own_moments(parameter) if parameter is model[0].weight else parameter
             optimizer.state[parameter] = {name: torch.zeros_like(like) for name in MOMENTS}
@@ -131,18 +161,23 @@ class MlpSteps:
 
     @torch.no_grad()
     def __call__(self, alleles: Tensor, phenotypes: Tensor) -> Tensor:
-        """Return the losses (n_batches,) of a step on each batch of alleles (n_samples, n_inputs), before it."""
+        """Return the losses (n_batches,) of a step on each batch of alleles (n_samples, n_inputs),
+        before it.
+        """
         here = torch.cuda.current_stream()
         beside, behind = torch.cuda.Stream(priority=FIRST), torch.cuda.Stream()
         first, hidden, output = (layer.weight for layer in self._layers)
         entry = _Entry.of(self._layers[0])
         alleles = _padded(alleles.to(_low()))
-        now = hidden.to(_low(), copy=True)  # what the products of a step read, while its update writes the next's
+        # what the products of a step read, while its update writes the next's
+        now = hidden.to(_low(), copy=True)
         after, of_output = torch.empty_like(now), output.to(_low(), copy=True)
         beside.wait_stream(here)
         behind.wait_stream(here)
         losses, used = [], ()
-        for batch, observed in zip(*(x.split(self._batch_size) for x in (alleles, phenotypes)), strict=True):
+        for batch, observed in zip(
+            *(x.split(self._batch_size) for x in (alleles, phenotypes)), strict=True
+        ):
             here.wait_stream(beside)  # the first weight is the last step's
             beside.wait_stream(here)
             with torch.cuda.stream(beside):
@@ -182,12 +217,17 @@ class MlpSteps:
         return factors
 
     def _forward(self, layer: int, parts: Tensor, offset: Tensor) -> "_Forward":
-        """Take products (n_parts, n_samples, n_out), whose sum is a layer's, through batch norm and leaky ReLU."""
+        """Take products (n_parts, n_samples, n_out), whose sum is a layer's, through batch norm and
+        leaky ReLU.
+        """
         n_parts, n_rows, n_columns = parts.shape
         normal, following = parts.new_empty(n_rows, n_columns), self._layers[layer + 1].weight
         grid, sizes = _sizes(n_rows, n_columns)
         found = _Forward(
-            normal, parts.new_empty(n_columns), torch.empty_like(normal, dtype=_low()), parts.new_empty(grid)
+            normal,
+            parts.new_empty(n_columns),
+            torch.empty_like(normal, dtype=_low()),
+            parts.new_empty(grid),
         )
         _forward[grid](
             parts,
@@ -207,7 +247,9 @@ class MlpSteps:
         return found
 
     def _last(self, parts: Tensor, phenotypes: Tensor, factors: Tensor) -> "_Backward":
-        """Take the last layer's products through batch norm to the loss and back; update all but its weight."""
+        """Take the last layer's products through batch norm to the loss and back; update all but its
+        weight.
+        """
         n_parts, n_rows, n_columns = parts.shape
         grid, sizes = _sizes(n_rows, n_columns)
         found = _Backward.like(parts[0], grid)
@@ -227,10 +269,13 @@ class MlpSteps:
         )
         return found
 
-    def _back(self, layer: int, forward: "_Forward", upstream: Tensor, unscale: Tensor, factors: Tensor) -> "_Backward":
+    def _back(
+        self, layer: int, forward: "_Forward", upstream: Tensor, unscale: Tensor, factors: Tensor
+    ) -> "_Backward":
         """Take a gradient back to a layer's products; update the layer's bias and batch norm.
 
-        upstream: errors of the last layer, or parts of the gradient of the first one's outputs; unscale: of these.
+        upstream: errors of the last layer, or parts of the gradient of the first one's outputs;
+        unscale: of these.
         """
         n_rows, n_columns = forward.normal.shape
         grid, sizes = _sizes(n_rows, n_columns)
@@ -266,7 +311,8 @@ class MlpSteps:
         product: Tensor,
         entry: "_Entry | None" = None,
     ) -> None:
-        """Update a layer's weight by the gradients of its products and what it multiplied, and what an entry holds.
+        """Update a layer's weight by the gradients of its products and what it multiplied, and what an
+        entry holds.
 
         product: what the next batch is multiplied by, written with it.
         """
@@ -278,7 +324,10 @@ class MlpSteps:
         tiles = [TILE_OUT, TILE_IN]
         grid = triton.cdiv(inputs.shape[1], TILE_IN), triton.cdiv(n_out, TILE_OUT * N_TILES)
         _update[grid](
-            *(TensorDescriptor.from_tensor(array, tiles) for array in (*weights, *self._moments(parameter), product)),
+            *(
+                TensorDescriptor.from_tensor(array, tiles)
+                for array in (*weights, *self._moments(parameter), product)
+            ),
             TensorDescriptor.from_tensor(back.errors, [rows, TILE_OUT]),
             TensorDescriptor.from_tensor(inputs, [rows, TILE_IN]),
             back.unscale,
@@ -299,7 +348,13 @@ class MlpSteps:
     def _running(self, layer: int) -> tuple:
         """Return what a forward kernel takes of a layer's batch norm beside gain and shift."""
         norm = self._norms[layer]
-        return norm.running_mean, norm.running_var, norm.num_batches_tracked, norm.eps, norm.momentum
+        return (
+            norm.running_mean,
+            norm.running_var,
+            norm.num_batches_tracked,
+            norm.eps,
+            norm.momentum,
+        )
 
     def _moved(self, layer: int, factors: Tensor) -> tuple:
         """Return what a backward kernel updates of a layer, with moments, and what it updates by."""
@@ -313,10 +368,12 @@ class MlpSteps:
 
 @dataclass(frozen=True)
 class _Forward:
-    """What a batch leaves behind a layer (n_samples, n_out); outputs: those that products take; inverse: (n_out,).
+    """What a batch leaves behind a layer (n_samples, n_out); outputs: those that products take;
+    inverse: (n_out,).
 
-    bounds: of each program's columns, the largest gain times inverse times sum of the absolute weights that follow.
-    Times the largest error of the last layer and the root of n_samples, it bounds the errors of the hidden one.
+    bounds: of each program's columns, the largest gain times inverse times sum of the absolute
+    weights that follow. Times the largest error of the last layer and the root of n_samples, it
+    bounds the errors of the hidden one.
     """
 
     normal: Tensor
@@ -339,7 +396,9 @@ class _Backward:
     @classmethod
     def like(cls, products: Tensor, grid: tuple[int]) -> "_Backward":
         (n_rows, n_columns), device = products.shape, products.device
-        errors = torch.empty(n_rows, triton.cdiv(n_columns, ALIGNED) * ALIGNED, dtype=_low(), device=device)
+        errors = torch.empty(
+            n_rows, triton.cdiv(n_columns, ALIGNED) * ALIGNED, dtype=_low(), device=device
+        )
         return cls(errors[:, :n_columns], products.new_empty(n_columns), products.new_empty(grid))
 
 
@@ -350,10 +409,11 @@ def _low() -> torch.dtype:
 
 @dataclass(frozen=True)
 class _Entry:
-    """The first layer, with markers padded to `ALIGNED`: what multiplies a batch changes with the weight.
+    """The first layer, with markers padded to `ALIGNED`: what multiplies a batch changes with the
+    weight.
 
-    weight: as the layer's; folded: (n_out, n_columns), see `networks`; sums: (n_tiles, n_out), those of the columns of
-    allele 0, tile by tile.
+    weight: as the layer's; folded: (n_out, n_columns), see `networks`; sums: (n_tiles, n_out),
+    those of the columns of allele 0, tile by tile.
     """
 
     weight: Tensor
@@ -365,21 +425,27 @@ class _Entry:
     def of(cls, layer: nn.Module) -> "_Entry":
         weight = _padded(layer.weight)
         if weight.ndim == 2:  # no one-hot columns
-            return cls(weight, weight.to(_low(), copy=True), weight.new_empty(0, len(weight)), layer.bias)
+            return cls(
+                weight, weight.to(_low(), copy=True), weight.new_empty(0, len(weight)), layer.bias
+            )
         sums = weight.new_zeros(triton.cdiv(weight.shape[2], TILE_IN), weight.shape[1])
         sums[0] = weight[0].sum(dim=1)
         return cls(weight, (weight[1] - weight[0]).to(_low()), sums, layer.bias)
 
     def offset(self) -> Tensor:
-        """Return what the layer adds to its products: batch norm takes it away, but keeps it in its running mean."""
+        """Return what the layer adds to its products: batch norm takes it away, but keeps it in its
+        running mean.
+        """
         return self.sums.sum(dim=0) + self.bias
 
 
 def _own_moments(weight: Tensor) -> Tensor:
-    """Return which of the first layer's weights have moments of their own: of one-hot columns, those of allele 1.
+    """Return which of the first layer's weights have moments of their own: of one-hot columns, those
+    of allele 1.
 
-    Behind batch norm the errors of an output add up to 0 over a batch. The gradients of a marker's two columns are then
-    opposite, and with them their moments, but for what rounding leaves of the sum.
+    Behind batch norm the errors of an output add up to 0 over a batch. The gradients of a marker's
+    two columns are then opposite, and with them their moments, but for what rounding leaves of the
+    sum.
     """
     return _padded(weight[-1] if weight.ndim == 3 else weight)
 
@@ -393,12 +459,19 @@ def _padded(values: Tensor) -> Tensor:
 
 
 def _product(inputs: Tensor, weight: Tensor) -> Tensor:
-    """Return parts (n_parts, n_samples, n_out) whose sum is the product of a batch and a weight (n_out, n_in)."""
+    """Return parts (n_parts, n_samples, n_out) whose sum is the product of a batch and a weight
+    (n_out, n_in).
+    """
     n_out, n_in = weight.shape
     n_parts = 1
-    while n_in % (2 * n_parts) == 0 and 2 * n_parts <= min(PART_OUTPUTS / n_out, n_in / PART_INPUTS):
+    while n_in % (2 * n_parts) == 0 and 2 * n_parts <= min(
+        PART_OUTPUTS / n_out, n_in / PART_INPUTS
+    ):
         n_parts *= 2
-    factors = inputs.unflatten(1, (n_parts, -1)).movedim(1, 0), weight.unflatten(1, (n_parts, -1)).permute(1, 2, 0)
+    factors = (
+        inputs.unflatten(1, (n_parts, -1)).movedim(1, 0),
+        weight.unflatten(1, (n_parts, -1)).permute(1, 2, 0),
+    )
     return torch.bmm(*factors, out_dtype=torch.float32)
 
 
@@ -406,7 +479,11 @@ def _sizes(n_rows: int, n_columns: int) -> tuple[tuple[int], dict[str, int]]:
     """Return the grid of programs of batch norm, and what each of them takes."""
     rows = triton.next_power_of_2(n_rows)
     columns = min(COLUMN_VALUES // rows, triton.next_power_of_2(n_columns))
-    return (triton.cdiv(n_columns, columns),), {"ROWS": rows, "COLUMNS": columns, "num_warps": NORM_WARPS}
+    return (triton.cdiv(n_columns, columns),), {
+        "ROWS": rows,
+        "COLUMNS": columns,
+        "num_warps": NORM_WARPS,
+    }
 
 
 @triton.jit
@@ -420,7 +497,9 @@ def _correct(count, factors):
 
 @triton.jit
 def _columns(n_rows, n_columns, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
-    """Return what a program holds of a batch: rows, columns, which columns there are; places, and which there are."""
+    """Return what a program holds of a batch: rows, columns, which columns there are; places, and
+    which there are.
+    """
     column = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
     row = tl.arange(0, ROWS)
     here = column < n_columns
@@ -439,16 +518,31 @@ def _sum(parts, place, inside, size, N_PARTS: tl.constexpr):
 
 @triton.jit
 def _normalise(
-    values, offset, running_mean, running_variance, n_batches, epsilon, momentum, n_rows, column, here, inside
+    values,
+    offset,
+    running_mean,
+    running_variance,
+    n_batches,
+    epsilon,
+    momentum,
+    n_rows,
+    column,
+    here,
+    inside,
 ):
-    """Batch norm of some columns, before gain and shift; return the normal values and what they were multiplied by."""
+    """Batch norm of some columns, before gain and shift; return the normal values and what they were
+    multiplied by.
+    """
     mean = tl.sum(values, 0) / n_rows
     centred = tl.where(inside, values - mean[None, :], 0.0)
     variance = tl.sum(centred * centred, 0) / n_rows
     scale = 1.0 / tl.sqrt(variance + epsilon)
     mean += tl.load(offset + column, here)
     variance = variance * n_rows / (n_rows - 1)
-    old_mean, old_variance = tl.load(running_mean + column, here), tl.load(running_variance + column, here)
+    old_mean, old_variance = (
+        tl.load(running_mean + column, here),
+        tl.load(running_variance + column, here),
+    )
     tl.store(running_mean + column, old_mean + momentum * (mean - old_mean), here)
     tl.store(running_variance + column, old_variance + momentum * (variance - old_variance), here)
     if tl.program_id(0) == 0:
@@ -488,7 +582,17 @@ def _forward(
         size += tl.abs(tl.load(following + output * n_columns + column, here, 0.0))
     values = _sum(parts, place, inside, n_rows * n_columns, N_PARTS)
     normals, scale = _normalise(
-        values, offset, running_mean, running_variance, n_batches, epsilon, momentum, n_rows, column, here, inside
+        values,
+        offset,
+        running_mean,
+        running_variance,
+        n_batches,
+        epsilon,
+        momentum,
+        n_rows,
+        column,
+        here,
+        inside,
     )
     tl.store(normal + place, normals, inside)
     tl.store(inverse + column, scale, here)
@@ -532,26 +636,50 @@ def _last(
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """Batch norm of some traits, their part of the loss, and its gradient through batch norm; AdamW as in `_back`."""
+    """Batch norm of some traits, their part of the loss, and its gradient through batch norm; AdamW as
+    in `_back`.
+    """
     row, column, here, place, inside = _columns(n_rows, n_columns, ROWS, COLUMNS)
     observed = tl.load(phenotypes + place, inside, 0.0)
     gains, shifts = tl.load(gain + column, here, 0.0), tl.load(shift + column, here, 0.0)
     values = _sum(parts, place, inside, n_rows * n_columns, N_PARTS)
     normals, scale = _normalise(
-        values, offset, running_mean, running_variance, n_batches, epsilon, momentum, n_rows, column, here, inside
+        values,
+        offset,
+        running_mean,
+        running_variance,
+        n_batches,
+        epsilon,
+        momentum,
+        n_rows,
+        column,
+        here,
+        inside,
     )
     error = tl.where(inside, normals * gains[None, :] + shifts[None, :] - observed, 0.0)
     n_values = n_rows * n_columns
     if SQUARED:
         above, loss = 2.0 * error / n_values, error * error / n_values
     else:
-        above, loss = ((error > 0).to(tl.float32) - (error < 0).to(tl.float32)) / n_values, tl.abs(error) / n_values
+        above, loss = (
+            ((error > 0).to(tl.float32) - (error < 0).to(tl.float32)) / n_values,
+            tl.abs(error) / n_values,
+        )
     tl.store(losses + tl.program_id(0), tl.sum(loss))
     below, of_shift, of_gain = _gradient(above, normals, gains * scale, n_rows, inside)
     _keep(below, tl.max(tl.abs(below), 0), errors, unscale, width, row, inside, column, here)
     _adamw(gain + column, gain_1 + column, gain_2 + column, of_gain, rate, factors, decay, here)
     _adamw(shift + column, shift_1 + column, shift_2 + column, of_shift, rate, factors, decay, here)
-    _adamw(bias + column, bias_1 + column, bias_2 + column, tl.sum(below, 0), rate, factors, decay, here)
+    _adamw(
+        bias + column,
+        bias_1 + column,
+        bias_2 + column,
+        tl.sum(below, 0),
+        rate,
+        factors,
+        decay,
+        here,
+    )
 
 
 @triton.jit
@@ -587,7 +715,8 @@ def _back(
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """The gradient through leaky ReLU and batch norm of some columns; AdamW of their gain, shift and bias.
+    """The gradient through leaky ReLU and batch norm of some columns; AdamW of their gain, shift and
+    bias.
 
     SUMMED: upstream is parts of a sum, all of one scale; else it is to be multiplied by a weight.
     """
@@ -596,7 +725,9 @@ def _back(
     normals = tl.load(normal + place, inside, 0.0)
     scaled = normals * gains[None, :] + tl.load(shift + column, here, 0.0)[None, :]
     if SUMMED:
-        above = _sum(upstream, place, inside, n_rows * n_columns, N_PARTS) * tl.load(upstream_unscale)
+        above = _sum(upstream, place, inside, n_rows * n_columns, N_PARTS) * tl.load(
+            upstream_unscale
+        )
     else:
         above = tl.zeros((ROWS, COLUMNS), tl.float32)
         of_errors = 0.0  # at least the largest of the errors above, at most twice that
@@ -616,12 +747,23 @@ def _back(
     _keep(below, largest, errors, unscale, width, row, inside, column, here)
     _adamw(gain + column, gain_1 + column, gain_2 + column, of_gain, rate, factors, decay, here)
     _adamw(shift + column, shift_1 + column, shift_2 + column, of_shift, rate, factors, decay, here)
-    _adamw(bias + column, bias_1 + column, bias_2 + column, tl.sum(below, 0), rate, factors, decay, here)
+    _adamw(
+        bias + column,
+        bias_1 + column,
+        bias_2 + column,
+        tl.sum(below, 0),
+        rate,
+        factors,
+        decay,
+        here,
+    )
 
 
 @triton.jit
 def _gradient(above, normals, scale, n_rows, inside):
-    """Return the gradient before batch norm, given the one behind it, and those of its shift and its gain."""
+    """Return the gradient before batch norm, given the one behind it, and those of its shift and its
+    gain.
+    """
     of_shift, of_gain = tl.sum(above, 0), tl.sum(above * normals, 0)
     below = (above - (of_shift[None, :] + normals * of_gain[None, :]) / n_rows) * scale[None, :]
     return tl.where(inside, below, 0.0), of_shift, of_gain
@@ -661,9 +803,11 @@ def _update(
     IN: tl.constexpr,
     N_TILES: tl.constexpr,
 ):
-    """AdamW of tiles of a weight, whose gradient is a product over the batch; of what multiplies the next batch.
+    """AdamW of tiles of a weight, whose gradient is a product over the batch; of what multiplies the
+    next batch.
 
-    weight, other: one-hot columns of allele 0 and of allele 1, whose gradients are opposite; else both the weight.
+    weight, other: one-hot columns of allele 0 and of allele 1, whose gradients are opposite; else
+    both the weight.
     """
     column = tl.program_id(0) * IN
     below = inputs.load([0, column])
@@ -675,7 +819,11 @@ def _update(
             gradient = tl.dot(tl.trans(above), more, gradient, input_precision="ieee")
         output = start + tl.arange(0, OUT)
         gradient *= tl.load(unscale + output, output < n_out, 0.0)[:, None]
-        values, mean, square = weight.load([start, column]), first.load([start, column]), second.load([start, column])
+        values, mean, square = (
+            weight.load([start, column]),
+            first.load([start, column]),
+            second.load([start, column]),
+        )
         mean, square = _moments(mean, square, gradient)
         first.store([start, column], mean)
         second.store([start, column], square)
@@ -699,7 +847,11 @@ def _update(
 @triton.jit
 def _adamw(value, first, second, gradient, rate, factors, decay, inside):
     """Update values and their two moments in place, as torch.optim.AdamW does."""
-    values, mean, square = tl.load(value, inside, 0.0), tl.load(first, inside, 0.0), tl.load(second, inside, 0.0)
+    values, mean, square = (
+        tl.load(value, inside, 0.0),
+        tl.load(first, inside, 0.0),
+        tl.load(second, inside, 0.0),
+    )
     mean, square = _moments(mean, square, gradient)
     change = _change(mean, square, rate, factors)
     values -= tl.load(rate) * decay * values
@@ -720,4 +872,9 @@ def _moments(mean, square, gradient):
 @triton.jit
 def _change(mean, square, rate, factors):
     """Return what values lose by their moments."""
-    return tl.load(rate) * tl.load(factors) * mean / (tl.sqrt(square) * tl.load(factors + 1) + _EPSILON)
+    return (
+        tl.load(rate)
+        * tl.load(factors)
+        * mean
+        / (tl.sqrt(square) * tl.load(factors + 1) + _EPSILON)
+    )

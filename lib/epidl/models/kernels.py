@@ -1,22 +1,27 @@
-"""Epistatic BLUP: prediction from an additive and an additive-by-additive kernel, with variance components by REML.
+"""Epistatic BLUP: prediction from an additive and an additive-by-additive kernel, with variance
+components by REML.
 
-With codes x = 2 (g - centre) of allele shares g (see `genotypes`), X (n, m), and # the element-wise power,
+With codes x = 2 (g - centre) of allele shares g (see `genotypes`), X (n, m), and # the element-wise
+power,
 
     y = mu + g_A + g_AA + e,    V(y) = s_A K_A + s_AA K_AA + s_E I,
     K_A = XX' / c_A,    K_AA = [(XX')#2 - (X#2)(X#2)'] / c_AA,
 
-where the numerator of K_AA is 2 ZZ' for the products Z of all pairs of markers, none ever formed. c_A and c_AA make the
-mean of each diagonal 1 over the training samples, so that the components are variances. Haploids have codes -1 and +1:
-X#2 is 1, c_A = m, c_AA = m (m - 1), and both diagonals are 1 throughout. The best predictor of the parts of other
-samples is g_A = s_A K_A w and g_AA = s_AA K_AA w, with w = P y the dual weights, V w = y - mu and 1'w = 0.
-Both kernels are the same whichever allele is counted. The codes of haploids are not centred by allele frequency, which
-K_A would not notice, since the intercept takes up the mean, but K_AA would; those of dosages are centred by that of
-the training samples, so that products of unlinked markers are uncorrelated with either marker.
+where the numerator of K_AA is 2 ZZ' for the products Z of all pairs of markers, none ever formed.
+c_A and c_AA make the mean of each diagonal 1 over the training samples, so that the components are
+variances. Haploids have codes -1 and +1: X#2 is 1, c_A = m, c_AA = m (m - 1), and both diagonals
+are 1 throughout. The best predictor of the parts of other samples is g_A = s_A K_A w and g_AA =
+s_AA K_AA w, with w = P y the dual weights, V w = y - mu and 1'w = 0. Both kernels are the same
+whichever allele is counted. The codes of haploids are not centred by allele frequency, which K_A
+would not notice, since the intercept takes up the mean, but K_AA would; those of dosages are
+centred by that of the training samples, so that products of unlinked markers are uncorrelated with
+either marker.
 
-REML (`estimate_components`) factors once for all traits. K_AA = Q T Q' with T tridiagonal, so that K_AA plus any noise
-is solved in O(n), and K_A = FF' adds a low rank. The weights then come from a Cholesky factor of V, one a trait
-(n <= `EXACT_LIMIT`; 12 n^2 bytes, 24 n^2 of dosages), or from conjugate gradients that never hold n x n numbers: since
-diag(X W X') = (XX')#2 v for W = X' diag(v) X, a product with K_AA takes O(n m^2) operations and O(m^2) memory.
+REML (`estimate_components`) factors once for all traits. K_AA = Q T Q' with T tridiagonal, so that
+K_AA plus any noise is solved in O(n), and K_A = FF' adds a low rank. The weights then come from a
+Cholesky factor of V, one a trait (n <= `EXACT_LIMIT`; 12 n^2 bytes, 24 n^2 of dosages), or from
+conjugate gradients that never hold n x n numbers: since diag(X W X') = (XX')#2 v for W = X' diag(v)
+X, a product with K_AA takes O(n m^2) operations and O(m^2) memory.
 """
 
 import functools
@@ -50,9 +55,10 @@ LOG_RATIOS = np.linspace(-14, 14, 29)  # where REML looks before it refines: e^-
 class KernelFit:
     """Epistatic BLUP of all traits.
 
-    genotypes, rows: the training samples. weights: (len(rows), n_traits), w of each trait. intercepts: (n_traits,), mu.
-    components: (n_traits, 3), s_A, s_AA, s_E. iterations, converged: (n_traits,), of conjugate gradients (0 and True
-    for exact fits). scales: c_A, c_AA. device: where predictions are computed.
+    genotypes, rows: the training samples. weights: (len(rows), n_traits), w of each trait.
+    intercepts: (n_traits,), mu. components: (n_traits, 3), s_A, s_AA, s_E. iterations, converged:
+    (n_traits,), of conjugate gradients (0 and True for exact fits). scales: c_A, c_AA. device:
+    where predictions are computed.
     """
 
     genotypes: Genotypes
@@ -72,13 +78,18 @@ class KernelFit:
     def predict_parts(
         self, genotypes: Genotypes, rows: NDArray[np.integer]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the additive and the epistatic part, both (len(rows), n_traits) and without the intercept."""
+        """Return the additive and the epistatic part, both (len(rows), n_traits) and without the
+        intercept.
+        """
         rows = checked_rows(genotypes, self.genotypes.n_markers, rows)
         source = _Codes(self.genotypes, self.rows, self.device)
-        target = _Codes(genotypes, rows, self.device, source.centre)  # a kernel is of one kind of codes
+        # a kernel is of one kind of codes
+        target = _Codes(genotypes, rows, self.device, source.centre)
         weights = torch.from_numpy(self.weights).to(self.device)
         kernels = _times_kernels(target, source, weights, self.scales)
-        additive, epistatic = (k.cpu().numpy() * s for k, s in zip(kernels, self.components.T[:2], strict=True))
+        additive, epistatic = (
+            k.cpu().numpy() * s for k, s in zip(kernels, self.components.T[:2], strict=True)
+        )
         return additive, epistatic
 
 
@@ -108,19 +119,27 @@ def fit_kernel(
 ) -> KernelFit:
     """Fit epistatic BLUP to the samples `rows`.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. components: (n_traits, 3), s_A, s_AA, s_E of each
-    trait; without it, REML estimates them on the rows, or on a random `reml_rows` of them where there are more: with
-    m^2 well above reml_rows these cannot tell s_AA from s_E closely. method: Cholesky factors, conjugate gradients (on
-    `device`), or by the number of rows (`EXACT_LIMIT`).
+    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. components: (n_traits, 3),
+    s_A, s_AA, s_E of each trait; without it, REML estimates them on the rows, or on a random
+    `reml_rows` of them where there are more: with m^2 well above reml_rows these cannot tell s_AA
+    from s_E closely. method: Cholesky factors, conjugate gradients (on `device`), or by the number
+    of rows (`EXACT_LIMIT`).
 
-    Warns (RuntimeWarning) and says so in `converged` where conjugate gradients end short of `TOLERANCE`.
-    Raises ValueError for fewer than 3 rows or 2 markers (of dosages: that vary), rows that are not there or stand there
-    twice, phenotypes of another length, not finite or constant among the rows, components negative or with a share of
-    s_E below `SMALLEST_RESIDUAL`, and an exact fit of more than `EXACT_LIMIT` rows.
+    Warns (RuntimeWarning) and says so in `converged` where conjugate gradients end short of
+    `TOLERANCE`. Raises ValueError for fewer than 3 rows or 2 markers (of dosages: that vary), rows
+    that are not there or stand there twice, phenotypes of another length, not finite or constant
+    among the rows, components negative or with a share of s_E below `SMALLEST_RESIDUAL`, and an
+    exact fit of more than `EXACT_LIMIT` rows.
     """
     checks.choice("method", method, ("auto", "exact", "cg"))
     if method == "exact":
-        checks.integer("len(rows)", np.size(rows), minimum=0, maximum=EXACT_LIMIT, why="the bound of method exact")
+        checks.integer(
+            "len(rows)",
+            np.size(rows),
+            minimum=0,
+            maximum=EXACT_LIMIT,
+            why="the bound of method exact",
+        )
     phenotypes, rows = _checked(genotypes, phenotypes, rows)
     checked_device(device)
     checks.integer("seed", seed, minimum=0)
@@ -137,11 +156,17 @@ def fit_kernel(
     else:
         codes = _Codes(genotypes, rows, device)
         scales = codes.scales()
-        weights, intercepts, iterations, converged = _solve_iteratively(codes, phenotypes[rows], components, scales)
-    return KernelFit(genotypes, rows, weights, intercepts, components, iterations, converged, scales, device)
+        weights, intercepts, iterations, converged = _solve_iteratively(
+            codes, phenotypes[rows], components, scales
+        )
+    return KernelFit(
+        genotypes, rows, weights, intercepts, components, iterations, converged, scales, device
+    )
 
 
-def _draw_rows(phenotypes: NDArray[np.float64], rows: NDArray[np.integer], size: int, seed: int) -> NDArray[np.integer]:
+def _draw_rows(
+    phenotypes: NDArray[np.float64], rows: NDArray[np.integer], size: int, seed: int
+) -> NDArray[np.integer]:
     """Draw some rows, again until every trait varies among them: a rare one varies among all."""
     rng = seeds.generator(seed, "reml")
     while True:
@@ -152,10 +177,12 @@ def _draw_rows(phenotypes: NDArray[np.float64], rows: NDArray[np.integer], size:
 
 @dataclass(frozen=True)
 class Products:
-    """The products that both kernels are made of: inner, XX' (n, n), and self_terms, (X#2)(X#2)', or m for all of it.
+    """The products that both kernels are made of: inner, XX' (n, n), and self_terms, (X#2)(X#2)', or m
+    for all of it.
 
-    For haploids these are whole numbers, exact in single precision. Those of dosages are not, and are kept in double:
-    rounded, K_AA would have eigenvalues below 0 where it has fewer pairs than samples.
+    For haploids these are whole numbers, exact in single precision. Those of dosages are not, and
+    are kept in double: rounded, K_AA would have eigenvalues below 0 where it has fewer pairs than
+    samples.
     """
 
     inner: NDArray[np.floating]
@@ -177,7 +204,11 @@ class Products:
     def scales(self) -> tuple[float, float]:
         """c_A and c_AA: the means of the diagonals of XX' and of (XX')#2 - (X#2)(X#2)'."""
         diagonal = np.diag(self.inner).astype(float)
-        own = self.self_terms if np.ndim(self.self_terms) == 0 else np.diag(self.self_terms).astype(float)
+        own = (
+            self.self_terms
+            if np.ndim(self.self_terms) == 0
+            else np.diag(self.self_terms).astype(float)
+        )
         return _checked_scales(diagonal, own)
 
     def additive(self, part: slice = slice(None)) -> NDArray[np.float64]:
@@ -205,14 +236,16 @@ def _codes(genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.floati
 # --- Variance components -------------------------------------------------------------------------------------------
 
 
-def estimate_components(genotypes: Genotypes, phenotypes: ArrayLike, rows: NDArray[np.integer]) -> NDArray[np.float64]:
+def estimate_components(
+    genotypes: Genotypes, phenotypes: ArrayLike, rows: NDArray[np.integer]
+) -> NDArray[np.float64]:
     """Return the REML estimates (n_traits, 3) of s_A, s_AA and s_E from the samples `rows`.
 
-    V = s (B + a K_A), B = (1 - r) K_AA + r I: s has a closed form, a is searched at every r, and r is searched on a
-    grid shared by all traits, then between its neighbours. A component is at least `SMALLEST_ESTIMATE` of their sum.
-    Takes 20 n^2 bytes (32 n^2 of dosages) and 4/3 n^3 operations, then O(n k^2) for each of some 100 values of r,
-    k = min(m, n): with m above a few thousand, few rows are better. A trait without noise has no finite maximum: its
-    ratios end at a bound.
+    V = s (B + a K_A), B = (1 - r) K_AA + r I: s has a closed form, a is searched at every r, and r
+    is searched on a grid shared by all traits, then between its neighbours. A component is at least
+    `SMALLEST_ESTIMATE` of their sum. Takes 20 n^2 bytes (32 n^2 of dosages) and 4/3 n^3 operations,
+    then O(n k^2) for each of some 100 values of r, k = min(m, n): with m above a few thousand, few
+    rows are better. A trait without noise has no finite maximum: its ratios end at a bound.
 
     Raises ValueError as `fit_kernel` does.
     """
@@ -228,7 +261,9 @@ def estimate_components(genotypes: Genotypes, phenotypes: ArrayLike, rows: NDArr
 class _Likelihood:
     """The restricted likelihood of all traits, with K_AA tridiagonal and all else rotated alike."""
 
-    def __init__(self, genotypes: Genotypes, y: NDArray[np.float64], rows: NDArray[np.integer]) -> None:
+    def __init__(
+        self, genotypes: Genotypes, y: NDArray[np.float64], rows: NDArray[np.integer]
+    ) -> None:
         products = Products.of(genotypes, rows)
         if genotypes.n_markers < len(rows):
             root = _codes(genotypes, rows).astype(float) / np.sqrt(products.scales[0])
@@ -240,7 +275,8 @@ class _Likelihood:
         columns = np.column_stack([np.ones(len(y)), root, y])
         self._diagonal, self._beside, self._columns = _tridiagonal(kernel, columns)
         self._n_traits = y.shape[1]
-        self._slice = functools.cache(self._evaluate)  # shared by the traits, and gone with this object
+        # shared by the traits, and gone with this object
+        self._slice = functools.cache(self._evaluate)
 
     def maximise(self, trait: int) -> NDArray[np.float64]:
         """Return s_A, s_AA, s_E of a trait."""
@@ -272,8 +308,8 @@ class _Likelihood:
 class _Slice:
     """The restricted likelihood at one r, as a function of a.
 
-    With K_A = FF' and P the projection for B: eigenvalues of F'PF (k,), squares of F'Py in its eigenvectors
-    (k, n_traits), totals y'Py (n_traits,), constant log|B| + log 1'B^-1 1.
+    With K_A = FF' and P the projection for B: eigenvalues of F'PF (k,), squares of F'Py in its
+    eigenvectors (k, n_traits), totals y'Py (n_traits,), constant log|B| + log 1'B^-1 1.
     """
 
     degrees: int
@@ -300,7 +336,9 @@ class _Slice:
 
 
 def _minimise(function: Callable[[float], float], grid: NDArray[np.float64]) -> float:
-    """Return where a function of one variable is smallest: a grid finds the valley, a bounded search its bottom."""
+    """Return where a function of one variable is smallest: a grid finds the valley, a bounded search
+    its bottom.
+    """
     values = [function(x) for x in grid.tolist()]
     best = int(np.argmin(values))
     bounds = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
@@ -311,12 +349,19 @@ def _minimise(function: Callable[[float], float], grid: NDArray[np.float64]) -> 
 def _tridiagonal(
     symmetric: NDArray[np.float64], columns: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the diagonal and the one beside it of T = Q'SQ, and Q' times the columns; S is overwritten."""
+    """Return the diagonal and the one beside it of T = Q'SQ, and Q' times the columns; S is
+    overwritten.
+    """
     n = len(symmetric)
-    packed, diagonal, beside, tau, _ = scipy.linalg.lapack.dsytrd(symmetric.T, lower=1, lwork=64 * n, overwrite_a=1)
+    packed, diagonal, beside, tau, _ = scipy.linalg.lapack.dsytrd(
+        symmetric.T, lower=1, lwork=64 * n, overwrite_a=1
+    )
     rotated = np.array(columns, order="F")
-    # Q leaves the first sample alone; its reflectors stand below the diagonal, as those of a QR factorisation do
-    rotated[1:], _, _ = scipy.linalg.lapack.dormqr("L", "T", packed[1:, :-1], tau, columns[1:], lwork=64 * n)
+    # Q leaves the first sample alone; its reflectors stand below the diagonal, as those of a QR
+    # factorisation do
+    rotated[1:], _, _ = scipy.linalg.lapack.dormqr(
+        "L", "T", packed[1:, :-1], tau, columns[1:], lwork=64 * n
+    )
     return diagonal, beside, rotated
 
 
@@ -331,9 +376,13 @@ def _solve_exactly(
     for t, (additive, epistatic, residual) in enumerate(components):
         covariance = np.empty((len(y), len(y)))
         for part in row_blocks(len(y), len(y)):
-            covariance[part] = epistatic * products.epistatic(part) + additive * products.additive(part)
+            covariance[part] = epistatic * products.epistatic(part) + additive * products.additive(
+                part
+            )
         covariance.flat[:: len(y) + 1] += residual
-        factor = scipy.linalg.cho_factor(covariance.T, lower=True, overwrite_a=True, check_finite=False)
+        factor = scipy.linalg.cho_factor(
+            covariance.T, lower=True, overwrite_a=True, check_finite=False
+        )
         ones, solved = scipy.linalg.cho_solve(factor, np.column_stack([np.ones(len(y)), y[:, t]])).T
         intercepts[t] = solved.sum() / ones.sum()
         weights[:, t] = solved - intercepts[t] * ones
@@ -341,13 +390,22 @@ def _solve_exactly(
 
 
 class _Codes:
-    """Codes of some samples on a torch device, decoded in blocks; centre: the genotypes' own unless given."""
+    """Codes of some samples on a torch device, decoded in blocks; centre: the genotypes' own unless
+    given.
+    """
 
     def __init__(
-        self, genotypes: Genotypes, rows: NDArray[np.integer], device: str, centre: torch.Tensor | None = None
+        self,
+        genotypes: Genotypes,
+        rows: NDArray[np.integer],
+        device: str,
+        centre: torch.Tensor | None = None,
     ) -> None:
         self.n_markers, self.device = genotypes.n_markers, device
-        self._held, self._rows = genotypes.on(device), torch.as_tensor(rows, dtype=torch.int64, device=device)
+        self._held, self._rows = (
+            genotypes.on(device),
+            torch.as_tensor(rows, dtype=torch.int64, device=device),
+        )
         self.centre = self._held.centre.double() if centre is None else centre
 
     def __len__(self) -> int:
@@ -384,8 +442,12 @@ def _by_samples(target: _Codes, source: _Codes, weights: torch.Tensor) -> torch.
 
 
 def _by_markers(target: _Codes, source: _Codes, weights: torch.Tensor) -> torch.Tensor:
-    """Return (XX')#2 w as diag(X W X'), W = X' diag(w) X (m, m): the effects of all pairs, a trait at a time."""
-    products = torch.empty((len(target), weights.shape[1]), dtype=weights.dtype, device=weights.device)
+    """Return (XX')#2 w as diag(X W X'), W = X' diag(w) X (m, m): the effects of all pairs, a trait at
+    a time.
+    """
+    products = torch.empty(
+        (len(target), weights.shape[1]), dtype=weights.dtype, device=weights.device
+    )
     for t, w in enumerate(weights.T):
         pairs = sum(x.T @ (w[part, None] * x) for part, x in source.blocks())
         for part, x in target.blocks():
@@ -394,15 +456,21 @@ def _by_markers(target: _Codes, source: _Codes, weights: torch.Tensor) -> torch.
 
 
 def _solve_iteratively(
-    codes: _Codes, y: NDArray[np.float64], components: NDArray[np.float64], scales: tuple[float, float]
+    codes: _Codes,
+    y: NDArray[np.float64],
+    components: NDArray[np.float64],
+    scales: tuple[float, float],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return weights, intercepts, iterations and whether they sufficed, each trait by its own conjugate gradients.
+    """Return weights, intercepts, iterations and whether they sufficed, each trait by its own
+    conjugate gradients.
 
     With C the centring matrix, w solves C V C w = C y: the intercept needs no second system.
     """
     y = torch.from_numpy(y).to(codes.device)
     column_means = sum(x.sum(dim=0) for _, x in codes.blocks()) / len(codes)
-    gram = sum(x.T @ x for _, x in codes.blocks()) - len(codes) * torch.outer(column_means, column_means)
+    gram = sum(x.T @ x for _, x in codes.blocks()) - len(codes) * torch.outer(
+        column_means, column_means
+    )
     solutions = []
     for t, (additive, epistatic, residual) in enumerate(components.tolist()):
 
@@ -411,7 +479,9 @@ def _solve_iteratively(
             return parts[0] * k_a[:, 0] + parts[1] * k_aa[:, 0] + parts[2] * v
 
         precondition = _preconditioner(codes, gram, additive / scales[0], epistatic + residual)
-        w, iterations, error = _conjugate_gradients(covariance, precondition, y[:, t] - y[:, t].mean())
+        w, iterations, error = _conjugate_gradients(
+            covariance, precondition, y[:, t] - y[:, t].mean()
+        )
         if not error <= TOLERANCE:
             warnings.warn(
                 f"trait {t + 1}: conjugate gradients ended at a relative error of {error:.2g} after {iterations} "
@@ -422,15 +492,24 @@ def _solve_iteratively(
         intercept = (y[:, t] - covariance(w)).mean()
         solutions.append((w.cpu().numpy(), float(intercept), iterations, error <= TOLERANCE))
     weights, intercepts, iterations, converged = zip(*solutions, strict=True)
-    return np.stack(weights, axis=1), np.array(intercepts), np.array(iterations), np.array(converged)
+    return (
+        np.stack(weights, axis=1),
+        np.array(intercepts),
+        np.array(iterations),
+        np.array(converged),
+    )
 
 
 def _preconditioner(
     codes: _Codes, gram: torch.Tensor, additive: float, rest: float
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return v -> (additive C XX' C + rest I)^-1 v: what the additive part makes badly conditioned, solved exactly."""
+    """Return v -> (additive C XX' C + rest I)^-1 v: what the additive part makes badly conditioned,
+    solved exactly.
+    """
     ratio = additive / rest
-    inner = torch.linalg.cholesky(torch.eye(codes.n_markers, dtype=gram.dtype, device=gram.device) + ratio * gram)
+    inner = torch.linalg.cholesky(
+        torch.eye(codes.n_markers, dtype=gram.dtype, device=gram.device) + ratio * gram
+    )
 
     def apply(v: torch.Tensor) -> torch.Tensor:
         projected = sum(x.T @ v[part] for part, x in codes.blocks())  # X'v is centred, since v is
@@ -478,8 +557,12 @@ def _checked(
     return phenotypes, rows
 
 
-def _checked_scales(diagonal: NDArray[np.float64], own: NDArray[np.float64] | float) -> tuple[float, float]:
-    """Return the means of the diagonals of XX' and of (XX')#2 - (X#2)(X#2)', own being that of the latter product."""
+def _checked_scales(
+    diagonal: NDArray[np.float64], own: NDArray[np.float64] | float
+) -> tuple[float, float]:
+    """Return the means of the diagonals of XX' and of (XX')#2 - (X#2)(X#2)', own being that of the
+    latter product.
+    """
     additive, epistatic = float(diagonal.mean()), float((diagonal**2 - own).mean())
     if not epistatic > 1e-6 * additive**2:  # a single marker leaves rounding
         raise ValueError("genotypes must have at least 2 markers that vary among the rows")
@@ -489,10 +572,14 @@ def _checked_scales(diagonal: NDArray[np.float64], own: NDArray[np.float64] | fl
 def _checked_components(components: ArrayLike, n_traits: int) -> NDArray[np.float64]:
     components = checks.matrix("components", components, rows=n_traits)
     if components.shape[1] != 3:
-        raise ValueError(f"components must have 3 columns, s_A, s_AA and s_E, got {components.shape[1]}")
+        raise ValueError(
+            f"components must have 3 columns, s_A, s_AA and s_E, got {components.shape[1]}"
+        )
     if (components < 0).any():
         raise ValueError(f"components must be at least 0, got {components.min():g}")
     for t, parts in enumerate(components):
         checks.real(f"components[{t}, 2]", parts[2], above=0)
-        checks.real(f"the share of components[{t}, 2]", parts[2] / parts.sum(), minimum=SMALLEST_RESIDUAL)
+        checks.real(
+            f"the share of components[{t}, 2]", parts[2] / parts.sum(), minimum=SMALLEST_RESIDUAL
+        )
     return components

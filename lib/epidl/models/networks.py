@@ -1,11 +1,13 @@
-"""The networks: a linear layer on one-hot genotypes, the publication's multilayer perceptron (MLP), and sparse ones.
+"""The networks: a linear layer on one-hot genotypes, the publication's multilayer perceptron (MLP),
+and sparse ones.
 
-One-hot input has two columns a marker, 1 - g and g for a haploid allele g. A layer on it equals, without building it,
+One-hot input has two columns a marker, 1 - g and g for a haploid allele g. A layer on it equals,
+without building it,
 
     W0 (1 - g) + W1 g + b = (W1 - W0) g + sum_j W0_j + b,
 
-with the gradients dW1 = d g' and dW0 = d (1 - g)' = d 1' - dW1 of the plain layer, so that the optimiser sees both
-columns.
+with the gradients dW1 = d g' and dW0 = d (1 - g)' = d 1' - dW1 of the plain layer, so that the
+optimiser sees both columns.
 """
 
 import math
@@ -36,7 +38,9 @@ class OneHotLinear(nn.Module):
         _initialise(self.weight, self.bias, fan_in=2 * n_markers, generator=generator)
 
     def forward(self, alleles: Tensor) -> Tensor:
-        """Return the outputs (samples, n_outputs) for alleles (samples, n_markers) given as 0.0 and 1.0."""
+        """Return the outputs (samples, n_outputs) for alleles (samples, n_markers) given as 0.0 and
+        1.0.
+        """
         return _FoldedProduct.apply(alleles, self.weight, self.bias)
 
 
@@ -62,7 +66,9 @@ def folded_product(alleles: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def folded_gradients(alleles: Tensor, upstream: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients of a one-hot layer's weight and bias, given that of its outputs (samples, n_outputs)."""
+    """Return the gradients of a one-hot layer's weight and bias, given that of its outputs (samples,
+    n_outputs).
+    """
     per_output = upstream.sum(dim=0)
     gradient = upstream.new_empty(2, upstream.shape[1], alleles.shape[1])
     torch.mm(upstream.T, alleles, out=gradient[1])
@@ -73,9 +79,10 @@ def folded_gradients(alleles: Tensor, upstream: Tensor) -> tuple[Tensor, Tensor]
 class HiddenLinear(nn.Linear):
     """A linear layer on activations, of which the batches are small beside its weight.
 
-    On the CPU in single precision its products with the weight are oneDNN's, which lose nothing where the batch is
-    small, and its gradient is added up in memory that is there: a new array each step costs more than the sum. For
-    `backward()` alone: `torch.autograd.grad` finds no gradient of the weight once it has one.
+    On the CPU in single precision its products with the weight are oneDNN's, which lose nothing
+    where the batch is small, and its gradient is added up in memory that is there: a new array each
+    step costs more than the sum. For `backward()` alone: `torch.autograd.grad` finds no gradient of
+    the weight once it has one.
     """
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -87,7 +94,9 @@ class HiddenLinear(nn.Linear):
 
 
 class _HiddenProduct(torch.autograd.Function):
-    """A linear layer's outputs and gradients; `backward` adds the weight's gradient to its `grad` by itself."""
+    """A linear layer's outputs and gradients; `backward` adds the weight's gradient to its `grad` by
+    itself.
+    """
 
     @staticmethod
     def forward(ctx: FunctionCtx, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -108,7 +117,9 @@ class _HiddenProduct(torch.autograd.Function):
 
 
 def _onednn_linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Return inputs @ weight.T + bias by oneDNN, for which PyTorch has no public name in single precision."""
+    """Return inputs @ weight.T + bias by oneDNN, for which PyTorch has no public name in single
+    precision.
+    """
     return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
 
 
@@ -126,16 +137,23 @@ def column_linear(
 
 
 class Mlp(nn.Sequential):
-    """The layers that `mlp` makes: three times a linear one, batch norm and, but after the last, leaky ReLU."""
+    """The layers that `mlp` makes: three times a linear one, batch norm and, but after the last, leaky
+    ReLU.
+    """
 
 
 def mlp(
-    n_inputs: int, n_traits: int, hidden_width: int, generator: torch.Generator, first: LayerMaker = OneHotLinear
+    n_inputs: int,
+    n_traits: int,
+    hidden_width: int,
+    generator: torch.Generator,
+    first: LayerMaker = OneHotLinear,
 ) -> Mlp:
-    """Return the publication's MLP: the layer `first` on the genotypes, a hidden one of the same width, all traits.
+    """Return the publication's MLP: the layer `first` on the genotypes, a hidden one of the same
+    width, all traits.
 
-    n_inputs: markers for an `OneHotLinear`, columns for a `column_linear`. Batch norm and leaky ReLU follow each of the
-    two layers; batch norm follows the output too, as in the authors' code.
+    n_inputs: markers for an `OneHotLinear`, columns for a `column_linear`. Batch norm and leaky
+    ReLU follow each of the two layers; batch norm follows the output too, as in the authors' code.
 
     Raises ValueError for sizes below 1 and a generator that is none, as the other networks here do.
     """
@@ -156,12 +174,15 @@ def mlp(
 
 
 class SkipMlp(nn.Module):
-    """One hidden layer of leaky ReLU beside a linear path, y = b + W x + C f(U x + a), on codes x = 2g - 1.
+    """One hidden layer of leaky ReLU beside a linear path, y = b + W x + C f(U x + a), on codes x = 2g
+    - 1.
 
     Without batch norm, so that an L1 penalty on the weights can leave each hidden unit few markers.
     """
 
-    def __init__(self, n_markers: int, n_traits: int, hidden_width: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, n_markers: int, n_traits: int, hidden_width: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
         _check_sizes(generator, n_markers=n_markers, n_traits=n_traits, hidden_width=hidden_width)
         self.linear = column_linear(n_markers, n_traits, generator)
@@ -172,17 +193,21 @@ class SkipMlp(nn.Module):
         )
 
     def forward(self, alleles: Tensor) -> Tensor:
-        """Return the outputs (samples, n_traits) for alleles (samples, n_markers) given as 0.0 and 1.0."""
+        """Return the outputs (samples, n_traits) for alleles (samples, n_markers) given as 0.0 and
+        1.0.
+        """
         codes = 2 * alleles - 1
         return self.linear(codes) + self.hidden(codes)
 
 
 class PairNetwork(nn.Module):
-    """A network of multiplicative units: each marker's effect is gated by all others, y_t = b_t + x'(w_t + M_t x).
+    """A network of multiplicative units: each marker's effect is gated by all others, y_t = b_t +
+    x'(w_t + M_t x).
 
-    Codes x = 2g - 1. linear.weight: (n_traits, n_markers), w. gate_weight: (n_traits * n_markers, n_markers), M; the
-    effect of the pair i, j is M_ij + M_ji, and the diagonal adds a constant. All start at 0: with the squared error and
-    an L1 penalty on the gates this is the LASSO on all pairs, by gradient descent and without a column of pairs.
+    Codes x = 2g - 1. linear.weight: (n_traits, n_markers), w. gate_weight: (n_traits * n_markers,
+    n_markers), M; the effect of the pair i, j is M_ij + M_ji, and the diagonal adds a constant. All
+    start at 0: with the squared error and an L1 penalty on the gates this is the LASSO on all
+    pairs, by gradient descent and without a column of pairs.
     """
 
     def __init__(self, n_markers: int, n_traits: int) -> None:
@@ -196,16 +221,20 @@ class PairNetwork(nn.Module):
             self.linear.bias.zero_()
 
     def forward(self, alleles: Tensor) -> Tensor:
-        """Return the outputs (samples, n_traits) for alleles (samples, n_markers) given as 0.0 and 1.0."""
+        """Return the outputs (samples, n_traits) for alleles (samples, n_markers) given as 0.0 and
+        1.0.
+        """
         codes = 2 * alleles - 1
         gates = functional.linear(codes, self.gate_weight).unflatten(1, (-1, codes.shape[1]))
         return self.linear(codes) + (gates @ codes[:, :, None]).squeeze(2)
 
 
 def penalised_weights(model: nn.Module) -> list[nn.Parameter]:
-    """Return the weights that an L1 penalty acts on: a pair network's gates, in other networks all but biases.
+    """Return the weights that an L1 penalty acts on: a pair network's gates, in other networks all but
+    biases.
 
-    Pairs are few among many and need it; additive effects are not, and shrinking them costs accuracy.
+    Pairs are few among many and need it; additive effects are not, and shrinking them costs
+    accuracy.
     """
     if isinstance(model, PairNetwork):
         return [model.gate_weight]
@@ -219,7 +248,8 @@ def has_batch_norm(model: nn.Module) -> bool:
 
 def sizes(model: nn.Module) -> tuple[int, int]:
     """Return how many inputs (markers or columns) and how many outputs (traits) a network here has."""
-    parameters = list(model.parameters())  # the first is a weight on the inputs, the last a bias, or batch norm's
+    # the first is a weight on the inputs, the last a bias, or batch norm's
+    parameters = list(model.parameters())
     return parameters[0].shape[-1], len(parameters[-1])
 
 

@@ -1,20 +1,21 @@
 """Sparse regression on pairs of markers: which of all m(m - 1)/2 pairs interact, and how strongly.
 
-In codes x = 2 (g - centre) of allele shares g (-1 and +1 of simulated haploids, centred by the mean of the training
-samples elsewhere; see `genotypes`), the model of a trait is that of `simulate`,
+In codes x = 2 (g - centre) of allele shares g (-1 and +1 of simulated haploids, centred by the mean
+of the training samples elsewhere; see `genotypes`), the model of a trait is that of `simulate`,
 
     y = intercept + sum_i a_i x_i + sum_k e_k x_k1 x_k2 + noise,
 
-with an effect a for every marker and an effect e for few pairs. Markers have the ridge penalty of the smallest
-leave-one-out error, pairs next to none: they are chosen because they are strong.
+with an effect a for every marker and an effect e for few pairs. Markers have the ridge penalty of
+the smallest leave-one-out error, pairs next to none: they are chosen because they are strong.
 
-The pairs are found by stagewise orthogonal matching pursuit (Donoho et al. 2012): test every pair on the residual of
-the fit, keep those that survive false discovery control (Benjamini and Hochberg 1995), fit all effects again, and
-repeat until no new pair survives. To repeat is what makes it work: pairs not yet found are the noise of the others,
-and the few strongest of them are most of that noise.
+The pairs are found by stagewise orthogonal matching pursuit (Donoho et al. 2012): test every pair
+on the residual of the fit, keep those that survive false discovery control (Benjamini and Hochberg
+1995), fit all effects again, and repeat until no new pair survives. To repeat is what makes it
+work: pairs not yet found are the noise of the others, and the few strongest of them are most of
+that noise.
 
-Ridge suits markers that mostly have an effect. Where markers outnumber samples and few are causal, it is the additive
-part that limits the prediction, not the pairs.
+Ridge suits markers that mostly have an effect. Where markers outnumber samples and few are causal,
+it is the additive part that limits the prediction, not the pairs.
 """
 
 import math
@@ -38,7 +39,9 @@ from epidl.models.task import Prediction, Task, of_test_samples
 LEVEL = 0.05  # expected share of false discoveries among the pairs that a round adds
 MAX_ROUNDS = 50  # a bound: up to 15 were seen, near the limit of what can be found
 PAIRS_PER_SAMPLE = 1 / 4  # at most: the fit needs samples to spare
-PAIR_WEIGHT = 4  # of a pair's column beside a marker's: a sixteenth of the penalty. A power of 2 keeps products exact.
+# of a pair's column beside a marker's: a sixteenth of the penalty. A power of 2 keeps products
+# exact.
+PAIR_WEIGHT = 4
 STRIP = 128  # markers tested together against all others: bounds the memory
 
 
@@ -46,8 +49,9 @@ STRIP = 128  # markers tested together against all others: bounds the memory
 class PairFit:
     """Effects of markers and of pairs, on codes x = 2 (g - centre).
 
-    additive_effects: (n_markers, n_traits). pairs: of each trait, (n_pairs, 2) marker numbers. pair_effects: of each
-    trait, (n_pairs,). intercepts: (n_traits,). centre: that of the genotypes that the effects were estimated on.
+    additive_effects: (n_markers, n_traits). pairs: of each trait, (n_pairs, 2) marker numbers.
+    pair_effects: of each trait, (n_pairs,). intercepts: (n_traits,). centre: that of the genotypes
+    that the effects were estimated on.
     """
 
     additive_effects: NDArray[np.float64]
@@ -57,7 +61,9 @@ class PairFit:
     centre: NDArray[np.float32] | float
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples; raises as ridge's does."""
+        """Return the predicted phenotypes (len(rows), n_traits) of some samples; raises as ridge's
+        does.
+        """
         rows = checked_rows(genotypes, len(self.additive_effects), rows)
         predicted = np.empty((len(rows), len(self.intercepts)))
         for part in row_blocks(len(rows), genotypes.n_markers):
@@ -69,7 +75,9 @@ class PairFit:
 
 
 def predict_pairs(task: Task, model: Model) -> Prediction:
-    """Predict by sparse regression on pairs; columns, where the truth is known: how many are kept, how many true."""
+    """Predict by sparse regression on pairs; columns, where the truth is known: how many are kept, how
+    many true.
+    """
     fit = fit_pairs(task.genotypes, task.phenotypes, task.all_but_test, device=task.device)
     columns = precision_and_recall(fit.pairs, task.truth.traits) if task.truth else {}
     return of_test_samples(task, fit, columns=columns)
@@ -90,17 +98,21 @@ def fit_pairs(
     level: float = LEVEL,
     device: str = "cpu",
 ) -> PairFit:
-    """Find the pairs that interact among all pairs of markers, and fit them with the markers, to the samples `rows`.
+    """Find the pairs that interact among all pairs of markers, and fit them with the markers, to the
+    samples `rows`.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. level: of the false discovery rate, in (0, 1].
-    device: where matrices are multiplied and decomposed. At most `PAIRS_PER_SAMPLE` len(rows) pairs are kept.
+    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. level: of the false discovery
+    rate, in (0, 1]. device: where matrices are multiplied and decomposed. At most
+    `PAIRS_PER_SAMPLE` len(rows) pairs are kept.
 
-    The residual that pairs are tested on is that of ridge. It is proportional to V^-1 y, V the variance of a mixed
-    model in which markers have random effects: the test is then that model's score test, with the variance of the
-    statistic estimated. Where markers are few it is the residual of least squares, and it exists for any number.
+    The residual that pairs are tested on is that of ridge. It is proportional to V^-1 y, V the
+    variance of a mixed model in which markers have random effects: the test is then that model's
+    score test, with the variance of the statistic estimated. Where markers are few it is the
+    residual of least squares, and it exists for any number.
 
-    Raises ValueError for fewer than 5 rows, rows that are not there or stand there twice, phenotypes of another length
-    or not finite, a level out of bounds, a device that is not there, and a single marker.
+    Raises ValueError for fewer than 5 rows, rows that are not there or stand there twice,
+    phenotypes of another length or not finite, a level out of bounds, a device that is not there,
+    and a single marker.
     """
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
@@ -109,14 +121,26 @@ def fit_pairs(
     most = int(PAIRS_PER_SAMPLE * len(rows))
 
     def fit(t: int, pairs: NDArray[np.int64]) -> PairFit:
-        return _fit(genotypes, phenotypes[:, t], rows, np.arange(genotypes.n_markers), pairs, PAIR_WEIGHT, device)
+        return _fit(
+            genotypes,
+            phenotypes[:, t],
+            rows,
+            np.arange(genotypes.n_markers),
+            pairs,
+            PAIR_WEIGHT,
+            device,
+        )
 
     fits = [fit(t, np.empty((0, 2), dtype=np.int64)) for t in range(phenotypes.shape[1])]
     active = list(range(len(fits)))  # traits whose last round added a pair
     for _ in range(MAX_ROUNDS):
-        residuals = np.hstack([phenotypes[rows][:, [t]] - fits[t].predict(genotypes, rows) for t in active])
+        residuals = np.hstack(
+            [phenotypes[rows][:, [t]] - fits[t].predict(genotypes, rows) for t in active]
+        )
         grown = []
-        for t, pairs in zip(active, survivors(genotypes, residuals, rows, level, device), strict=True):
+        for t, pairs in zip(
+            active, survivors(genotypes, residuals, rows, level, device), strict=True
+        ):
             known = fits[t].pairs[0]
             new = pairs[~np.isin(_keys(pairs), _keys(known))][: most - len(known)]
             if len(new):
@@ -136,19 +160,23 @@ def fit_oracle(
     *,
     device: str = "cpu",
 ) -> PairFit:
-    """Fit the true loci and the true pairs of each trait: the ceiling of all models that must estimate effects.
+    """Fit the true loci and the true pairs of each trait: the ceiling of all models that must estimate
+    effects.
 
     Ridge with the true ratio of the variances of effects and the penalty of the smallest
-    leave-one-out error: least squares where samples are many and noise is little, and still the best where they
-    are not. Arguments are those of `fit_pairs`, and `traits` in the order of phenotypes.
+    leave-one-out error: least squares where samples are many and noise is little, and still the
+    best where they are not. Arguments are those of `fit_pairs`, and `traits` in the order of
+    phenotypes.
 
-    Raises ValueError for fewer than 2 rows, phenotypes of another length or not finite, another number of traits, and
-    traits of other markers.
+    Raises ValueError for fewer than 2 rows, phenotypes of another length or not finite, another
+    number of traits, and traits of other markers.
     """
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     if len(traits) != phenotypes.shape[1]:
-        raise ValueError(f"traits must be {phenotypes.shape[1]}, one a column of phenotypes, got {len(traits)}")
+        raise ValueError(
+            f"traits must be {phenotypes.shape[1]}, one a column of phenotypes, got {len(traits)}"
+        )
     for t, trait in enumerate(traits):
         checks.instance(f"traits[{t}]", trait, Trait, "a Trait")
         checks.rows(f"traits[{t}].qtl", trait.qtl, genotypes.n_markers)
@@ -160,12 +188,15 @@ def fit_oracle(
     )
 
 
-def precision_and_recall(pairs: Sequence[NDArray[np.integer]], traits: Sequence[Trait]) -> dict[str, NDArray]:
+def precision_and_recall(
+    pairs: Sequence[NDArray[np.integer]], traits: Sequence[Trait]
+) -> dict[str, NDArray]:
     """Return how good a selection of pairs is, given the true architecture; each value is (n_traits,).
 
-    n_pairs: pairs kept. pair_precision: the share of these that interact, NaN where none is kept. pair_recall: the
-    share kept of the pairs that interact. pair_variance_recall: the share of the sum of their squared effects, which
-    weighs a pair by its variance. Both are NaN for a trait without interaction.
+    n_pairs: pairs kept. pair_precision: the share of these that interact, NaN where none is kept.
+    pair_recall: the share kept of the pairs that interact. pair_variance_recall: the share of the
+    sum of their squared effects, which weighs a pair by its variance. Both are NaN for a trait
+    without interaction.
 
     Raises ValueError where the numbers of traits differ.
     """
@@ -181,24 +212,33 @@ def precision_and_recall(pairs: Sequence[NDArray[np.integer]], traits: Sequence[
                 "n_pairs": len(kept),
                 "pair_precision": found.sum() / len(kept) if len(kept) else np.nan,
                 "pair_recall": found.mean() if len(true) else np.nan,
-                "pair_variance_recall": squares[found].sum() / squares.sum() if len(true) else np.nan,
+                "pair_variance_recall": squares[found].sum() / squares.sum()
+                if len(true)
+                else np.nan,
             }
         )
     return {name: np.array([row[name] for row in table]) for name in table[0]}
 
 
 def survivors(
-    genotypes: Genotypes, residuals: NDArray[np.float64], rows: NDArray[np.integer], level: float, device: str = "cpu"
+    genotypes: Genotypes,
+    residuals: NDArray[np.float64],
+    rows: NDArray[np.integer],
+    level: float,
+    device: str = "cpu",
 ) -> list[NDArray[np.int64]]:
-    """Return the pairs of each trait that survive false discovery control among all pairs, the strongest first.
+    """Return the pairs of each trait that survive false discovery control among all pairs, the
+    strongest first.
 
-    residuals: (len(rows), n_traits). Raises ValueError for another shape, fewer than 5 rows, a level out of bounds.
+    residuals: (len(rows), n_traits). Raises ValueError for another shape, fewer than 5 rows, a
+    level out of bounds.
     """
     residuals = checks.matrix("residuals", residuals, rows=len(rows))
     rows, level = _checked(genotypes, rows, level)
     freedom = len(rows) - 4
     n_tests = genotypes.n_markers * (genotypes.n_markers - 1) // 2
-    least = scipy.stats.t.isf(level / 2, freedom)  # a pair with p above the level survives in no case
+    # a pair with p above the level survives in no case
+    least = scipy.stats.t.isf(level / 2, freedom)
     pairs = [[] for _ in residuals.T]
     statistics = [[] for _ in residuals.T]
     for first, strip in interaction_statistics(genotypes, residuals, rows, device):
@@ -207,51 +247,67 @@ def survivors(
             pairs[t].append(np.stack([one, other], axis=1) + first)
             statistics[t].append(statistic[one, other])
     kept = []
-    for candidates, statistic in zip(map(np.concatenate, pairs), map(np.concatenate, statistics), strict=True):
+    for candidates, statistic in zip(
+        map(np.concatenate, pairs), map(np.concatenate, statistics), strict=True
+    ):
         order = np.argsort(-statistic, kind="stable")
         p = 2 * scipy.stats.t.sf(statistic[order], freedom)
-        below = np.flatnonzero(p <= level * np.arange(1, len(p) + 1) / n_tests)  # Benjamini and Hochberg's line
+        # Benjamini and Hochberg's line
+        below = np.flatnonzero(p <= level * np.arange(1, len(p) + 1) / n_tests)
         kept.append(candidates[order[: below[-1] + 1 if len(below) else 0]])
     return kept
 
 
 def interaction_statistics(
-    genotypes: Genotypes, residuals: NDArray[np.float64], rows: NDArray[np.integer], device: str = "cpu"
+    genotypes: Genotypes,
+    residuals: NDArray[np.float64],
+    rows: NDArray[np.integer],
+    device: str = "cpu",
 ) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Yield t statistics of pairs, a strip at a time: its first marker f, and (n_traits, width, n_markers - f).
+    """Yield t statistics of pairs, a strip at a time: its first marker f, and (n_traits, width,
+    n_markers - f).
 
-    Entry [t, j, k] belongs to the pair (f + j, f + k): the t of e in the least-squares regression of the residual of
-    trait t on 1, x_j, x_k and x_j x_k, with len(rows) - 4 degrees of freedom. It is 0 where a marker is paired with
-    itself, and where the four columns are not independent: one of the four genotypes of two haploid loci is absent, or
-    two markers are the same.
+    Entry [t, j, k] belongs to the pair (f + j, f + k): the t of e in the least-squares regression
+    of the residual of trait t on 1, x_j, x_k and x_j x_k, with len(rows) - 4 degrees of freedom. It
+    is 0 where a marker is paired with itself, and where the four columns are not independent: one
+    of the four genotypes of two haploid loci is absent, or two markers are the same.
 
-    With alleles 0 and 1 that regression has a parameter a genotype, so that all it needs are counts and sums of the
-    four genotypes: for all pairs, the products G'G and G'diag(r)G of alleles. With other shares it needs the moments of
-    the codes up to x_j^2 x_k^2.
+    With alleles 0 and 1 that regression has a parameter a genotype, so that all it needs are counts
+    and sums of the four genotypes: for all pairs, the products G'G and G'diag(r)G of alleles. With
+    other shares it needs the moments of the codes up to x_j^2 x_k^2.
 
     Raises ValueError for residuals of another shape and fewer than 5 rows.
     """
     residuals = checks.matrix("residuals", residuals, rows=len(rows))
     rows, _ = _checked(genotypes, rows)
     samples = torch.as_tensor(rows, device=device)
-    strips = (_from_four_sums if genotypes.whole else _from_moments)(genotypes.on(device), samples, residuals)
+    strips = (_from_four_sums if genotypes.whole else _from_moments)(
+        genotypes.on(device), samples, residuals
+    )
     yield from zip(range(0, genotypes.n_markers, STRIP), strips, strict=True)
 
 
 def _from_four_sums(
     genotypes: DeviceGenotypes, samples: Tensor, residuals: NDArray[np.float64]
 ) -> Iterator[NDArray[np.float64]]:
-    """Yield the statistics of each strip from counts and sums of the four genotypes of alleles 0 and 1."""
+    """Yield the statistics of each strip from counts and sums of the four genotypes of alleles 0 and
+    1.
+    """
     ones = np.ones(len(samples))  # a count is a sum of ones
     weights = torch.as_tensor(np.vstack([ones, residuals.T]), device=samples.device)
     squares = (residuals**2).sum(axis=0)
     for first in range(0, genotypes.n_markers, STRIP):
         (n, *sums) = _four_sums(genotypes, samples, weights, first)
-        yield np.stack([_interaction_t(n, s, square) for s, square in zip(sums, squares, strict=True)])
+        yield np.stack(
+            [_interaction_t(n, s, square) for s, square in zip(sums, squares, strict=True)]
+        )
 
 
-def _four_sums(genotypes: DeviceGenotypes, samples: Tensor, weights: Tensor, first: int) -> NDArray[np.float64]:
-    """Return sums of weights over samples of genotypes 11, 10, 01 and 00 of pairs of a strip's markers and later ones.
+def _four_sums(
+    genotypes: DeviceGenotypes, samples: Tensor, weights: Tensor, first: int
+) -> NDArray[np.float64]:
+    """Return sums of weights over samples of genotypes 11, 10, 01 and 00 of pairs of a strip's markers
+    and later ones.
 
     weights: (n_weights, len(samples)). The sums are (n_weights, 4, width, n_markers - first).
     """
@@ -267,15 +323,24 @@ def _four_sums(genotypes: DeviceGenotypes, samples: Tensor, weights: Tensor, fir
             both[w] += alleles[:, :width].T @ weighted
     one, other = ones[:, :width, None], ones[:, None, :]
     total = weights.sum(dim=1)[:, None, None]
-    return torch.stack([both, one - both, other - both, total - one - other + both], dim=1).cpu().numpy()
+    return (
+        torch.stack([both, one - both, other - both, total - one - other + both], dim=1)
+        .cpu()
+        .numpy()
+    )
 
 
-def _interaction_t(n: NDArray[np.float64], s: NDArray[np.float64], square: float) -> NDArray[np.float64]:
-    """Return t of x_j x_k from counts n and sums s of the four genotypes (4, ...), and the sum of squares of all."""
+def _interaction_t(
+    n: NDArray[np.float64], s: NDArray[np.float64], square: float
+) -> NDArray[np.float64]:
+    """Return t of x_j x_k from counts n and sums s of the four genotypes (4, ...), and the sum of
+    squares of all.
+    """
     n_samples = n[:, 0, 0].sum()
     counted = np.maximum(n, 1)
     within = square - (s**2 / counted).sum(axis=0)
-    within = np.maximum(within, np.finfo(np.float32).eps * square)  # where the pair is all there is: not below rounding
+    # where the pair is all there is: not below rounding
+    within = np.maximum(within, np.finfo(np.float32).eps * square)
     contrast = np.tensordot([1, -1, -1, 1], s / counted, axes=1)
     error = np.sqrt(within / (n_samples - 4) * (1 / counted).sum(axis=0))
     present = (n > 0).all(axis=0) & (error > 0)
@@ -299,22 +364,33 @@ def _from_moments(
             factors += [(left * trait[:, None], x) for trait in y[part].T]
             products = products + torch.stack([one.T @ other for one, other in factors])
             singles = singles + torch.vstack([squares.sum(dim=0), y[part].T @ x])
-        yield _partial_t(products, singles, width, (y**2).sum(dim=0).tolist(), len(samples)).cpu().numpy()
+        yield (
+            _partial_t(products, singles, width, (y**2).sum(dim=0).tolist(), len(samples))
+            .cpu()
+            .numpy()
+        )
 
 
-def _partial_t(products: Tensor, singles: Tensor, width: int, totals: list[float], n_samples: int) -> Tensor:
-    """Return t of x_j x_k (n_traits, width, later markers) in the regression on 1, x_j, x_k and x_j x_k.
+def _partial_t(
+    products: Tensor, singles: Tensor, width: int, totals: list[float], n_samples: int
+) -> Tensor:
+    """Return t of x_j x_k (n_traits, width, later markers) in the regression on 1, x_j, x_k and x_j
+    x_k.
 
-    All codes and residuals y sum to 0. products: sums over samples of x_j x_k, x_j^2 x_k, x_j x_k^2, x_j^2 x_k^2 and,
-    for each trait, y x_j x_k. singles: of x_k^2 and, for each trait, y x_k. totals: of y^2.
+    All codes and residuals y sum to 0. products: sums over samples of x_j x_k, x_j^2 x_k, x_j
+    x_k^2, x_j^2 x_k^2 and, for each trait, y x_j x_k. singles: of x_k^2 and, for each trait, y x_k.
+    totals: of y^2.
     """
     jk, jjk, jkk, jjkk, *with_y = products
     jj, kk = singles[0, :width, None], singles[0]
     determinant = jj * kk - jk**2
-    independent = determinant > 1e-8 * jj * kk  # not two markers that are the same, or one that does not vary
+    # not two markers that are the same, or one that does not vary
+    independent = determinant > 1e-8 * jj * kk
 
     def unexplained(inner: Tensor, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-        """Return what is left of an inner product of two columns, whose sums with x_j and x_k are a and b."""
+        """Return what is left of an inner product of two columns, whose sums with x_j and x_k are a
+        and b.
+        """
         explained = kk * a[0] * b[0] - jk * (a[0] * b[1] + a[1] * b[0]) + jj * a[1] * b[1]
         return inner - torch.where(independent, explained / determinant, 0)
 
@@ -326,7 +402,8 @@ def _partial_t(products: Tensor, singles: Tensor, width: int, totals: list[float
         y = sums[:width, None], sums
         left = unexplained(zy, z, y)
         error = unexplained(torch.as_tensor(total, device=zz.device), y, y) - left**2 / zz
-        error = error.clamp(min=torch.finfo(torch.float32).eps * total)  # where the pair is all there is
+        # where the pair is all there is
+        error = error.clamp(min=torch.finfo(torch.float32).eps * total)
         t = left / (zz * error / (n_samples - 4)).sqrt()
         statistics.append(torch.where(independent & (error > 0), t, 0))
     return torch.stack(statistics)
@@ -355,18 +432,24 @@ class _Design:
 
     @property
     def whole(self) -> bool:
-        """Whether single precision holds all shares exactly: a pair's, 0 or its weight, where that is a power of 2."""
+        """Whether single precision holds all shares exactly: a pair's, 0 or its weight, where that is
+        a power of 2.
+        """
         return self.genotypes.whole and math.frexp(self.weight)[0] == 0.5
 
     def on(self, device: torch.device | str) -> "_Design":
-        return _Design(self.genotypes.on(device), self.markers.to(device), self.pairs.to(device), self.weight)
+        return _Design(
+            self.genotypes.on(device), self.markers.to(device), self.pairs.to(device), self.weight
+        )
 
     def block(self, rows: Tensor) -> Tensor:
         """Return the shares (len(rows), n_markers) of some samples; for a design on a device."""
         shares = self.genotypes.block(rows)
         one, other = self.pairs.T
         codes = 2 * (shares - self.genotypes.centre)
-        return torch.hstack([shares[:, self.markers], self.weight / 2 * (1 + codes[:, one] * codes[:, other])])
+        return torch.hstack(
+            [shares[:, self.markers], self.weight / 2 * (1 + codes[:, one] * codes[:, other])]
+        )
 
 
 def _fit(
@@ -386,14 +469,20 @@ def _fit(
     additive = np.zeros((genotypes.n_markers, 1))
     additive[markers] = effects[: len(markers)]
     centre = np.broadcast_to(np.float64(genotypes.centre), genotypes.n_markers)[markers]
-    intercepts = ridge.intercepts + 2 * centre @ effects[: len(markers)] + effects[len(markers) :].sum()
+    intercepts = (
+        ridge.intercepts + 2 * centre @ effects[: len(markers)] + effects[len(markers) :].sum()
+    )
     return PairFit(additive, (pairs,), (effects[len(markers) :, 0],), intercepts, genotypes.centre)
 
 
-def _checked(genotypes: Genotypes, rows: ArrayLike, level: float = LEVEL) -> tuple[NDArray[np.int64], float]:
+def _checked(
+    genotypes: Genotypes, rows: ArrayLike, level: float = LEVEL
+) -> tuple[NDArray[np.int64], float]:
     check_genotypes(genotypes)
     checks.integer("genotypes.n_markers", genotypes.n_markers, minimum=2)
-    return checks.rows("rows", rows, genotypes.n_samples, minimum=5), checks.real("level", level, above=0, maximum=1)
+    return checks.rows("rows", rows, genotypes.n_samples, minimum=5), checks.real(
+        "level", level, above=0, maximum=1
+    )
 
 
 def _true_weight(trait: Trait) -> float:

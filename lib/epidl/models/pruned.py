@@ -1,7 +1,7 @@
 """Models on features that a LASSO selects, as the publication prunes them.
 
-A LASSO by SGD ranks the one-hot columns. Optuna chooses how many of them the MLP keeps, and its learning rate; the
-LASSO and the MLP are then fitted again to the kept columns alone.
+A LASSO by SGD ranks the one-hot columns. Optuna chooses how many of them the MLP keeps, and its
+learning rate; the LASSO and the MLP are then fitted again to the kept columns alone.
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,16 @@ PRUNED_PATIENCE = 25  # of the MLP; the publication gives it 10 elsewhere
 
 
 def predict_lasso(task: Task, model: Model) -> Prediction:
-    """Predict by the LASSO on all markers; beside it the importance of each column, and how many pass the threshold."""
+    """Predict by the LASSO on all markers; beside it the importance of each column, and how many pass
+    the threshold.
+    """
     importance, prediction = task.once("lasso", _lasso)
     columns = selection.select(importance, task.importance_threshold, len(importance))
     found = selection.precision_and_recall(columns, task.truth.traits)
     return replace(
-        prediction, columns=prediction.columns | found, side={"importances": _importance_table(task, importance)}
+        prediction,
+        columns=prediction.columns | found,
+        side={"importances": _importance_table(task, importance)},
     )
 
 
@@ -36,7 +40,9 @@ def predict_lasso_pruned(task: Task, model: Model) -> Prediction:
     if not len(columns):
         return _nothing_kept(task, settings)
     genotypes = selection.take_columns(task.genotypes, columns)
-    layer = networks.column_linear(len(columns), task.n_traits, task.generator("weights", model.name))
+    layer = networks.column_linear(
+        len(columns), task.n_traits, task.generator("weights", model.name)
+    )
     trained = deep.train(task, layer, genotypes, training.LASSO_SGD, model.name)
     return trained.of(task, **_report(task, settings, columns))
 
@@ -98,4 +104,6 @@ def _nothing_kept(task: Task, settings: Mapping[str, Any]) -> Prediction:
 def _importance_table(task: Task, importance: NDArray[np.float64]) -> pd.DataFrame:
     marker, allele = np.divmod(np.arange(len(importance)), 2)
     causal = sum(np.isin(marker, trait.qtl).astype(int) for trait in task.truth.traits)
-    return pd.DataFrame({"marker": marker, "allele": allele, "importance": importance, "causal_for": causal})
+    return pd.DataFrame(
+        {"marker": marker, "allele": allele, "importance": importance, "causal_for": causal}
+    )

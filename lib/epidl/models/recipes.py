@@ -1,7 +1,7 @@
 """The registry: a row a model, which grid, own data, costs, figures, planner and pages read.
 
-A row names functions as `module:function` of this folder, so that reading the registry loads no model. A new model is
-a module with its recipe, its row here, and its test.
+A row names functions as `module:function` of this folder, so that reading the registry loads no
+model. A new model is a module with its recipe, its row here, and its test.
 """
 
 import pkgutil
@@ -20,18 +20,20 @@ MOST_WIDTH = 512  # of the networks that are trained patiently
 class Model:
     """How a model is fitted, what limits it, and how it is drawn.
 
-    recipe: fits and predicts, see `task`. label, color, marker: in figures; a model without a label is drawn as a line
-    of theory only. published: whether the publication has it, so that it is fitted under each protocol, others under
-    `held_out` alone where a cell has that; selects: whether it needs features that a LASSO selects. own_data: whether a
-    reader's own cohort is offered it.
+    recipe: fits and predicts, see `task`. label, color, marker: in figures; a model without a label
+    is drawn as a line of theory only. published: whether the publication has it, so that it is
+    fitted under each protocol, others under `held_out` alone where a cell has that; selects:
+    whether it needs features that a LASSO selects. own_data: whether a reader's own cohort is
+    offered it.
 
-    plan: of a network's training, '' for what is no network: networks need a validation part and are trained on a GPU.
-    batch_norm: whether it normalises by batch. penalties: the L1 penalties that are tried. most_width, most_markers: in
-    own data and, the first, everywhere; 0 for no limit. chooses: parameters of a cell that a search chooses from, and
-    trials: the one with the number of trials, '' where another model's search or fit is taken, as `taken` says.
+    plan: of a network's training, '' for what is no network: networks need a validation part and
+    are trained on a GPU. batch_norm: whether it normalises by batch. penalties: the L1 penalties
+    that are tried. most_width, most_markers: in own data and, the first, everywhere; 0 for no
+    limit. chooses: parameters of a cell that a search chooses from, and trials: the one with the
+    number of trials, '' where another model's search or fit is taken, as `taken` says.
 
-    work, memory, layers: for estimates of costs, see `work`; layers: of networks. closed_form: of its expected
-    accuracy, see `theory`: of the models that have one the planner makes forecasts.
+    work, memory, layers: for estimates of costs, see `work`; layers: of networks. closed_form: of
+    its expected accuracy, see `theory`: of the models that have one the planner makes forecasts.
     """
 
     name: str
@@ -57,7 +59,9 @@ class Model:
 
     @property
     def is_network(self) -> bool:
-        """Whether it is trained by gradient descent: on a GPU where there is one, with a validation part."""
+        """Whether it is trained by gradient descent: on a GPU where there is one, with a validation
+        part.
+        """
         return bool(self.plan)
 
     def predict(self, task: "Task") -> "Prediction":

@@ -1,14 +1,16 @@
-"""Exact ridge regression at any number of samples: one decomposition serves all penalties and all traits.
+"""Exact ridge regression at any number of samples: one decomposition serves all penalties and all
+traits.
 
-For centred training genotypes X = U S V' and a centred trait y, the fit at penalty p is U F U'y with F = diag(f),
-f_k = s_k^2 / (s_k^2 + p). The leave-one-out residual of sample i is (y_i - fit_i) / (1 - h_i), with leverage
-h_i = 1/n + sum_k u_ik^2 f_k, where 1/n stands for the intercept. The answer is that of scikit-learn's
-`RidgeCV(alphas=PENALTIES)`, a trait at a time.
+For centred training genotypes X = U S V' and a centred trait y, the fit at penalty p is U F U'y
+with F = diag(f), f_k = s_k^2 / (s_k^2 + p). The leave-one-out residual of sample i is (y_i - fit_i)
+/ (1 - h_i), with leverage h_i = 1/n + sum_k u_ik^2 f_k, where 1/n stands for the intercept. The
+answer is that of scikit-learn's `RidgeCV(alphas=PENALTIES)`, a trait at a time.
 
-Three things keep it cheap. Cross-products of alleles are whole numbers, exact in single precision, and computed once
-for all splits: a split takes away those of the samples that it leaves out. The filters f of all penalties, as functions
-of s, are combinations of a few, so that leave-one-out needs a few products, not one a penalty. And X is decoded in
-blocks of samples on the device that multiplies it.
+Three things keep it cheap. Cross-products of alleles are whole numbers, exact in single precision,
+and computed once for all splits: a split takes away those of the samples that it leaves out. The
+filters f of all penalties, as functions of s, are combinations of a few, so that leave-one-out
+needs a few products, not one a penalty. And X is decoded in blocks of samples on the device that
+multiplies it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,9 +32,9 @@ PENALTIES = np.logspace(-5, 5, 100)
 
 @dataclass(frozen=True)
 class RidgeFit:
-    """Ridge of all traits. effects: (n_markers, n_traits), the change of the trait from none to all copies of the
-    counted allele. intercepts, penalties (the ones chosen), loo_error (mean squared leave-one-out error at that
-    penalty): (n_traits,).
+    """Ridge of all traits. effects: (n_markers, n_traits), the change of the trait from none to all
+    copies of the counted allele. intercepts, penalties (the ones chosen), loo_error (mean squared
+    leave-one-out error at that penalty): (n_traits,).
     """
 
     effects: NDArray[np.float64]
@@ -63,12 +65,15 @@ def predict(task: Task, model: Model) -> Prediction:
         n_splits = N_RIDGE_SPLITS[task.protocol]
         splits = [random_split(task.genotypes.n_samples, rng) for _ in range(n_splits)]
     training_rows = [train for train, _ in splits]
-    fits = list(fit_ridge_splits(task.genotypes, task.phenotypes, training_rows, device=task.device))
+    fits = list(
+        fit_ridge_splits(task.genotypes, task.phenotypes, training_rows, device=task.device)
+    )
     penalties, tested = [fit.penalties for fit in fits], zip(fits, splits, strict=True)
     return Prediction(
         [(test, fit.predict(task.genotypes, test)) for fit, (_, test) in tested],
         effects=[fit.effects for fit in fits],
-        columns={"penalty": np.quantile(penalties, 0.5, axis=0, method="lower")},  # one that was chosen
+        # one that was chosen
+        columns={"penalty": np.quantile(penalties, 0.5, axis=0, method="lower")},
     )
 
 
@@ -79,13 +84,15 @@ def fit_ridge(
     penalties: ArrayLike = PENALTIES,
     device: str = "cpu",
 ) -> RidgeFit:
-    """Fit ridge to the samples `rows`, each trait with the penalty of its smallest leave-one-out error.
+    """Fit ridge to the samples `rows`, each trait with the penalty of its smallest leave-one-out
+    error.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. penalties: greater than 0. device: where matrices
-    are multiplied and decomposed.
+    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. penalties: greater than 0.
+    device: where matrices are multiplied and decomposed.
 
-    Raises ValueError for fewer than 2 rows, rows that are not there or stand there twice, phenotypes of another length
-    or not finite, penalties not finite or not above 0, a device that is not there.
+    Raises ValueError for fewer than 2 rows, rows that are not there or stand there twice,
+    phenotypes of another length or not finite, penalties not finite or not above 0, a device that
+    is not there.
     """
     return next(fit_ridge_splits(genotypes, phenotypes, [rows], penalties, device))
 
@@ -101,7 +108,11 @@ def fit_ridge_splits(
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     penalties = np.atleast_1d(checks.floats("penalties", penalties))
-    if penalties.ndim != 1 or penalties.size == 0 or not (np.isfinite(penalties) & (penalties > 0)).all():
+    if (
+        penalties.ndim != 1
+        or penalties.size == 0
+        or not (np.isfinite(penalties) & (penalties > 0)).all()
+    ):
         raise ValueError(
             f"penalties must be greater than 0, finite and in a list, got {checks.shown(penalties.tolist())}"
         )
@@ -111,11 +122,16 @@ def fit_ridge_splits(
     products = (_Gram if genotypes.n_markers <= len(used) else _Kernel)(genotypes, used, device)
     traits = torch.as_tensor(phenotypes, device=device)
     filtered = torch.as_tensor(penalties, device=device)
-    return (_fit(products.spectrum(rows), traits[torch.as_tensor(rows, device=device)], filtered) for rows in splits)
+    return (
+        _fit(products.spectrum(rows), traits[torch.as_tensor(rows, device=device)], filtered)
+        for rows in splits
+    )
 
 
 def checked_rows(genotypes: Genotypes, n_markers: int, rows: ArrayLike) -> NDArray[np.int64]:
-    """Return the rows to predict; raise ValueError for genotypes of other markers than a fit's, and rows not there."""
+    """Return the rows to predict; raise ValueError for genotypes of other markers than a fit's, and
+    rows not there.
+    """
     check_genotypes(genotypes)
     if genotypes.n_markers != n_markers:
         raise ValueError(
@@ -128,8 +144,8 @@ def checked_rows(genotypes: Genotypes, n_markers: int, rows: ArrayLike) -> NDArr
 class _Spectrum:
     """Of centred genotypes X = U S V': singular values s (k,) and the mean (n_markers,).
 
-    left: blocks of U, the rows of each and the block (rows, k). project: U'y (k, n_traits) of centred traits.
-    effects: V S^-1 weights (n_markers, n_traits) from weights (k, n_traits).
+    left: blocks of U, the rows of each and the block (rows, k). project: U'y (k, n_traits) of
+    centred traits. effects: V S^-1 weights (n_markers, n_traits) from weights (k, n_traits).
     """
 
     singular: Tensor
@@ -167,7 +183,9 @@ def _loo_errors(spectrum: _Spectrum, y: Tensor, projected: Tensor, filters: Tens
 
 
 def _few(filters: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a basis (k, few) and weights (few, penalties) whose product is `filters` to rounding (they are 0 to 1)."""
+    """Return a basis (k, few) and weights (few, penalties) whose product is `filters` to rounding
+    (they are 0 to 1).
+    """
     u, s, vt = torch.linalg.svd(filters, full_matrices=False)
     kept = s > s.amax() * torch.finfo(s.dtype).eps if len(s) else s > 0
     return u[:, kept] * s[kept], vt[kept]
@@ -181,7 +199,10 @@ class _Gram:
         self._total = self._of(used)
 
     def spectrum(self, rows: NDArray[np.integer]) -> _Spectrum:
-        counts, gram = (a - b for a, b in zip(self._total, self._of(np.setdiff1d(self._used, rows)), strict=True))
+        counts, gram = (
+            a - b
+            for a, b in zip(self._total, self._of(np.setdiff1d(self._used, rows)), strict=True)
+        )
         mean = counts / len(rows)
         squares, v = torch.linalg.eigh(gram.addr_(mean, mean, alpha=-len(rows)))
         kept = _positive(squares)
@@ -193,7 +214,9 @@ class _Gram:
                 yield part, (alleles.double() - mean) @ to_left
 
         def project(y: Tensor) -> Tensor:  # y sums to 0 over samples, so that X needs no centring
-            return to_left.T @ sum(alleles.double().T @ y[part] for part, alleles in _blocks(self._genotypes, rows))
+            return to_left.T @ sum(
+                alleles.double().T @ y[part] for part, alleles in _blocks(self._genotypes, rows)
+            )
 
         return _Spectrum(singular, mean, left, project, effects=lambda weights: to_left @ weights)
 
@@ -231,13 +254,21 @@ class _Kernel:
             blocks = _blocks(self._genotypes, rows)
             return sum(alleles.double().T @ per_sample[part] for part, alleles in blocks)
 
-        mean = sum(alleles.double().sum(dim=0) for _, alleles in _blocks(self._genotypes, rows)) / len(rows)
+        mean = sum(
+            alleles.double().sum(dim=0) for _, alleles in _blocks(self._genotypes, rows)
+        ) / len(rows)
         return _Spectrum(
-            squares.sqrt(), mean, left=lambda: iter([(slice(None), u)]), project=lambda y: u.T @ y, effects=effects
+            squares.sqrt(),
+            mean,
+            left=lambda: iter([(slice(None), u)]),
+            project=lambda y: u.T @ y,
+            effects=effects,
         )
 
 
-def _blocks(genotypes: DeviceGenotypes, rows: NDArray[np.integer]) -> Iterator[tuple[slice, Tensor]]:
+def _blocks(
+    genotypes: DeviceGenotypes, rows: NDArray[np.integer]
+) -> Iterator[tuple[slice, Tensor]]:
     """Yield blocks of allele shares (samples, n_markers), of alleles 0 and 1 in single precision.
 
     Sums and products of alleles stay exact there: whole numbers below 2^24.

@@ -1,4 +1,5 @@
-"""Selection of features: the one-hot columns that a LASSO finds important, and how many of them are causal.
+"""Selection of features: the one-hot columns that a LASSO finds important, and how many of them are
+causal.
 
 Column 2j + g stands for allele g of marker j, so that a marker may keep one of its two columns.
 """
@@ -15,7 +16,8 @@ from epidl.models.networks import OneHotLinear
 
 
 def importances(layer: OneHotLinear) -> NDArray[np.float64]:
-    """Return the importance of each one-hot column (2 n_markers,): its largest absolute weight over the traits.
+    """Return the importance of each one-hot column (2 n_markers,): its largest absolute weight over
+    the traits.
 
     Raises ValueError for another layer than a `OneHotLinear`.
     """
@@ -23,14 +25,20 @@ def importances(layer: OneHotLinear) -> NDArray[np.float64]:
     return layer.weight.detach().abs().amax(dim=1).T.flatten().cpu().double().numpy()
 
 
-def select(importance: NDArray[np.floating], threshold: float, max_features: int) -> NDArray[np.int64]:
-    """Return the columns of an importance above `threshold`, of these the `max_features` most important, ascending.
+def select(
+    importance: NDArray[np.floating], threshold: float, max_features: int
+) -> NDArray[np.int64]:
+    """Return the columns of an importance above `threshold`, of these the `max_features` most
+    important, ascending.
 
-    importance: one a column. Raises ValueError where it is not finite, and for bounds out of theirs.
+    importance: one a column. Raises ValueError where it is not finite, and for bounds out of
+    theirs.
     """
     importance = checks.floats("importance", importance)
     if importance.ndim != 1 or not np.isfinite(importance).all():
-        raise ValueError(f"importance must be a finite number a column, got {checks.shown(importance.tolist())}")
+        raise ValueError(
+            f"importance must be a finite number a column, got {checks.shown(importance.tolist())}"
+        )
     threshold = checks.real("threshold", threshold, minimum=0)
     max_features = checks.integer("max_features", max_features, minimum=1)
     ranked = np.argsort(-importance, kind="stable")[:max_features]
@@ -38,10 +46,11 @@ def select(importance: NDArray[np.floating], threshold: float, max_features: int
 
 
 def take_columns(genotypes: Genotypes, columns: NDArray[np.integer]) -> Haplotypes:
-    """Return some one-hot columns of haploid genotypes, a bit each, as genotypes of len(columns) markers.
+    """Return some one-hot columns of haploid genotypes, a bit each, as genotypes of len(columns)
+    markers.
 
-    Raises ValueError where no column is named, or one that the genotypes do not have, and for genotypes of more than
-    two values a marker.
+    Raises ValueError where no column is named, or one that the genotypes do not have, and for
+    genotypes of more than two values a marker.
     """
     check_genotypes(genotypes)
     columns, n_columns = checks.array("columns", columns), 2 * genotypes.n_markers
@@ -51,7 +60,9 @@ def take_columns(genotypes: Genotypes, columns: NDArray[np.integer]) -> Haplotyp
             f"columns must name at least one of the {n_columns} one-hot columns, got {checks.shown(columns.tolist())}"
         )
     if not genotypes.whole:
-        raise ValueError("genotypes must be of alleles 0 and 1, got dosages: two columns a marker do not hold them")
+        raise ValueError(
+            "genotypes must be of alleles 0 and 1, got dosages: two columns a marker do not hold them"
+        )
     markers, alleles = np.divmod(columns, 2)
     blocks = [
         np.packbits(genotypes.block(rows)[:, markers] == alleles, axis=1, bitorder="little")
@@ -60,12 +71,14 @@ def take_columns(genotypes: Genotypes, columns: NDArray[np.integer]) -> Haplotyp
     return Haplotypes(np.concatenate(blocks), len(columns))
 
 
-def precision_and_recall(columns: NDArray[np.integer], traits: Sequence[Trait]) -> dict[str, object]:
+def precision_and_recall(
+    columns: NDArray[np.integer], traits: Sequence[Trait]
+) -> dict[str, object]:
     """Return how good a selection of columns is, given the true architecture.
 
-    selection_precision: the share of the kept markers that are causal for any trait, NaN where none is kept.
-    selection_recall: the share of each trait's QTL that are kept (n_traits,). pair_recall: the share of each trait's
-    pairs, of effect 0 or not, of which both markers are kept (n_traits,).
+    selection_precision: the share of the kept markers that are causal for any trait, NaN where none
+    is kept. selection_recall: the share of each trait's QTL that are kept (n_traits,). pair_recall:
+    the share of each trait's pairs, of effect 0 or not, of which both markers are kept (n_traits,).
     """
     markers = np.unique(np.asarray(columns) // 2)
     causal = np.unique(np.concatenate([trait.qtl for trait in traits]))
@@ -74,5 +87,7 @@ def precision_and_recall(columns: NDArray[np.integer], traits: Sequence[Trait]) 
         "n_markers_kept": len(markers),
         "selection_precision": np.isin(markers, causal).mean() if len(markers) else np.nan,
         "selection_recall": np.array([np.isin(trait.qtl, markers).mean() for trait in traits]),
-        "pair_recall": np.array([np.isin(trait.pairs, markers).all(axis=1).mean() for trait in traits]),
+        "pair_recall": np.array(
+            [np.isin(trait.pairs, markers).all(axis=1).mean() for trait in traits]
+        ),
     }

@@ -1,6 +1,8 @@
-"""The task that every model is given, and the prediction that it returns: for a grid's cohort and for a reader's own.
+"""The task that every model is given, and the prediction that it returns: for a grid's cohort and for
+a reader's own.
 
-A model's recipe (see `recipes`) is a function `predict(task, model)` of a `Task` and the model's row.
+A model's recipe (see `recipes`) is a function `predict(task, model)` of a `Task` and the model's
+row.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,11 +29,12 @@ UNNAMED = ("ridge_sgd", "mlp")  # in a grid their random draws are those of no n
 class Task:
     """One cohort, and how models are fitted to it.
 
-    phenotypes: (n_samples, n_traits), of all samples; in own data the standardised residuals of one trait. protocol:
-    of a grid's fits, None for own data. rates to max_features and all_pairs: parameters of a cell, see there.
-    reml_rows: samples that estimate variance components. truth: a simulated cohort, and parts: the additive and the
-    epistatic part of its genetic values, (n_samples, n_traits). studies: where Optuna's trials are kept, None for in
-    memory only; study: the name of a model's. shared: work that several models need.
+    phenotypes: (n_samples, n_traits), of all samples; in own data the standardised residuals of one
+    trait. protocol: of a grid's fits, None for own data. rates to max_features and all_pairs:
+    parameters of a cell, see there. reml_rows: samples that estimate variance components. truth: a
+    simulated cohort, and parts: the additive and the epistatic part of its genetic values,
+    (n_samples, n_traits). studies: where Optuna's trials are kept, None for in memory only; study:
+    the name of a model's. shared: work that several models need.
     """
 
     genotypes: Genotypes
@@ -65,10 +68,14 @@ class Task:
     @property
     def all_but_test(self) -> NDArray[np.int64]:
         """The rows that train a model that needs no validation part."""
-        return np.setdiff1d(np.concatenate([self.split.train, self.split.validation]), self.split.test)
+        return np.setdiff1d(
+            np.concatenate([self.split.train, self.split.validation]), self.split.test
+        )
 
     def generator(self, draw: str, model: str, *purpose: object) -> torch.Generator:
-        """Return the generator of a model's weights or batches; purpose: which of its fits they are for."""
+        """Return the generator of a model's weights or batches; purpose: which of its fits they are
+        for.
+        """
         if self.protocol is None:
             return seeds.torch_generator(self.seed, draw, model, *purpose)
         name = () if model in UNNAMED else (model,)
@@ -85,11 +92,12 @@ class Task:
 class Prediction:
     """What a fitted model predicts, and how it was fitted.
 
-    parts: rows and their predicted phenotypes (len(rows), n_traits), of the test samples of each split; NaN for a
-    diverged fit. expected: in place of them, the correlations that a closed form gives, each (n_traits,). effects:
-    estimated additive effects (n_markers, n_traits) of each split, none for a model without. columns: of the table, a
-    value or one a trait: penalty (that ridge chose), hidden_width, learning_rate and epochs of a network, seconds (of
-    this fit without a search), and more. side: tables of more detail, such as trials.
+    parts: rows and their predicted phenotypes (len(rows), n_traits), of the test samples of each
+    split; NaN for a diverged fit. expected: in place of them, the correlations that a closed form
+    gives, each (n_traits,). effects: estimated additive effects (n_markers, n_traits) of each
+    split, none for a model without. columns: of the table, a value or one a trait: penalty (that
+    ridge chose), hidden_width, learning_rate and epochs of a network, seconds (of this fit without
+    a search), and more. side: tables of more detail, such as trials.
     """
 
     parts: Sequence[tuple[NDArray[np.integer], NDArray[np.float64]]] = ()
@@ -101,7 +109,9 @@ class Prediction:
 
 
 def of_test_samples(task: Task, fit: Any, **more: Any) -> Prediction:
-    """Return what a fit with a method `predict` predicts for a task's test samples; more: of the `Prediction`."""
+    """Return what a fit with a method `predict` predicts for a task's test samples; more: of the
+    `Prediction`.
+    """
     test = task.split.test
     return Prediction([(test, fit.predict(task.genotypes, test))], **more)
 
@@ -112,5 +122,7 @@ def pearson_r(observed: NDArray, predicted: NDArray) -> NDArray[np.float64]:
     usable &= (np.ptp(predicted, axis=0) > 0) & (np.ptp(observed, axis=0) > 0)
     r = np.full(observed.shape[1], np.nan)
     if usable.any():
-        r[usable] = scipy.stats.pearsonr(observed[:, usable], predicted[:, usable], axis=0).statistic
+        r[usable] = scipy.stats.pearsonr(
+            observed[:, usable], predicted[:, usable], axis=0
+        ).statistic
     return r

@@ -1,25 +1,30 @@
 """Expected accuracy of prediction, in closed form.
 
-A trait has components c (additive: A, additive by additive: AA), each the sum of M_c small independent effects and a
-share v_c of the phenotypic variance. With n training samples, the reliability of component c, the squared correlation
-of its best linear prediction with its true value, is
+A trait has components c (additive: A, additive by additive: AA), each the sum of M_c small
+independent effects and a share v_c of the phenotypic variance. With n training samples, the
+reliability of component c, the squared correlation of its best linear prediction with its true
+value, is
 
     r2_c = n v_c / (n v_c + M_c u),     u = 1 - sum_k v_k r2_k,
 
-and the correlation of the prediction with the phenotype is r = sqrt(sum_c v_c r2_c). u is the variance that is left:
-what the model cannot hold, and what it has not learnt yet. A component that the model lacks has r2 = 0.
+and the correlation of the prediction with the phenotype is r = sqrt(sum_c v_c r2_c). u is the
+variance that is left: what the model cannot hold, and what it has not learnt yet. A component that
+the model lacks has r2 = 0.
 
-This is the formula of Daetwyler et al. (2008, 2010) with the residual variance corrected for what is learnt. It is
-more than a heuristic: for one component it solves (1 - r2)(n - M r2) v = M r2 (1 - v), the risk of ridge at its best
-penalty on independent features for large n and M at a fixed ratio, from the law of Marchenko and Pastur (Dobriban and
-Wager 2018); for several components it is the same limit with a prior variance each, products of pairs taken as if they
-were independent features.
+This is the formula of Daetwyler et al. (2008, 2010) with the residual variance corrected for what
+is learnt. It is more than a heuristic: for one component it solves (1 - r2)(n - M r2) v = M r2 (1 -
+v), the risk of ridge at its best penalty on independent features for large n and M at a fixed
+ratio, from the law of Marchenko and Pastur (Dobriban and Wager 2018); for several components it is
+the same limit with a prior variance each, products of pairs taken as if they were independent
+features.
 
-Against simulation (1000 samples, 16 to 200 loci, H2 of 0.5 and 0.999) the mean r over cohorts is within 0.025 of it for
-ridge and for the kernel. A single cohort can be far off, the more so the fewer its loci and the more epistatic its
-trait: it draws shares of variance that are not the expected ones. Put in the shares of the sample to compare with it.
+Against simulation (1000 samples, 16 to 200 loci, H2 of 0.5 and 0.999) the mean r over cohorts is
+within 0.025 of it for ridge and for the kernel. A single cohort can be far off, the more so the
+fewer its loci and the more epistatic its trait: it draws shares of variance that are not the
+expected ones. Put in the shares of the sample to compare with it.
 
-Sparse regression on pairs has no such linear limit: it finds a pair or does not. `expected_pairs_accuracy` has ours.
+Sparse regression on pairs has no such linear limit: it finds a pair or does not.
+`expected_pairs_accuracy` has ours.
 """
 
 from collections.abc import Sequence
@@ -63,7 +68,8 @@ def predict(task: Task, model: Model) -> Prediction:
     # where all pairs interact, to know the true ones is to know nothing more than the kernel
     known = "kernel" if form == "oracle" and task.all_pairs else form
     expected = expected_accuracy(len(task.all_but_test), n_markers, *shares, model=known)
-    # the prediction is the sum of parts whose variance and covariance with the truth are both v_c r2_c
+    # the prediction is the sum of parts whose variance and covariance with the truth are both v_c
+    # r2_c
     with_parts = np.sqrt(shares) * np.stack(expected[1:])
     missing = np.full_like(shares, np.nan)
     r_parts = np.divide(with_parts, expected.pearson_r, out=missing, where=shares > 0)
@@ -73,9 +79,11 @@ def predict(task: Task, model: Model) -> Prediction:
 
 
 def expected_shares(rel_aa: ArrayLike, broad_sense_heritability: ArrayLike) -> Shares:
-    """Return the expected shares of variance of a simulated trait: V_AA / V_A = 2 relAA, V_A + V_AA = H2 V_P.
+    """Return the expected shares of variance of a simulated trait: V_AA / V_A = 2 relAA, V_A + V_AA =
+    H2 V_P.
 
-    Arguments broadcast. Raises ValueError for a negative rel_aa, and a broad_sense_heritability outside [0, 1].
+    Arguments broadcast. Raises ValueError for a negative rel_aa, and a broad_sense_heritability
+    outside [0, 1].
     """
     h2 = _bounded("broad_sense_heritability", broad_sense_heritability, 0, 1)
     rel_aa, h2 = _together(rel_aa=_bounded("rel_aa", rel_aa, 0), broad_sense_heritability=h2)
@@ -93,17 +101,21 @@ class Components(NamedTuple):
 def expected_components(
     frequencies: ArrayLike, rel_aa: float, *, kind: Literal["haploid", "inbred", "diploid"]
 ) -> Components:
-    """Return E[V_A] and E[V_AA] of `simulate`'s effects at any allele frequencies p of the QTL, before scaling.
+    """Return E[V_A] and E[V_AA] of `simulate`'s effects at any allele frequencies p of the QTL, before
+    scaling.
 
-    With codes x = 2g - 1 of mean m_i = 2 p_i - 1 and variance v_i (4 p(1-p) of haploids and inbred lines, 2 p(1-p) of
-    diploids in Hardy-Weinberg proportions), the average effect of locus i with partner j is a_i + e_ij m_j, so that
+    With codes x = 2g - 1 of mean m_i = 2 p_i - 1 and variance v_i (4 p(1-p) of haploids and inbred
+    lines, 2 p(1-p) of diploids in Hardy-Weinberg proportions), the average effect of locus i with
+    partner j is a_i + e_ij m_j, so that
 
         E[V_A] = sum_i v_i (1 + 4 relAA mean_{j != i} m_j^2),    E[V_AA] = 4 relAA (q / 2) mean_{i != j} v_i v_j
 
-    over q unlinked QTL in random pairs. At p = 1/2 in haploids V_AA / V_A = 2 relAA; in diploids, whose codes vary half
-    as much, it is relAA. Away from 1/2, interactions turn into additive variance.
+    over q unlinked QTL in random pairs. At p = 1/2 in haploids V_AA / V_A = 2 relAA; in diploids,
+    whose codes vary half as much, it is relAA. Away from 1/2, interactions turn into additive
+    variance.
 
-    Raises ValueError for fewer than 2 frequencies or one outside [0, 1], a negative rel_aa, an unknown kind.
+    Raises ValueError for fewer than 2 frequencies or one outside [0, 1], a negative rel_aa, an
+    unknown kind.
     """
     p, rel_aa = _bounded("frequencies", frequencies, 0, 1), checks.real("rel_aa", rel_aa, minimum=0)
     if p.ndim != 1 or len(p) < 2:
@@ -113,7 +125,9 @@ def expected_components(
     v, m2, q = factors[kind] * p * (1 - p), (2 * p - 1) ** 2, len(p)
     partners = (m2.sum() - m2) / (q - 1)
     products = (v.sum() ** 2 - (v**2).sum()) / (q * (q - 1))
-    return Components(float((v * (1 + 4 * rel_aa * partners)).sum()), float(4 * rel_aa * q / 2 * products))
+    return Components(
+        float((v * (1 + 4 * rel_aa * partners)).sum()), float(4 * rel_aa * q / 2 * products)
+    )
 
 
 def expected_accuracy(
@@ -125,22 +139,26 @@ def expected_accuracy(
     model: Form,
     efficiency: tuple[ArrayLike, ArrayLike] = (1.0, 1.0),
 ) -> Accuracy:
-    """Return the expected accuracy of a model trained on `n_train` samples of `n_markers` independent markers.
+    """Return the expected accuracy of a model trained on `n_train` samples of `n_markers` independent
+    markers.
 
-    additive, epistatic: the components' shares of the phenotypic variance. model: what it has to estimate.
-    "ridge": M_A = m markers; the epistatic component is noise to it. "kernel", the best linear prediction from
-    additive and epistatic kernels: M_A = m and M_AA = m(m-1)/2, all pairs. "oracle", which knows the pairs:
-    M_A = m and M_AA = m/2, where m is then the number of causal loci. efficiency: the part of its samples that a
-    learner makes use of for the additive and for the epistatic component, n times it in place of n; less than 1 for
-    one that learns as the model does, but wastes. Arguments broadcast.
+    additive, epistatic: the components' shares of the phenotypic variance. model: what it has to
+    estimate. "ridge": M_A = m markers; the epistatic component is noise to it. "kernel", the best
+    linear prediction from additive and epistatic kernels: M_A = m and M_AA = m(m-1)/2, all pairs.
+    "oracle", which knows the pairs: M_A = m and M_AA = m/2, where m is then the number of causal
+    loci. efficiency: the part of its samples that a learner makes use of for the additive and for
+    the epistatic component, n times it in place of n; less than 1 for one that learns as the model
+    does, but wastes. Arguments broadcast.
 
-    Raises ValueError for fewer than 1 sample or 2 markers, shares below 0 or above 1 in sum, an unknown model, and an
-    efficiency that is not positive.
+    Raises ValueError for fewer than 1 sample or 2 markers, shares below 0 or above 1 in sum, an
+    unknown model, and an efficiency that is not positive.
     """
     n = _bounded("n_train", n_train, 1)
     m = _bounded("n_markers", n_markers, 2)
     additive, epistatic = _bounded("additive", additive, 0), _bounded("epistatic", epistatic, 0)
-    n, m, additive, epistatic = _together(n_train=n, n_markers=m, additive=additive, epistatic=epistatic)
+    n, m, additive, epistatic = _together(
+        n_train=n, n_markers=m, additive=additive, epistatic=epistatic
+    )
     _bounded("additive + epistatic", additive + epistatic, 0, 1 + 1e-9)
     n_features = {"ridge": (m, np.inf), "kernel": (m, m * (m - 1) / 2), "oracle": (m, m / 2)}
     checks.choice("model", model, n_features)
@@ -170,25 +188,30 @@ def expected_pairs_accuracy(
     epistatic: ArrayLike,
     level: float = 0.05,
 ) -> Accuracy:
-    """Return the expected accuracy of sparse regression on pairs where each of n_qtl QTL is in one interacting pair.
+    """Return the expected accuracy of sparse regression on pairs where each of n_qtl QTL is in one
+    interacting pair.
 
-    A pair of effect e ~ N(0, 1), of the share s = epistatic / (q / 2) times e^2 of the variance, is found where its
-    statistic n s e^2 / u passes c of `pairs_threshold`. What is found is no noise to the others any more:
+    A pair of effect e ~ N(0, 1), of the share s = epistatic / (q / 2) times e^2 of the variance, is
+    found where its statistic n s e^2 / u passes c of `pairs_threshold`. What is found is no noise
+    to the others any more:
 
         u = 1 - additive r2_A - epistatic F(c u / (n s)),
         F(t) = E[e^2 1(e^2 > t)] = erfc(sqrt(t / 2)) + sqrt(2 t / pi) exp(-t / 2),
 
-    with r2_A as for ridge, solved from u = 1 downwards: the largest root is where the search ends, and it jumps. The k
-    pairs that are found are estimated from n samples: r2_AA = F n v F / (n v F + k u), v = epistatic. This is ours, not
-    a published result. It assumes that a threshold alone decides, which no rule of false discovery does exactly.
+    with r2_A as for ridge, solved from u = 1 downwards: the largest root is where the search ends,
+    and it jumps. The k pairs that are found are estimated from n samples: r2_AA = F n v F / (n v F
+    + k u), v = epistatic. This is ours, not a published result. It assumes that a threshold alone
+    decides, which no rule of false discovery does exactly.
 
-    level: of false discovery. Arguments broadcast. Raises ValueError as `expected_accuracy`, and for fewer than 2 QTL
-    or more than markers.
+    level: of false discovery. Arguments broadcast. Raises ValueError as `expected_accuracy`, and
+    for fewer than 2 QTL or more than markers.
     """
     n, m = _bounded("n_train", n_train, 1), _bounded("n_markers", n_markers, 2)
     q = _bounded("n_qtl", n_qtl, 2)
     shares_a, shares_aa = _bounded("additive", additive, 0), _bounded("epistatic", epistatic, 0)
-    n, m, q, shares_a, shares_aa = _together(n_train=n, n_markers=m, n_qtl=q, additive=shares_a, epistatic=shares_aa)
+    n, m, q, shares_a, shares_aa = _together(
+        n_train=n, n_markers=m, n_qtl=q, additive=shares_a, epistatic=shares_aa
+    )
     _bounded("additive + epistatic", shares_a + shares_aa, 0, 1 + 1e-9)
     if (q > m).any():
         raise ValueError(f"n_qtl must be at most n_markers ({m[q > m][0]:g}), got {q[q > m][0]:g}")
@@ -198,7 +221,9 @@ def expected_pairs_accuracy(
     for _ in range(500):  # comes down monotonically; slow only where the search all but stops
         r2_additive = n * shares_a / (n * shares_a + m * left)
         t = _ratio(threshold * left * q / 2, n * shares_aa, interacting)
-        found = np.where(interacting, erfc(np.sqrt(t / 2)) + np.sqrt(2 * t / np.pi) * np.exp(-t / 2), 0.0)
+        found = np.where(
+            interacting, erfc(np.sqrt(t / 2)) + np.sqrt(2 * t / np.pi) * np.exp(-t / 2), 0.0
+        )
         before, left = left, np.maximum(1 - shares_a * r2_additive - shares_aa * found, residual)
         if np.abs(left - before).max(initial=0) < 1e-14:
             break
@@ -212,13 +237,15 @@ def expected_pairs_accuracy(
 def _reliability(n: NDArray, shares: NDArray, n_features: NDArray) -> NDArray[np.float64]:
     """Solve for the variance that is left, u, and return r2_c (components, ...).
 
-    The condition f(u) = u - 1 + sum_c v_c r2_c(u) = 0 has a convex f with f(1) >= 0: Newton's method from 1 comes down
-    to the largest root without passing it. (0 is another root where there is no noise.)
+    The condition f(u) = u - 1 + sum_c v_c r2_c(u) = 0 has a convex f with f(1) >= 0: Newton's
+    method from 1 comes down to the largest root without passing it. (0 is another root where there
+    is no noise.)
     """
     information = n * shares / n_features  # r2 = information / (information + u)
     known = information > 0
     left = np.ones(n.shape)
-    for _ in range(100):  # a few are enough, but where n equals M without noise: there each halves the error
+    # a few are enough, but where n equals M without noise: there each halves the error
+    for _ in range(100):
         r2, pull = (_ratio(top, information + left, known) for top in (information, shares))
         slope = 1 - (r2 * pull).sum(axis=0)
         before, step = left, _ratio(left - 1 + (shares * r2).sum(axis=0), slope, slope > 1e-12)
@@ -230,7 +257,9 @@ def _reliability(n: NDArray, shares: NDArray, n_features: NDArray) -> NDArray[np
 
 def _checked_efficiency(value: object) -> list[NDArray[np.float64]]:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
-        raise ValueError(f"efficiency must be two numbers, additive and epistatic, got {checks.shown(value)}")
+        raise ValueError(
+            f"efficiency must be two numbers, additive and epistatic, got {checks.shown(value)}"
+        )
     return [_bounded("efficiency", part, 1e-9) for part in value]
 
 
@@ -245,10 +274,14 @@ def _together(**arrays: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
         return np.broadcast_arrays(*arrays.values())
     except ValueError:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise ValueError(f"{' and '.join(arrays)} must have shapes that go together, got {shapes}") from None
+        raise ValueError(
+            f"{' and '.join(arrays)} must have shapes that go together, got {shapes}"
+        ) from None
 
 
-def _bounded(name: str, value: ArrayLike, minimum: float, maximum: float = np.inf) -> NDArray[np.float64]:
+def _bounded(
+    name: str, value: ArrayLike, minimum: float, maximum: float = np.inf
+) -> NDArray[np.float64]:
     """Return `value` as floats; raise ValueError with its name where any is out of bounds."""
     array = checks.floats(name, value)
     wrong = ~((array >= minimum) & (array <= maximum) & (array < np.inf))  # a NaN is wrong

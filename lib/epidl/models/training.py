@@ -1,7 +1,7 @@
 """The one training loop: stochastic gradient descent, with early stopping.
 
-Genotypes and phenotypes stay on the device, a batch is an index into them, and within an epoch nothing waits for the
-device.
+Genotypes and phenotypes stay on the device, a batch is an index into them, and within an epoch
+nothing waits for the device.
 """
 
 import time
@@ -32,12 +32,14 @@ from epidl.models.networks import (
 )
 
 Status = Literal["converged", "max_epochs", "diverged"]
-TakeSteps = Callable[[Tensor, Tensor], Tensor]  # on each batch of some alleles and phenotypes; returns the losses
+# on each batch of some alleles and phenotypes; returns the losses
+TakeSteps = Callable[[Tensor, Tensor], Tensor]
 
 DECODED_ROWS = 4096  # samples whose genotypes are decoded at a time
 MOST_STEPS = 6000  # of patient training, and 300 epochs at most
 MOST_TOGETHER = 2**24  # weights of models that are trained side by side: more fill a GPU
-PRECISION = "tf32"  # of a GPU's products in training, as PyTorch names it; "ieee" is single precision
+# of a GPU's products in training, as PyTorch names it; "ieee" is single precision
+PRECISION = "tf32"
 _ENDED = object()
 LOSSES = {"absolute": functional.l1_loss, "squared": functional.mse_loss}
 
@@ -46,12 +48,14 @@ LOSSES = {"absolute": functional.l1_loss, "squared": functional.mse_loss}
 class TrainingPlan:
     """How a network is trained: the loss, penalties, an optimiser, early stopping.
 
-    loss: the mean absolute or squared error over samples and traits. weight_decay: of all parameters; under 'sgd' it is
-    the penalty of weight_decay / 2 times their sum of squares, under 'adamw' it stays apart from the gradient.
-    l1_penalty: times the sum of absolute `networks.penalised_weights` is added to the training loss. patience: epochs
-    without a gain of `min_gain` in the validation loss before training stops. schedule: 'plateau' halves the learning
-    rate after `schedule_patience` epochs without improvement, 'cosine' lets it fall to 0 over `max_epochs`.
-    drop_ragged_batch: leave out the last, smaller batch of each epoch (the publication keeps it).
+    loss: the mean absolute or squared error over samples and traits. weight_decay: of all
+    parameters; under 'sgd' it is the penalty of weight_decay / 2 times their sum of squares, under
+    'adamw' it stays apart from the gradient. l1_penalty: times the sum of absolute
+    `networks.penalised_weights` is added to the training loss. patience: epochs without a gain of
+    `min_gain` in the validation loss before training stops. schedule: 'plateau' halves the learning
+    rate after `schedule_patience` epochs without improvement, 'cosine' lets it fall to 0 over
+    `max_epochs`. drop_ragged_batch: leave out the last, smaller batch of each epoch (the
+    publication keeps it).
     """
 
     optimizer: Literal["sgd", "adamw"]
@@ -84,14 +88,23 @@ class TrainingPlan:
             checks.real(name, getattr(self, name), minimum=0)
 
 
-RIDGE_SGD = TrainingPlan("sgd", learning_rate=0.1, weight_decay=0.1, max_epochs=200, patience=20, min_gain=0.001)
-LASSO_SGD = TrainingPlan("sgd", learning_rate=0.1, l1_penalty=0.001, max_epochs=200, patience=20, min_gain=0.001)
+RIDGE_SGD = TrainingPlan(
+    "sgd", learning_rate=0.1, weight_decay=0.1, max_epochs=200, patience=20, min_gain=0.001
+)
+LASSO_SGD = TrainingPlan(
+    "sgd", learning_rate=0.1, l1_penalty=0.001, max_epochs=200, patience=20, min_gain=0.001
+)
 
 
 def mlp_plan(
-    learning_rate: float = 0.01, max_epochs: int = 100, patience: int = 10, drop_ragged_batch: bool = False
+    learning_rate: float = 0.01,
+    max_epochs: int = 100,
+    patience: int = 10,
+    drop_ragged_batch: bool = False,
 ) -> TrainingPlan:
-    """Return the plan of the MLP: the publication's where nothing is given (on pruned features, its patience is 25)."""
+    """Return the plan of the MLP: the publication's where nothing is given (on pruned features, its
+    patience is 25).
+    """
     return TrainingPlan(
         "adamw",
         learning_rate=learning_rate,
@@ -104,9 +117,14 @@ def mlp_plan(
 
 
 def patient_plan(
-    l1_penalty: float = 0.0, learning_rate: float = 0.003, max_epochs: int = 300, drop_ragged_batch: bool = False
+    l1_penalty: float = 0.0,
+    learning_rate: float = 0.003,
+    max_epochs: int = 300,
+    drop_ragged_batch: bool = False,
 ) -> TrainingPlan:
-    """Return a plan with the squared error, a rate that falls to 0, no early end, and a penalty that makes sparse."""
+    """Return a plan with the squared error, a rate that falls to 0, no early end, and a penalty that
+    makes sparse.
+    """
     return TrainingPlan(
         "adamw",
         learning_rate=learning_rate,
@@ -127,7 +145,9 @@ def patient_epochs(n_train: int) -> int:
 
 @dataclass
 class TrainingRecord:
-    """What a training run did: its end, epochs run, the restored epoch and its loss, and each epoch's losses."""
+    """What a training run did: its end, epochs run, the restored epoch and its loss, and each epoch's
+    losses.
+    """
 
     status: Status = "max_epochs"
     epochs: int = 0
@@ -160,16 +180,20 @@ def train(
     device: str = "cpu",
     progress: bool = False,
 ) -> TrainingRecord:
-    """Train a model in place and leave it with the weights of its best epoch so far, or of its start before any.
+    """Train a model in place and leave it with the weights of its best epoch so far, or of its start
+    before any.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. generator: draws the order of samples, on the
-    CPU. progress: show a bar with epochs and validation loss.
+    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. generator: draws the order of
+    samples, on the CPU. progress: show a bar with epochs and validation loss.
 
-    Raises ValueError for phenotypes of another length or not finite, a model of other markers or traits, samples that
-    are not there, and where a model with batch norm would be left a batch of one sample.
+    Raises ValueError for phenotypes of another length or not finite, a model of other markers or
+    traits, samples that are not there, and where a model with batch norm would be left a batch of
+    one sample.
     """
     data = genotypes, phenotypes, split
-    return train_together([model], *data, [plan], generators=[generator], device=device, progress=progress)[0]
+    return train_together(
+        [model], *data, [plan], generators=[generator], device=device, progress=progress
+    )[0]
 
 
 def train_together(
@@ -185,12 +209,12 @@ def train_together(
 ) -> list[TrainingRecord]:
     """Train each model by its own plan, as `train` does, on the same samples; return their records.
 
-    Models that are small together take turns: while the device computes one's epoch it is handed the others', each on a
-    stream of its own, which fills a GPU that one of them leaves idle. The records' seconds are then equal shares of the
-    time of all of them.
+    Models that are small together take turns: while the device computes one's epoch it is handed
+    the others', each on a stream of its own, which fills a GPU that one of them leaves idle. The
+    records' seconds are then equal shares of the time of all of them.
 
-    Raises ValueError for models, plans and generators that are not as many, for a model or generator given twice, and
-    what `train` raises.
+    Raises ValueError for models, plans and generators that are not as many, for a model or
+    generator given twice, and what `train` raises.
     """
     for name, values in {"models": models, "plans": plans, "generators": generators}.items():
         checks.instance(name, values, Sequence, f"a list of {name}")
@@ -208,13 +232,22 @@ def train_together(
         batches = {"batch_size": plan.batch_size, "drop_ragged_batch": plan.drop_ragged_batch}
         check_batches(len(split.train), **batches, batch_norm=has_batch_norm(model))
     records, started = [], time.perf_counter()
-    data = _DeviceData(genotypes.on(device), torch.as_tensor(known, dtype=torch.float32, device=device))
-    bar = tqdm(total=sum(plan.max_epochs for plan in plans), unit="epoch", disable=not progress, leave=False)
+    data = _DeviceData(
+        genotypes.on(device), torch.as_tensor(known, dtype=torch.float32, device=device)
+    )
+    bar = tqdm(
+        total=sum(plan.max_epochs for plan in plans),
+        unit="epoch",
+        disable=not progress,
+        leave=False,
+    )
     with bar, fast_products(device):
         for group in _small_together(models):
             new = [TrainingRecord() for _ in models[group]]
             own = zip(models[group], plans[group], generators[group], new, strict=True)
-            _take_turns([_epochs(model, data, split, *others, bar) for model, *others in own], device)
+            _take_turns(
+                [_epochs(model, data, split, *others, bar) for model, *others in own], device
+            )
             ended = time.perf_counter()
             for record in new:
                 record.seconds = (ended - started) / len(new)
@@ -223,7 +256,9 @@ def train_together(
 
 
 def _small_together(models: Sequence[nn.Module]) -> Iterator[slice]:
-    """Yield which models are trained at a time: one, or as many as have at most `MOST_TOGETHER` weights in all."""
+    """Yield which models are trained at a time: one, or as many as have at most `MOST_TOGETHER`
+    weights in all.
+    """
     start, n_weights = 0, 0
     for end, model in enumerate(models):
         more = sum(parameter.numel() for parameter in model.parameters())
@@ -235,7 +270,9 @@ def _small_together(models: Sequence[nn.Module]) -> Iterator[slice]:
 
 
 def _take_turns(trainings: Sequence[Iterator[None]], device: torch.device | str) -> None:
-    """Go on with each training in turn until all have ended, each on a stream of its own where there are streams."""
+    """Go on with each training in turn until all have ended, each on a stream of its own where there
+    are streams.
+    """
     streams, contexts = [], [nullcontext() for _ in trainings]
     if torch.device(device).type != "cpu":
         here, streams = torch.cuda.current_stream(), [torch.cuda.Stream() for _ in trainings]
@@ -265,7 +302,8 @@ def _epochs(
 ) -> Iterator[None]:
     """Train a model, pausing whenever all has been handed to the device that an epoch takes.
 
-    Rows are copied to the device before an epoch is handed to it: a copy waits until all handed over before is done.
+    Rows are copied to the device before an epoch is handed to it: a copy waits until all handed
+    over before is done.
     """
     device = data.phenotypes.device
     train_rows, validation_rows = torch.from_numpy(split.train), torch.from_numpy(split.validation)
@@ -309,7 +347,8 @@ def _epochs(
 def recompute_batch_norm(
     model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], device: str = "cpu"
 ) -> None:
-    """Set the means and variances of a model's batch norm to those of some samples, in place of running averages.
+    """Set the means and variances of a model's batch norm to those of some samples, in place of
+    running averages.
 
     Raises ValueError for a model of other markers, fewer than 2 rows, and rows that are not there.
     """
@@ -329,13 +368,18 @@ def recompute_batch_norm(
 
 
 @torch.no_grad()
-def predict(model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], device: str = "cpu") -> NDArray:
+def predict(
+    model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], device: str = "cpu"
+) -> NDArray:
     """Return the predicted phenotypes (len(rows), n_traits) of some samples as float64.
 
     Raises ValueError for a model of other markers, and rows that are not there.
     """
     check_inputs(model, genotypes)
-    rows, device = checks.rows("rows", rows, genotypes.n_samples, different=False), checked_device(device)
+    rows, device = (
+        checks.rows("rows", rows, genotypes.n_samples, different=False),
+        checked_device(device),
+    )
     model.to(device).eval()
     data = genotypes.on(device)
     chunks = torch.from_numpy(rows).to(device).split(DECODED_ROWS)
@@ -344,7 +388,8 @@ def predict(model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], d
 
 @contextmanager
 def fast_products(device: torch.device | str) -> Iterator[None]:
-    """Let a GPU, the current one within, multiply with factors of 10 bits in place of 23, and sums of all (TF32).
+    """Let a GPU, the current one within, multiply with factors of 10 bits in place of 23, and sums of
+    all (TF32).
 
     A CPU multiplies in single precision.
     """
@@ -413,23 +458,36 @@ def _n_decoded(plan: TrainingPlan) -> int:
 
 
 def _stepper(
-    model: nn.Module, optimizer: torch.optim.Optimizer, plan: TrainingPlan, n_train: int, device: torch.device | str
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    plan: TrainingPlan,
+    n_train: int,
+    device: torch.device | str,
 ) -> TakeSteps:
-    """Return what takes a step on each batch of some samples and returns the losses: on a GPU, as a graph."""
-    closed_form = isinstance(model, OneHotLinear) and plan.optimizer == "sgd" and plan.schedule == "plateau"
-    step = _linear_step if closed_form else _step  # any other schedule wants the optimizer's own steps
+    """Return what takes a step on each batch of some samples and returns the losses: on a GPU, as a
+    graph.
+    """
+    closed_form = (
+        isinstance(model, OneHotLinear) and plan.optimizer == "sgd" and plan.schedule == "plateau"
+    )
+    # any other schedule wants the optimizer's own steps
+    step = _linear_step if closed_form else _step
     take_steps = partial(_steps, partial(step, model, optimizer, plan), plan.batch_size)
     if torch.device(device).type == "cpu":
         return take_steps
     try:
         from epidl.models import gpu  # late: it needs Triton, which comes with CUDA
     except ModuleNotFoundError as error:
-        raise ImportError(f"device must be 'cpu' here: training on a GPU needs the package {error.name}") from None
+        raise ImportError(
+            f"device must be 'cpu' here: training on a GPU needs the package {error.name}"
+        ) from None
     if plan.optimizer == "adamw" and not plan.l1_penalty and gpu.takes(model, plan.batch_size):
         take_steps = gpu.MlpSteps(model, optimizer, plan.loss, plan.batch_size)
     n_used, n_decoded = _n_used(n_train, plan), _n_decoded(plan)
     model.train()
-    return gpu.CapturedSteps(take_steps, model, optimizer, {min(n_used, n_decoded), n_used % n_decoded} - {0}, device)
+    return gpu.CapturedSteps(
+        take_steps, model, optimizer, {min(n_used, n_decoded), n_used % n_decoded} - {0}, device
+    )
 
 
 def _steps(take_step: TakeSteps, batch_size: int, alleles: Tensor, phenotypes: Tensor) -> Tensor:
@@ -438,7 +496,11 @@ def _steps(take_step: TakeSteps, batch_size: int, alleles: Tensor, phenotypes: T
 
 
 def _step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, plan: TrainingPlan, alleles: Tensor, phenotypes: Tensor
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    plan: TrainingPlan,
+    alleles: Tensor,
+    phenotypes: Tensor,
 ) -> Tensor:
     """Take a step on a batch; return its loss."""
     optimizer.zero_grad(set_to_none=False)  # see networks.HiddenLinear
@@ -452,9 +514,15 @@ def _step(
 
 @torch.no_grad()
 def _linear_step(
-    model: OneHotLinear, optimizer: torch.optim.Optimizer, plan: TrainingPlan, alleles: Tensor, phenotypes: Tensor
+    model: OneHotLinear,
+    optimizer: torch.optim.Optimizer,
+    plan: TrainingPlan,
+    alleles: Tensor,
+    phenotypes: Tensor,
 ) -> Tensor:
-    """Take the same step by plain SGD on a linear layer alone, where autograd would cost more than the arithmetic."""
+    """Take the same step by plain SGD on a linear layer alone, where autograd would cost more than the
+    arithmetic.
+    """
     rate = optimizer.param_groups[0]["lr"]
     errors = folded_product(alleles, model.weight, model.bias).sub_(phenotypes)
     if plan.loss == "absolute":
@@ -479,11 +547,15 @@ def _shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def _validation_loss(model: nn.Module, data: _DeviceData, rows: Tensor, plan: TrainingPlan) -> Tensor:
+def _validation_loss(
+    model: nn.Module, data: _DeviceData, rows: Tensor, plan: TrainingPlan
+) -> Tensor:
     """Return the unweighted mean of the batches' mean errors, in the order of `rows`."""
     model.eval()
     errors = [
-        LOSSES[plan.loss](model(data.genotypes.block(chunk)), data.phenotypes[chunk], reduction="none").mean(dim=1)
+        LOSSES[plan.loss](
+            model(data.genotypes.block(chunk)), data.phenotypes[chunk], reduction="none"
+        ).mean(dim=1)
         for chunk in rows.split(DECODED_ROWS)
     ]
     return torch.stack([batch.mean() for batch in torch.cat(errors).split(plan.batch_size)]).mean()

@@ -1,7 +1,8 @@
 """Tuning: Optuna's search for a network's settings, with every trial stored as it ends.
 
-A stored search goes on where it was interrupted, and finds what it would have found without the interruption: the
-sampler of each trial has a seed of its own, derived from the search's seed and the number of finished trials.
+A stored search goes on where it was interrupted, and finds what it would have found without the
+interruption: the sampler of each trial has a seed of its own, derived from the search's seed and
+the number of finished trials.
 """
 
 import contextlib
@@ -28,14 +29,22 @@ Objective = Callable[[Mapping[str, Any], int], tuple[float, Mapping[str, Any]]]
 
 
 def search(
-    objective: Objective, space: Space, *, n_trials: int, seed: int, name: str, file: Path | None = None
+    objective: Objective,
+    space: Space,
+    *,
+    n_trials: int,
+    seed: int,
+    name: str,
+    file: Path | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Minimise an objective with Optuna's TPE sampler; return the best settings and a table of all finished trials.
+    """Minimise an objective with Optuna's TPE sampler; return the best settings and a table of all
+    finished trials.
 
-    objective: given the settings and the number of the trial (from 0), returns the loss (inf for a diverged fit) and
-    what else is worth a column. space: for each setting the values to choose from: a tuple, or a range of whole
-    numbers. name: of the study within `file`, an SQLite database that keeps the trials; without it they are kept in
-    memory. A search that is there already, unfinished or finished, is continued.
+    objective: given the settings and the number of the trial (from 0), returns the loss (inf for a
+    diverged fit) and what else is worth a column. space: for each setting the values to choose
+    from: a tuple, or a range of whole numbers. name: of the study within `file`, an SQLite database
+    that keeps the trials; without it they are kept in memory. A search that is there already,
+    unfinished or finished, is continued.
 
     Columns of the table: trial, a column a setting, loss, seconds, and the objective's own.
     """
@@ -46,7 +55,9 @@ def search(
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     distributions = {setting: _distribution(values) for setting, values in space.items()}
     for number in range(len(_finished(study)), n_trials):
-        study.sampler = optuna.samplers.TPESampler(seed=seeds.derive(seed, "sampler", number) % 2**32)
+        study.sampler = optuna.samplers.TPESampler(
+            seed=seeds.derive(seed, "sampler", number) % 2**32
+        )
         trial = study.ask(distributions)
         started = time.perf_counter()
         loss, attributes = objective(trial.params, number)
@@ -87,8 +98,11 @@ def _storage(file: Path | None) -> "optuna.storages.RDBStorage | None":
     file.parent.mkdir(parents=True, exist_ok=True)
     epidl_storage.set_damaged_aside(file, functools.partial(_check_database, file))
     connect = functools.partial(sqlite3.connect, file, check_same_thread=False)
-    # the address names the kind of database alone: within it, a ? or # of the path would be read as the path's end
-    return optuna.storages.RDBStorage("sqlite:///studies.sqlite", engine_kwargs={"creator": connect})
+    # the address names the kind of database alone: within it, a ? or # of the path would be read as
+    # the path's end
+    return optuna.storages.RDBStorage(
+        "sqlite:///studies.sqlite", engine_kwargs={"creator": connect}
+    )
 
 
 def _check_database(file: Path) -> None:

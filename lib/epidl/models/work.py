@@ -15,11 +15,12 @@ FLOAT, DOUBLE = 4, 8  # bytes
 class Machine:
     """A machine's measured rates, on one of its threads or on its GPU.
 
-    products, exact_products: floating-point operations a second of matrix products as training takes them, of the shape
-    of a step (in single precision; in TF32 on a GPU), and in double precision. bandwidth: bytes a second, read and
-    written, of a large copy. step_overhead: seconds of a training step that computes next to nothing. decomposition:
-    seconds of an eigendecomposition, divided by the cube of its size. simulation: seconds a sample, marker and trait.
-    memory: bytes. overlaps: whether memory moves while products are computed, as on a GPU.
+    products, exact_products: floating-point operations a second of matrix products as training
+    takes them, of the shape of a step (in single precision; in TF32 on a GPU), and in double
+    precision. bandwidth: bytes a second, read and written, of a large copy. step_overhead: seconds
+    of a training step that computes next to nothing. decomposition: seconds of an
+    eigendecomposition, divided by the cube of its size. simulation: seconds a sample, marker and
+    trait. memory: bytes. overlaps: whether memory moves while products are computed, as on a GPU.
     """
 
     device: str
@@ -35,7 +36,9 @@ class Machine:
 
 @dataclass(frozen=True)
 class Work:
-    """What a fit does: products and exact_products in operations, moved in bytes, steps; decomposed: sums of cubes."""
+    """What a fit does: products and exact_products in operations, moved in bytes, steps; decomposed:
+    sums of cubes.
+    """
 
     products: float = 0.0
     exact_products: float = 0.0
@@ -44,7 +47,9 @@ class Work:
     decomposed: float = 0.0
 
     def __add__(self, other: "Work") -> "Work":
-        return Work(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+        return Work(
+            *(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True))
+        )
 
     def __mul__(self, times: float) -> "Work":
         return Work(*(times * value for value in vars(self).values()))
@@ -62,7 +67,9 @@ class Work:
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes that work depends on; n_splits: of ridge; n_pairs: that interact; most_columns: of a selection."""
+    """The sizes that work depends on; n_splits: of ridge; n_pairs: that interact; most_columns: of a
+    selection.
+    """
 
     n_samples: int
     n_markers: int
@@ -75,18 +82,24 @@ class Shape:
 
 
 def network_epoch(n_train: int, n_validation: int, n_inputs: int, first: int, rest: int) -> Work:
-    """Return the work of an epoch of a network; first, rest: products of a sample in its first layer and beyond."""
+    """Return the work of an epoch of a network; first, rest: products of a sample in its first layer
+    and beyond.
+    """
     steps = -(-n_train // BATCH_SIZE)
-    optimizer = 28 if rest else 12  # bytes a parameter: AdamW reads four arrays and writes three; SGD two and one
+    # bytes a parameter: AdamW reads four arrays and writes three; SGD two and one
+    optimizer = 28 if rest else 12
     return Work(
         products=2 * (n_train * (2 * first + 3 * rest) + n_validation * (first + rest)),
-        moved=steps * optimizer * (2 * first + rest) + 20 * (n_train + n_validation) * n_inputs,  # decoded in bytes
+        # decoded in bytes
+        moved=steps * optimizer * (2 * first + rest) + 20 * (n_train + n_validation) * n_inputs,
         steps=steps + 1,
     )
 
 
 def linear_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
-    """Return the products that a sample takes in a linear layer's first layer, and in those beyond: none."""
+    """Return the products that a sample takes in a linear layer's first layer, and in those beyond:
+    none.
+    """
     return n_inputs * n_traits, 0
 
 
@@ -150,7 +163,9 @@ def _ridge(n_samples: int, n_markers: int, n_traits: int, n_splits: int) -> Work
         )
         return once + Work(products=2 * left_out * n_markers**2) + (split + by_penalty) * n_splits
     once = Work(products=2 * n_samples**2 * n_markers)
-    split = Work(exact_products=2 * n_train**2 * FILTER_RANK * (n_traits + 1), decomposed=n_train**3)
+    split = Work(
+        exact_products=2 * n_train**2 * FILTER_RANK * (n_traits + 1), decomposed=n_train**3
+    )
     return once + (split + by_penalty) * n_splits
 
 
@@ -177,9 +192,12 @@ def kernel_memory(shape: Shape) -> float:
 
 
 def _columns_memory(shape: Shape, n_columns: int) -> float:
-    """Return the bytes of ridge: products and their decomposition, and columns: all where they outnumber samples."""
+    """Return the bytes of ridge: products and their decomposition, and columns: all where they
+    outnumber samples.
+    """
     products = 6 * DOUBLE * min(n_columns, shape.n_samples) ** 2
     if n_columns > TRAIN_SHARE * shape.n_samples:
         return products + FLOAT * shape.n_samples * n_columns
-    block = min(shape.n_samples, BLOCK_BYTES // (DOUBLE * n_columns))  # of samples; all their markers are decoded
+    # of samples; all their markers are decoded
+    block = min(shape.n_samples, BLOCK_BYTES // (DOUBLE * n_columns))
     return products + max(2**28, 3 * FLOAT * block * shape.n_markers)

@@ -1,1 +1,3 @@
-"""A reader's own files: genotypes and phenotypes read, joined, reported on, and models compared on them."""
+"""A reader's own files: genotypes and phenotypes read, joined, reported on, and models compared on
+them.
+"""

@@ -1,10 +1,12 @@
-"""How each column of a phenotype table is read: as numbers, labels or times, and what in it is missing.
+"""How each column of a phenotype table is read: as numbers, labels or times, and what in it is
+missing.
 
-A value is missing where it is empty, one of the usual texts for it (`genotype_files.MISSING_TEXTS`; among numbers also
-`MISSING_WORDS`), or named by `missing_codes`. A number of nines alone is missing where it is negative and no other
-number is, or where it is as far from all others as these are from each other. What fits two readings, such as a number
-that stands apart several times, is refused with the line that settles it: any `missing_codes`, an empty list included.
-An empty list keeps the nines, too.
+A value is missing where it is empty, one of the usual texts for it (`genotype_files.MISSING_TEXTS`;
+among numbers also `MISSING_WORDS`), or named by `missing_codes`. A number of nines alone is missing
+where it is negative and no other number is, or where it is as far from all others as these are from
+each other. What fits two readings, such as a number that stands apart several times, is refused
+with the line that settles it: any `missing_codes`, an empty list included. An empty list keeps the
+nines, too.
 """
 
 from collections.abc import Sequence
@@ -16,27 +18,39 @@ from numpy.typing import NDArray
 from epidl.own.genotype_files import MISSING_TEXTS, some
 
 MISSING_WORDS = {"none", "unknown", "unk", "missing", "not measured", "not available", "no data"}
-MOST_NUMBERED_LEVELS = 20  # of a covariate of texts, say sites 1, 2 and B: more different numbers are measurements
+# of a covariate of texts, say sites 1, 2 and B: more different numbers are measurements
+MOST_NUMBERED_LEVELS = 20
 FEW = 0.3  # of individuals: those of a code, never the greater part
 MOST_CODES = 3  # at either end of the numbers
-LOW, HIGH = 0.25, 3  # gaps after the lowest and before the highest numbers, in ranges of the others: codes, if repeated
+# gaps after the lowest and before the highest numbers, in ranges of the others: codes, if repeated
+LOW, HIGH = 0.25, 3
 FAR = 0.5  # the same of numbers that are named
 SPIKE = 4  # times as often as any other value
-NO_PARENT = ("fid", "pat", "mat", "father", "mother", "sire", "dam")  # columns in which pedigrees say 0 for unknown
-UNSORTED = {  # times whose order as numbers is another than in time; each beside the form that does sort
+# columns in which pedigrees say 0 for unknown
+NO_PARENT = ("fid", "pat", "mat", "father", "mother", "sire", "dam")
+# times whose order as numbers is another than in time; each beside the form that does sort
+UNSORTED = {
     "month and year": (r"(0?[1-9]|1[0-2])[.,]?(19|20)\d\d", r"(19|20)\d\d(0[1-9]|1[0-2])"),
     "day, month and year": (r"\d{3,4}(19|20)\d\d", r"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])"),
-    "day, month and year of two digits": (r"(0[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])\d\d", r"(19|20)\d\d(0[1-9]|1[0-2])"),
+    "day, month and year of two digits": (
+        r"(0[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])\d\d",
+        r"(19|20)\d\d(0[1-9]|1[0-2])",
+    ),
     "day and month": (r"(0?[1-9]|[12]\d|3[01])[.,](0[1-9]|1[0-2])", "-"),
 }
 
 
 def read_column(
-    texts: pd.Series, argument: str, missing_codes: Sequence[str | float] | None = None, separator: str = ","
+    texts: pd.Series,
+    argument: str,
+    missing_codes: Sequence[str | float] | None = None,
+    separator: str = ",",
 ) -> tuple[pd.Series, str]:
-    """Return what a column of texts holds for an argument of `read_cohort`, and how it was read, in words.
+    """Return what a column of texts holds for an argument of `read_cohort`, and how it was read, in
+    words.
 
-    argument: trait, covariates, group or time. Numbers and days are floats, NaN where missing, labels texts or NaN.
+    argument: trait, covariates, group or time. Numbers and days are floats, NaN where missing,
+    labels texts or NaN.
 
     separator: of the table; beside semicolons a comma is a decimal one.
 
@@ -109,7 +123,9 @@ def _is_number(text: str) -> bool:
     return pd.notna(pd.to_numeric(text, errors="coerce"))
 
 
-def _labels(texts: pd.Series, known: pd.Series, numbers: pd.Series, argument: str) -> tuple[pd.Series, str]:
+def _labels(
+    texts: pd.Series, known: pd.Series, numbers: pd.Series, argument: str
+) -> tuple[pd.Series, str]:
     """Take texts as they are, but for negative nines among numbers that are not negative."""
     if numbers.notna().all():
         nines = _is_nines(numbers) & (numbers < 0)
@@ -134,9 +150,15 @@ def _labels(texts: pd.Series, known: pd.Series, numbers: pd.Series, argument: st
 def _without_codes(
     values: pd.Series, texts: pd.Series, argument: str, settled: bool, kind: str
 ) -> tuple[pd.Series, list[str]]:
-    """Return the numbers that are no code for missing, and what is noticed about the rest; refuse what may be one."""
+    """Return the numbers that are no code for missing, and what is noticed about the rest; refuse what
+    may be one.
+    """
     codes = _nines_to_drop(values) if kind == "numbers" else []
-    if argument == "covariates" and texts.name.lower() in ("sex", "gender") and set(values) - set(codes) == {0, 1, 2}:
+    if (
+        argument == "covariates"
+        and texts.name.lower() in ("sex", "gender")
+        and set(values) - set(codes) == {0, 1, 2}
+    ):
         codes.append(0)  # PLINK's unknown sex
     values = values[~values.isin(codes)]
     doubtful = [] if settled else _doubtful(values, argument)
@@ -153,7 +175,9 @@ def _without_codes(
     if apart:
         notes.append(f"far from all others: {some([_shown(value, kind) for value in apart])}")
     if spike is not None and argument != "time":
-        notes.append(f"{spike:g} stands there {(values == spike).sum()} times, far more often than any other")
+        notes.append(
+            f"{spike:g} stands there {(values == spike).sum()} times, far more often than any other"
+        )
     return values, notes
 
 
@@ -163,8 +187,12 @@ def _nines_to_drop(values: pd.Series) -> list[float]:
     others = values[~nines & ~values.isin(_lowest(values[~nines], LOW))]
     if others.empty or np.ptp(others) == 0:
         return []
-    gaps = {value: max(others.min() - value, value - others.max()) for value in values[nines].unique()}
-    return [value for value, gap in gaps.items() if gap >= np.ptp(others) or value < 0 <= others.min()]
+    gaps = {
+        value: max(others.min() - value, value - others.max()) for value in values[nines].unique()
+    }
+    return [
+        value for value, gap in gaps.items() if gap >= np.ptp(others) or value < 0 <= others.min()
+    ]
 
 
 def _is_nines(values: pd.Series) -> pd.Series:
@@ -181,11 +209,17 @@ def _doubtful(values: pd.Series, argument: str) -> list[float]:
         if len(apart) and (apart % 1 == 0).all():  # as codes are
             return sorted(apart)
     spike = pd.Series([_spike(values)]).dropna()
-    return spike[_is_nines(spike.astype(float)) & ((spike < 0) | (spike > 99))].tolist() if len(spike) else []
+    return (
+        spike[_is_nines(spike.astype(float)) & ((spike < 0) | (spike > 99))].tolist()
+        if len(spike)
+        else []
+    )
 
 
 def _lowest(values: pd.Series, share: float, least: int = 1) -> NDArray[np.float64]:
-    """Return the few lowest numbers, each there `least` times, where a gap follows that is wide beside all others'."""
+    """Return the few lowest numbers, each there `least` times, where a gap follows that is wide beside
+    all others'.
+    """
     distinct, counts = np.unique(values, return_counts=True)
     for k in range(min(MOST_CODES, len(distinct) - 2), 0, -1):
         gap, others = distinct[k] - distinct[k - 1], distinct[k:]
@@ -198,7 +232,9 @@ def _lowest(values: pd.Series, share: float, least: int = 1) -> NDArray[np.float
 
 
 def _spike(values: pd.Series) -> float | None:
-    """Return the least or greatest number, where it stands there much more often than any other of many."""
+    """Return the least or greatest number, where it stands there much more often than any other of
+    many.
+    """
     counts = values.value_counts()
     if len(counts) < MOST_NUMBERED_LEVELS or counts.iloc[0] < SPIKE * counts.iloc[1]:
         return None
@@ -212,7 +248,12 @@ def _spike(values: pd.Series) -> float | None:
 def _check_sorted(known: pd.Series) -> None:
     """Refuse numbers that are dates written so that they do not sort by time."""
     form = next(
-        (form for form, (is_one, sorts) in UNSORTED.items() if _all(known, is_one) and not _all(known, sorts)), ""
+        (
+            form
+            for form, (is_one, sorts) in UNSORTED.items()
+            if _all(known, is_one) and not _all(known, sorts)
+        ),
+        "",
     )
     years = pd.to_numeric(known.str.replace(",", ".")).to_numpy()
     if len(years) and _all(known, r"\d\d?") and years.min() <= 40 and years.max() >= 70:
@@ -241,14 +282,22 @@ def _days(known: pd.Series, numbers_among_them: bool) -> pd.Series:
         return (dates - pd.Timestamp(0, tz="UTC")).dt.days.astype(float)
     except ValueError as error:
         why = str(error).split(". You might")[0]
-        raise ValueError(f"time must be numbers, or dates as 2026-01-31, in the column {known.name}: {why}") from None
+        raise ValueError(
+            f"time must be numbers, or dates as 2026-01-31, in the column {known.name}: {why}"
+        ) from None
 
 
 # --- In words ------------------------------------------------------------------------------------------------------
 
 
-def _in_words(texts: pd.Series, values: pd.Series, kind: str, argument: str, notes: list[str]) -> str:
-    start = f"{kind} from {_shown(values.min(), kind)} to {_shown(values.max(), kind)}" if len(values) else "no values"
+def _in_words(
+    texts: pd.Series, values: pd.Series, kind: str, argument: str, notes: list[str]
+) -> str:
+    start = (
+        f"{kind} from {_shown(values.min(), kind)} to {_shown(values.max(), kind)}"
+        if len(values)
+        else "no values"
+    )
     few = 2 < values.nunique() <= MOST_NUMBERED_LEVELS and (values % 1 == 0).all()
     if argument == "covariates" and few:
         start += f", one slope for all; labels? write them as texts such as {texts.name}_1"

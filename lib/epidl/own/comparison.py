@@ -1,13 +1,15 @@
 """Your own cohort: which model predicts its trait best, by how much, and is that more than chance?
 
-Every model is given the same individuals to train on and is scored on the same others, many times. Three kinds of
-splits ask three questions: `random` (an individual like those that trained: close relatives may be among them, which
-flatters every model), `family` (a group that none has seen) and `forward` (a later time).
+Every model is given the same individuals to train on and is scored on the same others, many times.
+Three kinds of splits ask three questions: `random` (an individual like those that trained: close
+relatives may be among them, which flatters every model), `family` (a group that none has seen) and
+`forward` (a later time).
 
-Fixed effects (an intercept and covariates) are estimated on the training individuals by least squares and taken away;
-genotypes predict what is left. A quantitative trait is scored by Pearson's r between that prediction and the trait less
-its fixed effects, a binary one by the area under the ROC curve (AUC) of the sum of both. Whatever is estimated, the
-means that stand for missing genotypes included, is estimated on the training individuals alone.
+Fixed effects (an intercept and covariates) are estimated on the training individuals by least
+squares and taken away; genotypes predict what is left. A quantitative trait is scored by Pearson's
+r between that prediction and the trait less its fixed effects, a binary one by the area under the
+ROC curve (AUC) of the sum of both. Whatever is estimated, the means that stand for missing
+genotypes included, is estimated on the training individuals alone.
 """
 
 import itertools
@@ -38,8 +40,10 @@ MOST_SPLITS = 1000  # random ones: all are drawn first, and an interval gets no 
 HIDDEN_WIDTH = 512  # of the MLP
 LEAST_SPREAD = 1e-9  # of a trait, a share of its size: what varies less is lost in rounding
 ROUNDING = 1e-9  # a difference of scores that is none
-SQUARED = 1e-150, 1e150  # a trait's range: squares of less are 0 in double precision, and of more infinite
-FEW_REML_ROWS = 2000  # individuals that estimate variance components: enough, and quick where markers are many
+# a trait's range: squares of less are 0 in double precision, and of more infinite
+SQUARED = 1e-150, 1e150
+# individuals that estimate variance components: enough, and quick where markers are many
+FEW_REML_ROWS = 2000
 MODELS = {name: model for name, model in recipes.MODELS.items() if model.own_data}
 
 
@@ -47,8 +51,9 @@ MODELS = {name: model for name, model in recipes.MODELS.items() if model.own_dat
 class Observed:
     """A cohort to compare models on.
 
-    genotypes: of n individuals. phenotypes: (n,); of a binary trait 0 and 1. design: (n, k) covariates without an
-    intercept, k may be 0. groups: (n,) labels of families, or None. times: (n,) numbers, or None.
+    genotypes: of n individuals. phenotypes: (n,); of a binary trait 0 and 1. design: (n, k)
+    covariates without an intercept, k may be 0. groups: (n,) labels of families, or None. times:
+    (n,) numbers, or None.
     """
 
     genotypes: Dosages
@@ -68,12 +73,15 @@ def observe(
 ) -> Observed:
     """Check what belongs to a cohort and return it; a trait of two values is binary, 0 for the lower.
 
-    Raises ValueError for fewer than 40 individuals, phenotypes or covariates that are not finite or of another length,
-    a trait that does not vary, or so little beside its size, or on such a scale, that rounding takes it.
+    Raises ValueError for fewer than 40 individuals, phenotypes or covariates that are not finite or
+    of another length, a trait that does not vary, or so little beside its size, or on such a scale,
+    that rounding takes it.
     """
     checks.instance("genotypes", genotypes, Dosages, "Dosages")
     n = checks.integer("genotypes.n_samples", genotypes.n_samples, minimum=LEAST_SAMPLES)
-    phenotypes = checks.matrix("phenotypes", checks.floats("phenotypes", phenotypes).reshape(-1, 1), rows=n)[:, 0]
+    phenotypes = checks.matrix(
+        "phenotypes", checks.floats("phenotypes", phenotypes).reshape(-1, 1), rows=n
+    )[:, 0]
     values = np.unique(phenotypes)
     if len(values) < 2:
         raise ValueError(f"phenotypes must vary, all {n} are {values[0]:g}")
@@ -84,16 +92,22 @@ def observe(
     design = checks.matrix("design", design, rows=n) if design.size else np.empty((n, 0))
     for name, labels in (("groups", groups), ("times", times)):
         if labels is not None and checks.array(name, labels).shape != (n,):
-            raise ValueError(f"{name} must have {n} values, one an individual, got shape {np.shape(labels)}")
+            raise ValueError(
+                f"{name} must have {n} values, one an individual, got shape {np.shape(labels)}"
+            )
     times = (
-        None if times is None else checks.matrix("times", checks.floats("times", times).reshape(-1, 1), rows=n)[:, 0]
+        None
+        if times is None
+        else checks.matrix("times", checks.floats("times", times).reshape(-1, 1), rows=n)[:, 0]
     )
     groups = None if groups is None else np.asarray(groups)
     return Observed(genotypes, phenotypes, len(values) == 2, design, groups, times)
 
 
 def _check_scale(phenotypes: NDArray[np.float64]) -> None:
-    """Raise ValueError where double precision loses the differences between individuals, or their squares."""
+    """Raise ValueError where double precision loses the differences between individuals, or their
+    squares.
+    """
     low, high = float(phenotypes.min()), float(phenotypes.max())
     if not SQUARED[0] <= high - low <= SQUARED[1]:
         raise ValueError(
@@ -115,18 +129,21 @@ def _check_spread(spread: float, size: float) -> None:
 # --- Splits --------------------------------------------------------------------------------------------------------
 
 
-def make_splits(cohort: Observed, kind: SplitKind, n_splits: int, seed: int) -> list[tuple[str, Split]]:
-    """Return named splits of one kind; the validation samples of networks are a random 15 % of the training ones.
+def make_splits(
+    cohort: Observed, kind: SplitKind, n_splits: int, seed: int
+) -> list[tuple[str, Split]]:
+    """Return named splits of one kind; the validation samples of networks are a random 15 % of the
+    training ones.
 
     A split is the same however many are drawn after it.
 
-    random: `n_splits` draws of 85 % that train. family: each group of at least `LEAST_TEST` individuals is the test
-    split once, and smaller ones are gathered, whole, into at most `MOST_FOLDS` test splits of at least as many.
-    forward: the first 55, 70 and 85 % by time train, and those until the next cut are tested; individuals of the same
-    time stay together.
+    random: `n_splits` draws of 85 % that train. family: each group of at least `LEAST_TEST`
+    individuals is the test split once, and smaller ones are gathered, whole, into at most
+    `MOST_FOLDS` test splits of at least as many. forward: the first 55, 70 and 85 % by time train,
+    and those until the next cut are tested; individuals of the same time stay together.
 
-    Raises ValueError for an unknown kind, more than `MOST_SPLITS` random ones, groups or times that the cohort lacks or
-    that make fewer than 2 splits.
+    Raises ValueError for an unknown kind, more than `MOST_SPLITS` random ones, groups or times that
+    the cohort lacks or that make fewer than 2 splits.
     """
     rng, n = seeds.generator(seed, "splits", kind), cohort.genotypes.n_samples
     if kind == "random":
@@ -137,15 +154,20 @@ def make_splits(cohort: Observed, kind: SplitKind, n_splits: int, seed: int) -> 
     elif kind == "forward":
         tests = _by_time(cohort.times)
     else:
-        raise ValueError(f"kind of splits must be of random, family and forward, got {checks.shown(kind)}")
+        raise ValueError(
+            f"kind of splits must be of random, family and forward, got {checks.shown(kind)}"
+        )
     return [
-        (name, _with_validation(*rows, seeds.generator(seed, "validation", kind, name))) for name, rows in tests.items()
+        (name, _with_validation(*rows, seeds.generator(seed, "validation", kind, name)))
+        for name, rows in tests.items()
     ]
 
 
 def _by_family(groups: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
     if groups is None:
-        raise ValueError("group must name a column of the phenotype table for family splits, got none")
+        raise ValueError(
+            "group must name a column of the phenotype table for family splits, got none"
+        )
     names, sizes = np.unique(groups, return_counts=True)
     rest = len(groups) - 2 * LEAST_TEST
     tests = {f"{name}": groups == name for name in names[(sizes >= LEAST_TEST) & (sizes <= rest)]}
@@ -161,7 +183,8 @@ def _by_family(groups: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
 
 def _gathered(groups: NDArray, small: NDArray) -> list[NDArray[np.bool_]]:
     """Return test splits of at least `LEAST_TEST` individuals, each of whole small groups."""
-    from sklearn.model_selection import GroupKFold  # late: whatever draws a figure imports this module
+    # late: whatever draws a figure imports this module
+    from sklearn.model_selection import GroupKFold
 
     rows = np.flatnonzero(np.isin(groups, small))
     for n_folds in range(min(MOST_FOLDS, len(small), len(rows) // LEAST_TEST), 1, -1):
@@ -173,7 +196,9 @@ def _gathered(groups: NDArray, small: NDArray) -> list[NDArray[np.bool_]]:
 
 def _by_time(times: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
     if times is None:
-        raise ValueError("time must name a column of the phenotype table for forward splits, got none")
+        raise ValueError(
+            "time must name a column of the phenotype table for forward splits, got none"
+        )
     cuts = [*np.unique(np.quantile(times, FORWARD_SHARES, method="lower")), times.max()]
     splits = {}
     for cut, until in itertools.pairwise(cuts):
@@ -211,16 +236,17 @@ def compare(
 
     n_threads: of the CPU; more pay where individuals and markers are many and nothing else runs.
 
-    Columns: split_kind, split (its name), replicate (its number), model, n_train, n_test, n_imputed (missing genotypes
-    of the training and test individuals that the training mean stands for), n_unseen (test individuals with a level of
-    a covariate that none has that trains), pearson_r (of a quantitative trait), auc (of a binary one), fixed_auc (the
-    same of the fixed effects alone), seconds, status (scored; constant where all test individuals are predicted alike
-    or are alike; diverged). ridge must be among the models: it is what the others are
-    compared with.
+    Columns: split_kind, split (its name), replicate (its number), model, n_train, n_test, n_imputed
+    (missing genotypes of the training and test individuals that the training mean stands for),
+    n_unseen (test individuals with a level of a covariate that none has that trains), pearson_r (of
+    a quantitative trait), auc (of a binary one), fixed_auc (the same of the fixed effects alone),
+    seconds, status (scored; constant where all test individuals are predicted alike or are alike;
+    diverged). ridge must be among the models: it is what the others are compared with.
 
-    Raises ValueError for unknown models, ridge missing, more markers than a model takes (`recipes`), a hidden_width,
-    n_threads or n_splits below 1, what `make_splits` refuses, and a trait that does not vary, beyond the covariates, in
-    every training split and, of a kind of splits, in a test split; all before anything is fitted.
+    Raises ValueError for unknown models, ridge missing, more markers than a model takes
+    (`recipes`), a hidden_width, n_threads or n_splits below 1, what `make_splits` refuses, and a
+    trait that does not vary, beyond the covariates, in every training split and, of a kind of
+    splits, in a test split; all before anything is fitted.
     """
     options = {"hidden_width": hidden_width, "device": device, "n_threads": n_threads, "seed": seed}
     plans = check_options(cohort, models=models, splits=splits, n_splits=n_splits, **options)
@@ -230,8 +256,13 @@ def compare(
         for kind, named in plans.items():
             for number, (name, split) in enumerate(named, start=1):
                 place = {"split_kind": kind, "split": name, "replicate": number}
-                task, *scales = make_task(cohort, split, hidden_width, device, seeds.derive(seed, kind, number))
-                rows += [place | {"model": model} | _fit_and_score(cohort, task, *scales, model) for model in models]
+                task, *scales = make_task(
+                    cohort, split, hidden_width, device, seeds.derive(seed, kind, number)
+                )
+                rows += [
+                    place | {"model": model} | _fit_and_score(cohort, task, *scales, model)
+                    for model in models
+                ]
     return pd.DataFrame(rows)
 
 
@@ -283,7 +314,9 @@ def _check_models(models: Sequence[str], n_markers: int) -> None:
     if unknown:
         raise ValueError(f"models must be of {', '.join(MODELS)}, got {', '.join(unknown)}")
     if len(set(models)) < len(models) or "ridge" not in models or len(models) < 2:
-        raise ValueError(f"models must hold ridge and at least one other, each once, got {', '.join(models)}")
+        raise ValueError(
+            f"models must hold ridge and at least one other, each once, got {', '.join(models)}"
+        )
     for name in models:
         most = MODELS[name].most_markers or n_markers
         if n_markers > most:
@@ -315,11 +348,15 @@ def make_task(
     return task, fixed, scale
 
 
-def _fixed_effects(cohort: Observed, train: NDArray[np.integer]) -> tuple[NDArray[np.float64], float]:
-    """Return the fixed part of all individuals, and the standard deviation of what it leaves of those that train.
+def _fixed_effects(
+    cohort: Observed, train: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], float]:
+    """Return the fixed part of all individuals, and the standard deviation of what it leaves of those
+    that train.
 
-    Covariates are centred and scaled among those that train, and of all effects that fit equally well the smallest are
-    taken: a level that none of them has gets the mean of the levels that they have, whatever its name.
+    Covariates are centred and scaled among those that train, and of all effects that fit equally
+    well the smallest are taken: a level that none of them has gets the mean of the levels that they
+    have, whatever its name.
     """
     phenotypes = cohort.phenotypes
     if np.ptp(phenotypes[train]) == 0:
@@ -336,11 +373,15 @@ def _fixed_effects(cohort: Observed, train: NDArray[np.integer]) -> tuple[NDArra
     scale, size = (phenotypes - fixed)[train].std(), np.abs(phenotypes).max()
     if not scale > LEAST_SPREAD * size:
         _check_spread(phenotypes[train].std(), size)
-        raise ValueError("phenotypes must vary beyond the covariates in every training split: they explain all of it")
+        raise ValueError(
+            "phenotypes must vary beyond the covariates in every training split: they explain all of it"
+        )
     return fixed, float(scale)
 
 
-def _unseen(design: NDArray[np.float64], train: NDArray[np.integer], test: NDArray[np.integer]) -> int:
+def _unseen(
+    design: NDArray[np.float64], train: NDArray[np.integer], test: NDArray[np.integer]
+) -> int:
     """Return how many test individuals have another value where all that train have the same."""
     constant = np.ptp(design[train], axis=0) == 0
     return int((design[np.ix_(test, constant)] != design[train[0], constant]).any(axis=1).sum())
@@ -362,7 +403,8 @@ def _fit_and_score(
     usable = np.isfinite(predicted).all()
     r = auc = fixed_auc = np.nan
     if cohort.binary and usable and np.ptp(cohort.phenotypes[test]) > 0:
-        from sklearn.metrics import roc_auc_score  # late: whatever draws a figure imports this module
+        # late: whatever draws a figure imports this module
+        from sklearn.metrics import roc_auc_score
 
         risk = fixed[test] + scale * predicted
         auc = roc_auc_score(cohort.phenotypes[test], risk) if np.ptp(risk) > 0 else np.nan
@@ -386,12 +428,16 @@ def _fit_and_score(
 # --- Verdict -------------------------------------------------------------------------------------------------------
 
 
-def corrected_interval(differences: ArrayLike, test_over_train: float, level: float = 0.95) -> tuple[float, float]:
-    """Return a confidence interval of the mean difference over repeated splits of the same individuals.
+def corrected_interval(
+    differences: ArrayLike, test_over_train: float, level: float = 0.95
+) -> tuple[float, float]:
+    """Return a confidence interval of the mean difference over repeated splits of the same
+    individuals.
 
-    Splits share individuals, so that their differences are not independent and Student's interval is too narrow. With
-    J splits and s^2 the variance of the differences, the variance of their mean is taken as (1/J + n_test/n_train) s^2,
-    with J - 1 degrees of freedom (Nadeau and Bengio 2003). NaN for fewer than two splits.
+    Splits share individuals, so that their differences are not independent and Student's interval
+    is too narrow. With J splits and s^2 the variance of the differences, the variance of their mean
+    is taken as (1/J + n_test/n_train) s^2, with J - 1 degrees of freedom (Nadeau and Bengio 2003).
+    NaN for fewer than two splits.
     """
     differences = np.atleast_1d(checks.floats("differences", differences))
     test_over_train = checks.real("test_over_train", test_over_train, minimum=0)
@@ -404,10 +450,12 @@ def corrected_interval(differences: ArrayLike, test_over_train: float, level: fl
 
 
 def against_ridge(table: pd.DataFrame) -> pd.DataFrame:
-    """Return every model's mean score and its difference to ridge with a corrected interval, a row a kind and model.
+    """Return every model's mean score and its difference to ridge with a corrected interval, a row a
+    kind and model.
 
-    Columns: splits (in which the model and ridge are scored), score and difference (their means over these), low, high.
-    Intervals are at 95 % for all models of a kind of splits together (Bonferroni).
+    Columns: splits (in which the model and ridge are scored), score and difference (their means
+    over these), low, high. Intervals are at 95 % for all models of a kind of splits together
+    (Bonferroni).
     """
     measure = measure_of(table)
     rows = []
@@ -416,12 +464,19 @@ def against_ridge(table: pd.DataFrame) -> pd.DataFrame:
         ratio = (part["n_test"] / part["n_train"]).mean()
         others = [model for model in part["model"].unique() if model != "ridge"]
         ridge = scores["ridge"].dropna()
-        rows.append({"split_kind": kind, "model": "ridge", "score": ridge.mean(), "splits": len(ridge)})
+        rows.append(
+            {"split_kind": kind, "model": "ridge", "score": ridge.mean(), "splits": len(ridge)}
+        )
         for model in others:
             both = scores[["ridge", model]].dropna()
             differences = both[model] - both["ridge"]
             low, high = corrected_interval(differences, ratio, level=1 - 0.05 / len(others))
-            found = {"score": both[model].mean(), "difference": differences.mean(), "low": low, "high": high}
+            found = {
+                "score": both[model].mean(),
+                "difference": differences.mean(),
+                "low": low,
+                "high": high,
+            }
             rows.append({"split_kind": kind, "model": model} | found | {"splits": len(both)})
     return pd.DataFrame(rows).set_index(["split_kind", "model"])
 
@@ -434,14 +489,17 @@ def measure_of(table: pd.DataFrame) -> str:
     for name in ("auc", "pearson_r"):
         if table[name].notna().any():
             return name
-    raise ValueError("table must hold a score, got none: every fit diverged or predicted all test individuals alike")
+    raise ValueError(
+        "table must hold a score, got none: every fit diverged or predicted all test individuals alike"
+    )
 
 
 def verdict(table: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
-    """Return a sentence or two a kind of splits: which model predicts best, by how much, and whether that is shown.
+    """Return a sentence or two a kind of splits: which model predicts best, by how much, and whether
+    that is shown.
 
-    Models are ranked by their differences to ridge: their means may be over different splits. names: what the models
-    are called.
+    Models are ranked by their differences to ridge: their means may be over different splits.
+    names: what the models are called.
     """
     comparison, measure = against_ridge(table), {"auc": "AUC", "pearson_r": "r"}[measure_of(table)]
     kinds = comparison.index.unique("split_kind")

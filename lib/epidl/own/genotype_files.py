@@ -1,6 +1,8 @@
-"""Genotype files: PLINK 1 (.bed with .bim and .fam), VCF and BCF, or a plain table; read whole, or refused with why.
+"""Genotype files: PLINK 1 (.bed with .bim and .fam), VCF and BCF, or a plain table; read whole, or
+refused with why.
 
-Whatever the format, genotypes become counts of one allele, a byte each: 0 to the ploidy, `MISSING` where not known.
+Whatever the format, genotypes become counts of one allele, a byte each: 0 to the ploidy, `MISSING`
+where not known.
 
 - PLINK: the counted allele is the first of the .bim (A1). It knows diploids only: haploids and inbred lines are written
   as homozygotes.
@@ -49,7 +51,9 @@ CONVERT = {  # other formats, and the line that makes one of these of them
     ".rds": 'write.csv(readRDS("NAME.rds"), "NAME.csv"), in R',
 }
 IMPUTED = "plink2 --vcf NAME.vcf dosage=DS --hard-call-threshold 0.1 --make-bed --out NAME"
-TETRAPLOID = "sed -E 's:0/0/0/0:0/0:g; s:1/1/1/1:1/1:g; s:[01]/[01]/[01]/[01]:0/1:g' NAME.vcf > DIPLOID.vcf"
+TETRAPLOID = (
+    "sed -E 's:0/0/0/0:0/0:g; s:1/1/1/1:1/1:g; s:[01]/[01]/[01]/[01]:0/1:g' NAME.vcf > DIPLOID.vcf"
+)
 MISSING_TEXTS = {  # in small letters
     *(
         "",
@@ -70,14 +74,27 @@ MISSING_TEXTS = {  # in small letters
         "(null)",
         "\\n",
     ),
-    *("nd", "n.d.", "#value!", "#div/0!", "#ref!", "#name?", "#num!", "#null!", "1.#ind", "-1.#ind", "1.#qnan"),
+    *(
+        "nd",
+        "n.d.",
+        "#value!",
+        "#div/0!",
+        "#ref!",
+        "#name?",
+        "#num!",
+        "#null!",
+        "1.#ind",
+        "-1.#ind",
+        "1.#qnan",
+    ),
 }
 NINES = (-9, 9, -99, 99, -999, 999, -9999, 9999)  # for a missing count: PLINK's -9, and the like
 PEDIGREE = ("FID", "IID", "PAT", "MAT", "SEX", "PHENOTYPE")  # before the markers of PLINK's .raw
 PLACEHOLDERS = ("<NON_REF>", "<*>", "<X>")  # of a VCF: any other allele
 STARS = ("*", "<*:DEL>")  # a deletion that another site tells
 BED_MAGIC = b"\x6c\x1b\x01"  # PLINK 1, a marker after the other
-BGZF_MAGIC = (b"\x1f\x8b\x08\x04", b"\x06\x00BC\x02\x00")  # bytes 0 to 3 and 10 to 15, as htslib asks
+# bytes 0 to 3 and 10 to 15, as htslib asks
+BGZF_MAGIC = (b"\x1f\x8b\x08\x04", b"\x06\x00BC\x02\x00")
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _BED_MISSING = -127  # what bed-reader says for missing
 _CHUNK_BYTES = 2**26
@@ -87,10 +104,11 @@ _CHUNK_BYTES = 2**26
 class GenotypeFile:
     """What a file holds.
 
-    sample_ids: (n_samples,) texts, all different. markers: a row a marker with `MARKER_COLUMNS`; where the format does
-    not say, chromosome is empty and position 0. counts: (n_samples, n_markers) copies of the counted allele, `MISSING`
-    where not known. ploidy: 1 or 2. n_multiallelic: sites left out for having more than two alleles. notes: what else
-    was left out or taken for missing, how often, and what was done.
+    sample_ids: (n_samples,) texts, all different. markers: a row a marker with `MARKER_COLUMNS`;
+    where the format does not say, chromosome is empty and position 0. counts: (n_samples,
+    n_markers) copies of the counted allele, `MISSING` where not known. ploidy: 1 or 2.
+    n_multiallelic: sites left out for having more than two alleles. notes: what else was left out
+    or taken for missing, how often, and what was done.
     """
 
     sample_ids: NDArray[np.str_]
@@ -105,28 +123,44 @@ class GenotypeFile:
         """haploid, diploid, or inbred: diploid without a single heterozygote."""
         if self.ploidy == 1:
             return "haploid"
-        return "diploid" if any((self.counts[rows] == 1).any() for rows in row_blocks(*self.counts.shape)) else "inbred"
+        return (
+            "diploid"
+            if any((self.counts[rows] == 1).any() for rows in row_blocks(*self.counts.shape))
+            else "inbred"
+        )
 
 
 def read_genotypes(path: Path | str) -> GenotypeFile:
-    """Read genotypes; the name's ending tells the format: .bed, .vcf, .vcf.gz, .bcf, .csv, .tsv, .txt, .raw (or .gz).
+    """Read genotypes; the name's ending tells the format: .bed, .vcf, .vcf.gz, .bcf, .csv, .tsv, .txt,
+    .raw (or .gz).
 
-    Raises FileNotFoundError where a file is missing, and ValueError for a file that is empty, cut off, at odds with its
-    companions, of another format, of mixed or higher ploidy, or in which individuals or table columns have the same
-    name; ImportError where the format's reader is not installed.
+    Raises FileNotFoundError where a file is missing, and ValueError for a file that is empty, cut
+    off, at odds with its companions, of another format, of mixed or higher ploidy, or in which
+    individuals or table columns have the same name; ImportError where the format's reader is not
+    installed.
     """
     path = checks.path("genotypes", path)
     suffix = _suffix(path)
-    readers = {".bed": _read_plink} | dict.fromkeys(VCF_SUFFIXES, _read_vcf) | dict.fromkeys(SEPARATORS, _read_table)
+    readers = (
+        {".bed": _read_plink}
+        | dict.fromkeys(VCF_SUFFIXES, _read_vcf)
+        | dict.fromkeys(SEPARATORS, _read_table)
+    )
     if suffix not in readers:
         way = f"; convert it: {CONVERT[suffix]}" if suffix in CONVERT else ""
-        raise ValueError(f"genotypes must be a file that ends in {', '.join(readers)}, got {path}{way}")
+        raise ValueError(
+            f"genotypes must be a file that ends in {', '.join(readers)}, got {path}{way}"
+        )
     _existing(path)
     found = readers[suffix](path)
     if 0 in found.counts.shape:
-        raise ValueError(f"genotypes must hold individuals and markers, got {found.counts.shape} in {path}")
+        raise ValueError(
+            f"genotypes must hold individuals and markers, got {found.counts.shape} in {path}"
+        )
     if (found.sample_ids == "").any():
-        raise ValueError(f"sample ids of {path} must not be empty, got {(found.sample_ids == '').sum()} empty ones")
+        raise ValueError(
+            f"sample ids of {path} must not be empty, got {(found.sample_ids == '').sum()} empty ones"
+        )
     check_unique(f"sample ids of {path}", found.sample_ids)
     return found
 
@@ -134,10 +168,11 @@ def read_genotypes(path: Path | str) -> GenotypeFile:
 def read_table(path: Path | str) -> pd.DataFrame:
     """Read a .csv, .tsv or .txt table whole, all of it as text without blanks around it.
 
-    Rows without a value, and columns without name and values, are left out; `attrs` says how many: blank_rows,
-    blank_columns; and which separator was found.
+    Rows without a value, and columns without name and values, are left out; `attrs` says how many:
+    blank_rows, blank_columns; and which separator was found.
 
-    Raises FileNotFoundError, and ValueError for an empty file, one that is no table, and columns of the same name.
+    Raises FileNotFoundError, and ValueError for an empty file, one that is no table, and columns of
+    the same name.
     """
     path = checks.path("path", path)
     layout = _layout(path)
@@ -145,7 +180,9 @@ def read_table(path: Path | str) -> pd.DataFrame:
     width, blank, rows = len(layout.header), 0, []
     try:
         reader = _split(
-            itertools.islice(_lines(path, layout.encoding), layout.first, None), layout.separator, strict=True
+            itertools.islice(_lines(path, layout.encoding), layout.first, None),
+            layout.separator,
+            strict=True,
         )
         for row in reader:
             row = [value.strip(BLANKS) for value in row]
@@ -167,7 +204,9 @@ def check_unique(what: str, names: Sequence[str]) -> None:
     """Raise ValueError that tells which names stand there more than once."""
     names, times = np.unique(np.asarray(names, dtype=str), return_counts=True)
     if (times > 1).any():
-        raise ValueError(f"{what} must all be different, got more than once: {some(names[times > 1])}")
+        raise ValueError(
+            f"{what} must all be different, got more than once: {some(names[times > 1])}"
+        )
 
 
 def some(names: Sequence[str], most: int = 3) -> str:
@@ -179,13 +218,16 @@ def some(names: Sequence[str], most: int = 3) -> str:
 def write_plink(path: Path | str, genotypes: GenotypeFile) -> None:
     """Write PLINK 1 files `path`.bed, .bim and .fam, all or none; haploids as homozygotes.
 
-    A file that is read back has the same ids, markers and counts; a haploid's counts are 0 and 2 then.
+    A file that is read back has the same ids, markers and counts; a haploid's counts are 0 and 2
+    then.
     """
     from bed_reader import to_bed
 
     path = Path(path).with_suffix("") if _suffix(Path(path)) == ".bed" else Path(path)
     counts = np.where(
-        genotypes.counts == MISSING, np.int8(_BED_MISSING), genotypes.counts * np.int8(2 // genotypes.ploidy)
+        genotypes.counts == MISSING,
+        np.int8(_BED_MISSING),
+        genotypes.counts * np.int8(2 // genotypes.ploidy),
     )
     markers = genotypes.markers
     properties = {
@@ -200,7 +242,11 @@ def write_plink(path: Path | str, genotypes: GenotypeFile) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        to_bed(Path(folder) / "new.bed", counts, properties={name: list(values) for name, values in properties.items()})
+        to_bed(
+            Path(folder) / "new.bed",
+            counts,
+            properties={name: list(values) for name, values in properties.items()},
+        )
         for suffix in (".fam", ".bim", ".bed"):
             shutil.move(Path(folder) / f"new{suffix}", f"{path}{suffix}")
 
@@ -213,12 +259,16 @@ def _read_plink(path: Path) -> GenotypeFile:
         from bed_reader import open_bed
     except ImportError as error:
         raise ImportError(f"reading {path} needs bed-reader: pip install bed-reader") from error
-    samples = read_companion(path.with_suffix(".fam"), ["family", "sample", "father", "mother", "sex", "phenotype"])
+    samples = read_companion(
+        path.with_suffix(".fam"), ["family", "sample", "father", "mother", "sex", "phenotype"]
+    )
     markers = read_companion(
-        path.with_suffix(".bim"), ["chromosome", "marker", "morgans", "position", "counted_allele", "other_allele"]
+        path.with_suffix(".bim"),
+        ["chromosome", "marker", "morgans", "position", "counted_allele", "other_allele"],
     )
     _check_bed(path, len(samples), len(markers))
-    with open_bed(path, len(samples), len(markers)) as bed:  # with both counts it reads neither companion
+    # with both counts it reads neither companion
+    with open_bed(path, len(samples), len(markers)) as bed:
         counts = bed.read(dtype="int8", order="C", num_threads=1)
     for rows in row_blocks(*counts.shape):  # in place: a copy would be as large
         block = counts[rows]
@@ -232,21 +282,33 @@ def _read_plink(path: Path) -> GenotypeFile:
 def joined_ids(families: pd.Series, individuals: pd.Series) -> pd.Series:
     """Return individuals' ids, as FAMILY_ID where an id stands in several families."""
     joined = families + "_" + individuals
-    return joined if individuals.duplicated().any() and not joined.duplicated().any() else individuals
+    return (
+        joined if individuals.duplicated().any() and not joined.duplicated().any() else individuals
+    )
 
 
 def read_companion(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Read a .fam or .bim as text: no header, separated by blanks; raise ValueError for another number of columns."""
+    """Read a .fam or .bim as text: no header, separated by blanks; raise ValueError for another number
+    of columns.
+    """
     _existing(path)
     try:
-        options = {"sep": r"\s+", "header": None, "dtype": str, "keep_default_na": False, "quoting": csv.QUOTE_NONE}
+        options = {
+            "sep": r"\s+",
+            "header": None,
+            "dtype": str,
+            "keep_default_na": False,
+            "quoting": csv.QUOTE_NONE,
+        }
         table = pd.read_csv(path, **options, encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} must be text in UTF-8, got: {error}") from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
         raise ValueError(f"{path} must hold {len(columns)} columns a line, got: {error}") from None
     if table.shape[1] != len(columns) or table.isna().any(axis=None):
-        raise ValueError(f"{path} must hold {len(columns)} columns a line ({', '.join(columns)}), got {table.shape[1]}")
+        raise ValueError(
+            f"{path} must hold {len(columns)} columns a line ({', '.join(columns)}), got {table.shape[1]}"
+        )
     return table.set_axis(columns, axis=1)
 
 
@@ -254,7 +316,9 @@ def _check_bed(path: Path, n_samples: int, n_markers: int) -> None:
     with path.open("rb") as file:
         magic = file.read(3)
     if magic != BED_MAGIC:
-        raise ValueError(f"{path} must start as a PLINK 1 .bed file with a marker after the other, got {magic!r}")
+        raise ValueError(
+            f"{path} must start as a PLINK 1 .bed file with a marker after the other, got {magic!r}"
+        )
     expected, found = 3 + n_markers * ((n_samples + 3) // 4), path.stat().st_size
     if found != expected:
         raise ValueError(
@@ -314,8 +378,14 @@ def _check_vcf_lines(path: Path) -> None:
                 found = line.count(b"\t") + 1
                 columns = columns or (found if line.startswith(b"#CHROM\t") else 0)
                 if not columns or found != columns or not line.endswith(b"\n"):
-                    expected = f"the {columns} columns of its header" if columns else "a header that ends with #CHROM"
-                    raise ValueError(f"{path} must be a whole VCF file, with {expected}: see line {number}")
+                    expected = (
+                        f"the {columns} columns of its header"
+                        if columns
+                        else "a header that ends with #CHROM"
+                    )
+                    raise ValueError(
+                        f"{path} must be a whole VCF file, with {expected}: see line {number}"
+                    )
     except (EOFError, OSError) as error:
         raise ValueError(f"{path} must be a whole VCF file, got: {error}") from None
     if not columns:
@@ -323,7 +393,9 @@ def _check_vcf_lines(path: Path) -> None:
 
 
 def _counts_of_site(site: object, number: int, ploidies: set[int], where: str) -> NDArray[np.int8]:
-    """Return a site's counts of its allele `number`; its ploidy, which must be that of all, joins `ploidies`."""
+    """Return a site's counts of its allele `number`; its ploidy, which must be that of all, joins
+    `ploidies`.
+    """
     if "GT" not in (site.FORMAT or ()):
         raise ValueError(
             f"genotypes must stand in the field GT, got none at {where}; from imputed dosages make calls: {IMPUTED}"
@@ -362,7 +434,9 @@ def _of_ploidy(copies: int) -> str:
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a table is written: encoding, separator, the names of its columns, and how many lines end with the header."""
+    """How a table is written: encoding, separator, the names of its columns, and how many lines end
+    with the header.
+    """
 
     encoding: str
     separator: str
@@ -418,12 +492,20 @@ def _read_table(path: Path) -> GenotypeFile:
     if nameless.any():
         markers, counts = markers[~nameless].reset_index(drop=True), counts[:, ~nameless]
     notes = (
-        ("columns before the markers", lead if lead > 1 else 0, f"no markers: {', '.join(header[:lead])}"),
+        (
+            "columns before the markers",
+            lead if lead > 1 else 0,
+            f"no markers: {', '.join(header[:lead])}",
+        ),
         ("empty columns without a name", nameless.sum(), "dropped"),
         ("genotypes of nines, such as -9", n_nines, "taken as missing"),
     )
-    samples = (joined_ids(first["FID"], first["IID"]) if len(keys) == 2 else first[keys[0]]).to_numpy(str)
-    return GenotypeFile(samples, markers, counts, 2 if counts.max(initial=0) > 1 else 1, notes=notes)
+    samples = (
+        joined_ids(first["FID"], first["IID"]) if len(keys) == 2 else first[keys[0]]
+    ).to_numpy(str)
+    return GenotypeFile(
+        samples, markers, counts, 2 if counts.max(initial=0) > 1 else 1, notes=notes
+    )
 
 
 def _check_format(path: Path, header: list[str]) -> None:
@@ -437,7 +519,9 @@ def _check_format(path: Path, header: list[str]) -> None:
             f"{path} must have a row an individual, got a {name}, a marker a row; convert it: {CONVERT[form]}"
         )
     if start[0].startswith("#fileformat=vcf"):  # one # is taken away
-        raise ValueError(f"{path} must be a table with a header, got a VCF: let its name end in .vcf")
+        raise ValueError(
+            f"{path} must be a table with a header, got a VCF: let its name end in .vcf"
+        )
     if header[-1].endswith("_HET"):
         raise ValueError(
             f"{path} must have a column a marker, got {header[-1]} beside it; write it again: plink --bfile NAME "
@@ -446,7 +530,9 @@ def _check_format(path: Path, header: list[str]) -> None:
 
 
 def _chunks(path: Path, layout: _Layout, keys: Sequence[str]) -> Iterator[pd.DataFrame]:
-    spellings = [spell(text) for text in MISSING_TEXTS for spell in (str, str.upper, str.capitalize)]
+    spellings = [
+        spell(text) for text in MISSING_TEXTS for spell in (str, str.upper, str.capitalize)
+    ]
     options = {
         "sep": layout.separator,
         "encoding": layout.encoding,
@@ -484,7 +570,9 @@ def _counts_of_chunk(chunk: pd.DataFrame, path: Path) -> tuple[NDArray[np.int8],
     if not (right | missing).all():
         coded = np.isin(values, NINES)
         _refuse(chunk, ~missing & ~right & ~coded, path)
-    return np.where(missing | coded, MISSING, np.nan_to_num(values)).astype(np.int8), int(coded.sum())
+    return np.where(missing | coded, MISSING, np.nan_to_num(values)).astype(np.int8), int(
+        coded.sum()
+    )
 
 
 def _refuse(chunk: pd.DataFrame, wrong: NDArray[np.bool_], path: Path) -> None:
@@ -508,7 +596,9 @@ def _remedy(value: object) -> str:
     if 0 < number < 2:
         return ": imputed? table.round() of pandas, or round(X) of R, makes calls of fractions"
     if number == -1:
-        return ": -1, 0 and 1? table + 1 of pandas makes 0, 1 and 2; missing? table.replace(-1, None)"
+        return (
+            ": -1, 0 and 1? table + 1 of pandas makes 0, 1 and 2; missing? table.replace(-1, None)"
+        )
     if number in (3, 4):
         return (
             ": 1, 2 and 3? table - 1 of pandas makes 0, 1 and 2; tetraploid? table.replace({2: 1, 3: 1, 4: 2}) makes "
@@ -525,25 +615,34 @@ def _number(value: object) -> float | None:
 
 
 def _layout(path: Path) -> _Layout:
-    """Find out how a table is written: the separator is the one that makes its first rows equally long."""
+    """Find out how a table is written: the separator is the one that makes its first rows equally
+    long.
+    """
     default = _separator(path)
     _existing(path)
     encoding = _encoding(path)
     first, lines = 0, []
     for line in itertools.islice(_lines(path, encoding), 20):
-        if not lines and (not line.strip() or line.strip(' "\n').lower().startswith("sep=")):  # Excel's hint
+        # Excel's hint
+        if not lines and (not line.strip() or line.strip(' "\n').lower().startswith("sep=")):
             first += 1
         elif line.strip():
             lines.append(line)
     if not lines:
         raise ValueError(f"{path} must be a table with a header, got an empty first line")
-    order = [separator for separator in (default, "\t", ";", ",", "|") if len(separator) == 1] + [r"\s+"]
-    widths = {separator: [len(row) for row in _split(lines, separator) if any(row)] for separator in order}
+    order = [separator for separator in (default, "\t", ";", ",", "|") if len(separator) == 1] + [
+        r"\s+"
+    ]
+    widths = {
+        separator: [len(row) for row in _split(lines, separator) if any(row)] for separator in order
+    }
     alike = [separator for separator, found in widths.items() if min(found) == max(found) > 1]
     separator = alike[0] if alike else default
     header = [name.strip(BLANKS) for name in next(_split(lines, separator))]
     header[0] = header[0].removeprefix("#")  # of PLINK's #FID and #IID
-    return _Layout(encoding, separator, [name or f"{NAMELESS}{k}" for k, name in enumerate(header)], first + 1)
+    return _Layout(
+        encoding, separator, [name or f"{NAMELESS}{k}" for k, name in enumerate(header)], first + 1
+    )
 
 
 def _encoding(path: Path) -> str:
@@ -579,9 +678,13 @@ def _width(line: str, separator: str) -> int:
 
 
 def _check_width(path: Path, number: int, found: int, expected: int) -> None:
-    """Check that a row has the header's columns: pandas fills a short one, and moves all where each is longer."""
+    """Check that a row has the header's columns: pandas fills a short one, and moves all where each is
+    longer.
+    """
     if found != expected:
-        why = ": R's row names? write the table with col.names = NA" if found == expected + 1 else ""
+        why = (
+            ": R's row names? write the table with col.names = NA" if found == expected + 1 else ""
+        )
         why = ": a title above the header? take it away" if expected == 1 else why
         raise ValueError(
             f"{path} must have a value for each of the header's {expected} columns in each row, got {found} in "
@@ -606,7 +709,9 @@ def _separator(path: Path) -> str:
     suffix = _suffix(path)
     if suffix not in SEPARATORS:
         way = f"; convert it: {CONVERT[suffix]}" if suffix in CONVERT else ""
-        raise ValueError(f"a table must be a file that ends in {', '.join(SEPARATORS)}, got {path}{way}")
+        raise ValueError(
+            f"a table must be a file that ends in {', '.join(SEPARATORS)}, got {path}{way}"
+        )
     return SEPARATORS[suffix]
 
 
@@ -625,7 +730,9 @@ def _existing(path: Path) -> Path:
 
 
 def _check_bgzf(path: Path) -> None:
-    """Check that a file of bgzip's blocks has its last one: cut between two blocks, it reads as a whole file."""
+    """Check that a file of bgzip's blocks has its last one: cut between two blocks, it reads as a
+    whole file.
+    """
     with path.open("rb") as file:
         start = file.read(16)
         if (start[:4], start[10:]) != BGZF_MAGIC:

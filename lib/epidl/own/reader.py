@@ -1,8 +1,9 @@
-"""Your own files become a cohort: genotypes and a phenotype table are joined by sample id, and filtered.
+"""Your own files become a cohort: genotypes and a phenotype table are joined by sample id, and
+filtered.
 
-Nothing is left out silently: the cohort carries a report of what was dropped, kept or filled at each step, and why.
-Filters look at genotypes alone, of all individuals; whatever is learnt from phenotypes is learnt later, from training
-individuals (see `own_data`).
+Nothing is left out silently: the cohort carries a report of what was dropped, kept or filled at
+each step, and why. Filters look at genotypes alone, of all individuals; whatever is learnt from
+phenotypes is learnt later, from training individuals (see `own_data`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,15 +20,29 @@ from epidl.cohorts.genotypes import MISSING, Dosages, known_and_copies, row_bloc
 from epidl.cohorts.simulate import Cohort, simulate_on
 from epidl.own.columns import read_column
 from epidl.own.comparison import LEAST_SAMPLES, Observed, observe
-from epidl.own.genotype_files import NAMELESS, PEDIGREE, GenotypeFile, read_companion, read_genotypes, read_table, some
+from epidl.own.genotype_files import (
+    NAMELESS,
+    PEDIGREE,
+    GenotypeFile,
+    read_companion,
+    read_genotypes,
+    read_table,
+    some,
+)
 
 EXAMPLE = Path(__file__).with_name("example")
-EXAMPLE_COLUMNS = {"trait": "height", "covariates": ["sex", "year"], "group": "population", "time": "year"}
+EXAMPLE_COLUMNS = {
+    "trait": "height",
+    "covariates": ["sex", "year"],
+    "group": "population",
+    "time": "year",
+}
 LEAST_MARKERS = 2
 COPIES = "copies"  # a group that needs no column: individuals of the same genotype
 SAME_GENOTYPE = 0.98  # of the markers known of both: copies differ in errors alone
 LOOKED_AT = 100, 1000  # markers: a first look for copies, and a second
-NEAR_COPY = 0.95  # correlation of a marker with the trait, or of a covariate with a trait of two values
+# correlation of a marker with the trait, or of a covariate with a trait of two values
+NEAR_COPY = 0.95
 NEARER_COPY = 0.98  # the same of a covariate and any other trait, of values or ranks
 NO_MARKERS = ("sex", "gender", "status", "phenotype", *(name.lower() for name in PEDIGREE))
 SEX_AND_ORGANELLES = ("X", "Y", "XY", "MT", "M", "PAR1", "PAR2")
@@ -38,8 +53,9 @@ HUMAN = ("23", "24", "25", "26")  # PLINK's numbers for these, where no chromoso
 class OwnCohort:
     """A reader's cohort, ready to be compared on.
 
-    observed: what `own_data.compare` takes, None where there is no phenotype table. genotypes: the individuals and
-    markers that are left. trait: its name. report: a row a step with step, what, count, action.
+    observed: what `own_data.compare` takes, None where there is no phenotype table. genotypes: the
+    individuals and markers that are left. trait: its name. report: a row a step with step, what,
+    count, action.
     """
 
     observed: Observed | None
@@ -68,18 +84,20 @@ def read_cohort(
 ) -> OwnCohort:
     """Read genotypes and a phenotype table, join them by sample id, filter, and report.
 
-    genotypes: see `genotype_files.read_genotypes`. phenotypes: a .csv, .tsv or .txt table, a row an individual, or a
-    .fam; without it all individuals stay, for traits to be simulated on. trait, sample_id, covariates, group, time:
-    names of its columns; `own_columns` says how each is read. A covariate of texts becomes an indicator a level; `time`
-    is numbers or dates (days then, in UTC where they name a time zone). group may be `copies`: individuals of the same
-    genotype. max_missing: markers, then individuals, with a larger share of missing genotypes are dropped. min_maf: so
-    are markers whose rarer allele has a smaller frequency, and those that do not vary. missing_codes: values of the
-    phenotype table that stand for missing ones, beside those that `own_columns` knows; [] where every number is a
-    measurement.
+    genotypes: see `genotype_files.read_genotypes`. phenotypes: a .csv, .tsv or .txt table, a row an
+    individual, or a .fam; without it all individuals stay, for traits to be simulated on. trait,
+    sample_id, covariates, group, time: names of its columns; `own_columns` says how each is read. A
+    covariate of texts becomes an indicator a level; `time` is numbers or dates (days then, in UTC
+    where they name a time zone). group may be `copies`: individuals of the same genotype.
+    max_missing: markers, then individuals, with a larger share of missing genotypes are dropped.
+    min_maf: so are markers whose rarer allele has a smaller frequency, and those that do not vary.
+    missing_codes: values of the phenotype table that stand for missing ones, beside those that
+    `own_columns` knows; [] where every number is a measurement.
 
-    Raises what `read_genotypes` and `own_columns.read_column` raise, and ValueError for a column that is not there, ids
-    that stand twice or match no genotype, a trait that does not vary, a covariate that is the trait or nearly, bounds
-    outside [0, 1) and [0, 0.5), and where fewer than 40 individuals or 2 markers are left.
+    Raises what `read_genotypes` and `own_columns.read_column` raise, and ValueError for a column
+    that is not there, ids that stand twice or match no genotype, a trait that does not vary, a
+    covariate that is the trait or nearly, bounds outside [0, 1) and [0, 0.5), and where fewer than
+    40 individuals or 2 markers are left.
     """
     columns = _column_names(trait, sample_id, covariates, group, time)
     max_missing = checks.real("max_missing", max_missing, minimum=0, maximum=0.999)
@@ -88,9 +106,13 @@ def read_cohort(
     report = _Report()
     table = None
     if phenotypes:
-        table = _read_phenotypes(checks.path("phenotypes", phenotypes), sample_id, columns, codes, report)
+        table = _read_phenotypes(
+            checks.path("phenotypes", phenotypes), sample_id, columns, codes, report
+        )
     found = read_genotypes(genotypes)
-    report.add("read", "individuals", len(found.sample_ids), f"from {Path(genotypes).name}, {found.coding}")
+    report.add(
+        "read", "individuals", len(found.sample_ids), f"from {Path(genotypes).name}, {found.coding}"
+    )
     report.add("read", "markers", found.counts.shape[1], "")
     report.add("read", "sites of more than two alleles", found.n_multiallelic, "dropped")
     for note in found.notes:
@@ -107,7 +129,13 @@ def read_cohort(
         named = f"dropped: {some(constant)}" if constant else "dropped"
         report.add("filter", "covariates that do not vary", len(constant), named)
         copies = _copies(found)
-        groups = copies if group == COPIES and COPIES not in table else table[group].to_numpy(str) if group else None
+        groups = (
+            copies
+            if group == COPIES and COPIES not in table
+            else table[group].to_numpy(str)
+            if group
+            else None
+        )
         _report_copies(copies, groups, report)
         observed = _observe(found, table, trait, list(covariates), groups, time)
         _report_near_copies(found, observed, report)
@@ -117,21 +145,30 @@ def read_cohort(
 
 
 def files_and_columns(
-    genotypes: Path | str, phenotypes: Path | str, columns: Mapping[str, object], *, simulated: bool = False
+    genotypes: Path | str,
+    phenotypes: Path | str,
+    columns: Mapping[str, object],
+    *,
+    simulated: bool = False,
 ) -> tuple[Path | str, Path | str, dict[str, object]]:
-    """Return what to read: the files given with the columns that are named, or the example where no file is given.
+    """Return what to read: the files given with the columns that are named, or the example where no
+    file is given.
 
-    columns: trait, covariates, group and time; None is a column not named, for which the example has its own. A .bed
-    without phenotypes comes with those of its .fam, where it has some and the trait is not `simulated`. Raises
-    ValueError for phenotypes without genotypes.
+    columns: trait, covariates, group and time; None is a column not named, for which the example
+    has its own. A .bed without phenotypes comes with those of its .fam, where it has some and the
+    trait is not `simulated`. Raises ValueError for phenotypes without genotypes.
     """
     if phenotypes and not genotypes:
-        raise ValueError(f"genotypes must be given with phenotypes, got none beside {checks.shown(str(phenotypes))}")
+        raise ValueError(
+            f"genotypes must be given with phenotypes, got none beside {checks.shown(str(phenotypes))}"
+        )
     named = {name: value for name, value in columns.items() if value is not None}
     if not genotypes:
         return EXAMPLE / "example.bed", EXAMPLE / "phenotypes.csv", EXAMPLE_COLUMNS | named
     fam = checks.path("genotypes", genotypes).with_suffix(".fam")
-    looked_for = not (phenotypes or simulated) and Path(genotypes).suffix == ".bed" and fam.is_file()
+    looked_for = (
+        not (phenotypes or simulated) and Path(genotypes).suffix == ".bed" and fam.is_file()
+    )
     if looked_for and not _read_fam(fam, "IID")["phenotype"].isin(["-9", "0", "NA"]).all():
         return genotypes, fam, {"trait": "phenotype"} | named
     return genotypes, phenotypes, named if phenotypes else {}
@@ -153,16 +190,27 @@ class _Report:
 # --- The phenotype table -------------------------------------------------------------------------------------------
 
 
-def _column_names(trait: str, sample_id: str, covariates: Sequence[str], group: str, time: str) -> dict[str, list[str]]:
+def _column_names(
+    trait: str, sample_id: str, covariates: Sequence[str], group: str, time: str
+) -> dict[str, list[str]]:
     """Return the names of the columns that an argument asks for; refuse what is no name."""
     kept = "numbers and words such as NO stay names in quotes in YAML, as '2021'"
-    for argument, name in (("trait", trait), ("sample_id", sample_id), ("group", group), ("time", time)):
+    for argument, name in (
+        ("trait", trait),
+        ("sample_id", sample_id),
+        ("group", group),
+        ("time", time),
+    ):
         if not isinstance(name, str):
             shown = f"-r {argument} 2021 in place of -p, and {kept}"
-            raise ValueError(f"{argument} must be the name of a column, got {checks.shown(name)}: {shown}")
+            raise ValueError(
+                f"{argument} must be the name of a column, got {checks.shown(name)}: {shown}"
+            )
     if isinstance(covariates, str):
         shown = covariates.strip("[]")
-        raise ValueError(f'covariates must be a list of names, got {covariates!r}: give -y "{{covariates: [{shown}]}}"')
+        raise ValueError(
+            f'covariates must be a list of names, got {covariates!r}: give -y "{{covariates: [{shown}]}}"'
+        )
     try:
         checks.texts("covariates", covariates)
     except ValueError as error:
@@ -185,19 +233,31 @@ def _checked_codes(missing_codes: Sequence[str | float] | None) -> list[str | fl
 
 
 def _read_phenotypes(
-    path: Path, sample_id: str, columns: dict[str, list[str]], codes: list[str | float] | None, report: "_Report"
+    path: Path,
+    sample_id: str,
+    columns: dict[str, list[str]],
+    codes: list[str | float] | None,
+    report: "_Report",
 ) -> pd.DataFrame:
-    """Return the columns that are asked for as they are read, beside ids: _id, and _joined with a family's before."""
+    """Return the columns that are asked for as they are read, beside ids: _id, and _joined with a
+    family's before.
+    """
     if not columns["trait"][0]:
         raise ValueError(f"trait must name a column of {path}, got none")
     for argument, names in columns.items():
         if sample_id and sample_id in names:
-            raise ValueError(f"{argument} must name another column than sample_id, got {sample_id!r}")
+            raise ValueError(
+                f"{argument} must name another column than sample_id, got {sample_id!r}"
+            )
     table = _read_fam(path, sample_id) if path.suffix == ".fam" else read_table(path)
     sample_id = sample_id.removeprefix("#") if sample_id not in table else sample_id
     for argument, names in ({"sample_id": [sample_id]} | columns).items():
         for name in names:
-            if name not in table and (name or argument == "sample_id") and (argument, name) != ("group", COPIES):
+            if (
+                name not in table
+                and (name or argument == "sample_id")
+                and (argument, name) != ("group", COPIES)
+            ):
                 raise ValueError(
                     f"{argument} must name a column of {path} ({some(table.columns, 10)}), got {name!r}"
                     f"{_hint(argument, name, table)}"
@@ -206,11 +266,14 @@ def _read_phenotypes(
         raise ValueError(f"{path} must have a row an individual, got a header alone")
     empty = (table[sample_id] == "").sum()
     if empty:
-        raise ValueError(f"sample ids of {path} must not be empty, got {empty} empty ones in the column {sample_id}")
+        raise ValueError(
+            f"sample ids of {path} must not be empty, got {empty} empty ones in the column {sample_id}"
+        )
     report.add("read", "rows without a value", table.attrs["blank_rows"], "dropped")
     report.add("read", "columns without a name and values", table.attrs["blank_columns"], "dropped")
     if path.suffix == ".fam" and codes is None and set(table["phenotype"]) >= {"1", "2"}:
-        codes = ["0"] if set(table["phenotype"]) <= {"-9", "0", "1", "2"} else codes  # status, as PLINK reads it
+        # status, as PLINK reads it
+        codes = ["0"] if set(table["phenotype"]) <= {"-9", "0", "1", "2"} else codes
     if "FID" not in table:
         _check_different(table[sample_id], path, sample_id)
     read = {
@@ -222,7 +285,11 @@ def _read_phenotypes(
             read[name], words = read_column(table[name], argument, codes, table.attrs["separator"])
             report.add("column", f"{name} ({argument})", read[name].notna().sum(), words)
     found = pd.DataFrame(read)
-    found.attrs = {"names": set(table.columns) - {"FID", sample_id}, "path": path, "sample_id": sample_id}
+    found.attrs = {
+        "names": set(table.columns) - {"FID", sample_id},
+        "path": path,
+        "sample_id": sample_id,
+    }
     return found
 
 
@@ -234,7 +301,11 @@ def _hint(argument: str, name: str, table: pd.DataFrame) -> str:
         return f": {alike[0]!r} is meant?"
     if nameless and not name:
         return f": the column without a name is {nameless[0]!r}"
-    return f": with -r {argument} a name stays as it is written" if name.replace(".", "").isdigit() else ""
+    return (
+        f": with -r {argument} a name stays as it is written"
+        if name.replace(".", "").isdigit()
+        else ""
+    )
 
 
 def _read_fam(path: Path, sample_id: str) -> pd.DataFrame:
@@ -245,7 +316,9 @@ def _read_fam(path: Path, sample_id: str) -> pd.DataFrame:
 
 
 def _without_columns(found: GenotypeFile, names: set[str], report: "_Report") -> GenotypeFile:
-    """Leave out markers with the name of a column of the phenotypes or a pedigree: the trait may stand among them."""
+    """Leave out markers with the name of a column of the phenotypes or a pedigree: the trait may stand
+    among them.
+    """
     others = {name.lower() for name in names} | set(NO_MARKERS)
     markers = ~found.markers["marker"].str.lower().isin(others).to_numpy()
     named = some(found.markers["marker"][~markers].tolist())
@@ -277,13 +350,30 @@ def _join(
     known = pd.Index(found.sample_ids).isin(table.index)
     lost, without = found.sample_ids[~known], table.index[~table.index.isin(found.sample_ids)]
     near = set(_bare(pd.Series(lost))) & set(_bare(pd.Series(without, dtype=str)))
-    alike = f"; {len(near)} differ by capitals, zeros before a number or .0 behind it" if near else ""
-    report.add("join", "individuals without a row of phenotypes", len(lost), f"dropped{_named(lost)}{alike}")
-    report.add("join", "rows of phenotypes without genotypes", len(without), f"dropped{_named(without)}{alike}")
+    alike = (
+        f"; {len(near)} differ by capitals, zeros before a number or .0 behind it" if near else ""
+    )
+    report.add(
+        "join",
+        "individuals without a row of phenotypes",
+        len(lost),
+        f"dropped{_named(lost)}{alike}",
+    )
+    report.add(
+        "join",
+        "rows of phenotypes without genotypes",
+        len(without),
+        f"dropped{_named(without)}{alike}",
+    )
     for argument, names in columns.items():
         for name in filter(table.__contains__, names):
             value = table[name].reindex(found.sample_ids).notna().to_numpy()
-            report.add("join", f"individuals without {name} ({argument})", (known & ~value).sum(), "dropped")
+            report.add(
+                "join",
+                f"individuals without {name} ({argument})",
+                (known & ~value).sum(),
+                "dropped",
+            )
             known &= value
     return _take(found, known), table.reindex(found.sample_ids[known])
 
@@ -310,11 +400,18 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _observe(
-    found: GenotypeFile, table: pd.DataFrame, trait: str, covariates: list[str], groups: NDArray | None, time: str
+    found: GenotypeFile,
+    table: pd.DataFrame,
+    trait: str,
+    covariates: list[str],
+    groups: NDArray | None,
+    time: str,
 ) -> Observed:
     y = table[trait]
     if y.nunique() < 2:
-        raise ValueError(f"trait must vary, got {y.iloc[0]:g} for all {len(y)} individuals in the column {trait}")
+        raise ValueError(
+            f"trait must vary, got {y.iloc[0]:g} for all {len(y)} individuals in the column {trait}"
+        )
     for name in covariates:
         _check_near_copy(y, table[name], trait)
     times = table[time].to_numpy(float) if time else None
@@ -330,7 +427,9 @@ def _design(covariates: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _check_near_copy(y: pd.Series, covariate: pd.Series, trait: str) -> None:
-    """Refuse a covariate that tells the trait: by its values, by their ranks, or by classes of the trait."""
+    """Refuse a covariate that tells the trait: by its values, by their ranks, or by classes of the
+    trait.
+    """
     limit = NEAR_COPY if y.nunique() == 2 else NEARER_COPY
     if pd.api.types.is_numeric_dtype(covariate) or limit == NEAR_COPY:
         design = _design(covariate.to_frame())
@@ -352,7 +451,9 @@ def _explained(design: NDArray[np.float64], target: NDArray[np.float64]) -> floa
     n, k = design.shape
     x, centred = design - design.mean(axis=0), target - target.mean()
     left = centred - x @ np.linalg.lstsq(x, centred, rcond=None)[0]
-    return float(1 - (left @ left / (n - k - 1)) / (centred @ centred / (n - 1))) if n > k + 1 else 0.0
+    return (
+        float(1 - (left @ left / (n - k - 1)) / (centred @ centred / (n - 1))) if n > k + 1 else 0.0
+    )
 
 
 def _dosages(genotypes: GenotypeFile) -> Dosages:
@@ -363,7 +464,9 @@ def _dosages(genotypes: GenotypeFile) -> Dosages:
 
 
 def _report_places(found: GenotypeFile, report: "_Report") -> None:
-    """Count the markers of sex chromosomes and organelles, of which some have one copy, and those at one position."""
+    """Count the markers of sex chromosomes and organelles, of which some have one copy, and those at
+    one position.
+    """
     names = found.markers["chromosome"].str.upper().str.removeprefix("CHR")
     numbers = pd.to_numeric(names, errors="coerce")
     codes = [*SEX_AND_ORGANELLES, *(HUMAN if numbers.max() <= 26 and (numbers.max() >= 22) else ())]
@@ -376,13 +479,19 @@ def _report_places(found: GenotypeFile, report: "_Report") -> None:
     )
     known = found.markers[found.markers["position"] > 0]
     shared = known.duplicated(["chromosome", "position"], keep=False).sum()
-    report.add("check", "markers at the position of another", shared, "kept: alleles of one site, split?")
+    report.add(
+        "check", "markers at the position of another", shared, "kept: alleles of one site, split?"
+    )
 
 
 def _copies(found: GenotypeFile) -> NDArray[np.int64]:
-    """Number the different genotypes: individuals alike at `SAME_GENOTYPE` of the markers share a number."""
+    """Number the different genotypes: individuals alike at `SAME_GENOTYPE` of the markers share a
+    number.
+    """
     n, m = found.counts.shape
-    few, more = (np.unique(np.linspace(0, m - 1, min(m, most)).round().astype(int)) for most in LOOKED_AT)
+    few, more = (
+        np.unique(np.linspace(0, m - 1, min(m, most)).round().astype(int)) for most in LOOKED_AT
+    )
     pairs = []
     calls = found.counts[:, few]
     codes = np.hstack([calls == count for count in range(3)]).astype(np.float32)
@@ -396,7 +505,9 @@ def _copies(found: GenotypeFile) -> NDArray[np.int64]:
     for part in row_blocks(len(pairs), len(more)):
         one, other = (found.counts[np.ix_(pairs[part, side], more)] for side in (0, 1))
         both = (one != MISSING) & (other != MISSING)
-        same[part] = ((one == other) & both).sum(axis=1) >= SAME_GENOTYPE * np.maximum(both.sum(axis=1), 1)
+        same[part] = ((one == other) & both).sum(axis=1) >= SAME_GENOTYPE * np.maximum(
+            both.sum(axis=1), 1
+        )
     first, second = pairs[same].T
     graph = scipy.sparse.coo_array((np.ones(len(first)), (first, second)), shape=(n, n))
     return scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
@@ -412,7 +523,9 @@ def _report_copies(copies: NDArray[np.int64], groups: NDArray | None, report: "_
     report.add("check", "individuals with the genotype of another", n_copies, advice)
     if groups is not None:
         apart = pd.Series(groups).groupby(copies).transform("nunique") > 1
-        report.add("check", "individuals with a copy in another group", apart.sum(), f"see group: {COPIES}")
+        report.add(
+            "check", "individuals with a copy in another group", apart.sum(), f"see group: {COPIES}"
+        )
 
 
 def _report_near_copies(found: GenotypeFile, observed: Observed, report: "_Report") -> None:
@@ -422,17 +535,26 @@ def _report_near_copies(found: GenotypeFile, observed: Observed, report: "_Repor
     near = np.flatnonzero(_correlations(found.counts[chosen], y[chosen]) > 0.9)
     near = near[_correlations(found.counts[:, near], y) > NEAR_COPY]
     names = some(found.markers["marker"].iloc[near].tolist())
-    report.add("check", "markers that are the trait, or nearly", len(near), f"kept; no marker? leave it out: {names}")
+    report.add(
+        "check",
+        "markers that are the trait, or nearly",
+        len(near),
+        f"kept; no marker? leave it out: {names}",
+    )
 
 
 def _correlations(counts: NDArray[np.int8], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the absolute correlation of each marker with the trait, among the genotypes that are known."""
+    """Return the absolute correlation of each marker with the trait, among the genotypes that are
+    known.
+    """
     known = (counts != MISSING).astype(np.float32)
     x, y = counts * known, ((y - y.mean()) / y.std()).astype(np.float32)
     n = np.maximum(known.sum(axis=0), 1)
     mean_x, mean_y = x.sum(axis=0) / n, y @ known / n
     variances = ((x**2).sum(axis=0) / n - mean_x**2) * (y**2 @ known / n - mean_y**2)
-    return np.abs(y @ x / n - mean_x * mean_y) / np.sqrt(np.maximum(variances, np.finfo(np.float32).eps))
+    return np.abs(y @ x / n - mean_x * mean_y) / np.sqrt(
+        np.maximum(variances, np.finfo(np.float32).eps)
+    )
 
 
 def _filter(
@@ -441,15 +563,24 @@ def _filter(
     """Drop markers and individuals; return what is left and which individuals were kept."""
     everyone = np.ones(len(found.sample_ids), dtype=bool)
     markers = _missing_and_frequency(found, everyone)[0] <= max_missing
-    report.add("filter", f"markers with more than {max_missing:.0%} missing", (~markers).sum(), "dropped")
+    report.add(
+        "filter", f"markers with more than {max_missing:.0%} missing", (~markers).sum(), "dropped"
+    )
     kept = _missing_by_individual(found, markers) <= max_missing
-    report.add("filter", f"individuals with more than {max_missing:.0%} missing", (~kept).sum(), "dropped")
+    report.add(
+        "filter", f"individuals with more than {max_missing:.0%} missing", (~kept).sum(), "dropped"
+    )
     frequency = _missing_and_frequency(found, kept)[1]
     rarer = np.minimum(frequency, 1 - frequency)
     vary = _vary(found, kept)
     report.add("filter", "markers that do not vary", (markers & ~vary).sum(), "dropped")
     rare = vary & (rarer < min_maf)
-    report.add("filter", f"markers with a rarer allele below {min_maf:g}", (markers & rare).sum(), "dropped")
+    report.add(
+        "filter",
+        f"markers with a rarer allele below {min_maf:g}",
+        (markers & rare).sum(),
+        "dropped",
+    )
     markers &= vary & ~rare
     if kept.sum() < LEAST_SAMPLES or markers.sum() < LEAST_MARKERS:
         raise ValueError(
@@ -457,12 +588,19 @@ def _filter(
             f"and {markers.sum()} after:\n{report.table().query('count > 0').to_string(index=False)}"
         )
     left = _take(found, kept, markers)
-    report.add("fill", "missing genotypes", (left.counts == MISSING).sum(), "filled by the mean of those that train")
+    report.add(
+        "fill",
+        "missing genotypes",
+        (left.counts == MISSING).sum(),
+        "filled by the mean of those that train",
+    )
     return left, kept
 
 
 def _missing_by_individual(found: GenotypeFile, markers: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return each individual's share of missing genotypes among some markers; 0 where there are no markers."""
+    """Return each individual's share of missing genotypes among some markers; 0 where there are no
+    markers.
+    """
     missing = np.zeros(len(found.counts))
     for rows in row_blocks(*found.counts.shape):
         missing[rows] = (found.counts[rows] == MISSING)[:, markers].sum(axis=1)
@@ -470,14 +608,20 @@ def _missing_by_individual(found: GenotypeFile, markers: NDArray[np.bool_]) -> N
 
 
 def _missing_and_frequency(found: GenotypeFile, rows: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
-    """Return each marker's share of missing genotypes and frequency of the counted allele; 0 where none is known."""
+    """Return each marker's share of missing genotypes and frequency of the counted allele; 0 where
+    none is known.
+    """
     known, copies = known_and_copies(found.counts, np.flatnonzero(rows))
     n = max(1, rows.sum())
-    return 1 - known / n, np.divide(copies, found.ploidy * known, out=np.zeros(len(known)), where=known > 0)
+    return 1 - known / n, np.divide(
+        copies, found.ploidy * known, out=np.zeros(len(known)), where=known > 0
+    )
 
 
 def _vary(found: GenotypeFile, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell of each marker whether the counts that are known differ; where all are heterozygous they do not."""
+    """Tell of each marker whether the counts that are known differ; where all are heterozygous they do
+    not.
+    """
     chosen, n_markers = np.flatnonzero(rows), found.counts.shape[1]
     lowest, highest = np.full(n_markers, found.ploidy), np.full(n_markers, MISSING)
     for part in row_blocks(len(chosen), n_markers):
@@ -487,14 +631,19 @@ def _vary(found: GenotypeFile, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return lowest < highest
 
 
-def _take(found: GenotypeFile, rows: NDArray[np.bool_], markers: NDArray[np.bool_] | None = None) -> GenotypeFile:
+def _take(
+    found: GenotypeFile, rows: NDArray[np.bool_], markers: NDArray[np.bool_] | None = None
+) -> GenotypeFile:
     """Return some individuals and markers; nothing is copied where all stay, and once at most."""
     markers = np.ones(found.counts.shape[1], dtype=bool) if markers is None else markers
     if rows.all() and markers.all():
         return found
     counts = found.counts[np.ix_(rows, markers)]
     return replace(
-        found, sample_ids=found.sample_ids[rows], markers=found.markers[markers].reset_index(drop=True), counts=counts
+        found,
+        sample_ids=found.sample_ids[rows],
+        markers=found.markers[markers].reset_index(drop=True),
+        counts=counts,
     )
 
 
@@ -506,8 +655,8 @@ def simulate_trait(
 ) -> tuple[OwnCohort, Cohort]:
     """Give a cohort a simulated trait in place of its own; return it, and the truth.
 
-    Individuals, groups and times stay; covariates go, since they have no effect. For the arguments and what they refuse
-    see `simulate.simulate_on`.
+    Individuals, groups and times stay; covariates go, since they have no effect. For the arguments
+    and what they refuse see `simulate.simulate_on`.
     """
     options = {"n_qtl": n_qtl, "broad_sense_heritability": broad_sense_heritability, "seed": seed}
     truth = simulate_on(cohort.dosages, rel_aa=[rel_aa], **options)

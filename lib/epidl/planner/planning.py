@@ -1,9 +1,10 @@
 """What to expect of each model in a study of one's own: `plan(...)`, and `python -m epidl.planner`.
 
-A forecast is a closed form, corrected by what was simulated near the study. Closed forms (`theory`): ridge, the
-epistatic kernel and sparse pairs have theirs; the MLP takes the kernel's, with the part of its samples that it was seen
-to make use of. They depend on the study through few numbers, its place: how well the samples suffice for the markers
-and for their pairs, and what the trait is made of,
+A forecast is a closed form, corrected by what was simulated near the study. Closed forms
+(`theory`): ridge, the epistatic kernel and sparse pairs have theirs; the MLP takes the kernel's,
+with the part of its samples that it was seen to make use of. They depend on the study through few
+numbers, its place: how well the samples suffice for the markers and for their pairs, and what the
+trait is made of,
 
     t_A = n v_A / (n v_A + m),  t_AA = n v_AA / (n v_AA + C(m, 2)),  v_AA / (v_A + v_AA),  H2,  q / m.
 
@@ -11,8 +12,8 @@ What a simulated cohort differs by from its closed form, its residual, corrects 
 
     r = r_closed + sum_i w_i residual_i / (prior + sum_i w_i),   w_i = exp(-d_i^2 / 2 length^2),
 
-d_i the distance between places. `surface` measures all of this and keeps it in surface.json, which the book's page
-reads too: its script and this module compute the same numbers (tests compare them).
+d_i the distance between places. `surface` measures all of this and keeps it in surface.json, which
+the book's page reads too: its script and this module compute the same numbers (tests compare them).
 """
 
 import argparse
@@ -64,10 +65,11 @@ INPUTS = {  # of a study: label, hint, least and most; n_qtl is at most n_marker
 class Study:
     """A study, as far as a forecast needs it.
 
-    n_samples: individuals, of which 85 % train. n_markers: independent ones; linked markers count as the number of
-    independent segments that they stand for (`independent_segments`). n_qtl: causal loci, a guess. va_over_vg: the
-    additive share of the genetic variance in the very cohort, a guess; the rest is pairwise epistasis.
-    broad_sense_heritability: V_G over V_P. n_traits: learned by one network.
+    n_samples: individuals, of which 85 % train. n_markers: independent ones; linked markers count
+    as the number of independent segments that they stand for (`independent_segments`). n_qtl:
+    causal loci, a guess. va_over_vg: the additive share of the genetic variance in the very cohort,
+    a guess; the rest is pairwise epistasis. broad_sense_heritability: V_G over V_P. n_traits:
+    learned by one network.
 
     Raises ValueError that names the argument, its value and its bound.
     """
@@ -104,12 +106,14 @@ class Study:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Expected Pearson's r with the phenotype, and an interval that holds 90 % of studies, scored on 15 % of them.
+    """Expected Pearson's r with the phenotype, and an interval that holds 90 % of studies, scored on
+    15 % of them.
 
-    Of studies with this V_A/V_G in their cohort: few QTL draw one that is far from what their effects' variances make
-    expected. closed_form: without the correction. supported: whether the like of it was simulated; for the MLP also
-    with as many individuals and markers, since its closed form is not theory: networks trained on far
-    more individuals were seen to fall short of it.
+    Of studies with this V_A/V_G in their cohort: few QTL draw one that is far from what their
+    effects' variances make expected. closed_form: without the correction. supported: whether the
+    like of it was simulated; for the MLP also with as many individuals and markers, since its
+    closed form is not theory: networks trained on far more individuals were seen to fall short of
+    it.
     """
 
     pearson_r: float
@@ -123,10 +127,11 @@ class Forecast:
 class Plan:
     """The answer to a study.
 
-    forecasts: of each model. ceiling: the r of a perfect prediction of genetic values, the square root of H2;
-    additive_ceiling: of their additive part. nearest: simulated conditions like it, nearest first. needed: the fewest
-    individuals, from the study's on, at which a model's lead over ridge is clear, None where none was found up to
-    `MOST_SAMPLES`. answer: one sentence. notes: what the answer leaves out. command: the line that simulates the study.
+    forecasts: of each model. ceiling: the r of a perfect prediction of genetic values, the square
+    root of H2; additive_ceiling: of their additive part. nearest: simulated conditions like it,
+    nearest first. needed: the fewest individuals, from the study's on, at which a model's lead over
+    ridge is clear, None where none was found up to `MOST_SAMPLES`. answer: one sentence. notes:
+    what the answer leaves out. command: the line that simulates the study.
     """
 
     study: Study
@@ -147,8 +152,14 @@ class Plan:
             r, interval = f"{found.pearson_r:.2f}", f"{found.low:5.2f} to {found.high:4.2f}"
             if is_bound(model, self.study.n_samples):
                 r, interval = texts["at_most"].format(r=r), ""
-            lines.append(f"{names[model]:18} {r:12} {interval:14}  {basis(model, found, self.study)}")
-        lines += [f"{'ceiling':18} {self.ceiling:.2f}", f"{'additive ceiling':18} {self.additive_ceiling:.2f}", ""]
+            lines.append(
+                f"{names[model]:18} {r:12} {interval:14}  {basis(model, found, self.study)}"
+            )
+        lines += [
+            f"{'ceiling':18} {self.ceiling:.2f}",
+            f"{'additive ceiling':18} {self.additive_ceiling:.2f}",
+            "",
+        ]
         for model, n in self.needed.items():
             lines.append(f"{names[model]}: {when(model, n, self.study)}")
         return "\n".join([*lines, "", *self.notes, "Simulate it:", self.command])
@@ -168,7 +179,8 @@ def plan(
     broad_sense_heritability: float,
     n_traits: int = 1,
 ) -> Plan:
-    """Return what to expect of each model in a study, and which to use; the arguments are those of `Study`.
+    """Return what to expect of each model in a study, and which to use; the arguments are those of
+    `Study`.
 
     Raises ValueError that names the argument, its value and its bound.
     """
@@ -195,7 +207,9 @@ def plan(
 
 
 def forecast(study: Study, known: Mapping[str, Any] | None = None) -> dict[str, Forecast]:
-    """Return the forecast of each model; known: what `surface` measured, where it is not to be read from its file."""
+    """Return the forecast of each model; known: what `surface` measured, where it is not to be read
+    from its file.
+    """
     known = known or surface()
     n, (additive, epistatic) = study.n_samples, study.shares
     closed = closed_forms(*study.numbers, known["efficiency"])
@@ -206,46 +220,62 @@ def forecast(study: Study, known: Mapping[str, Any] | None = None) -> dict[str, 
     for model in MODELS:
         residual, excess, weight = near.loc[model]
         r = float(np.clip(closed[model] + residual, 0, math.sqrt(additive + epistatic)))
-        low, high = interval(r, excess, n, math.sqrt(additive + (0 if model == "ridge" else epistatic)))
+        low, high = interval(
+            r, excess, n, math.sqrt(additive + (0 if model == "ridge" else epistatic))
+        )
         supported = bool(weight >= known["enough"]) and not few and (model != "mlp" or is_trained)
         found[model] = Forecast(r, float(low), float(high), float(closed[model]), supported)
     return found
 
 
 def _near(at: NDArray[np.float64], known: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the residual and excess variance near a place, and the weight of what was simulated, a row a model."""
+    """Return the residual and excess variance near a place, and the weight of what was simulated, a
+    row a model.
+    """
     points = pd.DataFrame(known["points"])
     squares = ((np.stack(points["place"]) - at) ** 2).sum(axis=1, keepdims=True)
     smoothing = pd.DataFrame(known["smoothing"], index=["length", "prior"])
-    residual, excess = pd.DataFrame(points["residual"].tolist()), pd.DataFrame(points["excess"].tolist())
-    weights = np.exp(-squares / (2 * smoothing.loc["length"].to_numpy() ** 2)) * residual.notna()[smoothing.columns]
+    residual, excess = (
+        pd.DataFrame(points["residual"].tolist()),
+        pd.DataFrame(points["excess"].tolist()),
+    )
+    weights = (
+        np.exp(-squares / (2 * smoothing.loc["length"].to_numpy() ** 2))
+        * residual.notna()[smoothing.columns]
+    )
     weight, prior = weights.sum(), smoothing.loc["prior"]
     return pd.DataFrame(
         {
             "residual": (weights * residual).sum() / (weight + prior),
-            "excess": ((weights * excess).sum() + prior * pd.Series(known["excess"])) / (weight + prior),
+            "excess": ((weights * excess).sum() + prior * pd.Series(known["excess"]))
+            / (weight + prior),
             "weight": weight,
         }
     )
 
 
 def is_bound(model: str, n_samples: int) -> bool:
-    """Tell whether a forecast is an upper bound: the MLP's beyond the cohorts that networks were trained on."""
+    """Tell whether a forecast is an upper bound: the MLP's beyond the cohorts that networks were
+    trained on.
+    """
     return model == "mlp" and n_samples > surface()["trained"]["n_samples"]
 
 
 def is_searched(study: Study) -> bool:
-    """Tell whether this project's code looks for interacting pairs among as many markers as a study has."""
+    """Tell whether this project's code looks for interacting pairs among as many markers as a study
+    has.
+    """
     return study.n_markers <= surface()["most_screened"]
 
 
 def interval(
     r: ArrayLike, excess: ArrayLike, n_samples: ArrayLike, ceiling: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the ends of the interval that holds 90 % of studies: r, more or less 1.645 standard deviations.
+    """Return the ends of the interval that holds 90 % of studies: r, more or less 1.645 standard
+    deviations.
 
-    excess: variance of r beyond what few test samples make. Above the ceiling of a model's r there is only the scatter
-    of test samples.
+    excess: variance of r beyond what few test samples make. Above the ceiling of a model's r there
+    is only the scatter of test samples.
     """
     sd = np.sqrt(np.maximum(excess, LEAST_SD**2) + variance_of_r(r, n_samples))
     most = np.maximum(r, ceiling)
@@ -290,16 +320,23 @@ def mlp_closed_form(
 ) -> NDArray[np.float64]:
     """Return the MLP's r without correction: the epistatic kernel's, from another number of samples.
 
-    efficiency: (a, b, c); a times the samples for additive effects, b (m/q)^c times for epistatic ones, since a network
-    learns which of the m markers are the q causal ones, and the kernel does not.
+    efficiency: (a, b, c); a times the samples for additive effects, b (m/q)^c times for epistatic
+    ones, since a network learns which of the m markers are the q causal ones, and the kernel does
+    not.
     """
     n = TRAIN_SHARE * np.asarray(n_samples, dtype=float)
     parts = efficiency[0], efficiency[1] * (np.asarray(n_markers) / n_qtl) ** efficiency[2]
-    return theory.expected_accuracy(n, n_markers, additive, epistatic, model="kernel", efficiency=parts).pearson_r
+    return theory.expected_accuracy(
+        n, n_markers, additive, epistatic, model="kernel", efficiency=parts
+    ).pearson_r
 
 
 def place(
-    n_samples: ArrayLike, n_markers: ArrayLike, n_qtl: ArrayLike, additive: ArrayLike, epistatic: ArrayLike
+    n_samples: ArrayLike,
+    n_markers: ArrayLike,
+    n_qtl: ArrayLike,
+    additive: ArrayLike,
+    epistatic: ArrayLike,
 ) -> NDArray[np.float64]:
     """Return the place of studies, (..., 5): the numbers at the top of the module, each within [0, 1]."""
     n = TRAIN_SHARE * np.asarray(n_samples)
@@ -315,14 +352,18 @@ def place(
 
 
 def forecast_table(cell: "Cell") -> pd.DataFrame:
-    """Return the forecasts for a cell's studies, a row a relAA and model: pearson_r, low, high, supported.
+    """Return the forecasts for a cell's studies, a row a relAA and model: pearson_r, low, high,
+    supported.
 
-    At the V_A/V_G that is expected of a cohort; the intervals do not hold how far a cohort of few QTL draws another.
-    Shares of which `Study` takes none have no forecast.
+    At the V_A/V_G that is expected of a cohort; the intervals do not hold how far a cohort of few
+    QTL draws another. Shares of which `Study` takes none have no forecast.
     """
     rows = []
     for rel_aa in dict.fromkeys(np.atleast_1d(cell.rel_aa).tolist()):
-        shares = {"va_over_vg": 1 / (1 + 2 * rel_aa), "broad_sense_heritability": cell.broad_sense_heritability}
+        shares = {
+            "va_over_vg": 1 / (1 + 2 * rel_aa),
+            "broad_sense_heritability": cell.broad_sense_heritability,
+        }
         if min(shares.values()) >= LEAST_SHARE:
             n_markers = getattr(cell, "n_markers", cell.n_qtl)
             study = Study(n_samples=cell.n_samples, n_markers=n_markers, n_qtl=cell.n_qtl, **shares)
@@ -332,9 +373,11 @@ def forecast_table(cell: "Cell") -> pd.DataFrame:
 
 
 def samples_needed(study: Study) -> dict[str, int | None]:
-    """Return, for each model but ridge, the first number of individuals at which its lead over ridge is clear.
+    """Return, for each model but ridge, the first number of individuals at which its lead over ridge
+    is clear.
 
-    That is the study's number or more; None for never. All else stays. The search takes steps of a factor 10^(1/20).
+    That is the study's number or more; None for never. All else stays. The search takes steps of a
+    factor 10^(1/20).
     """
     needed = dict.fromkeys(MODELS[1:])
     steps = math.floor(STEPS_PER_DECADE * math.log10(MOST_SAMPLES / study.n_samples))
@@ -342,7 +385,9 @@ def samples_needed(study: Study) -> dict[str, int | None]:
         n = _whole(study.n_samples * 10 ** (step / STEPS_PER_DECADE))
         found = forecast(replace(study, n_samples=n))
         for model in needed:
-            if needed[model] is None and is_clear(found[model].pearson_r - found["ridge"].pearson_r, model):
+            if needed[model] is None and is_clear(
+                found[model].pearson_r - found["ridge"].pearson_r, model
+            ):
                 needed[model] = n
         if None not in needed.values():
             break
@@ -356,7 +401,9 @@ def is_clear(lead: float, model: str) -> bool:
 
 @dataclass(frozen=True)
 class Choice:
-    """What an answer names: its kind, the better of ridge and kernel, what stands for the MLP, what is not proven."""
+    """What an answer names: its kind, the better of ridge and kernel, what stands for the MLP, what is
+    not proven.
+    """
 
     kind: str
     spread: str
@@ -374,9 +421,12 @@ def choose(study: Study, forecasts: Mapping[str, Forecast]) -> Choice:
             ahead[model] = is_clear(r[model] - r["ridge"], model)
             clear[model] = ahead[model] and found.supported
     clear["pairs"] &= is_searched(study)
-    clear["kernel"] = ahead["kernel"] and (clear["kernel"] or clear["mlp"])  # its theory holds where the MLP was tried
+    # its theory holds where the MLP was tried
+    clear["kernel"] = ahead["kernel"] and (clear["kernel"] or clear["mlp"])
     spread = "kernel" if clear["kernel"] and r["kernel"] > r["ridge"] else "ridge"
-    unproven = max((model for model in ahead if ahead[model] and not clear[model]), key=r.get, default="")
+    unproven = max(
+        (model for model in ahead if ahead[model] and not clear[model]), key=r.get, default=""
+    )
     kind = _best(r, clear, spread)
     if not supported:
         kind = "outside"
@@ -393,7 +443,9 @@ def choose(study: Study, forecasts: Mapping[str, Forecast]) -> Choice:
 
 
 def _best(r: Mapping[str, float], clear: Mapping[str, bool], spread: str) -> str:
-    """Return the model to use; clear: whose leads over ridge are; spread: the better of ridge and kernel."""
+    """Return the model to use; clear: whose leads over ridge are; spread: the better of ridge and
+    kernel.
+    """
     others = max(r["kernel"], r["pairs"] if clear["pairs"] else 0)
     if clear["mlp"] and r["mlp"] > others + surface()["error"]["mlp"]:
         return "mlp"
@@ -402,7 +454,9 @@ def _best(r: Mapping[str, float], clear: Mapping[str, bool], spread: str) -> str
     return "kernel" if clear["kernel"] else "ridge"
 
 
-def answer(study: Study, forecasts: Mapping[str, Forecast], needed: Mapping[str, int | None]) -> str:
+def answer(
+    study: Study, forecasts: Mapping[str, Forecast], needed: Mapping[str, int | None]
+) -> str:
     """Return which model to use, in one sentence."""
     choice, texts = choose(study, forecasts), surface()["sentences"]
     words = {"n": f"{study.n_samples:,}", "later": _later(study, needed)}
@@ -487,24 +541,34 @@ def command(study: Study) -> str:
 def independent_segments(effective_size: float, n_chromosomes: int, morgans: float) -> int:
     """Return how many independent segments linked markers stand for, M_e = 2 N_e L k / ln(N_e L).
 
-    effective_size: N_e of an outbred population. n_chromosomes: k of them, each of L morgans. A rough guide (Goddard,
-    Hayes and Meuwissen 2011). Raises ValueError for values that are not positive, or where N_e L is below 2.
+    effective_size: N_e of an outbred population. n_chromosomes: k of them, each of L morgans. A
+    rough guide (Goddard, Hayes and Meuwissen 2011). Raises ValueError for values that are not
+    positive, or where N_e L is below 2.
     """
-    length = checks.real("effective_size", effective_size, above=0) * checks.real("morgans", morgans, above=0)
+    length = checks.real("effective_size", effective_size, above=0) * checks.real(
+        "morgans", morgans, above=0
+    )
     checks.require(length >= 2, f"effective_size * morgans must be at least 2, got {length:g}")
-    return _whole(2 * length * checks.integer("n_chromosomes", n_chromosomes, minimum=1) / math.log(length))
+    return _whole(
+        2 * length * checks.integer("n_chromosomes", n_chromosomes, minimum=1) / math.log(length)
+    )
 
 
 def cross_segments(chromosomes: Sequence[float]) -> int:
     """Return how many independent segments the gametes of a biparental cross have.
 
-    chromosomes: their lengths l in Morgans. The codes of loci at a distance d correlate as exp(-2 d) (Haldane), so
-    that a chromosome's mean squared correlation is (4 l - 1 + exp(-4 l)) / (8 l^2), and M_e the inverse of the whole
-    genome's. Raises ValueError for no chromosome, and a length outside 1e-6 to 1e4.
+    chromosomes: their lengths l in Morgans. The codes of loci at a distance d correlate as exp(-2
+    d) (Haldane), so that a chromosome's mean squared correlation is (4 l - 1 + exp(-4 l)) / (8
+    l^2), and M_e the inverse of the whole genome's. Raises ValueError for no chromosome, and a
+    length outside 1e-6 to 1e4.
     """
     is_list = isinstance(chromosomes, Sequence) and not isinstance(chromosomes, str)
-    checks.require(is_list, f"chromosomes must be a list of lengths, got {checks.shown(chromosomes)}")
-    lengths = np.array([checks.real("chromosomes", length, minimum=1e-6, maximum=1e4) for length in chromosomes])
+    checks.require(
+        is_list, f"chromosomes must be a list of lengths, got {checks.shown(chromosomes)}"
+    )
+    lengths = np.array(
+        [checks.real("chromosomes", length, minimum=1e-6, maximum=1e4) for length in chromosomes]
+    )
     checks.integer("len(chromosomes)", len(lengths), minimum=1)
     squared = (4 * lengths - 1 + np.exp(-4 * lengths)) / (8 * lengths**2)
     return _whole(1 / float(((lengths / lengths.sum()) ** 2 * squared).sum()))
@@ -535,7 +599,9 @@ def when(model: str, needed: int | None, study: Study) -> str:
     texts = surface()["sentences"]
     if needed is None:
         return texts["never_ahead"]
-    kind = ("at_best_" if is_bound(model, needed) else "ahead_") + ("now" if needed == study.n_samples else "later")
+    kind = ("at_best_" if is_bound(model, needed) else "ahead_") + (
+        "now" if needed == study.n_samples else "later"
+    )
     return texts[kind].format(n=rounded(needed))
 
 
@@ -546,10 +612,14 @@ def main(arguments: list[str] | None = None) -> int:
         description="What to expect of each model.",
         argument_default=argparse.SUPPRESS,
     )
-    parser.add_argument("--preset", choices=list(surface()["presets"]), help="start from a known kind of study")
+    parser.add_argument(
+        "--preset", choices=list(surface()["presets"]), help="start from a known kind of study"
+    )
     for name, (label, hint, least, most) in INPUTS.items():
         text = f"{label}: {hint} ({least:,} to {most:,})".replace("%", "%%")
-        parser.add_argument(f"--{name.replace('_', '-')}", type=Study.__annotations__[name], help=text)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=Study.__annotations__[name], help=text
+        )
     given = vars(parser.parse_args(arguments))
     study = {"n_traits": 1}
     if "preset" in given:

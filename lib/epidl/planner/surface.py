@@ -1,8 +1,10 @@
-"""What the planner knows: measured from the book's tables by `python -m epidl.planner.surface`, kept in surface.json.
+"""What the planner knows: measured from the book's tables by `python -m epidl.planner.surface`, kept
+in surface.json.
 
-Each simulated condition (a cell's traits of one relAA) is a point: its place, and each model's mean residual from its
-closed form. The MLP's closed form has three numbers, fitted here. How far residuals reach, and how much they are shrunk
-towards the closed form, is chosen by the error of leaving each cell out; so are the errors that the planner states.
+Each simulated condition (a cell's traits of one relAA) is a point: its place, and each model's mean
+residual from its closed form. The MLP's closed form has three numbers, fitted here. How far
+residuals reach, and how much they are shrunk towards the closed form, is chosen by the error of
+leaving each cell out; so are the errors that the planner states.
 """
 
 import argparse
@@ -34,13 +36,28 @@ FEW_TRAITS = (2, 5)  # of the networks that count: others are compared on the pa
 LENGTHS, PRIORS = (0.05, 0.1, 0.15, 0.2, 0.3), (1.0, 2.0, 4.0, 8.0, 16.0, 64.0)
 ENOUGH = 1.0  # the weight of one simulated condition at the very place of a study
 WORTH = 0.02  # a lead in r that is worth another model
-Smoothing = Mapping[str, tuple[float, float]]  # of each model: how far residuals reach, and the weight of none
-KEYS = ["experiment", "cell", "n_samples", "n_markers", "n_qtl", "broad_sense_heritability", "rel_aa"]
+# of each model: how far residuals reach, and the weight of none
+Smoothing = Mapping[str, tuple[float, float]]
+KEYS = [
+    "experiment",
+    "cell",
+    "n_samples",
+    "n_markers",
+    "n_qtl",
+    "broad_sense_heritability",
+    "rel_aa",
+]
 PLACE = ["p0", "p1", "p2", "p3", "p4"]
-ERROR_OF_A_COHORT = 0.03  # in r, beside that of its test samples; to weigh cohorts in the fit of the efficiencies
+# in r, beside that of its test samples; to weigh cohorts in the fit of the efficiencies
+ERROR_OF_A_COHORT = 0.03
 
 SENTENCES = {
-    "names": {"ridge": "Ridge", "kernel": "Epistatic kernel", "mlp": "MLP", "pairs": "Sparse pairs"},
+    "names": {
+        "ridge": "Ridge",
+        "kernel": "Epistatic kernel",
+        "mlp": "MLP",
+        "pairs": "Sparse pairs",
+    },
     "in_text": {
         "ridge": "ridge",
         "kernel": "the epistatic kernel",
@@ -99,7 +116,8 @@ SENTENCES = {
     "{apart} with pairs of their own. The forecast is for traits that share nothing.",
 }
 
-# above both the kernel holds cross-products of markers (`kernels.EXACT_LIMIT`), of more than some 9 GiB
+# above both the kernel holds cross-products of markers (`kernels.EXACT_LIMIT`), of more than some 9
+# GiB
 LARGE = {"n_samples": int(EXACT_LIMIT / planning.TRAIN_SHARE), "n_markers": 20_000}
 
 PRESETS = {
@@ -151,31 +169,44 @@ PRESETS = {
 
 
 def evidence(folder: Path = DATA) -> pd.DataFrame:
-    """Return a row a cohort, trait and model of the tables that the planner learns from, with the trait's shares.
+    """Return a row a cohort, trait and model of the tables that the planner learns from, with the
+    trait's shares.
 
-    additive, epistatic: shares of the phenotypic variance, as drawn in that cohort. A network that predicts the same
-    for all test samples has an r of 0. Diverged fits, and controls in which all pairs interact, are left out.
+    additive, epistatic: shares of the phenotypic variance, as drawn in that cohort. A network that
+    predicts the same for all test samples has an r of 0. Diverged fits, and controls in which all
+    pairs interact, are left out.
     """
     table = pd.concat([read_table(folder / f"{name}.csv") for name in TABLES], ignore_index=True)
     table["all_pairs"] = table["all_pairs"].fillna(False).astype(bool)
-    table = table[table["model"].isin(planning.MODELS) & (table["protocol"] == "held_out") & ~table["all_pairs"]]
+    table = table[
+        table["model"].isin(planning.MODELS)
+        & (table["protocol"] == "held_out")
+        & ~table["all_pairs"]
+    ]
     table = table[(table["model"] != "mlp") | table["n_traits"].isin(FEW_TRAITS)]
     table = _with_all_r(table)
     additive = table["va_over_vg"] / (table["va_over_vg"] + table["vaa_over_vg"])
     h2 = table["broad_sense_heritability"]
-    return table.assign(additive=h2 * additive, epistatic=h2 * (1 - additive)).reset_index(drop=True)
+    return table.assign(additive=h2 * additive, epistatic=h2 * (1 - additive)).reset_index(
+        drop=True
+    )
 
 
 def _with_all_r(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that have an r: 0 for a network that predicts the same for all, none for one that diverged."""
+    """Return the rows that have an r: 0 for a network that predicts the same for all, none for one
+    that diverged.
+    """
     table = table.assign(pearson_r=table["pearson_r"].mask(table["status"] == "constant", 0.0))
     return table[table["pearson_r"].notna()]
 
 
-def fit_efficiency(rows: pd.DataFrame, start: Sequence[float] = (0.5, 0.5, 0.5)) -> tuple[float, ...]:
+def fit_efficiency(
+    rows: pd.DataFrame, start: Sequence[float] = (0.5, 0.5, 0.5)
+) -> tuple[float, ...]:
     """Return the numbers of `planner.mlp_closed_form`: what the MLP makes of its samples.
 
-    Those that bring the closed form nearest to the MLP's mean r in the conditions of `rows` (of `evidence`).
+    Those that bring the closed form nearest to the MLP's mean r in the conditions of `rows` (of
+    `evidence`).
     """
     groups = rows[rows["model"] == "mlp"].groupby(KEYS)
     mlp = groups[["pearson_r", "additive", "epistatic"]].mean().reset_index()
@@ -183,14 +214,18 @@ def fit_efficiency(rows: pd.DataFrame, start: Sequence[float] = (0.5, 0.5, 0.5))
     weight = np.sqrt(groups.size().to_numpy() / variance)
 
     def misfit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return ((planning.mlp_closed_form(*_studies(mlp), values) - mlp["pearson_r"]) * weight).to_numpy()
+        return (
+            (planning.mlp_closed_form(*_studies(mlp), values) - mlp["pearson_r"]) * weight
+        ).to_numpy()
 
     found = least_squares(misfit, start, bounds=([0.01, 0.01, -2], [100, 100, 2]))
     return tuple(found.x.tolist())
 
 
 def with_closed_forms(rows: pd.DataFrame, efficiency: Sequence[float]) -> pd.DataFrame:
-    """Return rows with the closed form of each one's model, at its own cohort's shares, and its residual."""
+    """Return rows with the closed form of each one's model, at its own cohort's shares, and its
+    residual.
+    """
     closed = planning.closed_forms(*_studies(rows), efficiency)
     model = rows["model"].map(list(closed).index).to_numpy()
     return _with_residual(rows, np.stack(list(closed.values()))[model, np.arange(len(rows))])
@@ -201,16 +236,23 @@ def _with_residual(rows: pd.DataFrame, closed_form: ArrayLike) -> pd.DataFrame:
 
 
 def points_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a condition and model of `with_closed_forms`: its place p0 to p4, mean shares, r and residual."""
+    """Return a row a condition and model of `with_closed_forms`: its place p0 to p4, mean shares, r
+    and residual.
+    """
     shares = expected_shares(rows["rel_aa"], rows["broad_sense_heritability"])
-    at = planning.place(rows["n_samples"], rows["n_markers"], rows["n_qtl"], shares.additive, shares.epistatic)
+    at = planning.place(
+        rows["n_samples"], rows["n_markers"], rows["n_qtl"], shares.additive, shares.epistatic
+    )
     rows = rows.assign(**dict(zip(PLACE, at.T, strict=True)))
     means = dict.fromkeys([*PLACE, "pearson_r", "residual", "va_over_vg"], "mean")
     return rows.groupby([*KEYS, "model"], sort=False).agg(means).reset_index()
 
 
-def left_out(rows: pd.DataFrame, by: str, smoothing: Smoothing, value: object = None) -> pd.DataFrame:
-    """Return rows of `with_closed_forms` with each one's forecast from all that does not share its value of `by`.
+def left_out(
+    rows: pd.DataFrame, by: str, smoothing: Smoothing, value: object = None
+) -> pd.DataFrame:
+    """Return rows of `with_closed_forms` with each one's forecast from all that does not share its
+    value of `by`.
 
     value: forecast the rows of this one alone.
     """
@@ -240,16 +282,22 @@ def left_out_with_fit(rows: pd.DataFrame, by: str, smoothing: Smoothing) -> pd.D
 
 
 def errors(forecasts: pd.DataFrame, column: str = "forecast") -> pd.DataFrame:
-    """Return each model's error over conditions left out, a row a model: bias, rms, worst, chance and error.
+    """Return each model's error over conditions left out, a row a model: bias, rms, worst, chance and
+    error.
 
-    forecasts: of `left_out`; column: what is tried. chance: the root mean square that the scatter of a condition's few
-    cohorts would give if every forecast were right; error: the rest, sqrt(rms^2 - chance^2).
+    forecasts: of `left_out`; column: what is tried. chance: the root mean square that the scatter
+    of a condition's few cohorts would give if every forecast were right; error: the rest,
+    sqrt(rms^2 - chance^2).
     """
     means = _by_condition(forecasts["pearson_r"] - forecasts[column], forecasts)
     groups = means.groupby("model")
     return (
         _net(groups)
-        .assign(conditions=groups.size(), bias=groups["mean"].mean(), worst=groups["mean"].agg(lambda e: e.abs().max()))
+        .assign(
+            conditions=groups.size(),
+            bias=groups["mean"].mean(),
+            worst=groups["mean"].agg(lambda e: e.abs().max()),
+        )
         .reindex(planning.MODELS)[["conditions", "bias", "worst", "rms", "chance", "error"]]
     )
 
@@ -257,14 +305,24 @@ def errors(forecasts: pd.DataFrame, column: str = "forecast") -> pd.DataFrame:
 def lead_errors(forecasts: pd.DataFrame) -> pd.DataFrame:
     """Return rms, chance and error, as in `errors`, of each model's forecast lead over ridge."""
     index = [*KEYS, "replicate", "trait", "model"]
-    wrong = (forecasts["pearson_r"] - forecasts["forecast"]).groupby([forecasts[name] for name in index]).first()
+    wrong = (
+        (forecasts["pearson_r"] - forecasts["forecast"])
+        .groupby([forecasts[name] for name in index])
+        .first()
+    )
     wrong = wrong.unstack("model")[list(planning.MODELS)]
-    leads = wrong.sub(wrong.pop("ridge"), axis=0).melt(ignore_index=False, value_name="error").dropna().reset_index()
+    leads = (
+        wrong.sub(wrong.pop("ridge"), axis=0)
+        .melt(ignore_index=False, value_name="error")
+        .dropna()
+        .reset_index()
+    )
     return _net(_by_condition(leads["error"], leads).groupby("model")).reindex(planning.MODELS[1:])
 
 
 def coverage(forecasts: pd.DataFrame, smoothing: Smoothing) -> pd.Series:
-    """Return how many single cohorts lie within the interval of the forecast that was made without their cell.
+    """Return how many single cohorts lie within the interval of the forecast that was made without
+    their cell.
 
     Its variance, too, is taken from other cells.
     """
@@ -273,7 +331,9 @@ def coverage(forecasts: pd.DataFrame, smoothing: Smoothing) -> pd.Series:
         points, (length, prior) = points_of(own).set_index(KEYS), smoothing[model]
         excess = _excess(own).droplevel("model").loc[points.index].to_numpy()
         weights = _weights(_place_of(own), points[PLACE].to_numpy(), length)
-        weights *= own["cell"].to_numpy()[:, None] != points.index.get_level_values("cell").to_numpy()
+        weights *= (
+            own["cell"].to_numpy()[:, None] != points.index.get_level_values("cell").to_numpy()
+        )
         variance = (weights @ excess + prior * excess.mean()) / (weights.sum(axis=1) + prior)
         ceiling = np.sqrt(own["additive"] + (0 if model == "ridge" else own["epistatic"]))
         low, high = planning.interval(own["forecast"], variance, own["n_samples"], ceiling)
@@ -281,11 +341,15 @@ def coverage(forecasts: pd.DataFrame, smoothing: Smoothing) -> pd.Series:
     return pd.Series(inside).reindex(planning.MODELS)
 
 
-def publication_forecast(digitised: pd.DataFrame, known: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """Return the MLP's forecast beside each value of the publication's figure 1, at 1000 to 1,000,000 individuals.
+def publication_forecast(
+    digitised: pd.DataFrame, known: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return the MLP's forecast beside each value of the publication's figure 1, at 1000 to 1,000,000
+    individuals.
 
-    digitised: the values, of which none went into the planner; known: as for `planner.forecast`. The test samples of
-    its networks steered their training, and their last batch is small; see the ledger.
+    digitised: the values, of which none went into the planner; known: as for `planner.forecast`.
+    The test samples of its networks steered their training, and their last batch is small; see the
+    ledger.
     """
     table = digitised[(digitised["model"] == "mlp") & digitised["r_mid"].notna()].copy()
     forecasts = []
@@ -303,7 +367,9 @@ def publication_forecast(digitised: pd.DataFrame, known: Mapping[str, Any] | Non
 
 
 def shortfall(compared: pd.DataFrame, rows: pd.DataFrame) -> dict[str, str]:
-    """Return by how much the publication's MLP is below its forecast in cohorts larger than any of `rows`, in words."""
+    """Return by how much the publication's MLP is below its forecast in cohorts larger than any of
+    `rows`, in words.
+    """
     larger = compared[compared["n_samples"] > rows["n_samples"].max()]
     below = larger["forecast"] - larger["found"]
     return {
@@ -319,7 +385,8 @@ def sizes_in_words(table: pd.DataFrame) -> str:
 
 
 def tried(table: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of the planner's models of a survey that it does not know, each with its forecast and interval.
+    """Return rows of the planner's models of a survey that it does not know, each with its forecast
+    and interval.
 
     At the V_A/V_G that each cohort drew, which few QTL make differ from what is expected.
     """
@@ -331,7 +398,10 @@ def tried(table: pd.DataFrame) -> pd.DataFrame:
             n_samples=int(first["n_samples"]),
             n_markers=int(first["n_markers"]),
             n_qtl=int(first["n_qtl"]),
-            va_over_vg=max(planning.LEAST_SHARE, first["va_over_vg"] / (first["va_over_vg"] + first["vaa_over_vg"])),
+            va_over_vg=max(
+                planning.LEAST_SHARE,
+                first["va_over_vg"] / (first["va_over_vg"] + first["vaa_over_vg"]),
+            ),
             broad_sense_heritability=first["broad_sense_heritability"],
         )
         found = pd.DataFrame(planning.forecast(study).values(), index=planning.MODELS)
@@ -372,7 +442,9 @@ def build(folder: Path = DATA) -> dict[str, Any]:
 
 
 def choose_smoothing(rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Return each model's length and prior of the smallest error over cells left out; rows: of `with_closed_forms`."""
+    """Return each model's length and prior of the smallest error over cells left out; rows: of
+    `with_closed_forms`.
+    """
     return {model: _smoothing_of(model, rows[rows["model"] == model]) for model in planning.MODELS}
 
 
@@ -382,12 +454,18 @@ def _smoothing_of(model: str, rows: pd.DataFrame) -> tuple[float, float]:
 
 
 def traits_together(folder: Path = DATA) -> dict[str, str]:
-    """Return what sharing their pairs does to the MLP's r, in the correlation experiment's cells of most individuals.
+    """Return what sharing their pairs does to the MLP's r, in the correlation experiment's cells of
+    most individuals.
 
     Of its fewest QTL and traits, where both kinds of uncorrelated traits are computed.
     """
     table = read_table(folder / "correlation.csv").query("model == 'mlp' and pleiotropy == 0")
-    r = table.groupby(["n_samples", "n_qtl", "n_traits", "shared_pairs"])["pearson_r"].mean().unstack().dropna()
+    r = (
+        table.groupby(["n_samples", "n_qtl", "n_traits", "shared_pairs"])["pearson_r"]
+        .mean()
+        .unstack()
+        .dropna()
+    )
     n_samples = r.index.get_level_values("n_samples").max()
     (n_qtl, n_traits), both = next(r.loc[n_samples].iterrows())
     return {
@@ -407,7 +485,9 @@ def _place_of(rows: pd.DataFrame) -> NDArray[np.float64]:
     return planning.place(*_studies(rows))
 
 
-def _weights(at: NDArray[np.float64], places: NDArray[np.float64], length: float) -> NDArray[np.float64]:
+def _weights(
+    at: NDArray[np.float64], places: NDArray[np.float64], length: float
+) -> NDArray[np.float64]:
     squares = (at**2).sum(axis=1)[:, None] + (places**2).sum(axis=1) - 2 * at @ places.T
     return np.exp(-squares.clip(0) / (2 * length**2))
 
@@ -421,15 +501,23 @@ def _net(groups: Any) -> pd.DataFrame:
     """Return rms, chance and error of conditions' means, a row a group."""
     rms = groups["mean"].agg(lambda means: math.sqrt((means**2).mean()))
     chance = groups.apply(lambda part: math.sqrt((part["var"] / part["size"]).mean()))
-    return pd.DataFrame({"rms": rms, "chance": chance, "error": np.sqrt((rms**2 - chance**2).clip(0))})
+    return pd.DataFrame(
+        {"rms": rms, "chance": chance, "error": np.sqrt((rms**2 - chance**2).clip(0))}
+    )
 
 
 def _mean_square(forecasts: pd.DataFrame) -> float:
-    return float((_by_condition(forecasts["pearson_r"] - forecasts["forecast"], forecasts)["mean"] ** 2).mean())
+    return float(
+        (
+            _by_condition(forecasts["pearson_r"] - forecasts["forecast"], forecasts)["mean"] ** 2
+        ).mean()
+    )
 
 
 def _excess(forecasts: pd.DataFrame) -> pd.Series:
-    """Return by how much the squared error of single cohorts exceeds that, a number a condition and model."""
+    """Return by how much the squared error of single cohorts exceeds that, a number a condition and
+    model.
+    """
     square = (forecasts["pearson_r"] - forecasts["forecast"]) ** 2
     excess = square - planning.variance_of_r(forecasts["forecast"], forecasts["n_samples"])
     return _by_condition(excess, forecasts)["mean"]
@@ -437,7 +525,9 @@ def _excess(forecasts: pd.DataFrame) -> pd.Series:
 
 def _as_points(points: pd.DataFrame, excess: pd.Series) -> list[dict[str, Any]]:
     points = points.set_index([*KEYS, "model"]).join(excess.rename("excess"))
-    points = points.round({"va_over_vg": 3, "pearson_r": 4, "residual": 5, "excess": 6} | dict.fromkeys(PLACE, 5))
+    points = points.round(
+        {"va_over_vg": 3, "pearson_r": 4, "residual": 5, "excess": 6} | dict.fromkeys(PLACE, 5)
+    )
     found = []
     for key, part in points.groupby(level=KEYS, sort=False):
         models = part.droplevel(KEYS)
@@ -448,8 +538,12 @@ def _as_points(points: pd.DataFrame, excess: pd.Series) -> list[dict[str, Any]]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write surface.json, and print what the forecasts are worth; return 0, or 2 where a table is missing or none."""
-    parser = argparse.ArgumentParser(prog="python -m epidl.planner.surface", description=__doc__.splitlines()[0])
+    """Write surface.json, and print what the forecasts are worth; return 0, or 2 where a table is
+    missing or none.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m epidl.planner.surface", description=__doc__.splitlines()[0]
+    )
     parser.parse_args(arguments)
     try:
         found = build(DATA)

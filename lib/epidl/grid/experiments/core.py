@@ -1,4 +1,6 @@
-"""The path that the cells of all experiments take: simulate a replicate, fit its models, score them, make tidy rows."""
+"""The path that the cells of all experiments take: simulate a replicate, fit its models, score them,
+make tidy rows.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -29,7 +31,8 @@ STUDIES = "studies.sqlite"
 
 @dataclass(frozen=True)
 class CellResult:
-    """table: a row a replicate, trait, model and protocol. side: further tables by name, such as trials.
+    """table: a row a replicate, trait, model and protocol. side: further tables by name, such as
+    trials.
 
     Of side, `provenance` has a row for each origin of fits, its record as JSON (`results.join`).
     """
@@ -62,12 +65,12 @@ def run_cell(
     """Run all replicates of a cell.
 
     architecture: what the cell's cohorts are simulated with. fits: fits and scores each model.
-    folder: where finished fits and Optuna's trials are kept, so that a killed cell resumes; in memory only where it is
-    empty.
+    folder: where finished fits and Optuna's trials are kept, so that a killed cell resumes; in
+    memory only where it is empty.
 
-    Raises ValueError for a device that is not there and a `progress` that is not True or False, MemoryError where the
-    cell does not fit the machine, ImportError where it searches without Optuna, and what `make_cohort` and `kept.claim`
-    do.
+    Raises ValueError for a device that is not there and a `progress` that is not True or False,
+    MemoryError where the cell does not fit the machine, ImportError where it searches without
+    Optuna, and what `make_cohort` and `kept.claim` do.
     """
     folder, progress = checks.folder("output", folder), checks.boolean("progress", progress)
     device = resolve_device(cell.device)
@@ -76,7 +79,10 @@ def run_cell(
         tuning.check_installed()
     parameters = cell.model_dump(mode="json")
     kept.claim(folder, parameters)
-    there, origin = kept.Kept.of(folder, cell, device), results.provenance(parameters, datetime.now(UTC))
+    there, origin = (
+        kept.Kept.of(folder, cell, device),
+        results.provenance(parameters, datetime.now(UTC)),
+    )
     done: list[results.Fitted] = []
     with one_cell_threads(cell.n_threads):
         for replicate in range(1, cell.n_replicates + 1):
@@ -92,13 +98,20 @@ def run_cell(
 
 
 def _tasks(
-    cell: Cell, architecture: Architecture, replicate: int, device: str, folder: Path | str, progress: bool
+    cell: Cell,
+    architecture: Architecture,
+    replicate: int,
+    device: str,
+    folder: Path | str,
+    progress: bool,
 ) -> tuple[pd.DataFrame, dict[Protocol, Task]]:
     """Return what is known of a replicate's traits before any fit, and the task of each protocol."""
     seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
     cohort = make_cohort(cell, architecture, seed, replicate)
     parts = genetic_parts(cohort)
-    asked = {each.name: getattr(cell, each.name) for each in fields(Task) if hasattr(cell, each.name)}
+    asked = {
+        each.name: getattr(cell, each.name) for each in fields(Task) if hasattr(cell, each.name)
+    }
     given = asked | {
         "genotypes": cohort.genotypes,
         "phenotypes": cohort.phenotypes,
@@ -118,7 +131,9 @@ def _tasks(
 
 
 def _study(cell: Cell, device: str, replicate: int, protocol: Protocol, model: str) -> str:
-    """Return the name of a search: trials of other parameters or of other code are another, never mixed with these."""
+    """Return the name of a search: trials of other parameters or of other code are another, never
+    mixed with these.
+    """
     code = f"{run_fingerprint(cell, device)} {model_fingerprint(model)}"
     return f"{model} replicate {replicate} {protocol} {code}"
 
@@ -144,7 +159,9 @@ def _fit(
 
 
 def make_cohort(cell: Cell, architecture: Architecture, seed: int, replicate: int = 1) -> Cohort:
-    """Simulate the cohort of a replicate by the cell's backend, or read the authors' one; raises what these raise."""
+    """Simulate the cohort of a replicate by the cell's backend, or read the authors' one; raises what
+    these raise.
+    """
     arguments = architecture(cell)
     if cell.source == "zenodo":
         return zenodo.read_replicate(cell, replicate, arguments)
@@ -153,17 +170,20 @@ def make_cohort(cell: Cell, architecture: Architecture, seed: int, replicate: in
 
 
 def _outcome(model: str, task: Task, prediction: Prediction) -> dict[str, Any]:
-    """Return the columns of the table that say how well a model predicts each trait, and how it was fitted.
+    """Return the columns of the table that say how well a model predicts each trait, and how it was
+    fitted.
 
-    pearson_r: Pearson's r between prediction and phenotype of test samples, the mean over splits; NaN for a diverged
-    fit and where all samples are predicted alike. r_additive, r_epistatic: the same with each part of the genetic
-    value; NaN also where a trait lacks the part. effect_r: between estimated and true additive effects over all
-    markers, NaN for a model without effects.
+    pearson_r: Pearson's r between prediction and phenotype of test samples, the mean over splits;
+    NaN for a diverged fit and where all samples are predicted alike. r_additive, r_epistatic: the
+    same with each part of the genetic value; NaN also where a trait lacks the part. effect_r:
+    between estimated and true additive effects over all markers, NaN for a model without effects.
     """
     scores = prediction.expected or _accuracy(task, prediction)
     effect_r = [_effect_r(task.truth, effects) for effects in prediction.effects]
     # a trait for which all test samples are predicted alike
-    constant = np.isnan(scores["pearson_r"]) & (prediction.status not in ("diverged", "no_features"))
+    constant = np.isnan(scores["pearson_r"]) & (
+        prediction.status not in ("diverged", "no_features")
+    )
     return {
         "model": model,
         "protocol": task.protocol,
@@ -172,7 +192,13 @@ def _outcome(model: str, task: Task, prediction: Prediction) -> dict[str, Any]:
         "r_additive": scores["r_additive"],
         "r_epistatic": scores["r_epistatic"],
         "effect_r": np.mean(effect_r, axis=0) if effect_r else np.nan,
-        **{"penalty": np.nan, "hidden_width": 0, "learning_rate": np.nan, "epochs": 0, "seconds": 0.0},
+        **{
+            "penalty": np.nan,
+            "hidden_width": 0,
+            "learning_rate": np.nan,
+            "epochs": 0,
+            "seconds": 0.0,
+        },
         **prediction.columns,
         "device": task.device,
     }
@@ -187,7 +213,9 @@ def _accuracy(task: Task, prediction: Prediction) -> dict[str, NDArray[np.float6
     return scores
 
 
-def _truth(cell: Cell, cohort: Cohort, parts: tuple[NDArray, NDArray], replicate: int, seed: int) -> pd.DataFrame:
+def _truth(
+    cell: Cell, cohort: Cohort, parts: tuple[NDArray, NDArray], replicate: int, seed: int
+) -> pd.DataFrame:
     """Return what is known of the traits before any fit: a row a trait."""
     total = cohort.genetic_values.var(axis=0)
     return pd.DataFrame(
