@@ -11,8 +11,8 @@ import pytest
 
 import bad_input
 from conftest import ROOT
-from epidl.grid import rerun
-from epidl.grid.experiments import scaling
+from epidl import rerun
+from epidl.grid.experiments import core
 from epidl.grid.params import CELL_TYPES, ParameterError, ScalingCell, make_cell
 
 KNOWN = "n_samples = 100\nmodels = ['ridge']\nmodels += ['mlp']  # two lines\n"
@@ -83,7 +83,7 @@ def test_a_cell_is_read_from_variables_of_its_fields_names(monkeypatch):
 
 def test_a_table_that_lacks_something_is_told(tmp_path):
     cell = make_cell(ScalingCell, **GIVEN | {"models": ["ridge", "ridge_sgd"]}, seed=1)
-    table = scaling.run(cell).table
+    table = core.run(cell).table
     assert rerun.check_table(cell, table).all()
     whole = "one row per replicate, trait, model and protocol"
     for changed, wrong in {
@@ -171,7 +171,7 @@ def test_what_a_notebook_refuses_is_the_last_line_and_no_traceback_is_shown(
     command = [
         sys.executable,
         "-m",
-        "epidl.grid.rerun",
+        "epidl.rerun",
         notebook,
         tmp_path / "out.ipynb",
         *arguments,

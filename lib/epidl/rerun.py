@@ -1,4 +1,4 @@
-"""Rerun a notebook: `python -m epidl.grid.rerun NOTEBOOK OUT -p NAME VALUE ...` is papermill without
+"""Rerun a notebook: `python -m epidl.rerun NOTEBOOK OUT -p NAME VALUE ...` is papermill without
 tracebacks.
 
 It takes papermill's arguments and hands them on. If the notebook refuses a parameter, the command
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lambda record: "unknown parameter" not in record.getMessage()
     )
     try:
-        cli.papermill.main(args=arguments, prog_name="python -m epidl.grid.rerun")
+        cli.papermill.main(args=arguments, prog_name="python -m epidl.rerun")
     except exceptions.PapermillExecutionError as error:
         print(f"{error.ename}: {error.evalue}", file=sys.stderr)
         return 1
