@@ -13,7 +13,7 @@ import pandas as pd
 
 from epidl import storage
 from epidl.grid import results
-from epidl.grid.cell import RUN
+from epidl.grid.experiments import core
 from epidl.grid.params import CELL_TYPES, make_cell
 
 DATA = Path(__file__).parents[1] / "book" / "data"
@@ -63,7 +63,7 @@ def compute(experiment: str, n_threads: int, **changes: object) -> pd.DataFrame:
     cell = make_cell(
         CELL_TYPES[experiment], **COMMON | CELLS[experiment] | {"n_threads": n_threads} | changes
     )
-    return RUN[experiment](cell).table.set_index(["model", "trait"])
+    return core.run(cell).table.set_index(["model", "trait"])
 
 
 def differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.Series:

@@ -611,7 +611,7 @@ def test_a_phenotype_table_is_text_without_blanks(tmp_path):
 
 LOAD = """
 import resource, sys
-from epidl.own_files import read_cohort
+from epidl.own.reader import read_cohort
 found = read_cohort(sys.argv[1], sys.argv[2], trait="y", max_missing=0.3)
 print(found.observed.genotypes.counts.shape, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
