@@ -1985,7 +1985,7 @@ def run_cell_of(experiment: str, **given: object) -> None:
     figures.
     """
     defaults, read, *others = code_of(experiment)
-    run = next(source for source in others if "experiment.run" in source)
+    run = next(source for source in others if "core.run(" in source)
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(defaults, f"{experiment}.ipynb", "exec"), names)
     names.update(given)

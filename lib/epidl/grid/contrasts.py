@@ -90,11 +90,11 @@ def settings_as_models(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFram
     other = others[others["model"] == "mlp"]
     width, rate = mlp["hidden_width"].max(), mlp["learning_rate"].max()
 
-    widths = (
-        other["hidden_width"].map("{:,} units".format).where(other["hidden_width"] != width, "")
-    )
-    rates = other["learning_rate"].map("rate {:g}".format).where(other["learning_rate"] != rate, "")
-    names = (widths + ", " + rates).str.strip(", ")
+    names = []
+    for row in other.itertuples():
+        words = [f"{row.hidden_width:,} units"] if row.hidden_width != width else []
+        words += [f"rate {row.learning_rate:g}"] if row.learning_rate != rate else []
+        names.append(", ".join(words))
     both = pd.concat([mlp, other.assign(model=names)], ignore_index=True)
     return both.assign(cell=both["n_samples"].astype(str) + " " + both["scaling"].astype(str))
 
