@@ -130,18 +130,18 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
 def test_a_damaged_finished_fit_alone_is_made_again(tmp_path, how, capsys):
     made = []
 
-    def fit(r: float) -> results.Fitted:
+    def fit(replicate: int, r: float) -> results.Fitted:
         made.append(r)
-        return results.Fitted(
-            TABLE.assign(model=f"m{r}", pearson_r=r), dict(TRIALS), {"commit": "c"}
-        )
+        table = TABLE.assign(model="ridge", replicate=replicate, pearson_r=r)
+        return results.Fitted(table, dict(TRIALS), {"commit": "c"})
 
     def run() -> list[float]:
-        there = kept.Kept(tmp_path, {})
-        return [
-            there.once(f"a {k} published ridge", lambda r=r: fit(r)).table["pearson_r"].iloc[0]
-            for k, r in ((1, 0.1), (2, 0.2))
-        ]
+        there, found = kept.Kept(tmp_path, {}), []
+        for replicate, r in ((1, 0.1), (2, 0.2)):
+            name = f"a {replicate} published ridge"
+            kept_or_made = there.once(name, lambda k=replicate, r=r: fit(k, r))
+            found.append(kept_or_made.table["pearson_r"].iloc[0])
+        return found
 
     assert run() == [0.1, 0.2]
     (second,) = tmp_path.glob("2_published_ridge_*.json")
