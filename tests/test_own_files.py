@@ -701,3 +701,42 @@ def test_the_example_s_columns_are_not_looked_for_in_other_files():
         ValueError, match=r"genotypes must be given with phenotypes, got none beside 'p.csv'"
     ):
         files_and_columns("", "p.csv", none)
+
+
+def test_one_column_for_two_uses_is_read_for_each(files):
+    found = files(covariates=["day", "year"], group="year", time="day").observed
+    assert found.design.shape == (N, 5)  # years are one number, days four levels
+    assert found.groups.tolist() == files.table["year"].astype(str).tolist()
+    assert np.unique(found.times).tolist() == [11323, 11353, 11688, 12053]
+    both = files(covariates=["year"], group="year").observed
+    np.testing.assert_array_equal(both.design[:, 0], files.table["year"])
+    alone = files(covariates=["day"]).observed
+    np.testing.assert_array_equal(
+        files(covariates=["day", "day"], time="day").observed.design, alone.design
+    )
+
+
+def test_markers_that_stand_in_the_phenotypes_too(files, tmp_path):
+    merged = files.table.join(pd.DataFrame(files.counts).add_prefix("m"))
+    found = files(table=merged)
+    assert found.genotypes.counts.shape == (N, M)
+    assert count(found, "markers that stand in the phenotypes, too") == M
+    assert files(table=merged[["sample_id", "yield", "m3"]]).genotypes.counts.shape == (N, M - 1)
+    assert files(table=merged, covariates=["m3"]).genotypes.counts.shape == (N, M - 1)
+    with pytest.raises(ValueError, match=r"genotypes must hold markers, got 12 columns that are"):
+        files(table=merged, covariates=[f"m{k}" for k in range(M)])
+
+
+def test_raw_for_both(tmp_path, files):
+    raw = pd.DataFrame({"FID": files.ids, "IID": files.ids, "PAT": 0, "MAT": 0, "SEX": 1})
+    raw = raw.assign(PHENOTYPE=files.table["yield"])
+    raw = raw.join(pd.DataFrame(files.counts).add_prefix("m"))
+    raw.to_csv(tmp_path / "a.raw", sep=" ", index=False)
+    path = tmp_path / "a.raw"
+    found = read_cohort(path, path, trait="PHENOTYPE", sample_id="IID")
+    assert found.genotypes.counts.shape == (N, M)
+
+
+def test_a_covariate_without_a_name_is_refused(files):
+    with pytest.raises(ValueError, match=r"covariates must name a column of .*, got ''"):
+        files(covariates=[""])

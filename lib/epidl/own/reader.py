@@ -118,26 +118,29 @@ def read_cohort(
     for note in found.notes:
         report.add("read", *note)
     if table is not None:
-        found = _without_columns(found, table.attrs["names"], report)
+        used = {name for names in columns.values() for name in names} | {sample_id}
+        found = _without_columns(found, table.attrs["names"], used, report)
         found, table = _join(found, table, columns, report)
     found, kept = _filter(found, max_missing, min_maf, report)
     _report_places(found, report)
     observed = None
     if table is not None:
         table = table[kept]
-        constant = [name for name in covariates if table[name].nunique() < 2]
+        constant = [
+            name for name in columns["covariates"] if table["covariates", name].nunique() < 2
+        ]
         named = f"dropped: {some(constant)}" if constant else "dropped"
         report.add("filter", "covariates that do not vary", len(constant), named)
         copies = _copies(found)
         groups = (
             copies
-            if group == COPIES and COPIES not in table
-            else table[group].to_numpy(str)
+            if group == COPIES and ("group", COPIES) not in table
+            else table["group", group].to_numpy(str)
             if group
             else None
         )
         _report_copies(copies, groups, report)
-        observed = _observe(found, table, trait, list(covariates), groups, time)
+        observed = _observe(found, table, columns, groups)
         _report_near_copies(found, observed, report)
         kind = "binary: scored by AUC" if observed.binary else "quantitative: scored by Pearson's r"
         report.add("ready", f"individuals with {trait}", len(found.sample_ids), kind)
@@ -217,7 +220,8 @@ def _column_names(
         raise ValueError(f"{error}; {kept}") from None
     if trait and trait in covariates:
         raise ValueError(f"covariates must be other columns than the trait, got {trait!r}")
-    return {"trait": [trait], "covariates": list(covariates), "group": [group], "time": [time]}
+    different = list(dict.fromkeys(covariates))
+    return {"trait": [trait], "covariates": different, "group": [group], "time": [time]}
 
 
 def _checked_codes(missing_codes: Sequence[str | float] | None) -> list[str | float] | None:
@@ -239,8 +243,8 @@ def _read_phenotypes(
     codes: list[str | float] | None,
     report: "_Report",
 ) -> pd.DataFrame:
-    """Return the columns that are asked for as they are read, beside ids: _id, and _joined with a
-    family's before.
+    """Return what is asked for, each column by its use and name, as (time, year), beside ids: (ids,
+    alone), and (ids, joined) with a family's before.
     """
     if not columns["trait"][0]:
         raise ValueError(f"trait must name a column of {path}, got none")
@@ -255,7 +259,7 @@ def _read_phenotypes(
         for name in names:
             if (
                 name not in table
-                and (name or argument == "sample_id")
+                and (name or argument in ("sample_id", "covariates"))
                 and (argument, name) != ("group", COPIES)
             ):
                 raise ValueError(
@@ -277,13 +281,16 @@ def _read_phenotypes(
     if "FID" not in table:
         _check_different(table[sample_id], path, sample_id)
     read = {
-        "_id": table[sample_id],
-        "_joined": table["FID"] + "_" + table[sample_id] if "FID" in table else table[sample_id],
+        ("ids", "alone"): table[sample_id],
+        ("ids", "joined"): table["FID"] + "_" + table[sample_id]
+        if "FID" in table
+        else table[sample_id],
     }
     for argument, names in columns.items():
         for name in filter(table.__contains__, names):
-            read[name], words = read_column(table[name], argument, codes, table.attrs["separator"])
-            report.add("column", f"{name} ({argument})", read[name].notna().sum(), words)
+            values, words = read_column(table[name], argument, codes, table.attrs["separator"])
+            report.add("column", f"{name} ({argument})", values.notna().sum(), words)
+            read[argument, name] = values
     found = pd.DataFrame(read)
     found.attrs = {
         "names": set(table.columns) - {"FID", sample_id},
@@ -315,13 +322,27 @@ def _read_fam(path: Path, sample_id: str) -> pd.DataFrame:
     return table
 
 
-def _without_columns(found: GenotypeFile, names: set[str], report: "_Report") -> GenotypeFile:
+def _without_columns(
+    found: GenotypeFile, names: set[str], used: set[str], report: "_Report"
+) -> GenotypeFile:
     """Leave out markers with the name of a column of the phenotypes or a pedigree: the trait may stand
-    among them.
+    among them. Where most markers stand in the phenotypes, too, only the columns `used` are left out.
     """
-    others = {name.lower() for name in names} | set(NO_MARKERS)
+    shared = found.markers["marker"].isin(names).to_numpy()
+    merged = shared.mean() > 1 / 2
+    others = {name.lower() for name in (used if merged else names)} | set(NO_MARKERS)
     markers = ~found.markers["marker"].str.lower().isin(others).to_numpy()
     named = some(found.markers["marker"][~markers].tolist())
+    if not markers.any():
+        raise ValueError(
+            f"genotypes must hold markers, got {len(markers)} columns that are the trait or another one that is named: "
+            f"{named}"
+        )
+    if merged:
+        kept = "kept; none but those that are named is left out"
+        report.add(
+            "read", "markers that stand in the phenotypes, too", (shared & markers).sum(), kept
+        )
     report.add("read", "markers named as other columns", (~markers).sum(), f"dropped: {named}")
     return _take(found, np.ones(len(found.sample_ids), dtype=bool), markers)
 
@@ -331,8 +352,9 @@ def _join(
 ) -> tuple[GenotypeFile, pd.DataFrame]:
     """Return genotypes and table of the same individuals, in the order of the genotypes."""
     path, sample_id = table.attrs["path"], table.attrs["sample_id"]
-    matches = [table[name].isin(found.sample_ids).sum() for name in ("_id", "_joined")]
-    ids = table["_joined" if matches[1] > matches[0] else "_id"]
+    ways = "alone", "joined"
+    matches = [table["ids", way].isin(found.sample_ids).sum() for way in ways]
+    ids = table["ids", ways[int(matches[1] > matches[0])]]
     if not max(matches):
         ways = ""
         if set(ids) & set(found.markers["marker"]):
@@ -366,8 +388,10 @@ def _join(
         f"dropped{_named(without)}{alike}",
     )
     for argument, names in columns.items():
-        for name in filter(table.__contains__, names):
-            value = table[name].reindex(found.sample_ids).notna().to_numpy()
+        for name in names:
+            if (argument, name) not in table:
+                continue
+            value = table[argument, name].reindex(found.sample_ids).notna().to_numpy()
             report.add(
                 "join",
                 f"individuals without {name} ({argument})",
@@ -402,20 +426,21 @@ def _named(names: Sequence[str]) -> str:
 def _observe(
     found: GenotypeFile,
     table: pd.DataFrame,
-    trait: str,
-    covariates: list[str],
+    columns: dict[str, list[str]],
     groups: NDArray | None,
-    time: str,
 ) -> Observed:
-    y = table[trait]
+    (trait,), (time,) = columns["trait"], columns["time"]
+    y, covariates = table["trait", trait], table[[]]
+    if columns["covariates"]:
+        covariates = table["covariates"]
     if y.nunique() < 2:
         raise ValueError(
             f"trait must vary, got {y.iloc[0]:g} for all {len(y)} individuals in the column {trait}"
         )
     for name in covariates:
-        _check_near_copy(y, table[name], trait)
-    times = table[time].to_numpy(float) if time else None
-    return observe(_dosages(found), y.to_numpy(float), _design(table[covariates]), groups, times)
+        _check_near_copy(y, covariates[name], trait)
+    times = table["time", time].to_numpy(float) if time else None
+    return observe(_dosages(found), y.to_numpy(float), _design(covariates), groups, times)
 
 
 def _design(covariates: pd.DataFrame) -> NDArray[np.float64]:
