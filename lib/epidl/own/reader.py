@@ -39,14 +39,22 @@ EXAMPLE_COLUMNS = {
 }
 LEAST_MARKERS = 2
 COPIES = "copies"  # a group that needs no column: individuals of the same genotype
-SAME_GENOTYPE = 0.98  # of the markers known of both: copies differ in errors alone
+COPY_DISTANCE = 1 / 6  # of two individuals' expected distance: copies differ in errors alone
 LOOKED_AT = 100, 1000  # markers: a first look for copies, and a second
+FIRST_LOOK = 1.5  # distances: few markers tell less
 # correlation of a marker with the trait, or of a covariate with a trait of two values
 NEAR_COPY = 0.95
 NEARER_COPY = 0.98  # the same of a covariate and any other trait, of values or ranks
-NO_MARKERS = ("sex", "gender", "status", "phenotype", *(name.lower() for name in PEDIGREE))
-SEX_AND_ORGANELLES = ("X", "Y", "XY", "MT", "M", "PAR1", "PAR2")
-HUMAN = ("23", "24", "25", "26")  # PLINK's numbers for these, where no chromosome has a greater one
+NO_CHANCE = 6  # standard errors of a correlation
+NO_MARKERS = {  # names of columns
+    *("sex", "gender", "geschlecht", "status", "phenotype", "batch", "population", "generation"),
+    *(name.lower() for name in PEDIGREE),
+}
+SEX_AND_ORGANELLES = r"([XYZW]|XY|MT?|PAR\d?)(_.*)?|NC_00002[34](\..*)?"
+# PLINK's numbers for these, where no chromosome has a greater one: of humans, and of sheep, cattle,
+# horses and dogs
+HUMAN = (23, 24, 25, 26)
+LAST = (27, 30, 32, 39)
 
 
 @dataclass(frozen=True)
@@ -330,7 +338,7 @@ def _without_columns(
     """
     shared = found.markers["marker"].isin(names).to_numpy()
     merged = shared.mean() > 1 / 2
-    others = {name.lower() for name in (used if merged else names)} | set(NO_MARKERS)
+    others = {name.lower() for name in (used if merged else names)} | NO_MARKERS
     markers = ~found.markers["marker"].str.lower().isin(others).to_numpy()
     named = some(found.markers["marker"][~markers].tolist())
     if not markers.any():
@@ -494,8 +502,13 @@ def _report_places(found: GenotypeFile, report: "_Report") -> None:
     """
     names = found.markers["chromosome"].str.upper().str.removeprefix("CHR")
     numbers = pd.to_numeric(names, errors="coerce")
-    codes = [*SEX_AND_ORGANELLES, *(HUMAN if numbers.max() <= 26 and (numbers.max() >= 22) else ())]
-    there = names[names.isin(codes)]
+    greatest, sizes = numbers.max(), numbers.value_counts()
+    codes = [greatest] if greatest in LAST else []
+    autosomes = sizes[sizes.index < HUMAN[0]]
+    alike = (sizes.reindex(HUMAN, fill_value=0) > autosomes.median() / 2).all()
+    if 22 <= greatest <= 26 and not alike:
+        codes = HUMAN
+    there = names[names.str.fullmatch(SEX_AND_ORGANELLES) | numbers.isin(codes)]
     report.add(
         "check",
         "markers on sex chromosomes or organelles",
@@ -510,19 +523,24 @@ def _report_places(found: GenotypeFile, report: "_Report") -> None:
 
 
 def _copies(found: GenotypeFile) -> NDArray[np.int64]:
-    """Number the different genotypes: individuals alike at `SAME_GENOTYPE` of the markers share a
-    number.
+    """Number the different genotypes: individuals share a number where they differ at `COPY_DISTANCE`
+    of the markers at which two differ on average, or fewer.
     """
     n, m = found.counts.shape
     few, more = (
         np.unique(np.linspace(0, m - 1, min(m, most)).round().astype(int)) for most in LOOKED_AT
     )
-    pairs = []
+    pairs, calls = [], found.counts[:, more]
+    sizes = np.array([(calls == count).sum(axis=0) for count in range(3)])
+    shares = sizes / np.maximum(sizes.sum(axis=0), 1)
+    distance = COPY_DISTANCE * (1 - (shares**2).sum(axis=0)).mean()
     calls = found.counts[:, few]
     codes = np.hstack([calls == count for count in range(3)]).astype(np.float32)
     known = (calls != MISSING).astype(np.float32)
     for rows in row_blocks(n, n):
-        alike = codes[rows] @ codes.T >= SAME_GENOTYPE * np.maximum(known[rows] @ known.T, 1)
+        alike = codes[rows] @ codes.T >= (1 - FIRST_LOOK * distance) * np.maximum(
+            known[rows] @ known.T, 1
+        )
         first, second = np.nonzero(alike)
         pairs.append(np.column_stack([first + rows.start, second])[first + rows.start < second])
     pairs = np.concatenate(pairs)
@@ -530,7 +548,7 @@ def _copies(found: GenotypeFile) -> NDArray[np.int64]:
     for part in row_blocks(len(pairs), len(more)):
         one, other = (found.counts[np.ix_(pairs[part, side], more)] for side in (0, 1))
         both = (one != MISSING) & (other != MISSING)
-        same[part] = ((one == other) & both).sum(axis=1) >= SAME_GENOTYPE * np.maximum(
+        same[part] = ((one == other) & both).sum(axis=1) >= (1 - distance) * np.maximum(
             both.sum(axis=1), 1
         )
     first, second = pairs[same].T
@@ -557,8 +575,8 @@ def _report_near_copies(found: GenotypeFile, observed: Observed, report: "_Repor
     """Count the markers that are the trait itself, or nearly: of a sample of individuals, then of all."""
     y, n = observed.phenotypes, len(observed.phenotypes)
     chosen = np.unique(np.linspace(0, n - 1, min(n, 200)).round().astype(int))
-    near = np.flatnonzero(_correlations(found.counts[chosen], y[chosen]) > 0.9)
-    near = near[_correlations(found.counts[:, near], y) > NEAR_COPY]
+    near = np.flatnonzero(_likeness(found.counts[chosen], y[chosen]) > 0.9)
+    near = near[_likeness(found.counts[:, near], y) > NEAR_COPY]
     names = some(found.markers["marker"].iloc[near].tolist())
     report.add(
         "check",
@@ -566,6 +584,24 @@ def _report_near_copies(found: GenotypeFile, observed: Observed, report: "_Repor
         len(near),
         f"kept; no marker? leave it out: {names}",
     )
+
+
+def _likeness(counts: NDArray[np.int8], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the absolute correlation of each marker with the trait, or with its ranks as a share of the
+    greatest, of classes of the trait of the same sizes, where no marker of many has it by chance.
+    """
+    found = _correlations(counts, y)
+    if len(np.unique(y)) == 2:
+        return found
+    copies = np.arange(3)[:, None]
+    sizes = np.array([(counts == count).sum(axis=0) for count in range(3)])
+    n = np.maximum(sizes.sum(axis=0), 1)
+    mean_ranks, mean = sizes.cumsum(axis=0) - sizes / 2, (copies * sizes).sum(axis=0) / n
+    covariance = (copies * sizes * mean_ranks).sum(axis=0) / n - mean * n / 2
+    variance = np.maximum((copies**2 * sizes).sum(axis=0) / n - mean**2, np.finfo(float).eps)
+    by_rank = _correlations(counts, pd.Series(y).rank().to_numpy())
+    share = by_rank * np.sqrt(variance / 12) * n / np.maximum(covariance, np.finfo(float).eps)
+    return np.where(by_rank > NO_CHANCE / np.sqrt(n), np.maximum(found, share), found)
 
 
 def _correlations(counts: NDArray[np.int8], y: NDArray[np.float64]) -> NDArray[np.float64]:
