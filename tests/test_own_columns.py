@@ -265,3 +265,112 @@ def test_a_date_that_stands_for_a_missing_one_is_named():
         read(dates, "time", "when")
     assert read(dates, "time", "when", missing_codes=["1900-01-01"])[0].isna().sum() == 8
     assert read([2019, 2020, 2021, 9999] * 20, "time", "when")[0].isna().sum() == 20
+
+
+CENTRED = 3 * (YIELD - 6)
+
+
+@pytest.mark.parametrize("argument", ["trait", "covariates"])
+def test_nines_at_the_end_of_centred_values(argument):
+    assert -9 < CENTRED.min() < 0 < CENTRED.max()
+    values, words = read(with_code("-9", CENTRED.round(2)), argument)
+    assert values.isna().sum() == 7
+    assert "missing: -9 (7)" in words
+    with pytest.raises(ValueError, match=r"got -9 in the column yield, 7 times among numbers from"):
+        read(with_code("-9", CENTRED.round().astype(int)), argument)
+    assert read([*CENTRED.round(2), -9])[0].notna().all()  # once
+
+
+def test_plink_s_phenotype_of_minus_9_is_always_missing():
+    values = [-9, *(CENTRED * 4).round(2)]
+    assert read(values, name="phenotype")[0].isna().sum() == 1
+    assert read(values, name="PHENOTYPE", missing_codes=[])[0].notna().all()
+
+
+def test_thousands_points_beside_semicolons():
+    with pytest.raises(
+        ValueError, match=r"got '1\.050' beside '917' in the column yield, a decimal"
+    ):
+        read(np.resize(["1.050", "917", "1.128"], N), separator=";")
+    values, words = read(np.resize(["1.050", "1.917", "2.128"], N), separator=";")
+    assert "decimal points, 1.050 is 1.05" in words
+    assert values.max() == 2.128
+    assert "points" not in read(np.resize(["1.05", "917"], N), separator=";")[1]
+
+
+def test_the_rarer_end_of_three_values_may_be_a_code():
+    with pytest.raises(ValueError, match=r"got 2 in the column yield, 7 times"):
+        read(with_code("2", np.resize([0, 1], N)))
+    for code, status in (("3", [0, 1]), ("3", [1, 2])):
+        assert f"three values, {code} the rarest" in read(with_code(code, np.resize(status, N)))[1]
+
+
+def test_a_status_in_words_is_refused_with_its_remedy():
+    with pytest.raises(
+        ValueError, match=r"got 'yes' in the column yield \(80 such\); write 0 and 1"
+    ):
+        read(np.resize(["yes", "no"], N))
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "code"),
+    [("sex", "MF", "-9"), ("sex", "MF", "0"), ("site", "ABC", "999"), ("site", "ABC", "Unknown")],
+)
+@pytest.mark.parametrize("argument", ["covariates", "group"])
+def test_codes_among_labels_are_missing(name, labels, code, argument):
+    values = with_code(code, np.resize(list(labels), N))
+    found, words = read(values, argument, name)
+    assert found.isna().sum() == 7
+    assert words.endswith(f"missing: {code} (7)")
+    assert read(values, argument, name, missing_codes=[])[0].notna().all()
+
+
+def test_odd_labels_are_named():
+    words = read(with_code("x", np.resize(["A", "B"], N)), "covariates", "site")[1]
+    assert "rare: x (7); missing? missing_codes: [x]" in words
+    assert "1 and 1.0 are one number" in read(np.resize(["1", "1.0", "2"], N), "group", "cage")[1]
+    assert "each individual is a group of its own" in read(range(N), "group", "cage")[1]
+    assert "labels?" in read(np.arange(N) // 3 + 1, "covariates", "cage")[1]
+
+
+def test_codes_below_small_numbers():
+    parity = np.resize([1, 2, 3, 4, 5], N)
+    with pytest.raises(ValueError, match=r"got -1 in the column parity, 7 times"):
+        read(with_code("-1", parity), "covariates", "parity")
+    words = read(with_code("0", parity), "covariates", "parity")[1]
+    assert "0 stands there 7 times: missing? missing_codes: [0]" in words
+    assert read(np.resize([-1, 0, 1], N), "covariates", "contrast")[0].notna().all()
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["10.19", "03.20", "09.21"],
+        ["10.19", "3.20", "9.21"],
+        ["1019", "320", "921"],
+        ["51019", "51219", "50320"],
+        ["40.2019", "6.2020"],
+        ["2021.36", "2021.6"],
+        ["10.2019", "01.2020", "0"],
+        ["4.2019", "1.2020"],
+    ],
+)
+def test_more_numbers_that_do_not_sort_by_time(times):
+    with pytest.raises(
+        ValueError, match=r"time must sort as it follows, got '.*' in the column when"
+    ):
+        read(np.repeat(times, 20), "time", "when")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [43739, 43799, 43859],
+        [1.25, 2.5, 11.75],
+        [120, 240, 360, 480],
+        ["2019.00", "2019.25"],
+        [8, 12],
+    ],
+)
+def test_other_numbers_are_times(times):
+    assert read(np.repeat(times, 20), "time", "when")[0].is_monotonic_increasing

@@ -497,3 +497,25 @@ def test_what_cannot_be_compared_is_refused(cohort, monkeypatch):
         ValueError, match=r"n_markers must be at most 19 for the model pairs, .* got 20: thin"
     ):
         compare(cohort)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "tested"),
+    [
+        ([40, 40, 40], [40, 40]),
+        ([30] * 4, [30, 30]),
+        ([50, 50, 15, 5], [50, 20]),
+        ([20] * 6, [20, 20]),
+    ],
+)
+def test_a_few_periods_are_enough(sizes, tested):
+    times = np.repeat(np.arange(len(sizes)), sizes)
+    cohort = observe(
+        Dosages.from_counts(np.zeros((120, 2), np.int8), 2), np.arange(120.0), times=times
+    )
+    splits = make_splits(cohort, "forward", 1, 1)
+    assert [len(split.test) for _, split in splits] == tested
+    for _, split in splits:
+        assert (
+            times[np.concatenate([split.train, split.validation])].max() < times[split.test].min()
+        )

@@ -14,6 +14,7 @@ from epidl.own.reader import (
     EXAMPLE,
     EXAMPLE_COLUMNS,
     _copies,
+    _likeness,
     files_and_columns,
     read_cohort,
     simulate_trait,
@@ -528,7 +529,7 @@ def test_copies_may_differ_in_a_few_genotypes_and_lack_others():
     counts[1, [7, 90, 170]] = (counts[0, [7, 90, 170]] + 1) % 3  # 1 % wrong
     counts[1, 200:] = MISSING
     counts[3] = counts[2]
-    counts[3, ::20] = (counts[2, ::20] + 1) % 3  # 5 % differ: relatives
+    counts[3, ::4] = (counts[2, ::4] + 1) % 3  # 25 % differ: relatives
     labels = _copies(GenotypeFile(np.arange(60).astype(str), pd.DataFrame(), counts, 2))
     assert labels[0] == labels[1]
     assert len(set(labels)) == 59
@@ -539,7 +540,10 @@ def test_markers_on_sex_chromosomes_and_at_one_position_are_counted(files, tmp_p
     bim = tmp_path / "cohort.bim"
     for chromosomes, sexed in (
         (["23", "X", "chrY", "MT"], 4),
-        (["23", "24", "29", "30"], 0),
+        (["23", "24", "29", "31"], 0),
+        (["23", "24", "29", "30"], 1),
+        (["Z", "X_par", "NC_000023.11", "M1"], 3),
+        (["23", "24", "25", "26"], 4),
         (["1", "2", "3", "4"], 0),
     ):
         lines = [
@@ -701,3 +705,82 @@ def test_the_example_s_columns_are_not_looked_for_in_other_files():
         ValueError, match=r"genotypes must be given with phenotypes, got none beside 'p.csv'"
     ):
         files_and_columns("", "p.csv", none)
+
+
+def test_one_column_for_two_uses_is_read_for_each(files):
+    found = files(covariates=["day", "year"], group="year", time="day").observed
+    assert found.design.shape == (N, 5)  # years are one number, days four levels
+    assert found.groups.tolist() == files.table["year"].astype(str).tolist()
+    assert np.unique(found.times).tolist() == [11323, 11353, 11688, 12053]
+    both = files(covariates=["year"], group="year").observed
+    np.testing.assert_array_equal(both.design[:, 0], files.table["year"])
+    alone = files(covariates=["day"]).observed
+    np.testing.assert_array_equal(
+        files(covariates=["day", "day"], time="day").observed.design, alone.design
+    )
+
+
+def test_markers_that_stand_in_the_phenotypes_too(files, tmp_path):
+    merged = files.table.join(pd.DataFrame(files.counts).add_prefix("m"))
+    found = files(table=merged)
+    assert found.genotypes.counts.shape == (N, M)
+    assert count(found, "markers that stand in the phenotypes, too") == M
+    assert files(table=merged[["sample_id", "yield", "m3"]]).genotypes.counts.shape == (N, M - 1)
+    assert files(table=merged, covariates=["m3"]).genotypes.counts.shape == (N, M - 1)
+    with pytest.raises(ValueError, match=r"genotypes must hold markers, got 12 columns that are"):
+        files(table=merged, covariates=[f"m{k}" for k in range(M)])
+
+
+def test_raw_for_both(tmp_path, files):
+    raw = pd.DataFrame({"FID": files.ids, "IID": files.ids, "PAT": 0, "MAT": 0, "SEX": 1})
+    raw = raw.assign(PHENOTYPE=files.table["yield"])
+    raw = raw.join(pd.DataFrame(files.counts).add_prefix("m"))
+    raw.to_csv(tmp_path / "a.raw", sep=" ", index=False)
+    path = tmp_path / "a.raw"
+    found = read_cohort(path, path, trait="PHENOTYPE", sample_id="IID")
+    assert found.genotypes.counts.shape == (N, M)
+
+
+def test_a_covariate_without_a_name_is_refused(files):
+    with pytest.raises(ValueError, match=r"covariates must name a column of .*, got ''"):
+        files(covariates=[""])
+
+
+@pytest.mark.parametrize("error", [0, 0.01, 0.03])
+def test_copies_with_errors_are_found_where_others_are_far_apart(error):
+    rng = np.random.default_rng(4)
+    counts = rng.binomial(2, rng.uniform(0.2, 0.8, 300), (20, 300))[np.repeat(np.arange(20), 4)]
+    wrong = rng.random(counts.shape) < error
+    counts = ((counts + wrong * rng.integers(1, 3, counts.shape)) % 3).astype(np.int8)
+    found = GenotypeFile(np.arange(80).astype(str), pd.DataFrame(), counts, 2)
+    assert _copies(found).tolist() == np.repeat(np.arange(20), 4).tolist()
+
+
+@pytest.mark.parametrize("frequencies", [(0.012, 0.05), (0.2, 0.8)])
+def test_individuals_that_differ_at_rare_markers_are_no_copies(frequencies):
+    rng = np.random.default_rng(4)
+    counts = rng.binomial(1, rng.uniform(*frequencies, 400), (N, 400)).astype(np.int8)
+    found = GenotypeFile(np.arange(N).astype(str), pd.DataFrame(), counts, 1)
+    assert len(set(_copies(found))) == N
+
+
+@pytest.mark.parametrize("quantiles", [[1 / 2], [1 / 3, 2 / 3], [4 / 5]])
+def test_classes_of_the_trait_among_the_markers_are_named(files, quantiles):
+    y = files.table["yield"]
+    counts = files.counts.copy()
+    counts[:, 3] = (
+        2 - np.digitize(y, y.quantile(quantiles))
+        if len(quantiles) > 1
+        else y > y.quantile(quantiles[0])
+    )
+    found = files(counts=counts)
+    assert action(found, "markers that are the trait, or nearly").endswith(": m3")
+    assert count(files(), "markers that are the trait, or nearly") == 0
+
+
+def test_no_mendelian_marker_looks_like_classes_of_the_trait():
+    rng = np.random.default_rng(4)
+    counts = rng.binomial(2, rng.uniform(0.01, 0.99, 20_000), (100, 20_000)).astype(np.int8)
+    strong = counts[:, 7] + rng.normal(size=100)  # a marker that explains a third
+    for y in (rng.normal(size=100), strong):
+        assert _likeness(counts, y).max() < 0.9

@@ -26,17 +26,26 @@ MOST_CODES = 3  # at either end of the numbers
 LOW, HIGH = 0.25, 3
 FAR = 0.5  # the same of numbers that are named
 SPIKE = 4  # times as often as any other value
+RARE = 0.5  # of the median label's individuals
+SEX = ("sex", "gender", "geschlecht", "sexe", "sexo")
+LIFE = 40  # years that a cohort's times span at most, where they are of two digits
 # columns in which pedigrees say 0 for unknown
 NO_PARENT = ("fid", "pat", "mat", "father", "mother", "sire", "dam")
 # times whose order as numbers is another than in time; each beside the form that does sort
 UNSORTED = {
-    "month and year": (r"(0?[1-9]|1[0-2])[.,]?(19|20)\d\d", r"(19|20)\d\d(0[1-9]|1[0-2])"),
+    "month, quarter or week and year": (r"\d\d?[.,](19|20)\d\d", "-"),
+    "month and year": (r"(0?[1-9]|1[0-2])(19|20)\d\d", r"(19|20)\d\d(0[1-9]|1[0-2])"),
     "day, month and year": (r"\d{3,4}(19|20)\d\d", r"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])"),
-    "day, month and year of two digits": (
-        r"(0[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])\d\d",
-        r"(19|20)\d\d(0[1-9]|1[0-2])",
-    ),
     "day and month": (r"(0?[1-9]|[12]\d|3[01])[.,](0[1-9]|1[0-2])", "-"),
+    "year and week or month, of one digit or two": (
+        r"(19|20)\d\d[.,]([0-4]?\d|5[0-3])",
+        r"\d{4}[.,](0|25|5|75)",
+    ),
+}
+# the same of years of two digits, at the end, which are of one life
+TWO_DIGIT_YEARS = {
+    "month and year of two digits": r"(0?[1-9]|1[0-2])[.,]?\d\d",
+    "day, month and year of two digits": r"(0?[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])\d\d",
 }
 
 
@@ -59,24 +68,31 @@ def read_column(
     codes = [f"{code:g}" if isinstance(code, float) else str(code) for code in missing_codes or ()]
     missing = texts.str.lower().isin(MISSING_TEXTS) | texts.isin(codes)
     missing |= (texts == "0") if texts.name.lower() in NO_PARENT and argument == "group" else False
+    if missing_codes is None and argument == "trait" and texts.name.lower() == "phenotype":
+        missing |= texts == "-9"  # as PLINK has it
     known = texts[~missing]
     numbers, notes = _numbers(known, argument, separator)
     words = known[numbers.isna() & known.str.lower().isin(MISSING_WORDS)]
     others = known[numbers.isna()].drop(words.index)
     labels = argument == "group" or (argument == "covariates" and (len(others) or _padded(known)))
     if argument == "trait" and len(others):
+        two = len(others) == len(known) and others.nunique() == 2
+        way = "write 0 and 1" if two else f"missing? missing_codes: [{others.iloc[0]}]"
         raise ValueError(
-            f"trait must be numbers, got {others.iloc[0]!r} in the column {texts.name} ({len(others)} such); missing? "
-            f"missing_codes: [{others.iloc[0]}]"
+            f"trait must be numbers, got {others.iloc[0]!r} in the column {texts.name} ({len(others)} such); {way}"
         )
     if argument == "covariates" and not labels:
         _check_no_labels(known)
     if labels:
-        return _labels(texts, known, numbers, argument)
+        if missing_codes is None or len(missing_codes):
+            known = _without_label_codes(known, numbers)
+        return _labels(texts, known, numbers[known.index], argument)
     if argument == "time" and len(others):
         numbers, kind = _days(known.drop(words.index), numbers.notna().any()), "dates"
     elif argument == "time":
-        _check_sorted(known.drop(words.index))
+        _check_sorted(
+            known[(numbers != 0) & ~_is_nines(numbers)].drop(words.index, errors="ignore")
+        )
         kind = "numbers"
     else:
         kind = "numbers"
@@ -91,13 +107,23 @@ def read_column(
 def _numbers(known: pd.Series, argument: str, separator: str) -> tuple[pd.Series, list[str]]:
     """Return numbers, NaN for what is none, and whether commas were taken as decimal ones."""
     commas, notes = known[known.str.contains(",", regex=False)], []
+    points = known.str.contains(".", regex=False)
+    if separator == ";" and points.any() and _all(known[points], r"[-+]?[1-9]\d{0,2}(\.\d{3})+"):
+        first = known[points].iloc[0]
+        if not points.all() and _all(known[~points], r"[-+]?\d{1,3}"):
+            raise ValueError(
+                f"{argument} must fit one reading, got {first!r} beside {known[~points].iloc[0]!r} in the column "
+                f"{known.name}, a decimal point or a thousand's: write {first.replace('.', '', 1)}, or "
+                f"{known[~points].iloc[0]}.000"
+            )
+        notes = [f"decimal points, {first} is {float(first):g}"] if first.count(".") == 1 else []
     if len(commas) and known.str.fullmatch(r"[-+]?\d*(,\d+)?([eE][-+]?\d+)?").mean() > 1 / 2:
         if separator != ";" and commas.str.fullmatch(r"[-+]?\d{1,3}(,\d{3})+").all():
             raise ValueError(
                 f"{argument} must fit one reading, got {commas.iloc[0]!r} in the column {known.name}, a decimal comma "
                 f"or a thousand's: write {commas.iloc[0].replace(',', '.')} or {commas.iloc[0].replace(',', '')}"
             )
-        if not known.str.contains(".", regex=False).any():
+        if not points.any():
             known, notes = known.str.replace(",", "."), ["decimal commas"]
     numbers = pd.to_numeric(known, errors="coerce").astype(float)
     return numbers.where(np.isfinite(numbers)), notes
@@ -123,24 +149,50 @@ def _is_number(text: str) -> bool:
     return pd.notna(pd.to_numeric(text, errors="coerce"))
 
 
+def _without_label_codes(known: pd.Series, numbers: pd.Series) -> pd.Series:
+    """Leave out words for missing, a number of nines that stands alone among texts, negative nines among
+    numbers that are not negative, and 0 where it stands alone for a sex. None is a label: no treatment.
+    """
+    missing = known.str.lower().isin(MISSING_WORDS - {"none"})
+    nines = _is_nines(numbers)
+    alone = (
+        not missing.all() and numbers[~missing].isna().any() and len(numbers.dropna().unique()) == 1
+    )
+    if alone:
+        missing |= nines | ((numbers == 0) & (known.name.lower() in SEX))
+    elif not (numbers[~nines] < 0).any():
+        missing |= nines & (numbers < 0)
+    return known[~missing]
+
+
 def _labels(
     texts: pd.Series, known: pd.Series, numbers: pd.Series, argument: str
 ) -> tuple[pd.Series, str]:
-    """Take texts as they are, but for negative nines among numbers that are not negative."""
-    if numbers.notna().all():
-        nines = _is_nines(numbers) & (numbers < 0)
-        known = known if (numbers[~nines] < 0).any() else known[~nines]
-    elif argument == "covariates" and numbers.nunique() > MOST_NUMBERED_LEVELS:
+    """Take texts as they are, and say what is odd about them."""
+    if (
+        argument == "covariates"
+        and numbers.isna().any()
+        and numbers.nunique() > MOST_NUMBERED_LEVELS
+    ):
         text = known[numbers.isna()].iloc[0]
         raise ValueError(
             f"covariates must be numbers, or texts with at most {MOST_NUMBERED_LEVELS} different numbers among them, "
             f"got {text!r} among {numbers.nunique()} numbers in the column {texts.name}: leave it empty, name it in "
             f"missing_codes: [{text}], or write the numbers as texts such as plot_1"
         )
+    counts = known.value_counts()
     names = known.unique()
     notes = [f"{len(names)} labels: {some(sorted(names), 6)}"]
     alike = pd.Series(names).groupby(pd.Series(names, dtype=str).str.lower()).agg(list)
     notes += [f"{' and '.join(same)} differ by capitals alone" for same in alike if len(same) > 1]
+    equal = known.drop_duplicates().groupby(numbers).agg(list)
+    notes += [f"{' and '.join(same)} are one number" for same in equal if len(same) > 1]
+    rare = counts[counts < counts.median() * RARE]
+    if len(rare):
+        shown = [f"{name} ({count})" for name, count in rare.items()]
+        notes.append(f"rare: {some(shown)}; missing? missing_codes: [{rare.index[-1]}]")
+    if argument == "group" and len(names) == len(known) > 1:
+        notes.append("each individual is a group of its own: family splits are random ones")
     return known.reindex(texts.index), "; ".join([*notes, *_missing(texts, known)])
 
 
@@ -156,7 +208,7 @@ def _without_codes(
     codes = _nines_to_drop(values) if kind == "numbers" else []
     if (
         argument == "covariates"
-        and texts.name.lower() in ("sex", "gender")
+        and texts.name.lower() in SEX
         and set(values) - set(codes) == {0, 1, 2}
     ):
         codes.append(0)  # PLINK's unknown sex
@@ -174,6 +226,14 @@ def _without_codes(
     apart = [] if argument == "time" else [*_lowest(values, FAR), *-_lowest(-values, FAR)]
     if apart:
         notes.append(f"far from all others: {some([_shown(value, kind) for value in apart])}")
+    counts = values.value_counts()
+    if argument == "trait" and len(counts) == 3 and (values % 1 == 0).all():
+        notes.append(
+            f"three values, {counts.index[2]:g} the rarest: a status? missing_codes: [{counts.index[2]:g}]"
+        )
+    few = 3 < len(counts) <= MOST_NUMBERED_LEVELS and (values % 1 == 0).all()
+    if argument != "time" and few and values.min() == 0 and counts[0] < counts.get(1, 0):
+        notes.append(f"0 stands there {counts[0]} times: missing? missing_codes: [0]")
     if spike is not None and argument != "time":
         notes.append(
             f"{spike:g} stands there {(values == spike).sum()} times, far more often than any other"
@@ -190,8 +250,14 @@ def _nines_to_drop(values: pd.Series) -> list[float]:
     gaps = {
         value: max(others.min() - value, value - others.max()) for value in values[nines].unique()
     }
+    usual = others.value_counts().max()
+    often = (others % 1 != 0).mean() > 1 / 2 and (values == values.min()).sum() >= max(2, 2 * usual)
     return [
-        value for value, gap in gaps.items() if gap >= np.ptp(others) or value < 0 <= others.min()
+        value
+        for value, gap in gaps.items()
+        if gap >= np.ptp(others)
+        or value < 0 <= others.min()
+        or (often and value < 0 and value == values.min())
     ]
 
 
@@ -202,9 +268,16 @@ def _is_nines(values: pd.Series) -> pd.Series:
 def _doubtful(values: pd.Series, argument: str) -> list[float]:
     """Return numbers that may be codes for missing, or measurements."""
     found = set(values)
-    for code in (0, -1):
-        if argument == "trait" and len(found) == 3 and found - {code} in ({0, 1}, {1, 2}):
-            return [code]
+    counts = values.value_counts().sort_index()
+    if argument == "trait" and found in ({0, 1, 2}, {-1, 0, 1}):
+        return [-1 if -1 in found else counts[[0, 2]].idxmin()]
+    if len(found) > 2 and (values % 1 == 0).all():
+        lowest, (often, next_often) = counts.index[0], counts.iloc[:2]
+        nines = lowest < 0 and _is_nines(counts.index[:1].to_series().astype(float)).all()
+        if nines and often > max(1, 2 * next_often):
+            return [lowest]
+        if lowest == -1 and 0 not in found and often > 1:
+            return [lowest]
     for apart in (_lowest(values, LOW, least=2), -_lowest(-values, HIGH, least=2)):
         if len(apart) and (apart % 1 == 0).all():  # as codes are
             return sorted(apart)
@@ -255,13 +328,21 @@ def _check_sorted(known: pd.Series) -> None:
         ),
         "",
     )
+    if form.endswith("or two") and np.ptp(known.str.len()) == 0:
+        form = ""
+    last = known.str[-2:]
+    if _all(last, r"\d\d") and 0 < np.ptp((last.astype(int) + 50) % 100) <= LIFE:
+        form = form or next(
+            (name for name, is_one in TWO_DIGIT_YEARS.items() if _all(known, is_one)), ""
+        )
+        whole = known.str.fullmatch(r"\d{3,4}").all()
+        if whole and not _padded(known) and np.ptp(known.str.len()) == 0:
+            form = ""  # days, or whole years
+        if _all(known, r"(19|20)\d\d(0[1-9]|1[0-2])"):
+            form = ""
     years = pd.to_numeric(known.str.replace(",", ".")).to_numpy()
     if len(years) and _all(known, r"\d\d?") and years.min() <= 40 and years.max() >= 70:
         form = "" if ((years > 40) & (years < 70)).any() else "year of two digits"
-    if _padded(known) and _all(known, r"(0[1-9]|1[0-2])\d\d"):
-        form = "month and year of two digits"
-    if _all(known, r"(19|20)\d\d[.,](0?\d|1[0-2])") and np.ptp(known.str.len()) > 0:
-        form = "year and month of one digit or two"
     if form:
         raise ValueError(
             f"time must sort as it follows, got {known.iloc[0]!r} in the column {known.name}, which looks like a "
@@ -298,8 +379,10 @@ def _in_words(
         if len(values)
         else "no values"
     )
-    few = 2 < values.nunique() <= MOST_NUMBERED_LEVELS and (values % 1 == 0).all()
-    if argument == "covariates" and few:
+    n = values.nunique()
+    in_a_row = values.min() == 1 and values.max() == n <= len(values) / 2
+    few = n <= max(MOST_NUMBERED_LEVELS, len(values) / 5) or in_a_row
+    if argument == "covariates" and n > 2 and few and (values % 1 == 0).all():
         start += f", one slope for all; labels? write them as texts such as {texts.name}_1"
     return "; ".join([start, *notes, *_missing(texts, values)])
 

@@ -140,7 +140,8 @@ def make_splits(
     random: `n_splits` draws of 85 % that train. family: each group of at least `LEAST_TEST`
     individuals is the test split once, and smaller ones are gathered, whole, into at most
     `MOST_FOLDS` test splits of at least as many. forward: the first 55, 70 and 85 % by time train,
-    and those until the next cut are tested; individuals of the same time stay together.
+    and those until the next cut are tested; individuals of the same time stay together. Where times
+    are too few for that, the last two periods are tested.
 
     Raises ValueError for an unknown kind, more than `MOST_SPLITS` random ones, groups or times that
     the cohort lacks or that make fewer than 2 splits.
@@ -200,17 +201,34 @@ def _by_time(times: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
             "time must name a column of the phenotype table for forward splits, got none"
         )
     cuts = [*np.unique(np.quantile(times, FORWARD_SHARES, method="lower")), times.max()]
-    splits = {}
-    for cut, until in itertools.pairwise(cuts):
-        train, test = np.flatnonzero(times <= cut), np.flatnonzero((times > cut) & (times <= until))
-        if min(len(train) / 2, len(test)) >= LEAST_TEST:
-            splits[f"after {cut}".removesuffix(".0")] = train, test  # all digits: a name a cut
+    splits = _until(times, cuts)
+    if len(splits) < 2:  # few times, between which these cuts fall together
+        splits = _until(times, _last_periods(times))
     if len(splits) < 2:
         raise ValueError(
             f"time must tell at least 3 periods of at least {LEAST_TEST} individuals apart, got "
             f"{len(np.unique(times))} different times"
         )
     return splits
+
+
+def _until(times: NDArray, cuts: list[float]) -> dict[str, tuple[NDArray, NDArray]]:
+    """Return the rows until each cut, which train, and those from there until the next."""
+    splits = {}
+    for cut, until in itertools.pairwise(cuts):
+        train, test = np.flatnonzero(times <= cut), np.flatnonzero((times > cut) & (times <= until))
+        if min(len(train) / 2, len(test)) >= LEAST_TEST:
+            splits[f"after {cut}".removesuffix(".0")] = train, test  # all digits: a name a cut
+    return splits
+
+
+def _last_periods(times: NDArray) -> list[float]:
+    """Return the cuts before the last two periods of at least `LEAST_TEST` individuals, and the end."""
+    cuts = [times.max()]
+    for cut in np.unique(times)[::-1]:
+        if ((times > cut) & (times <= cuts[0])).sum() >= LEAST_TEST:
+            cuts.insert(0, cut)
+    return cuts[-3:]
 
 
 def _with_validation(train: NDArray, test: NDArray, rng: np.random.Generator) -> Split:

@@ -604,6 +604,8 @@ def _remedy(value: object) -> str:
             ": 1, 2 and 3? table - 1 of pandas makes 0, 1 and 2; tetraploid? table.replace({2: 1, 3: 1, 4: 2}) makes "
             "diploids, all heterozygotes alike"
         )
+    if number % 1:
+        return ": a trait or another measurement? leave its column out of the genotypes"
     return f": missing? table.replace({number:g}, None) of pandas"
 
 

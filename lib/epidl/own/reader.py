@@ -39,14 +39,22 @@ EXAMPLE_COLUMNS = {
 }
 LEAST_MARKERS = 2
 COPIES = "copies"  # a group that needs no column: individuals of the same genotype
-SAME_GENOTYPE = 0.98  # of the markers known of both: copies differ in errors alone
+COPY_DISTANCE = 1 / 6  # of two individuals' expected distance: copies differ in errors alone
 LOOKED_AT = 100, 1000  # markers: a first look for copies, and a second
+FIRST_LOOK = 1.5  # distances: few markers tell less
 # correlation of a marker with the trait, or of a covariate with a trait of two values
 NEAR_COPY = 0.95
 NEARER_COPY = 0.98  # the same of a covariate and any other trait, of values or ranks
-NO_MARKERS = ("sex", "gender", "status", "phenotype", *(name.lower() for name in PEDIGREE))
-SEX_AND_ORGANELLES = ("X", "Y", "XY", "MT", "M", "PAR1", "PAR2")
-HUMAN = ("23", "24", "25", "26")  # PLINK's numbers for these, where no chromosome has a greater one
+NO_CHANCE = 6  # standard errors of a correlation
+NO_MARKERS = {  # names of columns
+    *("sex", "gender", "geschlecht", "status", "phenotype", "batch", "population", "generation"),
+    *(name.lower() for name in PEDIGREE),
+}
+SEX_AND_ORGANELLES = r"([XYZW]|XY|MT?|PAR\d?)(_.*)?|NC_00002[34](\..*)?"
+# PLINK's numbers for these, where no chromosome has a greater one: of humans, and of sheep, cattle,
+# horses and dogs
+HUMAN = (23, 24, 25, 26)
+LAST = (27, 30, 32, 39)
 
 
 @dataclass(frozen=True)
@@ -118,26 +126,29 @@ def read_cohort(
     for note in found.notes:
         report.add("read", *note)
     if table is not None:
-        found = _without_columns(found, table.attrs["names"], report)
+        used = {name for names in columns.values() for name in names} | {sample_id}
+        found = _without_columns(found, table.attrs["names"], used, report)
         found, table = _join(found, table, columns, report)
     found, kept = _filter(found, max_missing, min_maf, report)
     _report_places(found, report)
     observed = None
     if table is not None:
         table = table[kept]
-        constant = [name for name in covariates if table[name].nunique() < 2]
+        constant = [
+            name for name in columns["covariates"] if table["covariates", name].nunique() < 2
+        ]
         named = f"dropped: {some(constant)}" if constant else "dropped"
         report.add("filter", "covariates that do not vary", len(constant), named)
         copies = _copies(found)
         groups = (
             copies
-            if group == COPIES and COPIES not in table
-            else table[group].to_numpy(str)
+            if group == COPIES and ("group", COPIES) not in table
+            else table["group", group].to_numpy(str)
             if group
             else None
         )
         _report_copies(copies, groups, report)
-        observed = _observe(found, table, trait, list(covariates), groups, time)
+        observed = _observe(found, table, columns, groups)
         _report_near_copies(found, observed, report)
         kind = "binary: scored by AUC" if observed.binary else "quantitative: scored by Pearson's r"
         report.add("ready", f"individuals with {trait}", len(found.sample_ids), kind)
@@ -217,7 +228,8 @@ def _column_names(
         raise ValueError(f"{error}; {kept}") from None
     if trait and trait in covariates:
         raise ValueError(f"covariates must be other columns than the trait, got {trait!r}")
-    return {"trait": [trait], "covariates": list(covariates), "group": [group], "time": [time]}
+    different = list(dict.fromkeys(covariates))
+    return {"trait": [trait], "covariates": different, "group": [group], "time": [time]}
 
 
 def _checked_codes(missing_codes: Sequence[str | float] | None) -> list[str | float] | None:
@@ -239,8 +251,8 @@ def _read_phenotypes(
     codes: list[str | float] | None,
     report: "_Report",
 ) -> pd.DataFrame:
-    """Return the columns that are asked for as they are read, beside ids: _id, and _joined with a
-    family's before.
+    """Return what is asked for, each column by its use and name, as (time, year), beside ids: (ids,
+    alone), and (ids, joined) with a family's before.
     """
     if not columns["trait"][0]:
         raise ValueError(f"trait must name a column of {path}, got none")
@@ -255,7 +267,7 @@ def _read_phenotypes(
         for name in names:
             if (
                 name not in table
-                and (name or argument == "sample_id")
+                and (name or argument in ("sample_id", "covariates"))
                 and (argument, name) != ("group", COPIES)
             ):
                 raise ValueError(
@@ -277,13 +289,16 @@ def _read_phenotypes(
     if "FID" not in table:
         _check_different(table[sample_id], path, sample_id)
     read = {
-        "_id": table[sample_id],
-        "_joined": table["FID"] + "_" + table[sample_id] if "FID" in table else table[sample_id],
+        ("ids", "alone"): table[sample_id],
+        ("ids", "joined"): table["FID"] + "_" + table[sample_id]
+        if "FID" in table
+        else table[sample_id],
     }
     for argument, names in columns.items():
         for name in filter(table.__contains__, names):
-            read[name], words = read_column(table[name], argument, codes, table.attrs["separator"])
-            report.add("column", f"{name} ({argument})", read[name].notna().sum(), words)
+            values, words = read_column(table[name], argument, codes, table.attrs["separator"])
+            report.add("column", f"{name} ({argument})", values.notna().sum(), words)
+            read[argument, name] = values
     found = pd.DataFrame(read)
     found.attrs = {
         "names": set(table.columns) - {"FID", sample_id},
@@ -315,13 +330,27 @@ def _read_fam(path: Path, sample_id: str) -> pd.DataFrame:
     return table
 
 
-def _without_columns(found: GenotypeFile, names: set[str], report: "_Report") -> GenotypeFile:
+def _without_columns(
+    found: GenotypeFile, names: set[str], used: set[str], report: "_Report"
+) -> GenotypeFile:
     """Leave out markers with the name of a column of the phenotypes or a pedigree: the trait may stand
-    among them.
+    among them. Where most markers stand in the phenotypes, too, only the columns `used` are left out.
     """
-    others = {name.lower() for name in names} | set(NO_MARKERS)
+    shared = found.markers["marker"].isin(names).to_numpy()
+    merged = shared.mean() > 1 / 2
+    others = {name.lower() for name in (used if merged else names)} | NO_MARKERS
     markers = ~found.markers["marker"].str.lower().isin(others).to_numpy()
     named = some(found.markers["marker"][~markers].tolist())
+    if not markers.any():
+        raise ValueError(
+            f"genotypes must hold markers, got {len(markers)} columns that are the trait or another one that is named: "
+            f"{named}"
+        )
+    if merged:
+        kept = "kept; none but those that are named is left out"
+        report.add(
+            "read", "markers that stand in the phenotypes, too", (shared & markers).sum(), kept
+        )
     report.add("read", "markers named as other columns", (~markers).sum(), f"dropped: {named}")
     return _take(found, np.ones(len(found.sample_ids), dtype=bool), markers)
 
@@ -331,8 +360,9 @@ def _join(
 ) -> tuple[GenotypeFile, pd.DataFrame]:
     """Return genotypes and table of the same individuals, in the order of the genotypes."""
     path, sample_id = table.attrs["path"], table.attrs["sample_id"]
-    matches = [table[name].isin(found.sample_ids).sum() for name in ("_id", "_joined")]
-    ids = table["_joined" if matches[1] > matches[0] else "_id"]
+    ways = "alone", "joined"
+    matches = [table["ids", way].isin(found.sample_ids).sum() for way in ways]
+    ids = table["ids", ways[int(matches[1] > matches[0])]]
     if not max(matches):
         ways = ""
         if set(ids) & set(found.markers["marker"]):
@@ -366,8 +396,10 @@ def _join(
         f"dropped{_named(without)}{alike}",
     )
     for argument, names in columns.items():
-        for name in filter(table.__contains__, names):
-            value = table[name].reindex(found.sample_ids).notna().to_numpy()
+        for name in names:
+            if (argument, name) not in table:
+                continue
+            value = table[argument, name].reindex(found.sample_ids).notna().to_numpy()
             report.add(
                 "join",
                 f"individuals without {name} ({argument})",
@@ -402,20 +434,21 @@ def _named(names: Sequence[str]) -> str:
 def _observe(
     found: GenotypeFile,
     table: pd.DataFrame,
-    trait: str,
-    covariates: list[str],
+    columns: dict[str, list[str]],
     groups: NDArray | None,
-    time: str,
 ) -> Observed:
-    y = table[trait]
+    (trait,), (time,) = columns["trait"], columns["time"]
+    y, covariates = table["trait", trait], table[[]]
+    if columns["covariates"]:
+        covariates = table["covariates"]
     if y.nunique() < 2:
         raise ValueError(
             f"trait must vary, got {y.iloc[0]:g} for all {len(y)} individuals in the column {trait}"
         )
     for name in covariates:
-        _check_near_copy(y, table[name], trait)
-    times = table[time].to_numpy(float) if time else None
-    return observe(_dosages(found), y.to_numpy(float), _design(table[covariates]), groups, times)
+        _check_near_copy(y, covariates[name], trait)
+    times = table["time", time].to_numpy(float) if time else None
+    return observe(_dosages(found), y.to_numpy(float), _design(covariates), groups, times)
 
 
 def _design(covariates: pd.DataFrame) -> NDArray[np.float64]:
@@ -469,8 +502,13 @@ def _report_places(found: GenotypeFile, report: "_Report") -> None:
     """
     names = found.markers["chromosome"].str.upper().str.removeprefix("CHR")
     numbers = pd.to_numeric(names, errors="coerce")
-    codes = [*SEX_AND_ORGANELLES, *(HUMAN if numbers.max() <= 26 and (numbers.max() >= 22) else ())]
-    there = names[names.isin(codes)]
+    greatest, sizes = numbers.max(), numbers.value_counts()
+    codes = [greatest] if greatest in LAST else []
+    autosomes = sizes[sizes.index < HUMAN[0]]
+    alike = (sizes.reindex(HUMAN, fill_value=0) > autosomes.median() / 2).all()
+    if 22 <= greatest <= 26 and not alike:
+        codes = HUMAN
+    there = names[names.str.fullmatch(SEX_AND_ORGANELLES) | numbers.isin(codes)]
     report.add(
         "check",
         "markers on sex chromosomes or organelles",
@@ -485,19 +523,24 @@ def _report_places(found: GenotypeFile, report: "_Report") -> None:
 
 
 def _copies(found: GenotypeFile) -> NDArray[np.int64]:
-    """Number the different genotypes: individuals alike at `SAME_GENOTYPE` of the markers share a
-    number.
+    """Number the different genotypes: individuals share a number where they differ at `COPY_DISTANCE`
+    of the markers at which two differ on average, or fewer.
     """
     n, m = found.counts.shape
     few, more = (
         np.unique(np.linspace(0, m - 1, min(m, most)).round().astype(int)) for most in LOOKED_AT
     )
-    pairs = []
+    pairs, calls = [], found.counts[:, more]
+    sizes = np.array([(calls == count).sum(axis=0) for count in range(3)])
+    shares = sizes / np.maximum(sizes.sum(axis=0), 1)
+    distance = COPY_DISTANCE * (1 - (shares**2).sum(axis=0)).mean()
     calls = found.counts[:, few]
     codes = np.hstack([calls == count for count in range(3)]).astype(np.float32)
     known = (calls != MISSING).astype(np.float32)
     for rows in row_blocks(n, n):
-        alike = codes[rows] @ codes.T >= SAME_GENOTYPE * np.maximum(known[rows] @ known.T, 1)
+        alike = codes[rows] @ codes.T >= (1 - FIRST_LOOK * distance) * np.maximum(
+            known[rows] @ known.T, 1
+        )
         first, second = np.nonzero(alike)
         pairs.append(np.column_stack([first + rows.start, second])[first + rows.start < second])
     pairs = np.concatenate(pairs)
@@ -505,7 +548,7 @@ def _copies(found: GenotypeFile) -> NDArray[np.int64]:
     for part in row_blocks(len(pairs), len(more)):
         one, other = (found.counts[np.ix_(pairs[part, side], more)] for side in (0, 1))
         both = (one != MISSING) & (other != MISSING)
-        same[part] = ((one == other) & both).sum(axis=1) >= SAME_GENOTYPE * np.maximum(
+        same[part] = ((one == other) & both).sum(axis=1) >= (1 - distance) * np.maximum(
             both.sum(axis=1), 1
         )
     first, second = pairs[same].T
@@ -532,8 +575,8 @@ def _report_near_copies(found: GenotypeFile, observed: Observed, report: "_Repor
     """Count the markers that are the trait itself, or nearly: of a sample of individuals, then of all."""
     y, n = observed.phenotypes, len(observed.phenotypes)
     chosen = np.unique(np.linspace(0, n - 1, min(n, 200)).round().astype(int))
-    near = np.flatnonzero(_correlations(found.counts[chosen], y[chosen]) > 0.9)
-    near = near[_correlations(found.counts[:, near], y) > NEAR_COPY]
+    near = np.flatnonzero(_likeness(found.counts[chosen], y[chosen]) > 0.9)
+    near = near[_likeness(found.counts[:, near], y) > NEAR_COPY]
     names = some(found.markers["marker"].iloc[near].tolist())
     report.add(
         "check",
@@ -541,6 +584,24 @@ def _report_near_copies(found: GenotypeFile, observed: Observed, report: "_Repor
         len(near),
         f"kept; no marker? leave it out: {names}",
     )
+
+
+def _likeness(counts: NDArray[np.int8], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the absolute correlation of each marker with the trait, or with its ranks as a share of the
+    greatest, of classes of the trait of the same sizes, where no marker of many has it by chance.
+    """
+    found = _correlations(counts, y)
+    if len(np.unique(y)) == 2:
+        return found
+    copies = np.arange(3)[:, None]
+    sizes = np.array([(counts == count).sum(axis=0) for count in range(3)])
+    n = np.maximum(sizes.sum(axis=0), 1)
+    mean_ranks, mean = sizes.cumsum(axis=0) - sizes / 2, (copies * sizes).sum(axis=0) / n
+    covariance = (copies * sizes * mean_ranks).sum(axis=0) / n - mean * n / 2
+    variance = np.maximum((copies**2 * sizes).sum(axis=0) / n - mean**2, np.finfo(float).eps)
+    by_rank = _correlations(counts, pd.Series(y).rank().to_numpy())
+    share = by_rank * np.sqrt(variance / 12) * n / np.maximum(covariance, np.finfo(float).eps)
+    return np.where(by_rank > NO_CHANCE / np.sqrt(n), np.maximum(found, share), found)
 
 
 def _correlations(counts: NDArray[np.int8], y: NDArray[np.float64]) -> NDArray[np.float64]:
