@@ -350,8 +350,8 @@ MUTANTS = [
         ),
         (
             "models/kernels",
-            "pairs = sum(x.T @ (w[part, None] * x) for part, x in source.blocks())",
-            "pairs = sum(x.T @ (w[part, None].abs() * x) for part, x in source.blocks())",
+            "w=w: x.T @ (w[part, None] * x)",
+            "w=w: x.T @ (w[part, None].abs() * x)",
             "the sign of the dual weights in conjugate gradients",
         ),
         # --- pairs
@@ -467,7 +467,7 @@ MUTANTS = [
         ),
         (
             "models/training",
-            "torch.stack([batch.mean() for batch in torch.cat(errors).split(plan.batch_size)]).mean()",
+            "torch.stack(list(map(torch.mean, batches))).mean()",
             "torch.cat(errors).mean()",
             "the validation loss weighs samples alike, not batches",
         ),

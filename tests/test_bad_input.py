@@ -170,7 +170,7 @@ NOT_A_USER_S = {
             "results.split",
             "results.is_complete",
         ),
-        *("zenodo.write_cohort", "genotype_files.check_unique", "genotype_files.some"),
+        *("genotype_files.check_unique", "genotype_files.some"),
         *(
             "genotype_files.write_plink",
             "genotype_files.joined_ids",

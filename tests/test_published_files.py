@@ -3,14 +3,19 @@ refused.
 """
 
 import tracemalloc
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
+from epidl import storage
 from epidl.cohorts import zenodo
-from epidl.cohorts.simulate import simulate
-from epidl.cohorts.zenodo import file_stem, read_cohort, write_cohort
+from epidl.cohorts.genotypes import row_blocks
+from epidl.cohorts.simulate import Cohort, simulate
+from epidl.cohorts.zenodo import file_stem, read_cohort
 from epidl.grid.experiments import core
 from epidl.grid.params import (
     CorrelationCell,
@@ -35,6 +40,57 @@ CASES = {
         "pleiotropy": 0.5,
     },
 }
+
+
+def write_cohort(stem: Path | str, cohort: Cohort) -> None:
+    """Write a cohort of haplotypes in the authors' layout, the pairs by their places among the trait's
+    QTL, as theirs.
+
+    Values are written with all their digits, so that what is read back differs from the cohort by
+    rounding alone.
+    """
+    genotypes, n = cohort.genotypes, cohort.genotypes.n_samples
+    markers = list(map("1_{}".format, range(1, genotypes.n_markers + 1)))
+    phenotypes = pd.DataFrame(
+        cohort.phenotypes, columns=[f"Trait{t + 1}" for t in range(len(cohort.traits))]
+    )
+    _write(f"{stem}_p.txt", phenotypes.set_axis(range(1, n + 1)).reset_index(names="ind"))
+    copies = sum(
+        genotypes.block(rows).sum(axis=0, dtype=float) for rows in row_blocks(n, len(markers))
+    )
+    _write(
+        f"{stem}_eff.txt",
+        pd.concat([_effects(cohort, t, markers, copies / n) for t in range(len(cohort.traits))]),
+    )
+    with storage.replacing(Path(f"{stem}_g.txt")) as file:
+        file.write(" ".join(["qtl", *map("{}_1".format, range(1, n + 1))]) + "\n")
+        line = np.full(2 * n - 1, ord(" "), dtype=np.uint8)
+        for block in row_blocks(len(markers), n):
+            alleles = genotypes.packed[:, block.start // 8 : (block.stop + 7) // 8]
+            bits = np.unpackbits(alleles, axis=1, bitorder="little")[:, block.start % 8 :]
+            for k, name in enumerate(markers[block]):
+                line[::2] = bits[:, k] + ord("0")
+                file.write(f"{name} {line.tobytes().decode()}\n")
+
+
+def _effects(
+    cohort: Cohort, t: int, markers: Sequence[str], frequencies: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Return the `eff` rows of one trait; pairs stand beside the markers that have their places'
+    numbers.
+    """
+    trait = cohort.traits[t]
+    table = pd.DataFrame(index=pd.RangeIndex(len(markers)))
+    table["trait"], table["locus"] = f"Trait{t + 1}", markers
+    table["add_eff"] = pd.Series(trait.additive_effects, index=trait.qtl)
+    first, second = np.searchsorted(trait.qtl, trait.pairs.T)
+    table["epi_loc"] = pd.Series(np.asarray(markers)[second], index=first)
+    table["epi_eff"] = pd.Series(trait.pair_effects, index=first)
+    return table.assign(sfs=frequencies)
+
+
+def _write(path: str, table: pd.DataFrame) -> None:
+    storage.write_text(Path(path), table.to_csv(sep=" ", index=False, na_rep="NA"))
 
 
 @pytest.fixture(params=CASES)

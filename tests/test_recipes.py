@@ -125,6 +125,11 @@ def prints(monkeypatch):
         ),
         (
             "epidl.models.kernels",
+            "genotypes must have at least 2 markers",
+            "genotypes must have two markers",
+        ),
+        (
+            "epidl.models.kernels",
             '"""Return the predicted phenotypes',
             '"""Give the predicted phenotypes',
         ),

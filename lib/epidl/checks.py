@@ -57,11 +57,15 @@ def integer(
         number = operator.index(value)
     except TypeError:
         number = None
-    is_number = number is not None and not isinstance(value, bool)
-    require(is_number, f"{name} must be a whole number, got {shown(value)}")
+    require(
+        number is not None and not isinstance(value, bool),
+        f"{name} must be a whole number, got {shown(value)}",
+    )
     require(number >= minimum, f"{name} must be at least {minimum}, got {shown(number)}")
-    is_below = maximum is None or number <= maximum
-    require(is_below, f"{name} must be at most {maximum}{why and f' ({why})'}, got {shown(number)}")
+    require(
+        maximum is None or number <= maximum,
+        f"{name} must be at most {maximum}{why and f' ({why})'}, got {shown(number)}",
+    )
     return number
 
 
@@ -96,30 +100,30 @@ def correlation_matrix(name: str, value: float | ArrayLike, size: int) -> NDArra
     if matrix.ndim == 0:
         matrix = np.full((size, size), real(name, value, minimum=-1, maximum=1))
         np.fill_diagonal(matrix, 1.0)
-    is_square = matrix.shape == (size, size)
     require(
-        is_square,
+        matrix.shape == (size, size),
         f"{name} must be one number or a {size} x {size} matrix, got shape {matrix.shape}",
     )
     must = f"{name} must be a correlation matrix: "
-    is_symmetric = (
+    require(
         np.isfinite(matrix).all()
         and np.allclose(matrix, matrix.T)
-        and np.allclose(np.diag(matrix), 1)
+        and np.allclose(np.diag(matrix), 1),
+        must + "finite, symmetric, with ones on its diagonal",
     )
-    require(is_symmetric, must + "finite, symmetric, with ones on its diagonal")
     smallest = np.linalg.eigvalsh(matrix)[0]
-    is_positive = smallest >= -1e-10 * size
-    require(is_positive, must + f"its smallest eigenvalue must be at least 0, got {smallest:.3g}")
+    require(
+        smallest >= -1e-10 * size,
+        must + f"its smallest eigenvalue must be at least 0, got {smallest:.3g}",
+    )
     return matrix
 
 
 def matrix(name: str, value: ArrayLike, *, rows: int | None = None) -> NDArray[np.float64]:
     """Return `value` as a finite two-dimensional float array, with `rows` rows where given."""
     array = floats(name, value)
-    is_matrix = array.ndim == 2 and array.size
     require(
-        is_matrix,
+        array.ndim == 2 and array.size,
         f"{name} must be a matrix with at least one row and one column, got shape {array.shape}",
     )
     require(
@@ -140,16 +144,20 @@ def boolean(name: str, value: object) -> bool:
 
 def choice(name: str, value: object, names: Collection[str]) -> str:
     """Return `value` where it is one of some names."""
-    is_known = isinstance(value, str) and value in names
-    require(is_known, f"{name} must be one of {', '.join(names)}, got {shown(value)}")
+    require(
+        isinstance(value, str) and value in names,
+        f"{name} must be one of {', '.join(names)}, got {shown(value)}",
+    )
     return value
 
 
 def texts(name: str, value: object) -> list[str]:
     """Return `value` if it is a list of strings; a single string is rejected, although it is iterable."""
     is_list = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
-    holds_texts = is_list and all(isinstance(item, str) for item in value)
-    require(holds_texts, f"{name} must be a list of names, got {shown(value)}")
+    require(
+        is_list and all(isinstance(item, str) for item in value),
+        f"{name} must be a list of names, got {shown(value)}",
+    )
     return list(value)
 
 
@@ -185,23 +193,29 @@ def rows(
 ) -> NDArray[np.int64]:
     """Return numbers of samples, from 0; unless `different` is False, none may occur twice."""
     array = np.asarray(value) if dimensions(value) == 1 else np.zeros(1)
-    is_whole = not array.size or array.dtype.kind in "iu"
-    require(is_whole, f"{name} must be whole numbers, one a sample, got {shown(value)}")
+    require(
+        not array.size or array.dtype.kind in "iu",
+        f"{name} must be whole numbers, one a sample, got {shown(value)}",
+    )
     integer(f"len({name})", len(array), minimum=minimum)
     outside = array[(array < 0) | (array >= n_samples)].tolist()
     require(
         not outside,
         f"{name} must be from 0 to {n_samples - 1}, one a sample, got {shown(outside[:1])[1:-1]}",
     )
-    is_set = not different or len(np.unique(array)) == len(array)
-    require(is_set, f"{name} must name each sample at most once, got {shown(value)}")
+    require(
+        not different or len(np.unique(array)) == len(array),
+        f"{name} must name each sample at most once, got {shown(value)}",
+    )
     return array.astype(np.int64, copy=False)
 
 
 def path(name: str, value: object) -> Path:
     """Return a path that a file system can have, whether or not anything is there."""
-    is_path = isinstance(value, (str, os.PathLike)) and os.fspath(value)
-    require(is_path, f"{name} must be a path, got {shown(value)}")
+    require(
+        isinstance(value, (str, os.PathLike)) and os.fspath(value),
+        f"{name} must be a path, got {shown(value)}",
+    )
     try:
         os.lstat(value)
     except (FileNotFoundError, NotADirectoryError):
@@ -220,8 +234,7 @@ def folder(name: str, value: object) -> Path | str:
     """
     if value is None or value == "":
         return ""
-    found = path(name, value)
-    nearest = found
+    found = nearest = path(name, value)
     while not os.path.lexists(nearest):
         nearest = nearest.absolute().parent
     must = f"{name} must be a folder that can be made, got {shown(str(value))}: {nearest} "

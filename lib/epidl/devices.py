@@ -5,7 +5,6 @@ import importlib.util
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -23,12 +22,13 @@ def resolve_device(device: str) -> str:
     Raises ValueError for 'cuda' where either is missing.
     """
     checks.choice("device", device, ("auto", "cpu", "cuda"))
-    missing = [] if torch.cuda.is_available() else ["torch finds no CUDA device"]
-    missing += [] if importlib.util.find_spec("triton") else ["there is no package triton"]
-    if device == "cuda" and missing:
-        raise ValueError(
-            f"device must be 'cpu' or 'auto' on this machine: {missing[0]}, got 'cuda'"
-        )
+    missing = "torch finds no CUDA device"
+    if torch.cuda.is_available():
+        missing = "" if importlib.util.find_spec("triton") else "there is no package triton"
+    checks.require(
+        device != "cuda" or not missing,
+        f"device must be 'cpu' or 'auto' on this machine: {missing}, got 'cuda'",
+    )
     return "cpu" if missing or device == "cpu" else "cuda"
 
 
@@ -38,8 +38,10 @@ def checked_device(device: torch.device | str) -> torch.device:
         found = torch.device(device)
     except (RuntimeError, TypeError):
         found = None
-    if found is None or found.type not in ("cpu", "cuda"):
-        raise ValueError(f"device must be 'cpu' or 'cuda', got {checks.shown(device)}")
+    checks.require(
+        found is not None and found.type in ("cpu", "cuda"),
+        f"device must be 'cpu' or 'cuda', got {checks.shown(device)}",
+    )
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         raise ValueError(
             f"device must be 'cpu', or one of the {torch.cuda.device_count()} CUDA devices that "
@@ -69,7 +71,7 @@ def machine_memory(device: str = "cpu") -> float:
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def one_cell_threads(n_threads: int) -> Iterator[None]:
     """Let NumPy and torch use so many CPU threads, as a cell does."""
     n_threads = checks.integer("n_threads", n_threads, minimum=1, maximum=MOST_THREADS)

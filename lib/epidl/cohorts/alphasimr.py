@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from epidl import seeds
+from epidl import checks, seeds
 from epidl.cohorts.genotypes import Haplotypes
 from epidl.cohorts.simulate import Cohort, Trait, check_cohort, checked_arguments
 
@@ -78,10 +78,10 @@ def simulate(
         pleiotropy,
         all_pairs,
     )
-    if all_pairs:
-        raise ValueError(
-            "all_pairs must be False for the backend alphasimr: it gives each QTL one partner"
-        )
+    checks.require(
+        not all_pairs,
+        "all_pairs must be False for the backend alphasimr: it gives each QTL one partner",
+    )
     found = _call_r(
         {
             "n_samples": n_samples,
@@ -96,10 +96,12 @@ def simulate(
     )
     # the first locus lowest
     genotypes = Haplotypes.from_bytes(found["bytes"].reshape(n_samples, -1), n_markers)
-    traits = tuple(
-        trait_of(found, ratio) for ratio, found in zip(plan.rel_aa, found["traits"], strict=True)
+    cohort = Cohort(
+        genotypes,
+        found["phenotypes"],
+        found["values"],
+        tuple(map(trait_of, found["traits"], plan.rel_aa)),
     )
-    cohort = Cohort(genotypes, found["phenotypes"], found["values"], traits)
     check_cohort(cohort)
     return cohort
 
@@ -112,12 +114,11 @@ def trait_of(found: Mapping[str, NDArray], rel_aa: float) -> Trait:
     """
     qtl = np.asarray(found["qtl"], dtype=np.int64) - 1
     pairs = np.asarray(found["pairs"], dtype=float)
-    places = pairs[:, :2].astype(np.int64) - 1
     return Trait(
         rel_aa,
         qtl,
         np.asarray(found["additive"], float),
-        qtl[places],
+        qtl[pairs[:, :2].astype(np.int64) - 1],
         pairs[:, 2],
         float(found["intercept"]),
     )
@@ -125,7 +126,7 @@ def trait_of(found: Mapping[str, NDArray], rel_aa: float) -> Trait:
 
 def check_version(version: str) -> None:
     """Raise RuntimeError for a version of AlphaSimR that computes wrong values."""
-    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    numbers = tuple(map(int, re.findall(r"\d+", version)[:3]))
     if FIRST_WRONG <= numbers <= LAST_WRONG:
         raise RuntimeError(
             f"AlphaSimR must be older than 2.0.0 or newer than 2.1.0, got {version}, which computes wrong "

@@ -211,8 +211,7 @@ class Dosages:
     def block(self, rows: Rows) -> NDArray[np.float32]:
         """Return the allele shares (len(rows), n_markers), 0 to 1, of some samples."""
         counts = self.counts[rows]
-        shares = counts.astype(np.float32) / self.ploidy
-        return np.where(counts == MISSING, self.centre, shares)
+        return np.where(counts == MISSING, self.centre, counts.astype(np.float32) / self.ploidy)
 
     def on(self, device: torch.device | str) -> "DeviceDosages":
         """Return the counts on a torch device, where batches are decoded."""
@@ -240,9 +239,9 @@ class DeviceDosages:
 
 def _matrix(name: str, value: ArrayLike) -> NDArray:
     array = checks.array(name, value)
-    is_matrix = array.ndim == 2 and array.size
     checks.require(
-        is_matrix, f"{name} must be a matrix of samples by markers, got shape {array.shape}"
+        array.ndim == 2 and array.size,
+        f"{name} must be a matrix of samples by markers, got shape {array.shape}",
     )
     return array
 

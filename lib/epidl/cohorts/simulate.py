@@ -234,12 +234,11 @@ def draw_joint_traits(
 ) -> list[Trait]:
     """Draw traits that share QTL and pairs; effects are Z L with L L' the correlation between traits."""
     qtl = np.sort(rng.choice(n_markers, size=n_qtl, replace=False))
-    pairs = (
+    pairs = qtl[
         np.stack(np.triu_indices(n_qtl, k=1), axis=1)
         if all_pairs
         else rng.permutation(n_qtl).reshape(-1, 2)
-    )
-    pairs = qtl[pairs]
+    ]
     values, vectors = np.linalg.eigh(correlation)
     # symmetric root: a singular correlation is fine
     root = vectors * np.sqrt(values.clip(min=0)) @ vectors.T
@@ -300,9 +299,10 @@ def genetic_values(genotypes: Genotypes, traits: Sequence[Trait]) -> NDArray[np.
     values = np.empty((genotypes.n_samples, len(traits)))
     for rows in _cached_blocks(genotypes):
         x = _codes(genotypes, rows)
-        values[rows] = (additive @ x.astype(float)).T + [trait.intercept for trait in traits]
+        values[rows] = (additive @ x.astype(float)).T
         for t, trait in enumerate(traits):
             first, second = trait.pairs.T
+            values[rows, t] += trait.intercept
             values[rows, t] += trait.pair_effects @ (x[first] * x[second])
     return values
 
@@ -313,7 +313,7 @@ def variance_components(cohort: Cohort) -> list[VarianceComponents]:
     """
     additive, epistatic = genetic_parts(cohort)
     variances = np.stack([additive, epistatic, cohort.genetic_values]).var(axis=1)
-    return [VarianceComponents(*each) for each in variances.T.tolist()]
+    return list(map(VarianceComponents, *variances.tolist()))
 
 
 def genetic_parts(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -376,11 +376,10 @@ def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:
     checks.require(
         n_bad == 0, f"the cohort's phenotypes must be finite, got {n_bad} values that are not"
     )
-    is_scaled = np.allclose(values.mean(axis=0), 0, atol=1e-8) and np.allclose(
-        values.var(axis=0), 1, atol=1e-8
-    )
     checks.require(
-        is_scaled, "the cohort's genetic values must have mean 0 and variance 1 in each trait"
+        np.allclose(values.mean(axis=0), 0, atol=1e-8)
+        and np.allclose(values.var(axis=0), 1, atol=1e-8),
+        "the cohort's genetic values must have mean 0 and variance 1 in each trait",
     )
     rows = np.linspace(0, len(values) - 1, num=min(n_checked, len(values))).astype(int)
     signs = 2 * cohort.genotypes.block(rows).astype(float) - 1
@@ -391,8 +390,11 @@ def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:
         for (one, other), effect in zip(trait.pairs, trait.pair_effects, strict=True):
             expected += effect * signs[:, one] * signs[:, other]
         worst = np.abs(expected - values[rows, t]).max()
-        off = f"trait {t + 1} is off by {worst:.3g}"
-        checks.require(worst < 1e-8, f"the cohort's effects must give its genetic values: {off}")
+        checks.require(
+            worst < 1e-8,
+            "the cohort's effects must give its genetic values: "
+            f"trait {t + 1} is off by {worst:.3g}",
+        )
 
 
 def _n_qtl(value: int, n_markers: int | None = None) -> int:

@@ -88,9 +88,8 @@ def check_batches(
         n_train >= batch_size or not drop_ragged_batch,
         f"drop_ragged_batch must be False with {n_train} training samples: they fill no batch of {batch_size}",
     )
-    leaves_one = not drop_ragged_batch and n_train % batch_size == 1
     checks.require(
-        not (batch_norm and leaves_one),
+        not (batch_norm and not drop_ragged_batch and n_train % batch_size == 1),
         f"n_samples must not leave a last batch of one sample for batch norm, as {n_train} training samples in "
         f"batches of {batch_size} do; change n_samples by a few, or set drop_ragged_batch",
     )

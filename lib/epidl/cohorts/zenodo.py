@@ -1,5 +1,4 @@
-"""The authors' cohorts: the text files of their Zenodo record, read with a bit a genotype, and written
-the same.
+"""The authors' cohorts: the text files of their Zenodo record, read with a bit a genotype.
 
 A cohort is three files, their columns separated by single spaces, with a header:
 
@@ -24,8 +23,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from epidl import checks, storage
-from epidl.cohorts.genotypes import Haplotypes, row_blocks
+from epidl import checks
+from epidl.cohorts.genotypes import Haplotypes
 from epidl.cohorts.simulate import Cohort, Trait, check_cohort, standardise
 
 if TYPE_CHECKING:
@@ -47,12 +46,11 @@ def file_stem(cell: "Cell", replicate: int) -> str:
         "dilution": lambda: f"qhaplo_{q}qtl_{cell.n_markers}marker_{n}n",
         "correlation": lambda: f"qhaplo_{q}qtl_{n}n_{cell.pleiotropy:g}pleio_{cell.n_traits}trait",
     }
-    if cell.cohorts not in stems or getattr(cell, "shared_pairs", False) != bool(
-        getattr(cell, "pleiotropy", 0)
-    ):
-        raise ValueError(
-            f"source must be simulated for {cell.name}: the authors have no such cohorts, got zenodo"
-        )
+    shares_pairs = getattr(cell, "shared_pairs", False)
+    checks.require(
+        cell.cohorts in stems and shares_pairs == bool(getattr(cell, "pleiotropy", 0)),
+        f"source must be simulated for {cell.name}: the authors have no such cohorts, got zenodo",
+    )
     return f"{stems[cell.cohorts]()}_rep{replicate}"
 
 
@@ -109,40 +107,11 @@ def read_cohort(
             f"{paths['g']} must hold {expected[0]} individuals and {expected[1]} markers, got {found}"
         )
     phenotypes = _read_phenotypes(paths["p"], names, len(rel_aa))
-    raw = _read_traits(paths["eff"], rel_aa, genotypes.n_markers)
-    traits, values = standardise(genotypes, raw)
+    traits, values = standardise(genotypes, _read_traits(paths["eff"], rel_aa, genotypes.n_markers))
     _check_explained(paths["eff"], phenotypes, values, broad_sense_heritability)
     cohort = Cohort(genotypes, phenotypes, values, traits)
     check_cohort(cohort)
     return cohort
-
-
-def write_cohort(stem: Path | str, cohort: Cohort) -> None:
-    """Write a cohort of haplotypes in the authors' layout, the pairs by their places among the trait's
-    QTL, as theirs.
-
-    Values are written with all their digits, so that what is read back differs from the cohort by
-    rounding alone.
-    """
-    genotypes, n = cohort.genotypes, cohort.genotypes.n_samples
-    markers = [f"1_{k + 1}" for k in range(genotypes.n_markers)]
-    individuals = np.arange(1, n + 1)
-    traits = {f"Trait{t + 1}": values for t, values in enumerate(cohort.phenotypes.T)}
-    _write(f"{stem}_p.txt", pd.DataFrame({"ind": individuals} | traits))
-    copies = sum(
-        genotypes.block(rows).sum(axis=0, dtype=float) for rows in row_blocks(n, len(markers))
-    )
-    effects = [_effects(cohort, t, markers, copies / n) for t in range(len(cohort.traits))]
-    _write(f"{stem}_eff.txt", pd.concat(effects))
-    with storage.replacing(Path(f"{stem}_g.txt")) as file:
-        file.write(" ".join(["qtl", *(f"{individual}_1" for individual in individuals)]) + "\n")
-        line = np.full(2 * n - 1, ord(" "), dtype=np.uint8)
-        for block in row_blocks(len(markers), n):
-            alleles = genotypes.packed[:, block.start // 8 : (block.stop + 7) // 8]
-            bits = np.unpackbits(alleles, axis=1, bitorder="little")[:, block.start % 8 :]
-            for k, name in enumerate(markers[block]):
-                line[::2] = bits[:, k] + ord("0")
-                file.write(f"{name} {line.tobytes().decode()}\n")
 
 
 def read_haplotypes(path: Path) -> tuple[list[str], Haplotypes]:
@@ -161,10 +130,10 @@ def read_haplotypes(path: Path) -> tuple[list[str], Haplotypes]:
                 pending = []
     if pending:
         columns.append(_byte_of(pending))
-    if not columns or not names:
-        raise ValueError(
-            f"{path} must hold a header of individuals and a row a marker, got {n_markers} markers"
-        )
+    checks.require(
+        columns and names,
+        f"{path} must hold a header of individuals and a row a marker, got {n_markers} markers",
+    )
     return names, Haplotypes(np.stack(columns, axis=1), n_markers)
 
 
@@ -186,48 +155,48 @@ def _byte_of(alleles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
 def _read_phenotypes(path: Path, names: list[str], n_traits: int) -> NDArray[np.float64]:
     table = _table(path)
-    columns = [f"Trait{t + 1}" for t in range(n_traits)]
-    if list(table.columns) != ["ind", *columns] or len(table) != len(names):
-        raise ValueError(
-            f"{path} must hold {len(names)} individuals and the columns ind, Trait1 to Trait{n_traits}, got "
-            f"{len(table)} and {', '.join(map(str, table.columns))}"
-        )
+    columns = list(map("Trait{}".format, range(1, n_traits + 1)))
+    checks.require(
+        list(table.columns) == ["ind", *columns] and len(table) == len(names),
+        f"{path} must hold {len(names)} individuals and the columns ind, Trait1 to Trait{n_traits}, got "
+        f"{len(table)} and {', '.join(map(str, table.columns))}",
+    )
     individuals = table["ind"].astype(str).tolist()
-    if names not in (individuals, [f"{individual}_1" for individual in individuals]):
-        raise ValueError(
-            f"{path} must name its individuals as the header of the g file does, in the same order, as 1 or as the "
-            f"haplotype 1_1, got {checks.shown(individuals)} beside {checks.shown(names)}"
-        )
+    checks.require(
+        names in (individuals, list(map("{}_1".format, individuals))),
+        f"{path} must name its individuals as the header of the g file does, in the same order, as 1 or as the "
+        f"haplotype 1_1, got {checks.shown(individuals)} beside {checks.shown(names)}",
+    )
     values = checks.floats(f"phenotypes of {path}", table[columns])
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"{path} must hold finite phenotypes, got {(~np.isfinite(values)).sum()} others"
-        )
+    checks.require(
+        np.isfinite(values).all(),
+        f"{path} must hold finite phenotypes, got {(~np.isfinite(values)).sum()} others",
+    )
     return values
 
 
 def _read_traits(path: Path, rel_aa: Sequence[float], n_markers: int) -> list[Trait]:
     table = _table(path)
     wanted = ["trait", "locus", "add_eff", "epi_loc", "epi_eff"]
-    if not set(wanted) <= set(table.columns):
-        raise ValueError(
-            f"{path} must hold the columns {', '.join(wanted)}, got {', '.join(table.columns)}"
-        )
+    checks.require(
+        set(wanted) <= set(table.columns),
+        f"{path} must hold the columns {', '.join(wanted)}, got {', '.join(table.columns)}",
+    )
     try:
-        numbers = {name: _numbers(table[name]) for name in ("locus", "epi_loc")}
-        effects = {name: table[name].astype(float) for name in ("add_eff", "epi_eff")}
+        numbers = table[["locus", "epi_loc"]].apply(_numbers)
+        effects = table[["add_eff", "epi_eff"]].astype(float)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{path} must hold loci such as 1_12, and effects that are numbers, got: {error}"
         ) from None
-    table = table.assign(**numbers, **effects)
-    groups = [part for _, part in table.groupby("trait", sort=False)]
-    if len(groups) != len(rel_aa) or not table["locus"].between(1, n_markers).all():
-        raise ValueError(
-            f"{path} must hold {len(rel_aa)} traits with loci of 1 to {n_markers}, got {len(groups)} traits and loci "
-            f"of {table['locus'].min()} to {table['locus'].max()}"
-        )
-    return [_trait(part, ratio) for part, ratio in zip(groups, rel_aa, strict=True)]
+    table = pd.concat([table["trait"], numbers, effects], axis=1)
+    groups = list(table.groupby("trait", sort=False))
+    checks.require(
+        len(groups) == len(rel_aa) and table["locus"].between(1, n_markers).all(),
+        f"{path} must hold {len(rel_aa)} traits with loci of 1 to {n_markers}, got {len(groups)} traits and loci "
+        f"of {table['locus'].min()} to {table['locus'].max()}",
+    )
+    return [_trait(part, ratio) for (_, part), ratio in zip(groups, rel_aa, strict=True)]
 
 
 def _trait(part: pd.DataFrame, rel_aa: float) -> Trait:
@@ -273,23 +242,3 @@ def _check_explained(path: Path, phenotypes: NDArray, values: NDArray, h2: float
             f"{path} must explain the phenotypes up to a variance of {expected:.4g} (broad_sense_heritability {h2:g}), "
             f"got {residual[t]:.4g} for trait {t + 1}: another cohort's files, another H2, or pairs numbered otherwise"
         )
-
-
-def _effects(
-    cohort: Cohort, t: int, markers: Sequence[str], frequencies: NDArray[np.float64]
-) -> pd.DataFrame:
-    """Return the `eff` rows of one trait; pairs stand beside the markers that have their places'
-    numbers.
-    """
-    trait = cohort.traits[t]
-    table = pd.DataFrame(index=pd.RangeIndex(len(markers)))
-    table["trait"], table["locus"] = f"Trait{t + 1}", markers
-    table["add_eff"] = pd.Series(trait.additive_effects, index=trait.qtl)
-    first, second = np.searchsorted(trait.qtl, trait.pairs.T)
-    table["epi_loc"] = pd.Series(np.asarray(markers)[second], index=first)
-    table["epi_eff"] = pd.Series(trait.pair_effects, index=first)
-    return table.assign(sfs=frequencies)
-
-
-def _write(path: str, table: pd.DataFrame) -> None:
-    storage.write_text(Path(path), table.to_csv(sep=" ", index=False, na_rep="NA"))

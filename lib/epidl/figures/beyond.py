@@ -14,10 +14,8 @@ from epidl.figures.scaling import trait_panels
 from epidl.figures.style import (
     MODEL_COLORS,
     MODEL_MARKERS,
-    MODEL_NAMES,
     PARITY,
     draw_models,
-    handle,
     label_scale,
     legend_below,
     model_handles,
@@ -47,8 +45,7 @@ def ladder(table: pd.DataFrame, value: str = "pearson_r") -> Figure:
             label_scale(ax, table["scaling"], most=3)
             ax.set(ylim=(min(0, table[value].min()), 1.03))
         row[0].set_ylabel(f"r, {n_samples:,} individuals")
-    legend_below(figure, [*model_handles(table), _THEORY_HANDLE])
-    return figure
+    return legend_below(figure, [*model_handles(models_of(table), "-"), _THEORY_HANDLE])
 
 
 def ladder_by(table: pd.DataFrame, x: str, panels: Mapping[str, pd.Series], xlabel: str) -> Figure:
@@ -64,8 +61,7 @@ def ladder_by(table: pd.DataFrame, x: str, panels: Mapping[str, pd.Series], xlab
         label_scale(ax, table[x], most=5)
         ax.set(title=title, xlabel=xlabel, ylim=(min(0, table["pearson_r"].min()), 1.03))
     axes[0, 0].set_ylabel("Pearson's r, test individuals")
-    legend_below(figure, [*model_handles(table), _THEORY_HANDLE])
-    return figure
+    return legend_below(figure, [*model_handles(models_of(table), "-"), _THEORY_HANDLE])
 
 
 def leads(differences: dict[str, pd.DataFrame]) -> Figure:
@@ -75,9 +71,7 @@ def leads(differences: dict[str, pd.DataFrame]) -> Figure:
     differences: by the model's name, from `replication.against_best` by n_samples, rel_aa and
     scaling.
     """
-    table = pd.concat(
-        [part.reset_index().assign(model=model) for model, part in differences.items()]
-    )
+    table = pd.concat(differences, names=["model"]).reset_index()
     figure, axes, sizes, ratios = trait_panels(table)
     for row, n_samples in zip(axes, sizes, strict=True):
         for ax, ratio in zip(row, ratios, strict=True):
@@ -89,10 +83,7 @@ def leads(differences: dict[str, pd.DataFrame]) -> Figure:
                 _draw_interval(ax, part, model, shift=1 + 0.08 * k)
             label_scale(ax, table["scaling"], most=3)
         row[0].set_ylabel(f"Difference in r,\n{n_samples:,} individuals")
-    legend_below(
-        figure, [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in differences]
-    )
-    return figure
+    return legend_below(figure, model_handles(differences))
 
 
 def accuracy_by_seconds(table: pd.DataFrame) -> Figure:
@@ -105,9 +96,10 @@ def accuracy_by_seconds(table: pd.DataFrame) -> Figure:
     )
     for ax, n_samples in zip(axes[0], sizes, strict=True):
         for model in models_of(table):
-            part = select(table, n_samples=n_samples, model=model)
-            cells = part.groupby("scaling").agg(
-                seconds=("seconds", "mean"), r=("pearson_r", "mean")
+            cells = (
+                select(table, n_samples=n_samples, model=model)
+                .groupby("scaling")
+                .agg(seconds=("seconds", "mean"), r=("pearson_r", "mean"))
             )
             ax.plot(
                 cells["seconds"],
@@ -120,11 +112,7 @@ def accuracy_by_seconds(table: pd.DataFrame) -> Figure:
             xscale="log", xlabel="Seconds of a fit, all traits", title=f"{n_samples:,} individuals"
         )
     axes[0, 0].set_ylabel("Pearson's r, mean of traits")
-    legend_below(
-        figure,
-        [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models_of(table)],
-    )
-    return figure
+    return legend_below(figure, model_handles(models_of(table)))
 
 
 def _draw_with_theory(

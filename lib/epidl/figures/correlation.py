@@ -24,10 +24,7 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     gain = paired(one_protocol(table), "mlp", "ridge")
     like = gain[["n_samples", "n_qtl", "n_traits", "rel_aa"]].drop_duplicates()
     theirs = published.merge(like).assign(shared_pairs=False)
-    gain, theirs = (
-        gain.assign(condition=condition(gain)),
-        theirs.assign(condition=condition(theirs)),
-    )
+    gain, theirs = gain.assign(condition=condition), theirs.assign(condition=condition)
     colors, counts = _colors(gain), sorted(gain["n_qtl"].unique())
     n_traits = sorted(gain["n_traits"].unique())
     figure, axes = plt.subplots(
@@ -65,8 +62,7 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
                 label="publication (median)",
             )
         )
-    legend_below(figure, handles)
-    return figure
+    return legend_below(figure, handles)
 
 
 def _draw_box(ax: Axes, values: pd.Series, position: float, color: str) -> None:

@@ -9,12 +9,11 @@ from matplotlib.lines import Line2D
 from epidl.figures.style import (
     MODEL_COLORS,
     MODEL_MARKERS,
-    MODEL_NAMES,
     OPEN,
     PARITY,
-    handle,
     label_scale,
     legend_below,
+    model_handles,
     select,
     trait_handles,
     trait_style,
@@ -38,7 +37,6 @@ def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     table = one_protocol(table)
     # of cohorts like these
     published = published.merge(table[["n_samples", "n_qtl"]].drop_duplicates())
-    leads = {model: paired(table, model, "ridge") for model in COMPARED}
     counts, ratios = sorted(table["n_markers"].unique()), sorted(table["rel_aa"].unique())
     columns = min(4, len(counts))
     rows = -(-len(counts) // columns)
@@ -50,12 +48,12 @@ def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         sharey=True,
         squeeze=False,
     )
-    for ax in axes.flat[len(counts) :]:
-        ax.set_visible(False)
+    plt.setp(axes.flat[len(counts) :], visible=False)
+    plt.setp(axes[:, 0], ylabel="r - r of ridge")
     for ax, n_markers in zip(axes.flat, counts, strict=False):
         ax.axhline(0, **PARITY)
         for k, model in enumerate(COMPARED):
-            ours = select(leads[model], n_markers=n_markers)
+            ours = paired(select(table, n_markers=n_markers), model, "ridge")
             theirs = select(published, n_markers=n_markers, model=model)
             style = {"color": MODEL_COLORS[model], "marker": MODEL_MARKERS[model], "linestyle": ""}
             for part, column, shift, open_marker in (
@@ -67,20 +65,15 @@ def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
                 if open_marker:
                     ax.vlines(x, part["low"], part["high"], color=style["color"], linewidth=1)
         ax.set_title(f"{n_markers:,} markers")
-        ax.set_xticks(range(len(ratios)), [f"relAA {ratio:g}" for ratio in ratios])
-    for row in axes:
-        row[0].set_ylabel("r - r of ridge")
-    handles = [
-        handle(MODEL_NAMES[model], MODEL_COLORS[model], MODEL_MARKERS[model]) for model in COMPARED
-    ]
+        ax.set_xticks(range(len(ratios)), list(map("relAA {:g}".format, ratios)))
+    handles = model_handles(COMPARED)
     if published["n_markers"].isin(counts).any():
         handles.append(
             Line2D(
                 [], [], color="gray", marker="D", linestyle="", **OPEN, label="publication (open)"
             )
         )
-    legend_below(figure, handles)
-    return figure
+    return legend_below(figure, handles)
 
 
 def selection_by_markers(table: pd.DataFrame) -> Figure:
@@ -114,8 +107,7 @@ def selection_by_markers(table: pd.DataFrame) -> Figure:
     by_chance = 1 - (1 - n_qtl / markers) ** len(ratios)  # causal for one of the traits at least
     axes[0].plot(markers, by_chance, **PARITY)
     axes[0].set_ylabel("Share")
-    legend_below(figure, trait_handles(ratios))
-    return figure
+    return legend_below(figure, trait_handles(ratios))
 
 
 def importances(table: pd.DataFrame, threshold: float) -> Figure:

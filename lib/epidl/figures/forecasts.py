@@ -15,6 +15,7 @@ from epidl.figures.style import (
     TRAIT_COLORS,
     handle,
     legend_below,
+    model_handles,
     select,
     trait_handles,
     trait_name,
@@ -41,10 +42,7 @@ def forecast_and_found(forecasts: pd.DataFrame, table: pd.DataFrame) -> Figure:
         ax.plot(at, found["pearson_r"], MODEL_MARKERS[model], color=color, markersize=4, alpha=0.8)
     ax.set_xticks(range(len(ratios)), [trait_name(ratio).replace(" (", "\n(") for ratio in ratios])
     ax.set_ylabel("Pearson's r, test samples")
-    legend_below(
-        figure, [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models]
-    )
-    return figure
+    return legend_below(figure, model_handles(models))
 
 
 def forecasts_left_out(forecasts: pd.DataFrame) -> Figure:
@@ -53,26 +51,29 @@ def forecasts_left_out(forecasts: pd.DataFrame) -> Figure:
 
     forecasts: of `surface.left_out_with_fit`.
     """
-    sizes = sorted(forecasts["n_samples"].unique())
-    colors = dict(zip(sizes, TRAIT_COLORS, strict=False))
+    colors = dict(zip(sorted(forecasts["n_samples"].unique()), TRAIT_COLORS, strict=False))
     figure, axes = plt.subplots(2, 2, figsize=(6, 6), sharex=True, sharey=True)
     for ax, model in zip(axes.flat, planning.MODELS, strict=True):
-        part = select(forecasts, model=model)
         means = (
-            part.groupby(["cell", "n_samples", "rel_aa"])[["forecast", "pearson_r"]]
+            select(forecasts, model=model)
+            .groupby(["cell", "n_samples", "rel_aa"])[["forecast", "pearson_r"]]
             .mean()
             .reset_index()
         )
         ax.plot([0, 1], [0, 1], **PARITY)
         # many points: as pixels, of one call a panel
-        shade = means["n_samples"].map(colors)
         ax.scatter(
-            means["forecast"], means["pearson_r"], c=shade, s=6, linewidths=0, rasterized=True
+            means["forecast"],
+            means["pearson_r"],
+            c=means["n_samples"].map(colors),
+            s=6,
+            linewidths=0,
+            rasterized=True,
         )
         ax.set_title(MODEL_NAMES[model])
     label_outside(axes, "Forecast made without the cell", "Mean r found")
-    legend_below(figure, [handle(f"{size:,} individuals", colors[size], "o") for size in sizes])
-    return figure
+    handles = [handle(f"{size:,} individuals", color, "o") for size, color in colors.items()]
+    return legend_below(figure, handles)
 
 
 def forecast_of_publication(compared: pd.DataFrame) -> Figure:
@@ -85,21 +86,16 @@ def forecast_of_publication(compared: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(2, 2, figsize=(8, 7), sharex=True, sharey=True)
     for ax, size in zip(axes.flat, sizes, strict=True):
         for k, ratio in enumerate(ratios):
-            part, style = (
-                select(compared, n_samples=size, rel_aa=ratio).sort_values("scaling"),
-                trait_style(k),
-            )
+            part = select(compared, n_samples=size, rel_aa=ratio).sort_values("scaling")
+            style = trait_style(k)
             ax.plot(part["scaling"], part["forecast"], color=style["color"])
             ax.plot(part["scaling"], part["found"], **(PUBLICATION | {"linestyle": ""}), **style)
         ax.set(title=f"{size:,} individuals", xscale="log")
     label_outside(axes, "Possible pairs per individual", "Pearson's r of the MLP")
-    legend_below(figure, trait_handles(ratios))
-    return figure
+    return legend_below(figure, trait_handles(ratios))
 
 
 def label_outside(axes: NDArray, x: str, y: str) -> None:
     """Label the lowest row of panels and the first column."""
-    for ax in axes[-1]:
-        ax.set_xlabel(x)
-    for ax in axes[:, 0]:
-        ax.set_ylabel(y)
+    plt.setp(axes[-1], xlabel=x)
+    plt.setp(axes[:, 0], ylabel=y)

@@ -9,8 +9,8 @@ from epidl.figures.style import (
     MODEL_MARKERS,
     MODEL_NAMES,
     PARITY,
-    handle,
     legend_below,
+    model_handles,
     models_of,
     panel_title,
     select,
@@ -22,8 +22,7 @@ from epidl.grid.contrasts import agreement_of_models, paired
 
 def accuracy_by_trait(table: pd.DataFrame) -> Figure:
     """Draw Pearson's r of every replicate and model against the traits' relAA, a panel a protocol."""
-    protocols = list(table["protocol"].unique())
-    models = models_of(table)
+    protocols, models = list(table["protocol"].unique()), models_of(table)
     ratios = sorted(table["rel_aa"].unique())
     figure, axes = plt.subplots(
         1, len(protocols), figsize=(1 + 3.8 * len(protocols), 4.2), sharey=True, squeeze=False
@@ -49,12 +48,9 @@ def accuracy_by_trait(table: pd.DataFrame) -> Figure:
             xlabel="relAA of the trait",
             ylim=(min(0, table["pearson_r"].min()), 1.03),
         )
-        ax.set_xticks(range(len(ratios)), [f"{ratio:g}" for ratio in ratios])
+        ax.set_xticks(range(len(ratios)), list(map("{:g}".format, ratios)))
     axes[0, 0].set_ylabel("Pearson's r, test samples")
-    legend_below(
-        figure, [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m]) for m in models]
-    )
-    return figure
+    return legend_below(figure, model_handles(models))
 
 
 def parity(table: pd.DataFrame, model: str, baseline: str, by: str = "protocol") -> Figure:
@@ -83,8 +79,7 @@ def parity(table: pd.DataFrame, model: str, baseline: str, by: str = "protocol")
             )
         ax.set(title=panel_title(by, value), xlabel=f"r, {MODEL_NAMES[baseline]}", aspect="equal")
     axes[0, 0].set_ylabel(f"r, {MODEL_NAMES[model]}")
-    legend_below(figure, trait_handles(ratios))
-    return figure
+    return legend_below(figure, trait_handles(ratios))
 
 
 def differences(table: pd.DataFrame, model: str, baseline: str, by: str = "protocol") -> Figure:
@@ -113,5 +108,4 @@ def differences(table: pd.DataFrame, model: str, baseline: str, by: str = "proto
             ax.axhline(limit[side], color=MODEL_COLORS[model], linewidth=1.2, linestyle=":")
         ax.set(title=panel_title(by, value), xlabel="Mean of the two r")
     axes[0, 0].set_ylabel(f"r {MODEL_NAMES[model]} - r {MODEL_NAMES[baseline]}")
-    legend_below(figure, trait_handles(ratios))
-    return figure
+    return legend_below(figure, trait_handles(ratios))

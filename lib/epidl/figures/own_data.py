@@ -13,6 +13,7 @@ from epidl.figures.style import (
     MODEL_MARKERS,
     MODEL_NAMES,
     PARITY,
+    evenly_spread,
     handle,
     legend_below,
     models_of,
@@ -23,17 +24,8 @@ from epidl.own.genotype_files import GenotypeFile
 
 MEASURES = {"pearson_r": "Pearson's r, test individuals", "auc": "AUC, test individuals"}
 GROUP_COLORS = [
-    str(color)
-    for color in (
-        apc.aegean,
-        apc.amber,
-        apc.seaweed,
-        apc.rose,
-        apc.lapis,
-        apc.mustard,
-        apc.umber,
-        apc.tanzanite,
-    )
+    *map(str, (apc.aegean, apc.amber, apc.seaweed, apc.rose)),
+    *map(str, (apc.lapis, apc.mustard, apc.umber, apc.tanzanite)),
 ]
 MOST_SAMPLES, MOST_MARKERS = 1000, 2000  # that a picture looks at
 N_BINS = 25
@@ -85,9 +77,8 @@ def linkage(genotypes: GenotypeFile) -> pd.DataFrame:
     Where the file has no positions, the distance is the number of markers between, plus one.
     """
     markers = genotypes.markers
-    chosen = _spread(len(markers), MOST_MARKERS)
-    shares = _shares(genotypes, chosen)
-    correlation = np.corrcoef(shares, rowvar=False)
+    chosen = evenly_spread(len(markers), MOST_MARKERS)
+    correlation = np.corrcoef(_shares(genotypes, chosen), rowvar=False)
     first, second = np.triu_indices(len(chosen), k=1)
     r2 = correlation[first, second] ** 2
     chromosome = markers["chromosome"].to_numpy()[chosen]
@@ -115,15 +106,14 @@ def relatedness(genotypes: GenotypeFile, groups: ArrayLike | None = None) -> Fig
     A relationship is an element of G = Z Z' / c, Z the centred dosages and c the sum of their
     variances: about 1 with oneself in a random-mating population, 0 for the average pair.
     """
-    rows = _spread(len(genotypes.counts), MOST_SAMPLES)
-    shares = _shares(genotypes, _spread(genotypes.counts.shape[1], MOST_MARKERS))[rows]
+    rows = evenly_spread(len(genotypes.counts), MOST_SAMPLES)
+    shares = _shares(genotypes, evenly_spread(genotypes.counts.shape[1], MOST_MARKERS))[rows]
     labels = np.full(len(rows), "") if groups is None else np.asarray(groups, dtype=str)[rows]
     names, sizes = np.unique(labels, return_counts=True)
     shown = list(names[np.argsort(-sizes, kind="stable")][: len(GROUP_COLORS)])
     figure, axes = plt.subplots(1, 2, figsize=(9, 4))
     _components(axes[0], shares, labels, shown)
-    order = np.argsort(labels, kind="stable")
-    centred = shares[order] - shares.mean(axis=0)
+    centred = shares[np.argsort(labels, kind="stable")] - shares.mean(axis=0)
     relationships = centred @ centred.T / centred.var(axis=0).sum()
     image = axes[1].imshow(relationships, cmap="RdBu_r", vmin=-1.5, vmax=1.5, interpolation="none")
     axes[1].set(
@@ -131,7 +121,7 @@ def relatedness(genotypes: GenotypeFile, groups: ArrayLike | None = None) -> Fig
     )
     figure.colorbar(image, ax=axes[1], label="Relationship", shrink=0.8)
     if groups is not None:
-        legend_below(figure, [handle(name, GROUP_COLORS[k], "o") for k, name in enumerate(shown)])
+        legend_below(figure, list(map(handle, shown, GROUP_COLORS, "o" * len(shown))))
     return figure
 
 
@@ -159,11 +149,6 @@ def _shares(genotypes: GenotypeFile, markers: NDArray[np.int64]) -> NDArray[np.f
     )
 
 
-def _spread(n: int, most: int) -> NDArray[np.int64]:
-    """Return at most so many of n places, evenly spread."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
-
-
 def scores_by_split(table: pd.DataFrame) -> Figure:
     """Draw every model's score on every split, a split's joined by a line, with the means; a panel a
     kind of splits.
@@ -180,9 +165,8 @@ def scores_by_split(table: pd.DataFrame) -> Figure:
             range(len(models)), scores.T, color=PARITY["color"], linewidth=0.5, alpha=0.25, zorder=0
         )
         for k, model in enumerate(models):
-            x = [k] * len(scores)
             ax.plot(
-                x,
+                [k] * len(scores),
                 scores[model],
                 MODEL_MARKERS[model],
                 color=MODEL_COLORS[model],
@@ -193,7 +177,7 @@ def scores_by_split(table: pd.DataFrame) -> Figure:
                 scores[model].mean(), k - 0.25, k + 0.25, color=MODEL_COLORS[model], linewidth=2
             )
         ax.set_xticks(
-            range(len(models)), [MODEL_NAMES[model] for model in models], rotation=30, ha="right"
+            range(len(models)), list(map(MODEL_NAMES.get, models)), rotation=30, ha="right"
         )
         ax.set_title(f"{kind.capitalize()} splits ({len(scores)})")
     axes[0, 0].set_ylabel(MEASURES[measure])

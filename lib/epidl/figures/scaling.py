@@ -13,10 +13,11 @@ from matplotlib.lines import Line2D
 from epidl.figures.style import (
     PARITY,
     PUBLICATION,
-    draw_mean_r,
+    draw_models,
     label_scale,
     legend_below,
-    mean_r_handles,
+    model_handles,
+    models_of,
     panel_title,
     select,
     trait_handles,
@@ -33,14 +34,10 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     table: results under the published protocol. published: the digitised figure 1.
     """
     gain = paired(one_protocol(table), model="mlp", baseline="ridge_sgd")
-    theirs = published.pivot_table(
+    r = published.pivot_table(
         index=["n_samples", "n_qtl", "rel_aa"], columns="model", values="r_mid"
     )
-    theirs = (
-        ((theirs["mlp"] - theirs["linear_sgd"]) / theirs["linear_sgd"])
-        .rename("value")
-        .reset_index()
-    )
+    theirs = ((r["mlp"] - r["linear_sgd"]) / r["linear_sgd"]).rename("value").reset_index()
     ours = gain.rename(columns={"relative_gain": "value"})
     figure, axes = _sample_size_panels(ours, theirs, x="n_qtl", center=np.median)
     drawn = [
@@ -89,14 +86,15 @@ def accuracy_by_scaling(table: pd.DataFrame) -> Figure:
     figure, axes, sizes, ratios = trait_panels(table)
     for row, n_samples in zip(axes, sizes, strict=True):
         for ax, ratio in zip(row, ratios, strict=True):
-            draw_mean_r(
-                ax, select(table, n_samples=n_samples, rel_aa=ratio), "scaling", markersize=3.5
-            )
+            part = select(table, n_samples=n_samples, rel_aa=ratio)
+            draw_models(ax, part, "scaling", "pearson_r", markersize=3.5)
+            ceiling = np.sqrt(part.groupby("scaling")["va_over_vg"].mean())
+            ax.plot(ceiling.index, ceiling, **PARITY)
             ax.set(ylim=(min(0, table["pearson_r"].min()), 1.03))
             label_scale(ax, table["scaling"], most=3)
         row[0].set_ylabel(f"r, {n_samples:,} individuals")
-    legend_below(figure, mean_r_handles(table))
-    return figure
+    ceiling = Line2D([], [], **PARITY, label="additive ceiling")
+    return legend_below(figure, [*model_handles(models_of(table), "-"), ceiling])
 
 
 def trait_panels(table: pd.DataFrame) -> tuple[Figure, np.ndarray, Sequence[int], Sequence[float]]:
@@ -104,9 +102,13 @@ def trait_panels(table: pd.DataFrame) -> tuple[Figure, np.ndarray, Sequence[int]
     the relAA.
     """
     ratios, sizes = sorted(table["rel_aa"].unique()), sorted(table["n_samples"].unique())
-    size = (2 * len(ratios) + 1, 1 + 2.6 * len(sizes))
     figure, axes = plt.subplots(
-        len(sizes), len(ratios), figsize=size, sharex=True, sharey=True, squeeze=False
+        len(sizes),
+        len(ratios),
+        figsize=(2 * len(ratios) + 1, 1 + 2.6 * len(sizes)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
     )
     for ax, ratio in zip(axes[0], ratios, strict=True):
         ax.set_title(f"relAA {ratio:g}")
@@ -150,5 +152,4 @@ def _sample_size_panels(
         handles.append(
             Line2D([], [], color=str(apc.slate), marker="o", **PUBLICATION, label="publication")
         )
-    legend_below(figure, handles)
-    return figure, axes[0]
+    return legend_below(figure, handles), axes[0]

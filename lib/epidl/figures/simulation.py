@@ -24,10 +24,8 @@ def genotype_matrix(cohort: Cohort, n_shown: int = 60) -> Figure:
         interpolation="none",
     )
     ax.set(xlabel="Marker", ylabel="Individual")
-    legend_below(
-        figure, [handle(f"allele {g}", str(c), "s") for g, c in enumerate((apc.sky, apc.lapis))]
-    )
-    return figure
+    handles = [handle("allele 0", str(apc.sky), "s"), handle("allele 1", str(apc.lapis), "s")]
+    return legend_below(figure, handles)
 
 
 def interaction_matrix(traits: Sequence[Trait], n_markers: int) -> Figure:

@@ -6,7 +6,7 @@ markers.
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import arcadia_pycolor as apc
@@ -17,15 +17,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
+from numpy.typing import NDArray
 
 from epidl.models.recipes import MODELS
 
-MODEL_NAMES = {name: model.label for name, model in MODELS.items() if model.label}
-MODEL_COLORS = {name: str(getattr(apc, MODELS[name].color)) for name in MODEL_NAMES}
-MODEL_MARKERS = {name: MODELS[name].marker for name in MODEL_NAMES}
-TRAIT_COLORS = [
-    str(color) for color in (apc.dusk, apc.aegean, apc.seaweed, apc.mustard, apc.cinnabar)
-]
+MODEL_NAMES, MODEL_COLORS, MODEL_MARKERS = {}, {}, {}
+for _name, _model in MODELS.items():
+    if _model.label:
+        MODEL_NAMES[_name], MODEL_MARKERS[_name] = _model.label, _model.marker
+        MODEL_COLORS[_name] = str(getattr(apc, _model.color))
+TRAIT_COLORS = list(map(str, (apc.dusk, apc.aegean, apc.seaweed, apc.mustard, apc.cinnabar)))
 TRAIT_MARKERS = "osD^v"
 OPEN = {"markerfacecolor": "none", "markeredgewidth": 1.1}  # a marker of the publication's
 PUBLICATION = OPEN | {"markersize": 6, "linestyle": ":", "linewidth": 1.2}
@@ -63,28 +64,17 @@ def expected_va_over_vg(rel_aa: float) -> float:
 
 def select(table: pd.DataFrame, **values: object) -> pd.DataFrame:
     """Return the rows in which each named column has the given value."""
-    return table[
-        np.logical_and.reduce([table[column] == value for column, value in values.items()])
-    ]
+    return table[(table[list(values)] == pd.Series(values, dtype=object)).all(axis=1)]
 
 
-def handle(label: str, color: str, marker: str) -> Line2D:
-    """Return a legend's handle for points."""
-    return Line2D([], [], linestyle="", marker=marker, color=color, label=label)
+def handle(label: str, color: str, marker: str, linestyle: str = "") -> Line2D:
+    """Return a legend's handle for points, or for a line with points."""
+    return Line2D([], [], linestyle=linestyle, marker=marker, color=color, label=label)
 
 
 def models_of(table: pd.DataFrame) -> list[str]:
     """Return the models that a table holds, in the order of `MODEL_NAMES`."""
     return [model for model in MODEL_NAMES if model in set(table["model"])]
-
-
-def draw_mean_r(ax: Axes, table: pd.DataFrame, x: str, markersize: float) -> None:
-    """Draw every model's mean r against a column, and the additive ceiling, the square root of V_A /
-    V_G, dashed.
-    """
-    draw_models(ax, table, x, "pearson_r", markersize)
-    ceiling = np.sqrt(table.groupby(x)["va_over_vg"].mean())
-    ax.plot(ceiling.index, ceiling, **PARITY)
 
 
 def draw_models(ax: Axes, table: pd.DataFrame, x: str, value: str, markersize: float) -> None:
@@ -101,18 +91,9 @@ def draw_models(ax: Axes, table: pd.DataFrame, x: str, value: str, markersize: f
         )
 
 
-def model_handles(table: pd.DataFrame) -> list[Line2D]:
-    """Return a legend's handles for what `draw_models` draws."""
-    models = models_of(table)
-    return [
-        Line2D([], [], color=MODEL_COLORS[m], marker=MODEL_MARKERS[m], label=MODEL_NAMES[m])
-        for m in models
-    ]
-
-
-def mean_r_handles(table: pd.DataFrame) -> list[Line2D]:
-    """Return a legend's handles for what `draw_mean_r` draws."""
-    return [*model_handles(table), Line2D([], [], **PARITY, label="additive ceiling")]
+def model_handles(models: Iterable[str], linestyle: str = "") -> list[Line2D]:
+    """Return a legend's handles for the points of some models, or for their lines."""
+    return [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m], linestyle) for m in models]
 
 
 def trait_name(rel_aa: float) -> str:
@@ -145,10 +126,16 @@ def panel_title(column: str, value: object) -> str:
     )
 
 
-def legend_below(figure: Figure, handles: list[Line2D]) -> None:
-    """Put a legend under a figure."""
+def legend_below(figure: Figure, handles: list[Line2D]) -> Figure:
+    """Put a legend under a figure, and return the figure."""
     columns = min(len(handles), int(figure.get_figwidth() / 2.6))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+    return figure
+
+
+def evenly_spread(n: int, most: int) -> NDArray[np.int64]:
+    """Return at most so many of n places, evenly spread, the first and the last among them."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 
 
 def label_scale(ax: Axes, values: pd.Series, most: int = 6) -> None:
@@ -156,11 +143,6 @@ def label_scale(ax: Axes, values: pd.Series, most: int = 6) -> None:
     last included.
     """
     values = np.sort(values.unique())
-    ax.set_xscale("log")
-    ax.set_xticks(
-        values[
-            np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int))
-        ]
-    )
+    ax.set(xscale="log", xticks=values[evenly_spread(len(values), most)])
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_locator(NullLocator())

@@ -8,6 +8,7 @@ on the model's row in the registry. Another model, or another row, changes no fi
 import ast
 import functools
 import hashlib
+import itertools
 import json
 from importlib import metadata
 from pathlib import Path
@@ -114,10 +115,14 @@ def _meaning(source: str) -> str:
             and ast.get_docstring(node) is not None
         ):
             node.body = node.body[1:]
-        elif isinstance(node, ast.Raise) or (
+        told = []
+        if isinstance(node, ast.Raise) or (
             isinstance(node, ast.keyword) and node.arg == "description"
         ):
-            for part in ast.walk(node):
-                if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                    part.value = ""
+            told = [node]
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "require":
+            told = node.args[1:]
+        for part in itertools.chain.from_iterable(map(ast.walk, told)):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                part.value = ""
     return ast.dump(tree)

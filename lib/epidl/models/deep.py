@@ -86,14 +86,16 @@ def predict_pair_network(task: Task, model: Model) -> Prediction:
     def make(n_markers: int, n_traits: int, *_: object) -> nn.Module:
         return networks.PairNetwork(n_markers, n_traits)
 
-    rate = PAIR_RATE / task.genotypes.n_markers
-    return _with_best_penalty(task, model, make, width=0, learning_rate=rate)
+    return _with_best_penalty(
+        task, model, make, width=0, learning_rate=PAIR_RATE / task.genotypes.n_markers
+    )
 
 
 def train_linear(task: Task, plan: training.TrainingPlan, name: str) -> tuple[Trained, Prediction]:
     """Train one linear layer from all one-hot columns to all traits; return it with its prediction."""
-    n_markers = task.genotypes.n_markers
-    layer = networks.OneHotLinear(n_markers, task.n_traits, task.generator("weights", name))
+    layer = networks.OneHotLinear(
+        task.genotypes.n_markers, task.n_traits, task.generator("weights", name)
+    )
     trained = train(task, layer, task.genotypes, plan, name)
     effects = layer.weight[1] - layer.weight[0]  # a change of allele 0 to 1
     effects = effects.detach().cpu().double().numpy().T
@@ -102,12 +104,12 @@ def train_linear(task: Task, plan: training.TrainingPlan, name: str) -> tuple[Tr
 
 def mlp_plan(task: Task, settings: Mapping[str, Any], **changes: Any) -> training.TrainingPlan:
     """Return the plan of an MLP with the settings that a search chose."""
-    plan = training.mlp_plan(
+    return training.mlp_plan(
         settings["learning_rate"],
         max_epochs=task.mlp_max_epochs,
         drop_ragged_batch=task.drop_ragged_batch,
+        **changes,
     )
-    return replace(plan, **changes)
 
 
 def tune(
@@ -119,7 +121,7 @@ def tune(
     fit: trains with given settings; what follows them is the purpose that its random draws are for.
     Where each setting has one value only, nothing is tried.
     """
-    if all(len(values) == 1 for values in space.values()):
+    if max(map(len, space.values())) == 1:
         return {name: values[0] for name, values in space.items()}, {}
 
     def objective(settings: Mapping[str, Any], number: int) -> tuple[float, dict[str, Any]]:
@@ -167,8 +169,7 @@ def train_all(
         device=task.device,
         progress=task.progress,
     )
-    fitted = zip(models, plans, records, strict=True)
-    return [Trained(model, genotypes, plan, record) for model, plan, record in fitted]
+    return list(map(Trained, models, [genotypes] * len(models), plans, records))
 
 
 def _train_mlp(task: Task) -> tuple[Trained, dict[str, pd.DataFrame]]:

@@ -85,18 +85,23 @@ class KernelFit:
         source = _Codes(self.genotypes, self.rows, self.device)
         # a kernel is of one kind of codes
         target = _Codes(genotypes, rows, self.device, source.centre)
-        weights = torch.from_numpy(self.weights).to(self.device)
-        kernels = _times_kernels(target, source, weights, self.scales)
-        additive, epistatic = (
-            k.cpu().numpy() * s for k, s in zip(kernels, self.components.T[:2], strict=True)
+        additive, epistatic = _times_kernels(
+            target, source, torch.from_numpy(self.weights).to(self.device), self.scales
         )
-        return additive, epistatic
+        s_a, s_aa, _ = self.components.T
+        return additive.cpu().numpy() * s_a, epistatic.cpu().numpy() * s_aa
 
 
 def predict(task: Task, model: Model) -> Prediction:
     """Predict by epistatic BLUP, its variance components estimated by REML; columns: their shares."""
-    options = {"device": task.device, "reml_rows": task.reml_rows, "seed": task.seed}
-    fit = fit_kernel(task.genotypes, task.phenotypes, task.all_but_test, **options)
+    fit = fit_kernel(
+        task.genotypes,
+        task.phenotypes,
+        task.all_but_test,
+        device=task.device,
+        reml_rows=task.reml_rows,
+        seed=task.seed,
+    )
     shares = fit.components / fit.components.sum(axis=1, keepdims=True)
     return of_test_samples(
         task,
@@ -226,8 +231,7 @@ class Products:
 
 def _codes(genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.floating]:
     kind = np.float32 if genotypes.whole else np.float64
-    blocks = [genotypes.block(rows[part]) for part in row_blocks(len(rows), genotypes.n_markers)]
-    codes = np.concatenate(blocks).astype(kind)
+    codes = genotypes.block(rows).astype(kind)
     codes -= kind(genotypes.centre)
     codes *= 2
     return codes
@@ -253,8 +257,8 @@ def estimate_components(
     phenotypes = phenotypes[rows]
     scale = phenotypes.std(axis=0)
     likelihood = _Likelihood(genotypes, (phenotypes - phenotypes.mean(axis=0)) / scale, rows)
-    components = [likelihood.maximise(trait) for trait in range(len(scale))]
-    components = np.array(components) * scale[:, None] ** 2
+    components = np.array(list(map(likelihood.maximise, range(len(scale)))))
+    components *= scale[:, None] ** 2
     return np.maximum(components, SMALLEST_ESTIMATE * components.sum(axis=1, keepdims=True))
 
 
@@ -272,8 +276,9 @@ class _Likelihood:
             root = vectors * np.sqrt(values.clip(min=0))
         kernel = products.epistatic()
         del products
-        columns = np.column_stack([np.ones(len(y)), root, y])
-        self._diagonal, self._beside, self._columns = _tridiagonal(kernel, columns)
+        self._diagonal, self._beside, self._columns = _tridiagonal(
+            kernel, np.column_stack([np.ones(len(y)), root, y])
+        )
         self._n_traits = y.shape[1]
         # shared by the traits, and gone with this object
         self._slice = functools.cache(self._evaluate)
@@ -339,7 +344,7 @@ def _minimise(function: Callable[[float], float], grid: NDArray[np.float64]) -> 
     """Return where a function of one variable is smallest: a grid finds the valley, a bounded search
     its bottom.
     """
-    values = [function(x) for x in grid.tolist()]
+    values = list(map(function, grid.tolist()))
     best = int(np.argmin(values))
     bounds = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
     found = minimize_scalar(function, bounds=bounds, method="bounded", options={"xatol": 1e-4})
@@ -416,20 +421,28 @@ class _Codes:
         for part in row_blocks(len(self), self.n_markers):
             yield part, (self._held.block(self._rows[part]).double() - self.centre) * 2
 
+    def added(self, function: Callable[[torch.Tensor, slice], torch.Tensor]) -> torch.Tensor:
+        """Return the sum of a function of each block of codes and its slice."""
+        return sum(function(x, part) for part, x in self.blocks())
+
+    def stacked(self, function: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """Return a function of each block of codes, (rows, ...), as one of all samples."""
+        return torch.cat([function(x) for _, x in self.blocks()])
+
     def scales(self) -> tuple[float, float]:
         """Return c_A and c_AA of these samples (see `Products`)."""
-        squares = [torch.stack([(x**2).sum(dim=1), (x**4).sum(dim=1)]) for _, x in self.blocks()]
-        return _checked_scales(*torch.hstack(squares).cpu().numpy())
+        squares = self.stacked(lambda x: torch.stack([(x**2).sum(dim=1), (x**4).sum(dim=1)], dim=1))
+        return _checked_scales(*squares.T.cpu().numpy())
 
 
 def _times_kernels(
     target: _Codes, source: _Codes, weights: torch.Tensor, scales: tuple[float, float]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return K_A w and K_AA w (len(target), n_traits), the kernels between two sets."""
-    linear = sum(x.T @ weights[part] for part, x in source.blocks())
-    own = sum((x**2).T @ weights[part] for part, x in source.blocks())
-    additive = torch.cat([x @ linear for _, x in target.blocks()])
-    self_terms = torch.cat([x**2 @ own for _, x in target.blocks()])
+    linear = source.added(lambda x, part: x.T @ weights[part])
+    own = source.added(lambda x, part: (x**2).T @ weights[part])
+    additive = target.stacked(lambda x: x @ linear)
+    self_terms = target.stacked(lambda x: x**2 @ own)
     # either way costs little where the other would not: few samples or few markers
     squared = _by_samples if len(source) <= 2 * source.n_markers else _by_markers
     return additive / scales[0], (squared(target, source, weights) - self_terms) / scales[1]
@@ -437,19 +450,17 @@ def _times_kernels(
 
 def _by_samples(target: _Codes, source: _Codes, weights: torch.Tensor) -> torch.Tensor:
     """Return (XX')#2 w from the kernel itself, a block of target samples at a time."""
-    codes = torch.cat([x for _, x in source.blocks()])
-    return torch.cat([(x @ codes.T) ** 2 @ weights for _, x in target.blocks()])
+    codes = source.stacked(lambda x: x)
+    return target.stacked(lambda x: (x @ codes.T) ** 2 @ weights)
 
 
 def _by_markers(target: _Codes, source: _Codes, weights: torch.Tensor) -> torch.Tensor:
     """Return (XX')#2 w as diag(X W X'), W = X' diag(w) X (m, m): the effects of all pairs, a trait at
     a time.
     """
-    products = torch.empty(
-        (len(target), weights.shape[1]), dtype=weights.dtype, device=weights.device
-    )
+    products = weights.new_empty(len(target), weights.shape[1])
     for t, w in enumerate(weights.T):
-        pairs = sum(x.T @ (w[part, None] * x) for part, x in source.blocks())
+        pairs = source.added(lambda x, part, w=w: x.T @ (w[part, None] * x))
         for part, x in target.blocks():
             products[part, t] = (x @ pairs * x).sum(dim=1)
     return products
@@ -467,10 +478,9 @@ def _solve_iteratively(
     With C the centring matrix, w solves C V C w = C y: the intercept needs no second system.
     """
     y = torch.from_numpy(y).to(codes.device)
-    column_means = sum(x.sum(dim=0) for _, x in codes.blocks()) / len(codes)
-    gram = sum(x.T @ x for _, x in codes.blocks()) - len(codes) * torch.outer(
-        column_means, column_means
-    )
+    column_means = codes.added(lambda x, part: x.sum(dim=0)) / len(codes)
+    gram = codes.added(lambda x, part: x.T @ x)
+    gram = gram - len(codes) * torch.outer(column_means, column_means)
     solutions = []
     for t, (additive, epistatic, residual) in enumerate(components.tolist()):
 
@@ -512,9 +522,9 @@ def _preconditioner(
     )
 
     def apply(v: torch.Tensor) -> torch.Tensor:
-        projected = sum(x.T @ v[part] for part, x in codes.blocks())  # X'v is centred, since v is
+        projected = codes.added(lambda x, part: x.T @ v[part])  # X'v is centred, since v is
         effects = torch.cholesky_solve(projected[:, None], inner)[:, 0]
-        fitted = torch.cat([x @ effects for _, x in codes.blocks()])
+        fitted = codes.stacked(lambda x: x @ effects)
         return (v - ratio * (fitted - fitted.mean())) / rest
 
     return apply
@@ -564,19 +574,22 @@ def _checked_scales(
     latter product.
     """
     additive, epistatic = float(diagonal.mean()), float((diagonal**2 - own).mean())
-    if not epistatic > 1e-6 * additive**2:  # a single marker leaves rounding
-        raise ValueError("genotypes must have at least 2 markers that vary among the rows")
+    checks.require(
+        epistatic > 1e-6 * additive**2,  # a single marker leaves rounding
+        "genotypes must have at least 2 markers that vary among the rows",
+    )
     return additive, epistatic
 
 
 def _checked_components(components: ArrayLike, n_traits: int) -> NDArray[np.float64]:
     components = checks.matrix("components", components, rows=n_traits)
-    if components.shape[1] != 3:
-        raise ValueError(
-            f"components must have 3 columns, s_A, s_AA and s_E, got {components.shape[1]}"
-        )
-    if (components < 0).any():
-        raise ValueError(f"components must be at least 0, got {components.min():g}")
+    checks.require(
+        components.shape[1] == 3,
+        f"components must have 3 columns, s_A, s_AA and s_E, got {components.shape[1]}",
+    )
+    checks.require(
+        components.min() >= 0, f"components must be at least 0, got {components.min():g}"
+    )
     for t, parts in enumerate(components):
         checks.real(f"components[{t}, 2]", parts[2], above=0)
         checks.real(

@@ -87,8 +87,11 @@ class HiddenLinear(nn.Linear):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs (samples, n_outputs) for inputs (samples, n_inputs)."""
-        on_cpu = inputs.device.type == "cpu" and inputs.dtype == torch.float32
-        if on_cpu and torch.backends.mkldnn.is_available():
+        if (
+            inputs.device.type == "cpu"
+            and inputs.dtype == torch.float32
+            and torch.backends.mkldnn.is_available()
+        ):
             return _HiddenProduct.apply(inputs, self.weight, self.bias)
         return super().forward(inputs)
 

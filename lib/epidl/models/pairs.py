@@ -21,6 +21,8 @@ it is the additive part that limits the prediction, not the pairs.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 
 import numpy as np
 import scipy.stats
@@ -173,19 +175,18 @@ def fit_oracle(
     """
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
-    if len(traits) != phenotypes.shape[1]:
-        raise ValueError(
-            f"traits must be {phenotypes.shape[1]}, one a column of phenotypes, got {len(traits)}"
-        )
+    checks.require(
+        len(traits) == phenotypes.shape[1],
+        f"traits must be {phenotypes.shape[1]}, one a column of phenotypes, got {len(traits)}",
+    )
     for t, trait in enumerate(traits):
         checks.instance(f"traits[{t}]", trait, Trait, "a Trait")
         checks.rows(f"traits[{t}].qtl", trait.qtl, genotypes.n_markers)
-    return _join(
-        [
-            _fit(genotypes, y, rows, trait.qtl, trait.pairs, _true_weight(trait), device)
-            for trait, y in zip(traits, phenotypes.T, strict=True)
-        ]
-    )
+    fits = []
+    for trait, y in zip(traits, phenotypes.T, strict=True):
+        weight = float(pair_effect_sd(trait.rel_aa, len(trait.qtl), len(trait.pairs)))
+        fits.append(_fit(genotypes, y, rows, trait.qtl, trait.pairs, weight, device))
+    return _join(fits)
 
 
 def precision_and_recall(
@@ -200,24 +201,22 @@ def precision_and_recall(
 
     Raises ValueError where the numbers of traits differ.
     """
-    if len(pairs) != len(traits):
-        raise ValueError(f"pairs must have one entry a trait, {len(traits)}, got {len(pairs)}")
+    checks.require(
+        len(pairs) == len(traits),
+        f"pairs must have one entry a trait, {len(traits)}, got {len(pairs)}",
+    )
     table = []
     for kept, trait in zip(pairs, traits, strict=True):
         real = trait.pair_effects != 0
         true, squares = _keys(trait.pairs[real]), trait.pair_effects[real] ** 2
         found = np.isin(true, _keys(kept))
-        table.append(
-            {
-                "n_pairs": len(kept),
-                "pair_precision": found.sum() / len(kept) if len(kept) else np.nan,
-                "pair_recall": found.mean() if len(true) else np.nan,
-                "pair_variance_recall": squares[found].sum() / squares.sum()
-                if len(true)
-                else np.nan,
-            }
+        precision = found.sum() / len(kept) if len(kept) else np.nan
+        recalls = (
+            (found.mean(), squares[found].sum() / squares.sum()) if len(true) else (np.nan, np.nan)
         )
-    return {name: np.array([row[name] for row in table]) for name in table[0]}
+        table.append((len(kept), precision, *recalls))
+    names = "n_pairs", "pair_precision", "pair_recall", "pair_variance_recall"
+    return dict(zip(names, map(np.array, zip(*table, strict=True)), strict=True))
 
 
 def survivors(
@@ -239,22 +238,20 @@ def survivors(
     n_tests = genotypes.n_markers * (genotypes.n_markers - 1) // 2
     # a pair with p above the level survives in no case
     least = scipy.stats.t.isf(level / 2, freedom)
-    pairs = [[] for _ in residuals.T]
-    statistics = [[] for _ in residuals.T]
+    found, kept = [], []
     for first, strip in interaction_statistics(genotypes, residuals, rows, device):
-        for t, statistic in enumerate(np.abs(strip)):
-            one, other = np.nonzero(np.triu(statistic, k=1) > least)
-            pairs[t].append(np.stack([one, other], axis=1) + first)
-            statistics[t].append(statistic[one, other])
-    kept = []
-    for candidates, statistic in zip(
-        map(np.concatenate, pairs), map(np.concatenate, statistics), strict=True
-    ):
-        order = np.argsort(-statistic, kind="stable")
-        p = 2 * scipy.stats.t.sf(statistic[order], freedom)
+        strip = np.triu(np.abs(strip), k=1)
+        trait, one, other = np.nonzero(strip > least)
+        found.append([trait, one + first, other + first, strip[trait, one, other]])
+    traits, ones, others, statistics = np.concatenate(found, axis=1)
+    for t in range(residuals.shape[1]):
+        own = np.flatnonzero(traits == t)
+        own = own[np.argsort(-statistics[own], kind="stable")]
+        p = 2 * scipy.stats.t.sf(statistics[own], freedom)
         # Benjamini and Hochberg's line
         below = np.flatnonzero(p <= level * np.arange(1, len(p) + 1) / n_tests)
-        kept.append(candidates[order[: below[-1] + 1 if len(below) else 0]])
+        own = own[: below[-1] + 1 if len(below) else 0]
+        kept.append(np.stack([ones[own], others[own]], axis=1).astype(np.int64))
     return kept
 
 
@@ -280,9 +277,8 @@ def interaction_statistics(
     """
     residuals = checks.matrix("residuals", residuals, rows=len(rows))
     rows, _ = _checked(genotypes, rows)
-    samples = torch.as_tensor(rows, device=device)
     strips = (_from_four_sums if genotypes.whole else _from_moments)(
-        genotypes.on(device), samples, residuals
+        genotypes.on(device), torch.as_tensor(rows, device=device), residuals
     )
     yield from zip(range(0, genotypes.n_markers, STRIP), strips, strict=True)
 
@@ -297,10 +293,8 @@ def _from_four_sums(
     weights = torch.as_tensor(np.vstack([ones, residuals.T]), device=samples.device)
     squares = (residuals**2).sum(axis=0)
     for first in range(0, genotypes.n_markers, STRIP):
-        (n, *sums) = _four_sums(genotypes, samples, weights, first)
-        yield np.stack(
-            [_interaction_t(n, s, square) for s, square in zip(sums, squares, strict=True)]
-        )
+        n, *sums = _four_sums(genotypes, samples, weights, first)
+        yield np.stack(list(map(partial(_interaction_t, n), sums, squares)))
 
 
 def _four_sums(
@@ -343,8 +337,9 @@ def _interaction_t(
     within = np.maximum(within, np.finfo(np.float32).eps * square)
     contrast = np.tensordot([1, -1, -1, 1], s / counted, axes=1)
     error = np.sqrt(within / (n_samples - 4) * (1 / counted).sum(axis=0))
-    present = (n > 0).all(axis=0) & (error > 0)
-    return np.divide(contrast, error, out=np.zeros_like(contrast), where=present)
+    return np.divide(
+        contrast, error, out=np.zeros_like(contrast), where=(n > 0).all(axis=0) & (error > 0)
+    )
 
 
 def _from_moments(
@@ -361,7 +356,7 @@ def _from_moments(
             x = 2 * (genotypes.block(samples[part]).double() - mean)[:, first:]
             left, squares = x[:, :width], x**2
             factors = [(left, x), (left**2, x), (left, squares), (left**2, squares)]
-            factors += [(left * trait[:, None], x) for trait in y[part].T]
+            factors += zip(left * y[part].T[:, :, None], [x] * y.shape[1], strict=True)
             products = products + torch.stack([one.T @ other for one, other in factors])
             singles = singles + torch.vstack([squares.sum(dim=0), y[part].T @ x])
         yield (
@@ -485,16 +480,14 @@ def _checked(
     )
 
 
-def _true_weight(trait: Trait) -> float:
-    return float(pair_effect_sd(trait.rel_aa, len(trait.qtl), len(trait.pairs)))
-
-
 def _join(fits: Sequence[PairFit]) -> PairFit:
+    own = attrgetter("additive_effects", "pairs", "pair_effects", "intercepts")
+    additive, pairs, effects, intercepts = zip(*map(own, fits), strict=True)
     return PairFit(
-        additive_effects=np.hstack([fit.additive_effects for fit in fits]),
-        pairs=tuple(fit.pairs[0] for fit in fits),
-        pair_effects=tuple(fit.pair_effects[0] for fit in fits),
-        intercepts=np.concatenate([fit.intercepts for fit in fits]),
+        additive_effects=np.hstack(additive),
+        pairs=sum(pairs, ()),
+        pair_effects=sum(effects, ()),
+        intercepts=np.concatenate(intercepts),
         centre=fits[0].centre,
     )
 

@@ -90,8 +90,9 @@ def _train_mlp(task: Task, settings: Mapping[str, Any], *purpose: object) -> dee
 
 
 def _report(task: Task, settings: Mapping[str, Any], columns: NDArray[np.int64]) -> dict[str, Any]:
-    found = selection.precision_and_recall(columns, task.truth.traits)
-    return {"max_features": settings["max_features"]} | found
+    return {"max_features": settings["max_features"]} | selection.precision_and_recall(
+        columns, task.truth.traits
+    )
 
 
 def _nothing_kept(task: Task, settings: Mapping[str, Any]) -> Prediction:

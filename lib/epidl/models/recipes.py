@@ -71,8 +71,9 @@ class Model:
         """
         started = time.perf_counter()
         prediction = load(self.recipe)(task, self)
-        columns = {"seconds": time.perf_counter() - started} | prediction.columns
-        return replace(prediction, columns=columns)
+        return replace(
+            prediction, columns={"seconds": time.perf_counter() - started} | prediction.columns
+        )
 
     def width(self, hidden_width: int) -> int:
         """Return the width of the hidden layers, for one that is asked for."""

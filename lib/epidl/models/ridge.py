@@ -62,16 +62,18 @@ def predict(task: Task, model: Model) -> Prediction:
     splits = [(task.all_but_test, task.split.test)]
     if task.protocol == "published":
         rng = seeds.generator(task.seed, "ridge_splits")
-        n_splits = N_RIDGE_SPLITS[task.protocol]
-        splits = [random_split(task.genotypes.n_samples, rng) for _ in range(n_splits)]
-    training_rows = [train for train, _ in splits]
-    fits = list(
-        fit_ridge_splits(task.genotypes, task.phenotypes, training_rows, device=task.device)
-    )
-    penalties, tested = [fit.penalties for fit in fits], zip(fits, splits, strict=True)
+        n_samples = task.genotypes.n_samples
+        splits = [random_split(n_samples, rng) for _ in range(N_RIDGE_SPLITS[task.protocol])]
+    trained, tested = zip(*splits, strict=True)
+    fits = fit_ridge_splits(task.genotypes, task.phenotypes, trained, device=task.device)
+    parts, effects, penalties = [], [], []
+    for fit, test in zip(fits, tested, strict=True):
+        parts.append((test, fit.predict(task.genotypes, test)))
+        effects.append(fit.effects)
+        penalties.append(fit.penalties)
     return Prediction(
-        [(test, fit.predict(task.genotypes, test)) for fit, (_, test) in tested],
-        effects=[fit.effects for fit in fits],
+        parts,
+        effects=effects,
         # one that was chosen
         columns={"penalty": np.quantile(penalties, 0.5, axis=0, method="lower")},
     )
@@ -108,22 +110,21 @@ def fit_ridge_splits(
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     penalties = np.atleast_1d(checks.floats("penalties", penalties))
-    if (
-        penalties.ndim != 1
-        or penalties.size == 0
-        or not (np.isfinite(penalties) & (penalties > 0)).all()
-    ):
-        raise ValueError(
-            f"penalties must be greater than 0, finite and in a list, got {checks.shown(penalties.tolist())}"
-        )
+    checks.require(
+        penalties.ndim == 1 and penalties.size and (np.isfinite(penalties) & (penalties > 0)).all(),
+        f"penalties must be greater than 0, finite and in a list, got {checks.shown(penalties.tolist())}",
+    )
     checks.integer("len(splits)", len(splits), minimum=1)
     splits = [checks.rows("rows", rows, genotypes.n_samples, minimum=2) for rows in splits]
     used = np.unique(np.concatenate(splits))
     products = (_Gram if genotypes.n_markers <= len(used) else _Kernel)(genotypes, used, device)
     traits = torch.as_tensor(phenotypes, device=device)
-    filtered = torch.as_tensor(penalties, device=device)
     return (
-        _fit(products.spectrum(rows), traits[torch.as_tensor(rows, device=device)], filtered)
+        _fit(
+            products.spectrum(rows),
+            traits[torch.as_tensor(rows, device=device)],
+            torch.as_tensor(penalties, device=device),
+        )
         for rows in splits
     )
 
@@ -133,10 +134,10 @@ def checked_rows(genotypes: Genotypes, n_markers: int, rows: ArrayLike) -> NDArr
     rows not there.
     """
     check_genotypes(genotypes)
-    if genotypes.n_markers != n_markers:
-        raise ValueError(
-            f"genotypes.n_markers must be that of the training samples, {n_markers}, got {genotypes.n_markers}"
-        )
+    checks.require(
+        genotypes.n_markers == n_markers,
+        f"genotypes.n_markers must be that of the training samples, {n_markers}, got {genotypes.n_markers}",
+    )
     return checks.rows("rows", rows, genotypes.n_samples, minimum=0, different=False)
 
 
@@ -196,13 +197,11 @@ class _Gram:
 
     def __init__(self, genotypes: Genotypes, used: NDArray[np.integer], device: str) -> None:
         self._genotypes, self._used = genotypes.on(device), used
-        self._total = self._of(used)
+        self._counts, self._gram = self._of(used)
 
     def spectrum(self, rows: NDArray[np.integer]) -> _Spectrum:
-        counts, gram = (
-            a - b
-            for a, b in zip(self._total, self._of(np.setdiff1d(self._used, rows)), strict=True)
-        )
+        counts, gram = self._of(np.setdiff1d(self._used, rows))  # of those that are left out
+        counts, gram = self._counts - counts, self._gram - gram
         mean = counts / len(rows)
         squares, v = torch.linalg.eigh(gram.addr_(mean, mean, alpha=-len(rows)))
         kept = _positive(squares)
@@ -214,9 +213,7 @@ class _Gram:
                 yield part, (alleles.double() - mean) @ to_left
 
         def project(y: Tensor) -> Tensor:  # y sums to 0 over samples, so that X needs no centring
-            return to_left.T @ sum(
-                alleles.double().T @ y[part] for part, alleles in _blocks(self._genotypes, rows)
-            )
+            return to_left.T @ _product(self._genotypes, rows, y)
 
         return _Spectrum(singular, mean, left, project, effects=lambda weights: to_left @ weights)
 
@@ -251,15 +248,13 @@ class _Kernel:
         def effects(weights: Tensor) -> Tensor:
             per_sample = u @ (weights / squares[:, None])  # V = X'U S^-1
             # per_sample sums to 0 over samples, so that X needs no centring
-            blocks = _blocks(self._genotypes, rows)
-            return sum(alleles.double().T @ per_sample[part] for part, alleles in blocks)
+            return _product(self._genotypes, rows, per_sample)
 
-        mean = sum(
-            alleles.double().sum(dim=0) for _, alleles in _blocks(self._genotypes, rows)
-        ) / len(rows)
+        blocks = _blocks(self._genotypes, rows)
+        total = sum(alleles.double().sum(dim=0) for _, alleles in blocks)
         return _Spectrum(
             squares.sqrt(),
-            mean,
+            total / len(rows),
             left=lambda: iter([(slice(None), u)]),
             project=lambda y: u.T @ y,
             effects=effects,
@@ -277,6 +272,11 @@ def _blocks(
     for part in row_blocks(len(rows), genotypes.n_markers):
         block = genotypes.block(on_device[part])
         yield part, block if genotypes.whole else block.double()
+
+
+def _product(genotypes: DeviceGenotypes, rows: NDArray[np.integer], y: Tensor) -> Tensor:
+    """Return G'y (n_markers, n_traits) of the allele shares G of some samples."""
+    return sum(alleles.double().T @ y[part] for part, alleles in _blocks(genotypes, rows))
 
 
 def _positive(squares: Tensor) -> Tensor:

@@ -35,10 +35,10 @@ def select(
     theirs.
     """
     importance = checks.floats("importance", importance)
-    if importance.ndim != 1 or not np.isfinite(importance).all():
-        raise ValueError(
-            f"importance must be a finite number a column, got {checks.shown(importance.tolist())}"
-        )
+    checks.require(
+        importance.ndim == 1 and np.isfinite(importance).all(),
+        f"importance must be a finite number a column, got {checks.shown(importance.tolist())}",
+    )
     threshold = checks.real("threshold", threshold, minimum=0)
     max_features = checks.integer("max_features", max_features, minimum=1)
     ranked = np.argsort(-importance, kind="stable")[:max_features]
@@ -55,14 +55,14 @@ def take_columns(genotypes: Genotypes, columns: NDArray[np.integer]) -> Haplotyp
     check_genotypes(genotypes)
     columns, n_columns = checks.array("columns", columns), 2 * genotypes.n_markers
     whole = columns.ndim == 1 and columns.dtype.kind in "iu"
-    if not whole or not columns.size or columns.min() < 0 or columns.max() >= n_columns:
-        raise ValueError(
-            f"columns must name at least one of the {n_columns} one-hot columns, got {checks.shown(columns.tolist())}"
-        )
-    if not genotypes.whole:
-        raise ValueError(
-            "genotypes must be of alleles 0 and 1, got dosages: two columns a marker do not hold them"
-        )
+    checks.require(
+        whole and columns.size and columns.min() >= 0 and columns.max() < n_columns,
+        f"columns must name at least one of the {n_columns} one-hot columns, got {checks.shown(columns.tolist())}",
+    )
+    checks.require(
+        genotypes.whole,
+        "genotypes must be of alleles 0 and 1, got dosages: two columns a marker do not hold them",
+    )
     markers, alleles = np.divmod(columns, 2)
     blocks = [
         np.packbits(genotypes.block(rows)[:, markers] == alleles, axis=1, bitorder="little")

@@ -71,8 +71,9 @@ def predict(task: Task, model: Model) -> Prediction:
     # the prediction is the sum of parts whose variance and covariance with the truth are both v_c
     # r2_c
     with_parts = np.sqrt(shares) * np.stack(expected[1:])
-    missing = np.full_like(shares, np.nan)
-    r_parts = np.divide(with_parts, expected.pearson_r, out=missing, where=shares > 0)
+    r_parts = np.divide(
+        with_parts, expected.pearson_r, out=np.full_like(shares, np.nan), where=shares > 0
+    )
     names = ("pearson_r", "r_additive", "r_epistatic")
     found = dict(zip(names, (expected.pearson_r, *r_parts), strict=True))
     return Prediction((), "expected", found, columns={"seconds": 0.0})
@@ -118,8 +119,10 @@ def expected_components(
     unknown kind.
     """
     p, rel_aa = _bounded("frequencies", frequencies, 0, 1), checks.real("rel_aa", rel_aa, minimum=0)
-    if p.ndim != 1 or len(p) < 2:
-        raise ValueError(f"frequencies must be one for each of at least 2 QTL, got shape {p.shape}")
+    checks.require(
+        p.ndim == 1 and len(p) >= 2,
+        f"frequencies must be one for each of at least 2 QTL, got shape {p.shape}",
+    )
     factors = {"haploid": 4, "inbred": 4, "diploid": 2}
     checks.choice("kind", kind, factors)
     v, m2, q = factors[kind] * p * (1 - p), (2 * p - 1) ** 2, len(p)
@@ -162,13 +165,18 @@ def expected_accuracy(
     _bounded("additive + epistatic", additive + epistatic, 0, 1 + 1e-9)
     n_features = {"ridge": (m, np.inf), "kernel": (m, m * (m - 1) / 2), "oracle": (m, m / 2)}
     checks.choice("model", model, n_features)
-    parts = _checked_efficiency(efficiency)
-    needed = (features / part for features, part in zip(n_features[model], parts, strict=True))
+    checks.require(
+        isinstance(efficiency, Sequence)
+        and not isinstance(efficiency, str)
+        and len(efficiency) == 2,
+        f"efficiency must be two numbers, additive and epistatic, got {checks.shown(efficiency)}",
+    )
+    parts = zip(n_features[model], efficiency, strict=True)
+    needed = [features / _bounded("efficiency", part, 1e-9) for features, part in parts]
     n, shares_a, shares_aa, m_a, m_aa = np.broadcast_arrays(n, additive, epistatic, *needed)
     shares = np.stack([shares_a, shares_aa])
     reliability = _reliability(n, shares, np.stack([m_a, m_aa]))
-    explained = (shares * reliability).sum(axis=0)
-    return Accuracy(np.sqrt(explained.clip(0, 1)), *reliability)
+    return Accuracy(np.sqrt((shares * reliability).sum(axis=0).clip(0, 1)), *reliability)
 
 
 def pairs_threshold(n_markers: ArrayLike, level: float = 0.05) -> NDArray[np.float64]:
@@ -230,8 +238,11 @@ def expected_pairs_accuracy(
     n_found = q / 2 * erfc(np.sqrt(t / 2))
     known = n * shares_aa * found
     r2_epistatic = found * _ratio(known, known + n_found * left, known > 0)
-    explained = shares_a * r2_additive + shares_aa * r2_epistatic
-    return Accuracy(np.sqrt(explained.clip(0, 1)), r2_additive, r2_epistatic)
+    return Accuracy(
+        np.sqrt((shares_a * r2_additive + shares_aa * r2_epistatic).clip(0, 1)),
+        r2_additive,
+        r2_epistatic,
+    )
 
 
 def _reliability(n: NDArray, shares: NDArray, n_features: NDArray) -> NDArray[np.float64]:
@@ -246,21 +257,14 @@ def _reliability(n: NDArray, shares: NDArray, n_features: NDArray) -> NDArray[np
     left = np.ones(n.shape)
     # a few are enough, but where n equals M without noise: there each halves the error
     for _ in range(100):
-        r2, pull = (_ratio(top, information + left, known) for top in (information, shares))
+        r2 = _ratio(information, information + left, known)
+        pull = _ratio(shares, information + left, known)
         slope = 1 - (r2 * pull).sum(axis=0)
         before, step = left, _ratio(left - 1 + (shares * r2).sum(axis=0), slope, slope > 1e-12)
         left = (left - step).clip(0, 1)
         if np.abs(left - before).max(initial=0) < 1e-14:
             break
     return _ratio(information, information + left, known)
-
-
-def _checked_efficiency(value: object) -> list[NDArray[np.float64]]:
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
-        raise ValueError(
-            f"efficiency must be two numbers, additive and epistatic, got {checks.shown(value)}"
-        )
-    return [_bounded("efficiency", part, 1e-9) for part in value]
 
 
 def _ratio(top: NDArray, bottom: NDArray, where: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -273,7 +277,7 @@ def _together(**arrays: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     try:
         return np.broadcast_arrays(*arrays.values())
     except ValueError:
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        shapes = ", ".join(map("{} {.shape}".format, arrays, arrays.values()))
         raise ValueError(
             f"{' and '.join(arrays)} must have shapes that go together, got {shapes}"
         ) from None

@@ -78,8 +78,7 @@ class TrainingPlan:
         checks.choice("schedule", self.schedule, ("plateau", "cosine"))
         checks.boolean("drop_ragged_batch", self.drop_ragged_batch)
         factor = checks.real("schedule_factor", self.schedule_factor, above=0)
-        if factor >= 1:
-            raise ValueError(f"schedule_factor must be below 1, got {factor:g}")
+        checks.require(factor < 1, f"schedule_factor must be below 1, got {factor:g}")
         checks.real("learning_rate", self.learning_rate, above=0)
         for name in ("max_epochs", "patience", "batch_size"):
             checks.integer(name, getattr(self, name), minimum=1)
@@ -190,9 +189,15 @@ def train(
     traits, samples that are not there, and where a model with batch norm would be left a batch of
     one sample.
     """
-    data = genotypes, phenotypes, split
     return train_together(
-        [model], *data, [plan], generators=[generator], device=device, progress=progress
+        [model],
+        genotypes,
+        phenotypes,
+        split,
+        [plan],
+        generators=[generator],
+        device=device,
+        progress=progress,
     )[0]
 
 
@@ -219,18 +224,26 @@ def train_together(
     for name, values in {"models": models, "plans": plans, "generators": generators}.items():
         checks.instance(name, values, Sequence, f"a list of {name}")
         checks.integer(f"len({name})", len(values), minimum=1)
-        if len(values) != len(models):
-            raise ValueError(f"{name} must be as many as models, {len(models)}, got {len(values)}")
-        if name != "plans" and len({id(value) for value in values}) < len(values):
-            raise ValueError(f"{name} must be different objects, got {checks.shown(values)}")
+        checks.require(
+            len(values) == len(models),
+            f"{name} must be as many as models, {len(models)}, got {len(values)}",
+        )
+        checks.require(
+            name == "plans" or len(set(map(id, values))) == len(values),
+            f"{name} must be different objects, got {checks.shown(values)}",
+        )
     known = _checked(genotypes, phenotypes, split)
     for number, (model, plan, generator) in enumerate(zip(models, plans, generators, strict=True)):
         which = "" if len(models) == 1 else f"s[{number}]"  # `train` has one model
         _check_model(model, genotypes, known.shape[1], f"model{which}")
         checks.instance(f"plan{which}", plan, TrainingPlan, "a TrainingPlan")
         checks.instance(f"generator{which}", generator, torch.Generator, "a torch.Generator")
-        batches = {"batch_size": plan.batch_size, "drop_ragged_batch": plan.drop_ragged_batch}
-        check_batches(len(split.train), **batches, batch_norm=has_batch_norm(model))
+        check_batches(
+            len(split.train),
+            batch_size=plan.batch_size,
+            drop_ragged_batch=plan.drop_ragged_batch,
+            batch_norm=has_batch_norm(model),
+        )
     records, started = [], time.perf_counter()
     data = _DeviceData(
         genotypes.on(device), torch.as_tensor(known, dtype=torch.float32, device=device)
@@ -244,10 +257,9 @@ def train_together(
     with bar, fast_products(device):
         for group in _small_together(models):
             new = [TrainingRecord() for _ in models[group]]
-            own = zip(models[group], plans[group], generators[group], new, strict=True)
-            _take_turns(
-                [_epochs(model, data, split, *others, bar) for model, *others in own], device
-            )
+            begin = partial(_epochs, data, split, bar)
+            trainings = map(begin, models[group], plans[group], generators[group], new)
+            _take_turns(list(trainings), device)
             ended = time.perf_counter()
             for record in new:
                 record.seconds = (ended - started) / len(new)
@@ -273,10 +285,10 @@ def _take_turns(trainings: Sequence[Iterator[None]], device: torch.device | str)
     """Go on with each training in turn until all have ended, each on a stream of its own where there
     are streams.
     """
-    streams, contexts = [], [nullcontext() for _ in trainings]
+    streams, contexts = [], [nullcontext()] * len(trainings)
     if torch.device(device).type != "cpu":
         here, streams = torch.cuda.current_stream(), [torch.cuda.Stream() for _ in trainings]
-        contexts = [torch.cuda.stream(stream) for stream in streams]
+        contexts = list(map(torch.cuda.stream, streams))
     for stream in streams:
         stream.wait_stream(here)
     going = list(zip(trainings, contexts, strict=True))
@@ -292,13 +304,13 @@ def _take_turns(trainings: Sequence[Iterator[None]], device: torch.device | str)
 
 
 def _epochs(
-    model: nn.Module,
     data: _DeviceData,
     split: Split,
+    bar: tqdm,
+    model: nn.Module,
     plan: TrainingPlan,
     generator: torch.Generator,
     record: TrainingRecord,
-    bar: tqdm,
 ) -> Iterator[None]:
     """Train a model, pausing whenever all has been handed to the device that an epoch takes.
 
@@ -354,16 +366,17 @@ def recompute_batch_norm(
     """
     check_inputs(model, genotypes)
     rows, device = checks.rows("rows", rows, genotypes.n_samples, minimum=2), checked_device(device)
-    layers = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
-    momenta = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # an average over all chunks
+    momenta = {}
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm1d):
+            momenta[layer] = layer.momentum
+            layer.reset_running_stats()
+            layer.momentum = None  # an average over all chunks
     data = genotypes.on(device)
     model.to(device).train()
     for chunk in torch.from_numpy(rows).to(device).tensor_split(-(-len(rows) // DECODED_ROWS)):
         model(data.block(chunk))
-    for layer, momentum in zip(layers, momenta, strict=True):
+    for layer, momentum in momenta.items():
         layer.momentum = momentum
 
 
@@ -376,14 +389,11 @@ def predict(
     Raises ValueError for a model of other markers, and rows that are not there.
     """
     check_inputs(model, genotypes)
-    rows, device = (
-        checks.rows("rows", rows, genotypes.n_samples, different=False),
-        checked_device(device),
-    )
-    model.to(device).eval()
+    rows = checks.rows("rows", rows, genotypes.n_samples, different=False)
     data = genotypes.on(device)
+    model.to(device).eval()
     chunks = torch.from_numpy(rows).to(device).split(DECODED_ROWS)
-    return torch.cat([model(data.block(chunk)) for chunk in chunks]).cpu().numpy().astype(float)
+    return torch.cat(list(map(model, map(data.block, chunks)))).cpu().numpy().astype(float)
 
 
 @contextmanager
@@ -411,19 +421,19 @@ def check_inputs(model: nn.Module, genotypes: Genotypes, name: str = "model") ->
     if not isinstance(model, nn.Module) or not list(model.parameters()):
         raise ValueError(f"{name} must be one of epidl.models.networks, got {checks.shown(model)}")
     n_inputs, _ = sizes(model)
-    if n_inputs != genotypes.n_markers:
-        raise ValueError(
-            f"{name} must have an input for each of the {genotypes.n_markers} markers of genotypes, got {n_inputs}"
-        )
+    checks.require(
+        n_inputs == genotypes.n_markers,
+        f"{name} must have an input for each of the {genotypes.n_markers} markers of genotypes, got {n_inputs}",
+    )
 
 
 def _check_model(model: nn.Module, genotypes: Genotypes, n_traits: int, name: str) -> None:
     check_inputs(model, genotypes, name)
     n_outputs = sizes(model)[1]
-    if n_outputs != n_traits:  # torch would broadcast
-        raise ValueError(
-            f"{name} must have an output for each of the {n_traits} columns of phenotypes, got {n_outputs}"
-        )
+    checks.require(
+        n_outputs == n_traits,  # torch would broadcast
+        f"{name} must have an output for each of the {n_traits} columns of phenotypes, got {n_outputs}",
+    )
 
 
 def _checked(genotypes: Genotypes, phenotypes: ArrayLike, split: Split) -> NDArray[np.float64]:
@@ -491,8 +501,8 @@ def _stepper(
 
 
 def _steps(take_step: TakeSteps, batch_size: int, alleles: Tensor, phenotypes: Tensor) -> Tensor:
-    batches = zip(alleles.split(batch_size), phenotypes.split(batch_size), strict=True)
-    return torch.stack([take_step(*batch) for batch in batches])
+    batches = alleles.split(batch_size), phenotypes.split(batch_size)
+    return torch.stack(list(map(take_step, *batches)))
 
 
 def _step(
@@ -558,7 +568,8 @@ def _validation_loss(
         ).mean(dim=1)
         for chunk in rows.split(DECODED_ROWS)
     ]
-    return torch.stack([batch.mean() for batch in torch.cat(errors).split(plan.batch_size)]).mean()
+    batches = torch.cat(errors).split(plan.batch_size)
+    return torch.stack(list(map(torch.mean, batches))).mean()
 
 
 def _optimizer(model: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:

@@ -53,7 +53,7 @@ def search(
     for trial in study.get_trials(deepcopy=False):
         if trial.state == optuna.trial.TrialState.RUNNING:  # was interrupted; it runs again
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    distributions = {setting: _distribution(values) for setting, values in space.items()}
+    distributions = dict(zip(space, map(_distribution, space.values()), strict=True))
     for number in range(len(_finished(study)), n_trials):
         study.sampler = optuna.samplers.TPESampler(
             seed=seeds.derive(seed, "sampler", number) % 2**32
@@ -64,10 +64,9 @@ def search(
         for key, value in (attributes | {"seconds": time.perf_counter() - started}).items():
             trial.set_user_attr(key, value)
         study.tell(trial, loss)
-    finished = _finished(study)
     table = pd.DataFrame(
         {"trial": number, **trial.params, "loss": trial.value, **trial.user_attrs}
-        for number, trial in enumerate(finished)
+        for number, trial in enumerate(_finished(study))
     )
     return study.best_params, table
 

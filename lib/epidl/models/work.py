@@ -1,6 +1,8 @@
 """What a fit does, for the estimates of costs: operations, bytes, steps, and the memory that it needs."""
 
+import operator
 from dataclasses import dataclass
+from functools import partial
 
 from epidl.cohorts.genotypes import BLOCK_BYTES
 from epidl.cohorts.splits import BATCH_SIZE, TRAIN_SHARE
@@ -47,12 +49,10 @@ class Work:
     decomposed: float = 0.0
 
     def __add__(self, other: "Work") -> "Work":
-        return Work(
-            *(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True))
-        )
+        return Work(*map(operator.add, vars(self).values(), vars(other).values()))
 
     def __mul__(self, times: float) -> "Work":
-        return Work(*(times * value for value in vars(self).values()))
+        return Work(*map(partial(operator.mul, times), vars(self).values()))
 
     def seconds(self, machine: Machine) -> float:
         """Return how long a machine takes."""
@@ -126,8 +126,7 @@ def ridge(shape: Shape) -> Work:
 def kernel(shape: Shape) -> Work:
     """Return the work of epistatic BLUP by Cholesky factors, REML included."""
     n_train, n_markers, n_traits = TRAIN_SHARE * shape.n_samples, shape.n_markers, shape.n_traits
-    rank = min(n_markers, n_train)
-    likelihoods = 100 * 8 * n_train * rank**2
+    likelihoods = 100 * 8 * n_train * min(n_markers, n_train) ** 2
     return Work(
         products=2 * n_train**2 * n_markers,
         exact_products=n_traits * n_train**3 / 3 + likelihoods,
