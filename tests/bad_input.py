@@ -2115,7 +2115,7 @@ def commands() -> list[Place]:
     """Return the commands, each with arguments that it refuses."""
     unknown = "invalid choice|must be one of|required|must be"
     refused = {
-        "grid": (
+        "epidl.grid": (
             workflow.main,
             {
                 "an unknown profile": (["huge"], unknown),
@@ -2131,7 +2131,7 @@ def commands() -> list[Place]:
                 "a time of zero": (["smoke", "--stop-after", "0s"], "s, m or h"),
             },
         ),
-        "cell": (
+        "epidl.grid.cell": (
             cell.main,
             {
                 "an unknown experiment": (["scalling", "smoke"], unknown),
@@ -2152,7 +2152,7 @@ def commands() -> list[Place]:
                 "nothing": ([], unknown),
             },
         ),
-        "costs": (
+        "epidl.grid.costs": (
             costs.main,
             {
                 "an unknown profile": (["huge"], unknown),
@@ -2160,7 +2160,7 @@ def commands() -> list[Place]:
                 "an empty table": (["smoke"], "empty.csv must be a table"),
             },
         ),
-        "publish": (
+        "epidl.grid.publish": (
             publish.main,
             {
                 "an unknown profile": (["smoke"], unknown),
@@ -2168,7 +2168,7 @@ def commands() -> list[Place]:
                 "nothing computed": (["standard"], "No fit of the profile"),
             },
         ),
-        "results": (
+        "epidl.grid.results": (
             results.main,
             {
                 "nothing": ([], unknown),
@@ -2176,7 +2176,7 @@ def commands() -> list[Place]:
                 "a cell that is not there": (["table.csv", "nothing"], "must be a result table"),
             },
         ),
-        "planner": (
+        "epidl.planner": (
             planning.main,
             {
                 "an unknown preset": (["--preset", "rice"], unknown),
@@ -2199,14 +2199,14 @@ def commands() -> list[Place]:
                 ),
             },
         ),
-        "claims": (
+        "epidl_book.claims": (
             claims.main,
             {
                 "an argument": (["standard"], "unrecognized arguments"),
                 "no tables": ([], "must be a result table|lacks|must hold"),
             },
         ),
-        "surface": (
+        "epidl.planner.surface": (
             surface.main,
             {
                 "an argument": (["standard"], "unrecognized arguments"),
@@ -2214,7 +2214,7 @@ def commands() -> list[Place]:
                 "no tables": ([], "beyond.csv must be a result table"),
             },
         ),
-        "figures.interactive": (
+        "epidl_book.charts": (
             charts.main,
             {
                 "nothing": ([], unknown),
@@ -2232,7 +2232,7 @@ def commands() -> list[Place]:
     }
     return [
         Place(
-            f"python -m epidl.{name}",
+            f"python -m {name}",
             functools.partial(command, main),
             dict,
             {

@@ -412,8 +412,8 @@ def tried(table: pd.DataFrame) -> pd.DataFrame:
 
 def build(folder: Path = DATA) -> dict[str, Any]:
     """Return all that the planner needs, from the tables in a folder."""
+    rows, traits = evidence(folder), traits_together(folder)
     digitised = pd.read_csv(folder / "figure_1_digitised.csv")
-    traits, rows = traits_together(folder), evidence(folder)
     efficiency, mlp = fit_efficiency(rows), rows[rows["model"] == "mlp"]
     known = with_closed_forms(rows, efficiency)
     smoothing = choose_smoothing(known)
