@@ -289,8 +289,8 @@ MUTANTS = [
         ),
         (
             "models/ridge",
-            "per_sample = u @ (weights / squares[:, None])",
-            "per_sample = u @ (weights / squares.sqrt()[:, None])",
+            "u @ (w / squares[:, None])",
+            "u @ (w / squares.sqrt()[:, None])",
             "effects lack a singular value where markers outnumber samples",
         ),
         # --- kernels

@@ -96,14 +96,8 @@ def simulate(
     )
     # the first locus lowest
     genotypes = Haplotypes.from_bytes(found["bytes"].reshape(n_samples, -1), n_markers)
-    cohort = Cohort(
-        genotypes,
-        found["phenotypes"],
-        found["values"],
-        tuple(map(trait_of, found["traits"], plan.rel_aa)),
-    )
-    check_cohort(cohort)
-    return cohort
+    traits = tuple(map(trait_of, found["traits"], plan.rel_aa))
+    return check_cohort(Cohort(genotypes, found["phenotypes"], found["values"], traits))
 
 
 def trait_of(found: Mapping[str, NDArray], rel_aa: float) -> Trait:

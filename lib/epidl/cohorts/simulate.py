@@ -159,8 +159,11 @@ def checked_arguments(
     _n_qtl(n_qtl, n_markers)
     plan = TraitPlan.checked(n_qtl, rel_aa, broad_sense_heritability, *traits)
     checks.memory("n_samples", n_samples, n_samples * 16 * len(plan.rel_aa))
-    needed = n_samples * n_markers / 8 + 8 * n_markers * len(plan.rel_aa)
-    checks.memory("n_samples x n_markers", (n_samples, n_markers), needed)
+    checks.memory(
+        "n_samples x n_markers",
+        (n_samples, n_markers),
+        n_samples * n_markers / 8 + 8 * n_markers * len(plan.rel_aa),
+    )
     return n_markers, plan
 
 
@@ -204,17 +207,17 @@ class TraitPlan:
 
 def _with_traits(genotypes: Genotypes, plan: TraitPlan, seed: int) -> Cohort:
     rng = seeds.generator(seed, "effects")
-    where = plan.n_qtl, genotypes.n_markers
     batches = [plan.rel_aa] if plan.shared_pairs else np.reshape(plan.rel_aa, (-1, 1)).tolist()
     traits = []
     for batch in batches:
         correlation = plan.correlation[: len(batch), : len(batch)]
-        traits += draw_joint_traits(*where, batch, correlation, rng, plan.all_pairs)
+        traits += draw_joint_traits(
+            plan.n_qtl, genotypes.n_markers, batch, correlation, rng, plan.all_pairs
+        )
     traits, values = standardise(genotypes, traits)
     noise = seeds.generator(seed, "noise").normal(size=values.shape)
-    cohort = Cohort(genotypes, values + np.sqrt((1 - plan.h2) / plan.h2) * noise, values, traits)
-    check_cohort(cohort)
-    return cohort
+    phenotypes = values + np.sqrt((1 - plan.h2) / plan.h2) * noise
+    return check_cohort(Cohort(genotypes, phenotypes, values, traits))
 
 
 def draw_haplotypes(n_samples: int, n_markers: int, rng: np.random.Generator) -> Haplotypes:
@@ -364,9 +367,9 @@ def _cached_blocks(genotypes: Genotypes) -> Iterator[slice]:
     return row_blocks(genotypes.n_samples, genotypes.n_markers, n_bytes=2**22)
 
 
-def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:
-    """Check a cohort against its own effects; raise ValueError where they do not explain its genetic
-    values.
+def check_cohort(cohort: Cohort, n_checked: int = 64) -> Cohort:
+    """Check a cohort against its own effects and return it; raise ValueError where they do not explain
+    its genetic values.
 
     Recomputes the genetic values of some samples locus by locus (not by `genetic_values`), and
     checks that each trait has mean 0 and variance 1, and that phenotypes are finite.
@@ -395,6 +398,7 @@ def check_cohort(cohort: Cohort, n_checked: int = 64) -> None:
             "the cohort's effects must give its genetic values: "
             f"trait {t + 1} is off by {worst:.3g}",
         )
+    return cohort
 
 
 def _n_qtl(value: int, n_markers: int | None = None) -> int:

@@ -14,6 +14,7 @@ experiment they are not, and are put right here. Whether they are is seen: effec
 explain the phenotypes are refused.
 """
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -96,8 +97,9 @@ def read_cohort(
     checks.integer("len(rel_aa)", len(rel_aa), minimum=1)
     checks.real("broad_sense_heritability", broad_sense_heritability, above=0, maximum=1)
     checks.path("stem", stem)
-    paths = {part: Path(f"{stem}_{part}.txt") for part in PARTS}
-    for path in paths.values():
+    paths = {}
+    for part in PARTS:
+        paths[part] = path = Path(f"{stem}_{part}.txt")
         if not path.is_file():
             raise FileNotFoundError(f"data must hold the authors' files, {path} is missing")
     names, genotypes = read_haplotypes(paths["g"])
@@ -109,9 +111,7 @@ def read_cohort(
     phenotypes = _read_phenotypes(paths["p"], names, len(rel_aa))
     traits, values = standardise(genotypes, _read_traits(paths["eff"], rel_aa, genotypes.n_markers))
     _check_explained(paths["eff"], phenotypes, values, broad_sense_heritability)
-    cohort = Cohort(genotypes, phenotypes, values, traits)
-    check_cohort(cohort)
-    return cohort
+    return check_cohort(Cohort(genotypes, phenotypes, values, traits))
 
 
 def read_haplotypes(path: Path) -> tuple[list[str], Haplotypes]:
@@ -121,15 +121,11 @@ def read_haplotypes(path: Path) -> tuple[list[str], Haplotypes]:
     """
     with checks.path("path", path).open("rb") as file:
         names = file.readline().decode(errors="replace").split()[1:]
-        columns, pending, n_markers = [], [], 0
-        for line in file:
-            pending.append(_alleles(line, len(names), path))
-            n_markers += 1
-            if len(pending) == 8:
-                columns.append(_byte_of(pending))
-                pending = []
-    if pending:
-        columns.append(_byte_of(pending))
+        columns, n_markers = [], 0
+        while lines := list(itertools.islice(file, 8)):  # the markers of a byte
+            alleles = np.stack([_alleles(line, len(names), path) for line in lines])
+            columns.append(np.packbits(alleles, axis=0, bitorder="little")[0])
+            n_markers += len(lines)
     checks.require(
         columns and names,
         f"{path} must hold a header of individuals and a row a marker, got {n_markers} markers",
@@ -147,10 +143,6 @@ def _alleles(line: bytes, n_samples: int, path: Path) -> NDArray[np.uint8]:
             f"{name.decode(errors='replace')}"
         )
     return alleles
-
-
-def _byte_of(alleles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    return np.packbits(np.stack(alleles), axis=0, bitorder="little")[0]
 
 
 def _read_phenotypes(path: Path, names: list[str], n_traits: int) -> NDArray[np.float64]:
@@ -196,7 +188,8 @@ def _read_traits(path: Path, rel_aa: Sequence[float], n_markers: int) -> list[Tr
         f"{path} must hold {len(rel_aa)} traits with loci of 1 to {n_markers}, got {len(groups)} traits and loci "
         f"of {table['locus'].min()} to {table['locus'].max()}",
     )
-    return [_trait(part, ratio) for (_, part), ratio in zip(groups, rel_aa, strict=True)]
+    _, parts = zip(*groups, strict=True)
+    return list(map(_trait, parts, rel_aa))
 
 
 def _trait(part: pd.DataFrame, rel_aa: float) -> Trait:
@@ -211,9 +204,12 @@ def _trait(part: pd.DataFrame, rel_aa: float) -> Trait:
         raise ValueError(
             f"pairs must name places among the {len(qtl)} QTL of a trait, got {places.max() + 1}"
         )
-    effects = beside["epi_eff"].to_numpy(float)[first]
     return Trait(
-        rel_aa, qtl, additive["add_eff"].to_numpy(float), qtl[places.reshape(-1, 2)], effects
+        rel_aa,
+        qtl,
+        additive["add_eff"].to_numpy(float),
+        qtl[places.reshape(-1, 2)],
+        beside["epi_eff"].to_numpy(float)[first],
     )
 
 

@@ -29,7 +29,7 @@ def forecast_and_found(forecasts: pd.DataFrame, table: pd.DataFrame) -> Figure:
 
     forecasts: of `planner.forecast_table`. table: results of the same study.
     """
-    models = [model for model in planning.MODELS if model in set(table["model"])]
+    models = sorted(set(planning.MODELS) & set(table["model"]), key=planning.MODELS.index)
     ratios = list(forecasts["rel_aa"].unique())
     figure, ax = plt.subplots(figsize=(1.5 + 1.7 * len(ratios), 4.2))
     for k, model in enumerate(models):
@@ -38,8 +38,14 @@ def forecast_and_found(forecasts: pd.DataFrame, table: pd.DataFrame) -> Figure:
         ax.vlines(x, part["low"], part["high"], color=color, alpha=0.25, linewidth=7)
         ax.hlines(part["pearson_r"], x - 0.08, x + 0.08, color=color, linewidth=2)
         found = select(table[table["rel_aa"].isin(ratios)], model=model)
-        at = x[found["rel_aa"].map(ratios.index)]
-        ax.plot(at, found["pearson_r"], MODEL_MARKERS[model], color=color, markersize=4, alpha=0.8)
+        ax.plot(
+            x[found["rel_aa"].map(ratios.index)],
+            found["pearson_r"],
+            MODEL_MARKERS[model],
+            color=color,
+            markersize=4,
+            alpha=0.8,
+        )
     ax.set_xticks(range(len(ratios)), [trait_name(ratio).replace(" (", "\n(") for ratio in ratios])
     ax.set_ylabel("Pearson's r, test samples")
     return legend_below(figure, model_handles(models))

@@ -87,12 +87,8 @@ def linkage(genotypes: GenotypeFile) -> pd.DataFrame:
     same = chromosome[first] == chromosome[second]
     distance = np.abs(position[first] - position[second]).astype(float)
     bins = np.unique(np.quantile(distance[same], np.linspace(0, 1, N_BINS + 1)))
-    place = np.digitize(distance[same], bins[1:-1])
-    table = (
-        pd.DataFrame({"distance": distance[same], "r2": r2[same], "bin": place})
-        .groupby("bin")
-        .mean()
-    )
+    pairs = pd.DataFrame({"distance": distance[same], "r2": r2[same]})
+    table = pairs.groupby(np.digitize(distance[same], bins[1:-1])).mean()
     if not same.all():
         table.loc[len(table)] = [np.nan, r2[~same].mean()]
     table.attrs["unit"] = "Distance, kb" if known else "Distance, markers"

@@ -33,12 +33,12 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
 
     table: results under the published protocol. published: the digitised figure 1.
     """
-    gain = paired(one_protocol(table), model="mlp", baseline="ridge_sgd")
+    ours = paired(one_protocol(table), model="mlp", baseline="ridge_sgd")
+    ours = ours.rename(columns={"relative_gain": "value"})
     r = published.pivot_table(
         index=["n_samples", "n_qtl", "rel_aa"], columns="model", values="r_mid"
     )
     theirs = ((r["mlp"] - r["linear_sgd"]) / r["linear_sgd"]).rename("value").reset_index()
-    ours = gain.rename(columns={"relative_gain": "value"})
     figure, axes = _sample_size_panels(ours, theirs, x="n_qtl", center=np.median)
     drawn = [
         line.get_ydata() for ax in axes for line in ax.get_lines() if line.get_linestyle() != "None"

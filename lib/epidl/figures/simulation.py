@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from epidl.cohorts.simulate import Cohort, Trait
-from epidl.figures.style import TRAIT_COLORS, expected_va_over_vg, handle, legend_below
+from epidl.figures.style import expected_va_over_vg, handle, legend_below, trait_style
 
 
 def genotype_matrix(cohort: Cohort, n_shown: int = 60) -> Figure:
@@ -80,8 +80,12 @@ def phenotype_distributions(cohort: Cohort) -> Figure:
 
     figure, ax = plt.subplots(figsize=(5, 3.4))
     for t, trait in enumerate(cohort.traits):
-        color = TRAIT_COLORS[t % len(TRAIT_COLORS)]
-        sns.kdeplot(x=cohort.phenotypes[:, t], color=color, label=f"relAA {trait.rel_aa:g}", ax=ax)
+        sns.kdeplot(
+            x=cohort.phenotypes[:, t],
+            color=trait_style(t)["color"],
+            label=f"relAA {trait.rel_aa:g}",
+            ax=ax,
+        )
     ax.set(xlabel="Phenotype, in standard deviations of the genetic value", ylabel="Density")
     ax.legend(frameon=False)
     return figure

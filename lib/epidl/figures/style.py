@@ -74,7 +74,7 @@ def handle(label: str, color: str, marker: str, linestyle: str = "") -> Line2D:
 
 def models_of(table: pd.DataFrame) -> list[str]:
     """Return the models that a table holds, in the order of `MODEL_NAMES`."""
-    return [model for model in MODEL_NAMES if model in set(table["model"])]
+    return sorted(MODEL_NAMES.keys() & set(table["model"]), key=list(MODEL_NAMES).index)
 
 
 def draw_models(ax: Axes, table: pd.DataFrame, x: str, value: str, markersize: float) -> None:

@@ -82,12 +82,12 @@ def predict_skip_mlp(task: Task, model: Model) -> Prediction:
 
 def predict_pair_network(task: Task, model: Model) -> Prediction:
     """Predict by a network of multiplicative units, an L1 penalty on its gates."""
-
-    def make(n_markers: int, n_traits: int, *_: object) -> nn.Module:
-        return networks.PairNetwork(n_markers, n_traits)
-
     return _with_best_penalty(
-        task, model, make, width=0, learning_rate=PAIR_RATE / task.genotypes.n_markers
+        task,
+        model,
+        lambda n_markers, n_traits, *_: networks.PairNetwork(n_markers, n_traits),
+        width=0,
+        learning_rate=PAIR_RATE / task.genotypes.n_markers,
     )
 
 
@@ -128,10 +128,13 @@ def tune(
         record = fit(settings, "trial", number).record
         return record.comparable_loss, {"epochs": record.epochs, "status": record.status}
 
-    seed = seeds.derive(task.seed, task.protocol, model)
-    name = task.study(model)
     settings, trials = tuning.search(
-        objective, space, n_trials=n_trials, seed=seed, name=name, file=task.studies
+        objective,
+        space,
+        n_trials=n_trials,
+        seed=seeds.derive(task.seed, task.protocol, model),
+        name=task.study(model),
+        file=task.studies,
     )
     return settings, {"trials": trials}
 
@@ -176,8 +179,12 @@ def _train_mlp(task: Task) -> tuple[Trained, dict[str, pd.DataFrame]]:
     """Train the MLP; return it and the trials of its search."""
 
     def fit(settings: Mapping[str, Any], *purpose: object) -> Trained:
-        sizes = task.genotypes.n_markers, task.n_traits, task.hidden_width
-        network = networks.mlp(*sizes, task.generator("weights", "mlp", *purpose))
+        network = networks.mlp(
+            task.genotypes.n_markers,
+            task.n_traits,
+            task.hidden_width,
+            task.generator("weights", "mlp", *purpose),
+        )
         return train(task, network, task.genotypes, mlp_plan(task, settings), "mlp", *purpose)
 
     settings, trials = tune(task, "mlp", fit, {"learning_rate": task.rates}, task.n_trials)
@@ -197,5 +204,9 @@ def _with_best_penalty(
     untrained = [make(*sizes, task.generator("weights", model.name)) for _ in plans]
     fits = train_all(task, untrained, task.genotypes, plans, model.name)
     best = min(fits, key=lambda fit: fit.record.comparable_loss)
-    seconds = sum(fit.record.seconds for fit in fits)
-    return best.of(task, hidden_width=width, seconds=seconds, l1_penalty=best.plan.l1_penalty)
+    return best.of(
+        task,
+        hidden_width=width,
+        seconds=sum(fit.record.seconds for fit in fits),
+        l1_penalty=best.plan.l1_penalty,
+    )

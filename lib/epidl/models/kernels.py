@@ -346,8 +346,12 @@ def _minimise(function: Callable[[float], float], grid: NDArray[np.float64]) -> 
     """
     values = list(map(function, grid.tolist()))
     best = int(np.argmin(values))
-    bounds = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    found = minimize_scalar(function, bounds=bounds, method="bounded", options={"xatol": 1e-4})
+    found = minimize_scalar(
+        function,
+        bounds=(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]),
+        method="bounded",
+        options={"xatol": 1e-4},
+    )
     return float(found.x if found.fun < values[best] else grid[best])
 
 

@@ -161,17 +161,14 @@ def mlp(
     Raises ValueError for sizes below 1 and a generator that is none, as the other networks here do.
     """
     _check_sizes(generator, n_inputs=n_inputs, n_traits=n_traits, hidden_width=hidden_width)
-    entry = first(n_inputs, hidden_width, generator)
-    hidden = column_linear(hidden_width, hidden_width, generator, kind=HiddenLinear)
-    output = column_linear(hidden_width, n_traits, generator)
     return Mlp(
-        entry,
+        first(n_inputs, hidden_width, generator),
         nn.BatchNorm1d(hidden_width, momentum=BATCH_NORM_MOMENTUM),
         nn.LeakyReLU(LEAKY_SLOPE),
-        hidden,
+        column_linear(hidden_width, hidden_width, generator, kind=HiddenLinear),
         nn.BatchNorm1d(hidden_width, momentum=BATCH_NORM_MOMENTUM),
         nn.LeakyReLU(LEAKY_SLOPE),
-        output,
+        column_linear(hidden_width, n_traits, generator),
         nn.BatchNorm1d(n_traits, momentum=BATCH_NORM_MOMENTUM),
     )
 
@@ -219,9 +216,8 @@ class PairNetwork(nn.Module):
         n_traits = checks.integer("n_traits", n_traits, minimum=1)
         self.linear = nn.utils.skip_init(nn.Linear, n_markers, n_traits)
         self.gate_weight = nn.Parameter(torch.zeros(n_traits * n_markers, n_markers))
-        with torch.no_grad():
-            self.linear.weight.zero_()
-            self.linear.bias.zero_()
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
 
     def forward(self, alleles: Tensor) -> Tensor:
         """Return the outputs (samples, n_traits) for alleles (samples, n_markers) given as 0.0 and

@@ -82,8 +82,9 @@ def _tune_pruning(task: Task) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
 def _train_mlp(task: Task, settings: Mapping[str, Any], *purpose: object) -> deep.Trained:
     columns = _kept(task, settings)
     generator = task.generator("weights", "mlp_pruned", *purpose)
-    sizes = len(columns), task.n_traits, task.hidden_width
-    network = networks.mlp(*sizes, generator, first=networks.column_linear)
+    network = networks.mlp(
+        len(columns), task.n_traits, task.hidden_width, generator, first=networks.column_linear
+    )
     genotypes = selection.take_columns(task.genotypes, columns)
     plan = deep.mlp_plan(task, settings, patience=PRUNED_PATIENCE)
     return deep.train(task, network, genotypes, plan, "mlp_pruned", *purpose)

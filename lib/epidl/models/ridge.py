@@ -165,9 +165,12 @@ def _fit(spectrum: _Spectrum, phenotypes: Tensor, penalties: Tensor) -> RidgeFit
     errors = _loo_errors(spectrum, y, projected, filters)
     best = errors.argmin(dim=0)
     effects = spectrum.effects(filters[:, best] * projected)
-    loo_error = errors.gather(0, best[None])[0]
-    arrays = effects, y_mean - spectrum.mean @ effects, penalties[best], loo_error
-    return RidgeFit(*(array.cpu().numpy() for array in arrays))
+    return RidgeFit(
+        effects=effects.cpu().numpy(),
+        intercepts=(y_mean - spectrum.mean @ effects).cpu().numpy(),
+        penalties=penalties[best].cpu().numpy(),
+        loo_error=errors.gather(0, best[None])[0].cpu().numpy(),
+    )
 
 
 def _loo_errors(spectrum: _Spectrum, y: Tensor, projected: Tensor, filters: Tensor) -> Tensor:
@@ -212,10 +215,14 @@ class _Gram:
             for part, alleles in _blocks(self._genotypes, rows):
                 yield part, (alleles.double() - mean) @ to_left
 
-        def project(y: Tensor) -> Tensor:  # y sums to 0 over samples, so that X needs no centring
-            return to_left.T @ _product(self._genotypes, rows, y)
-
-        return _Spectrum(singular, mean, left, project, effects=lambda weights: to_left @ weights)
+        return _Spectrum(
+            singular,
+            mean,
+            left,
+            # y sums to 0 over samples, so that X needs no centring
+            project=lambda y: to_left.T @ _product(self._genotypes, rows, y),
+            effects=lambda weights: to_left @ weights,
+        )
 
     def _of(self, rows: NDArray[np.integer]) -> tuple[Tensor, Tensor]:
         """Return the sums of alleles (n_markers,) and X'X, not centred."""
@@ -245,11 +252,6 @@ class _Kernel:
         kept = _positive(squares)  # centring leaves one null direction at least
         squares, u = squares[kept], u[:, kept]
 
-        def effects(weights: Tensor) -> Tensor:
-            per_sample = u @ (weights / squares[:, None])  # V = X'U S^-1
-            # per_sample sums to 0 over samples, so that X needs no centring
-            return _product(self._genotypes, rows, per_sample)
-
         blocks = _blocks(self._genotypes, rows)
         total = sum(alleles.double().sum(dim=0) for _, alleles in blocks)
         return _Spectrum(
@@ -257,7 +259,8 @@ class _Kernel:
             total / len(rows),
             left=lambda: iter([(slice(None), u)]),
             project=lambda y: u.T @ y,
-            effects=effects,
+            # V = X'U S^-1, and U sums to 0 over samples, so that X needs no centring
+            effects=lambda w: _product(self._genotypes, rows, u @ (w / squares[:, None])),
         )
 
 

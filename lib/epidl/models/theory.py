@@ -156,11 +156,11 @@ def expected_accuracy(
     Raises ValueError for fewer than 1 sample or 2 markers, shares below 0 or above 1 in sum, an
     unknown model, and an efficiency that is not positive.
     """
-    n = _bounded("n_train", n_train, 1)
-    m = _bounded("n_markers", n_markers, 2)
-    additive, epistatic = _bounded("additive", additive, 0), _bounded("epistatic", epistatic, 0)
     n, m, additive, epistatic = _together(
-        n_train=n, n_markers=m, additive=additive, epistatic=epistatic
+        n_train=_bounded("n_train", n_train, 1),
+        n_markers=_bounded("n_markers", n_markers, 2),
+        additive=_bounded("additive", additive, 0),
+        epistatic=_bounded("epistatic", epistatic, 0),
     )
     _bounded("additive + epistatic", additive + epistatic, 0, 1 + 1e-9)
     n_features = {"ridge": (m, np.inf), "kernel": (m, m * (m - 1) / 2), "oracle": (m, m / 2)}
@@ -214,11 +214,12 @@ def expected_pairs_accuracy(
     level: of false discovery. Arguments broadcast. Raises ValueError as `expected_accuracy`, and
     for fewer than 2 QTL or more than markers.
     """
-    n, m = _bounded("n_train", n_train, 1), _bounded("n_markers", n_markers, 2)
-    q = _bounded("n_qtl", n_qtl, 2)
-    shares_a, shares_aa = _bounded("additive", additive, 0), _bounded("epistatic", epistatic, 0)
     n, m, q, shares_a, shares_aa = _together(
-        n_train=n, n_markers=m, n_qtl=q, additive=shares_a, epistatic=shares_aa
+        n_train=_bounded("n_train", n_train, 1),
+        n_markers=_bounded("n_markers", n_markers, 2),
+        n_qtl=_bounded("n_qtl", n_qtl, 2),
+        additive=_bounded("additive", additive, 0),
+        epistatic=_bounded("epistatic", epistatic, 0),
     )
     _bounded("additive + epistatic", shares_a + shares_aa, 0, 1 + 1e-9)
     if (q > m).any():

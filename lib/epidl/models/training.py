@@ -273,7 +273,7 @@ def _small_together(models: Sequence[nn.Module]) -> Iterator[slice]:
     """
     start, n_weights = 0, 0
     for end, model in enumerate(models):
-        more = sum(parameter.numel() for parameter in model.parameters())
+        more = sum(map(torch.numel, model.parameters()))
         if end > start and n_weights + more > MOST_TOGETHER:
             yield slice(start, end)
             start, n_weights = end, 0
