@@ -94,7 +94,8 @@ def settings_as_models(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFram
         other["hidden_width"].map("{:,} units".format).where(other["hidden_width"] != width, "")
     )
     rates = other["learning_rate"].map("rate {:g}".format).where(other["learning_rate"] != rate, "")
-    names = (widths + ", " + rates).str.strip(", ")
+    # as texts, which columns without a row are not
+    names = (widths.astype(str) + ", " + rates.astype(str)).str.strip(", ")
     both = pd.concat([mlp, other.assign(model=names)], ignore_index=True)
     return both.assign(cell=both["n_samples"].astype(str) + " " + both["scaling"].astype(str))
 
