@@ -134,7 +134,6 @@ NOT_A_USER_S = {
         *(
             "selection.precision_and_recall",
             "params.Profile.points",
-            "params.is_of",
             "params.same_settings",
         ),
     ],
@@ -142,6 +141,7 @@ NOT_A_USER_S = {
         *(
             "params.planned_cells",
             "commands.end",
+            "commands.answers_with",
             "tuning.*",
             "workflow.c[hl]*",
             "workflow.run",

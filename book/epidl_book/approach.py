@@ -20,16 +20,13 @@ def parameter_table(grids: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
     """
     columns, meanings = {}, {}
     for experiment, cells in grids.items():
-        fields = {
-            name: field
-            for name, field in type(cells[0]).model_fields.items()
-            if name not in NO_SETTINGS
-        }
-        columns[experiment] = {
-            name: "; ".join(dict.fromkeys(_value(getattr(cell, name)) for cell in cells))
-            for name in fields
-        }
-        meanings = {name: field.description for name, field in fields.items()} | meanings
+        columns[experiment], own = {}, {}
+        for name, field in type(cells[0]).model_fields.items():
+            if name not in NO_SETTINGS:
+                values = [_value(getattr(cell, name)) for cell in cells]
+                columns[experiment][name] = "; ".join(dict.fromkeys(values))
+                own[name] = field.description
+        meanings = own | meanings
     return pd.DataFrame({"meaning": meanings} | columns).fillna("–")
 
 

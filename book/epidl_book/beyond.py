@@ -22,11 +22,9 @@ def advice_numbers(
     less.
     """
     shares = n_train, n_markers, additive, epistatic
-    r = {
-        model: theory.expected_accuracy(*shares, model=model).pearson_r
-        for model in ("ridge", "kernel")
-    }
-    words = {model: f"{value:.3f}" for model, value in r.items()}
+    words = {}
+    for model in ("ridge", "kernel"):
+        words[model] = f"{theory.expected_accuracy(*shares, model=model).pearson_r:.3f}"
     threshold = scipy.stats.chi2.isf(pairs.LEVEL / math.comb(n_markers, 2), df=1)
     return words | {
         "n": f"{n_train:,}",
@@ -68,8 +66,8 @@ def worth_of_test_individuals(published: pd.DataFrame, held_out: pd.DataFrame) -
 def ladder_table(table: pd.DataFrame, by: Sequence[str] = ("scaling",)) -> pd.DataFrame:
     """Return the mean r of every model over traits, one column per value of `by`; a dash: not fitted."""
     r = table.pivot_table(index="model", columns=list(by), values="pearson_r")
-    order = [model for model in figures.MODEL_NAMES if model in r.index]
-    expectations = [model for model in r.index if model.startswith("theory_")]
-    expected = {model: f"expected: {model.removeprefix('theory_')}" for model in expectations}
-    shown = r.loc[order + expectations].rename(index=figures.MODEL_NAMES | expected)
+    names = dict(figures.MODEL_NAMES)
+    for model in r.index[r.index.str.startswith("theory_")]:
+        names[model] = f"expected: {model.removeprefix('theory_')}"
+    shown = r.loc[pd.Index(names).intersection(r.index, sort=False)].rename(index=names)
     return shown.map("{:.3f}".format, na_action="ignore").fillna("–")

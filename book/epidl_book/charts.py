@@ -9,7 +9,6 @@ import argparse
 import html
 import itertools
 import json
-import sys
 from collections.abc import Mapping, Sequence
 
 import altair as alt
@@ -239,8 +238,8 @@ def _layers(
 
 def _looks(x: alt.X, models: Sequence[str]) -> Looks:
     """Return the encodings that marks share: x, a model's colour and shape, and on ordinal x a place."""
-    names = [MODEL_NAMES[model] for model in models]
-    colors = alt.Scale(domain=names, range=[MODEL_COLORS[model] for model in models])
+    names = list(map(MODEL_NAMES.get, models))
+    colors = alt.Scale(domain=names, range=list(map(MODEL_COLORS.get, models)))
     shapes = alt.Scale(domain=names, range=[SHAPES[MODEL_MARKERS[model]] for model in models])
     legend = alt.Legend(title=None, orient="bottom", columns=3)
     looks = {"x": x, "color": alt.Color("model:N", scale=colors, legend=legend)}
@@ -421,21 +420,17 @@ def _source(name: str, table: pd.DataFrame) -> alt.NamedData:
     return alt.NamedData(name, format=alt.CsvDataFormat(type="csv", parse=numbers))
 
 
+@commands.answers_with(2)
 def main(arguments: list[str] | None = None) -> int:
     """Write the script that draws the charts; return 0, or 2 where it cannot be written."""
     description = "Write the script that draws the interactive charts of a page."
     parser = argparse.ArgumentParser(prog="python -m epidl_book.charts", description=description)
     parser.add_argument("file", metavar="FILE", help="where the script is written")
     name = parser.parse_args(arguments).file
-    try:
-        file = checks.path("FILE", name)
-        checks.folder("the folder of FILE", file.parent)
-        if file.is_dir():
-            raise ValueError(f"FILE must be no folder, got {checks.shown(name)}")
-        write_text(file, script())
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    file = checks.path("FILE", name)
+    checks.folder("the folder of FILE", file.parent)
+    checks.require(not file.is_dir(), f"FILE must be no folder, got {checks.shown(name)}")
+    write_text(file, script())
     return 0
 
 

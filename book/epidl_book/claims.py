@@ -11,9 +11,9 @@ says what follows for the claim. The claims are rows of claims.yml.
 """
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from string import Template
 
@@ -27,7 +27,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from epidl import commands, figures
+from epidl import checks, commands, figures
 from epidl.figures.style import PARITY, legend_below, select
 from epidl.grid.contrasts import (
     condition,
@@ -204,8 +204,9 @@ def conditions_of(claim: Claim, tables: Tables, reading: str = "") -> list[Condi
     missing.
     """
     missing = [name for name in TABLES if name not in tables]
-    if missing:
-        raise ValueError(f"tables must hold {', '.join(TABLES)}, but lacks {', '.join(missing)}")
+    checks.require(
+        not missing, f"tables must hold {', '.join(TABLES)}, but lacks {', '.join(missing)}"
+    )
     meaning = FILE["standard"] | READINGS.get(reading, {})
     conditions = []
     for row in claim.checks:
@@ -301,15 +302,12 @@ def interval(samples: Sequence[np.ndarray], weights: Sequence[float]) -> dict[st
     The interval is Student's for one sample and Welch's for more; there is none (NaN) if a sample
     holds one value.
     """
-    estimate = sum(
-        weight * np.mean(sample) for weight, sample in zip(weights, samples, strict=True)
-    )
-    found = {"estimate": estimate, "low": np.nan, "high": np.nan, "cohorts": sum(map(len, samples))}
-    if min(map(len, samples)) > 1:
-        parts = np.array(
-            [w**2 * np.var(x, ddof=1) / len(x) for w, x in zip(weights, samples, strict=True)]
-        )
-        degrees = np.array([len(sample) - 1 for sample in samples])
+    sizes = np.array(list(map(len, samples)))
+    estimate = np.dot(weights, list(map(np.mean, samples)))
+    found = {"estimate": estimate, "low": np.nan, "high": np.nan, "cohorts": int(sizes.sum())}
+    if sizes.min() > 1:
+        variances = np.array(list(map(partial(np.var, ddof=1), samples)))
+        parts, degrees = np.square(weights) * variances / sizes, sizes - 1
         error = np.sqrt(parts.sum())
         # Welch and Satterthwaite's degrees of freedom; any do where nothing varies
         half = (
@@ -338,11 +336,9 @@ def _at_points(check: Check, rows: pd.DataFrame, value: str, scale: str = IN_R) 
         found = select(means, **at)
         found = found[found["cohorts"] > 1] if (found["cohorts"] > 1).any() else found
         for row in found.to_dict("records") or [at]:
-            values = {
-                name: row[name] for name in ("estimate", "low", "high", "cohorts") if name in row
-            }
-            values |= {"scale": scale, "n_samples": row.get("n_samples", 0)}
-            conditions.append(Condition(_where(check, row), RANGES[check.within], **values))
+            condition = Condition(_where(check, row), RANGES[check.within], scale=scale)
+            known = {name: row[name] for name in row if hasattr(condition, name)}
+            conditions.append(replace(condition, **known))
     return conditions
 
 
@@ -466,8 +462,7 @@ def verdict(conditions: Sequence[Condition], share: float = 1) -> str:
 
     Raises ValueError for no condition.
     """
-    if not conditions:
-        raise ValueError("conditions must hold at least one, got none")
+    checks.require(conditions, "conditions must hold at least one, got none")
     outcomes = [found.outcome for found in conditions]
     may_fail = int(round((1 - share) * len(conditions), 9))
     if outcomes.count("shown") >= len(conditions) - may_fail:
@@ -481,11 +476,15 @@ def deciding(conditions: Sequence[Condition]) -> Condition:
     """Return the condition that speaks most against the claim; where none is tested, the first with an
     estimate.
     """
-    order = ("contradicted", "open", "shown")
-    tested = [found for found in conditions if found.outcome in order]
-    if tested:
-        return min(tested, key=lambda found: (order.index(found.outcome), found.clearance))
-    return next((found for found in conditions if np.isfinite(found.estimate)), conditions[0])
+    order = ("contradicted", "open", "shown", "untested")
+    return min(
+        conditions,
+        key=lambda found: (
+            order.index(found.outcome),
+            np.isnan(found.estimate),
+            0 if found.outcome == "untested" else found.clearance,
+        ),
+    )
 
 
 def check_all(tables: Tables) -> pd.DataFrame:
@@ -631,14 +630,13 @@ def forest(conditions: pd.DataFrame) -> Figure:
     Raises ValueError where none has one.
     """
     tested = conditions[conditions["outcome"] != "untested"]
-    if tested.empty:
-        raise ValueError("conditions must hold at least one with an interval, got none")
-    scales = list(tested["scale"].unique())
-    rows = [_rows(part) for part in (select(tested, scale=scale) for scale in scales)]
+    checks.require(not tested.empty, "conditions must hold at least one with an interval, got none")
+    # of each panel, in conditions: two for each claim's margins
+    rows = tested.groupby("scale", sort=False)["id"].agg(lambda ids: len(ids) + 2 * ids.nunique())
     figure, axes = plt.subplots(
-        len(scales), 1, figsize=(8, 1.5 + 0.13 * sum(rows)), height_ratios=rows, squeeze=False
+        len(rows), 1, figsize=(8, 1.5 + 0.13 * rows.sum()), height_ratios=rows, squeeze=False
     )
-    for ax, scale in zip(axes[:, 0], scales, strict=True):
+    for ax, scale in zip(axes[:, 0], rows.index, strict=True):
         _draw(ax, select(tested, scale=scale))
         ax.set_xlabel(scale.capitalize())
     handles = [
@@ -649,14 +647,9 @@ def forest(conditions: pd.DataFrame) -> Figure:
     return figure
 
 
-def _rows(part: pd.DataFrame) -> int:
-    """Return the height of a panel, in conditions: two for each claim's margins."""
-    return len(part) + 2 * part["id"].nunique()
-
-
 def _draw(ax: Axes, part: pd.DataFrame) -> None:
     """Draw the conditions from top to bottom, each claim's in the order of the table."""
-    claim = part["id"].map({id: k for k, id in enumerate(part["id"].unique())}).to_numpy()
+    claim, _ = pd.factorize(part["id"])
     y = np.arange(len(part)) + 2 * claim
     ax.axvline(0, **PARITY)
     for outcome, style in OUTCOMES.items():
@@ -673,6 +666,7 @@ def _draw(ax: Axes, part: pd.DataFrame) -> None:
         ax.axhline(y[edge] + 1.5, color=str(apc.slate), linewidth=0.3, alpha=0.5)
 
 
+@commands.answers_with(1)
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 1 where a table is missing or cannot be
     written.
@@ -680,13 +674,9 @@ def main(arguments: list[str] | None = None) -> int:
     argparse.ArgumentParser(
         prog="python -m epidl_book.claims", description=__doc__.splitlines()[0]
     ).parse_args(arguments)
-    try:
-        checked = check_all(read_tables())
-        write_table(DATA / "claims.csv", checked)
-        draw_readme_figure()
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    checked = check_all(read_tables())
+    write_table(DATA / "claims.csv", checked)
+    draw_readme_figure()
     print(f"Verdicts on the publication's {len(checked)} claims:", counts(checked), sep="\n")
     return 0
 

@@ -5,7 +5,7 @@ The book's page shows the answers, the tests check them: neither can drift from 
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from epidl.own.genotype_files import BGZF_END, MARKER_COLUMNS, GenotypeFile, wri
 from epidl.own.reader import read_cohort
 
 N_SAMPLES, N_MARKERS = 60, 20
+NAMES = np.array([f"line_{k + 1}" for k in range(N_SAMPLES)])
 
 
 @dataclass
@@ -28,22 +29,22 @@ class Files:
     counts: np.ndarray
     table: pd.DataFrame
 
-    def write(self) -> None:
-        """Write genotypes and phenotypes as they are now."""
-        names = np.array([f"line_{k + 1}" for k in range(len(self.counts))])
-        markers = pd.DataFrame(
-            {"marker": [f"m{k + 1}" for k in range(self.counts.shape[1])]}
-        ).assign(
-            chromosome="1",
-            position=1 + np.arange(self.counts.shape[1]),
-            counted_allele="G",
-            other_allele="A",
-        )
+    def write(self, table: pd.DataFrame) -> None:
+        """Write the genotypes as they are now, and a table of phenotypes."""
+        self.table = table
+        positions = pd.Series(range(1, N_MARKERS + 1))
+        markers = pd.DataFrame({"marker": "m" + positions.astype(str), "position": positions})
+        markers = markers.assign(chromosome="1", counted_allele="G", other_allele="A")
         write_plink(
             self.genotypes,
-            GenotypeFile(names, markers[MARKER_COLUMNS], self.counts.astype(np.int8), 2),
+            GenotypeFile(NAMES, markers[MARKER_COLUMNS], self.counts.astype(np.int8), 2),
         )
-        self.table.to_csv(self.phenotypes, index=False)
+        table.to_csv(self.phenotypes, index=False)
+
+    def set_counts(self, rows: slice, columns: slice | int, value: int) -> None:
+        """Write another count for some individuals and markers."""
+        self.counts[rows, columns] = value
+        self.write(self.table)
 
 
 def answers() -> pd.DataFrame:
@@ -68,11 +69,10 @@ def in_words(found: pd.DataFrame) -> str:
 def _answer(case: str, damage: Callable[[Files], None], folder: Path) -> tuple[str, str, str]:
     rng = np.random.default_rng(1)
     counts = rng.integers(0, 3, (N_SAMPLES, N_MARKERS))
-    names = [f"line_{k + 1}" for k in range(N_SAMPLES)]
-    table = pd.DataFrame({"sample_id": names, "yield": rng.normal(5, 1, N_SAMPLES).round(3)})
+    table = pd.DataFrame({"sample_id": NAMES, "yield": rng.normal(5, 1, N_SAMPLES).round(3)})
     files = Files(folder / "cohort.bed", folder / "phenotypes.csv", counts, table)
     folder.mkdir()
-    files.write()
+    files.write(table)
     sound = read_cohort(files.genotypes, files.phenotypes, trait="yield").report
     damage(files)
     try:
@@ -87,37 +87,13 @@ def _answer(case: str, damage: Callable[[Files], None], folder: Path) -> tuple[s
     changed = report[
         (report["count"] != counts) & report["step"].isin(["read", "join", "filter", "fill"])
     ]
-    return (
-        case,
-        "reported",
-        "; ".join(
-            f"{row.count} {row.what}: {row.action}" for row in changed.itertuples(name="Row")
-        ),
-    )
+    said = changed["count"].astype(str) + " " + changed["what"] + ": " + changed["action"]
+    return case, "reported", "; ".join(said)
 
 
-def _in_table(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Files], None]:
-    def damage(files: Files) -> None:
-        files.table = change(files.table)
-        files.write()
-
-    return damage
-
-
-def _in_counts(change: Callable[[np.ndarray], None]) -> Callable[[Files], None]:
-    def damage(files: Files) -> None:
-        change(files.counts)
-        files.write()
-
-    return damage
-
-
-def _without_end(suffix: str, n_bytes: int) -> Callable[[Files], None]:
-    def damage(files: Files) -> None:
-        path = files.genotypes.with_suffix(suffix)
-        path.write_bytes(path.read_bytes()[:-n_bytes])
-
-    return damage
+def _without_end(files: Files) -> None:
+    path = files.genotypes.with_suffix(".bed")
+    path.write_bytes(path.read_bytes()[:-7])
 
 
 def _without_last_marker(files: Files) -> None:
@@ -125,26 +101,21 @@ def _without_last_marker(files: Files) -> None:
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
 
 
-def _as_vcf(*lines: tuple[str, Callable[[int], str]]) -> Callable[[Files], None]:
-    """Return a damage that writes a VCF: its sound markers, and some lines of alternative alleles and
-    genotypes.
-    """
-
-    def damage(files: Files) -> None:
-        files.genotypes = files.genotypes.with_suffix(".vcf")
-        sound = [
-            ("G", lambda k, marker=marker: ("0/0", "0/1", "1/1")[marker[k]])
-            for marker in files.counts.T
-        ]
-        samples = "\t".join(files.table["sample_id"])
-        text = '##fileformat=VCFv4.2\n##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n##contig=<ID=1>\n'
-        text += f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{samples}\n"
-        for number, (allele, genotype) in enumerate([*sound, *lines], start=1):
-            calls = "\t".join(genotype(k) for k in range(N_SAMPLES))
-            text += f"1\t{number}\tm{number}\tA\t{allele}\t.\t.\t.\tGT\t{calls}\n"
-        files.genotypes.write_text(text)
-
-    return damage
+def _as_vcf(files: Files, allele: str = "G", genotypes: Sequence[str] = ()) -> None:
+    """Write a VCF: its sound markers, and one of other alternative alleles and genotypes, if given."""
+    files.genotypes = files.genotypes.with_suffix(".vcf")
+    calls = np.array(["0/0", "0/1", "1/1"])[files.counts.T].tolist()
+    alleles = ["G"] * len(calls)
+    if genotypes:
+        alleles.append(allele)
+        calls.append(genotypes)
+    samples = "\t".join(files.table["sample_id"])
+    text = '##fileformat=VCFv4.2\n##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n##contig=<ID=1>\n'
+    text += f"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{samples}\n"
+    for number, (alternative, called) in enumerate(zip(alleles, calls, strict=True), start=1):
+        site = f"1\t{number}\tm{number}\tA\t{alternative}\t.\t.\t.\tGT"
+        text += "\t".join([site, *called]) + "\n"
+    files.genotypes.write_text(text)
 
 
 def _vcf_without_last_block(files: Files) -> None:
@@ -153,7 +124,7 @@ def _vcf_without_last_block(files: Files) -> None:
     """
     import cyvcf2
 
-    _as_vcf()(files)
+    _as_vcf(files)
     plain, path = cyvcf2.VCF(str(files.genotypes)), files.genotypes.with_suffix(".vcf.gz")
     writer = cyvcf2.Writer(str(path), plain, mode="wz")
     for site in plain:
@@ -170,42 +141,40 @@ def _as_table(files: Files) -> None:
     table.to_csv(files.genotypes)
 
 
-def _set(counts: np.ndarray, rows: slice, columns: slice | int, value: int) -> None:
-    counts[rows, columns] = value
-
-
 CASES: dict[str, Callable[[Files], None]] = {
-    "ids that do not match": _in_table(
-        lambda table: table.assign(sample_id=table["sample_id"].str.upper())
+    "ids that do not match": lambda files: files.write(
+        files.table.assign(sample_id=files.table["sample_id"].str.upper())
     ),
-    "some ids that do not match": _in_table(lambda table: table.replace({"line_1": "LINE 1"})),
-    "duplicated ids": _in_table(lambda table: pd.concat([table, table.head(2)])),
-    "no phenotype column of that name": _in_table(
-        lambda table: table.rename(columns={"yield": "Yield"})
+    "some ids that do not match": lambda files: files.write(
+        files.table.replace({"line_1": "LINE 1"})
     ),
-    "phenotypes missing": _in_table(
-        lambda table: table.assign(**{"yield": table["yield"].mask(table.index < 5)})
+    "duplicated ids": lambda files: files.write(pd.concat([files.table, files.table.head(2)])),
+    "no phenotype column of that name": lambda files: files.write(
+        files.table.rename(columns={"yield": "Yield"})
     ),
-    "a constant phenotype": _in_table(lambda table: table.assign(**{"yield": 5.0})),
-    "text among the phenotypes": _in_table(
-        lambda table: table.assign(**{"yield": ["tall", *table["yield"][1:]]})
+    "phenotypes missing": lambda files: files.write(
+        files.table.assign(**{"yield": files.table["yield"].mask(files.table.index < 5)})
     ),
-    "monomorphic markers": _in_counts(lambda counts: _set(counts, slice(None), slice(0, 3), 2)),
-    "more than two alleles": _as_vcf(("G,T", lambda k: "0/2")),
-    "mixed ploidy": _as_vcf(("G", lambda k: "1" if k % 2 else "0/1")),
-    "an allele that the site does not have": _as_vcf(("G", lambda k: "0/9" if k == 3 else "0/1")),
+    "a constant phenotype": lambda files: files.write(files.table.assign(**{"yield": 5.0})),
+    "text among the phenotypes": lambda files: files.write(
+        files.table.assign(**{"yield": ["tall", *files.table["yield"][1:]]})
+    ),
+    "monomorphic markers": lambda files: files.set_counts(slice(None), slice(0, 3), 2),
+    "more than two alleles": lambda files: _as_vcf(files, "G,T", ["0/2"] * N_SAMPLES),
+    "mixed ploidy": lambda files: _as_vcf(files, "G", ["0/1", "1"] * (N_SAMPLES // 2)),
+    "an allele that the site does not have": lambda files: _as_vcf(
+        files, "G", [*["0/1"] * 3, "0/9", *["0/1"] * (N_SAMPLES - 4)]
+    ),
     "a truncated .vcf.gz": _vcf_without_last_block,
-    "a truncated .bed": _without_end(".bed", 7),
+    "a truncated .bed": _without_end,
     "a .bim of the wrong length": _without_last_marker,
     "a .fam that is missing": lambda files: files.genotypes.with_suffix(".fam").unlink(),
     "text in a dosage column": _as_table,
     "an empty file": lambda files: files.phenotypes.write_text(""),
-    "a marker with a fifth missing": _in_counts(
-        lambda counts: _set(counts, slice(0, 12), 0, MISSING)
+    "a marker with a fifth missing": lambda files: files.set_counts(slice(0, 12), 0, MISSING),
+    "a marker with more missing": lambda files: files.set_counts(slice(0, 13), 0, MISSING),
+    "an individual without genotypes": lambda files: files.set_counts(
+        slice(0, 1), slice(None), MISSING
     ),
-    "a marker with more missing": _in_counts(lambda counts: _set(counts, slice(0, 13), 0, MISSING)),
-    "an individual without genotypes": _in_counts(
-        lambda counts: _set(counts, slice(0, 1), slice(None), MISSING)
-    ),
-    "too few individuals": _in_table(lambda table: table.head(30)),
+    "too few individuals": lambda files: files.write(files.table.head(30)),
 }

@@ -132,7 +132,7 @@ def values_by_model(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
         .round(3)
         .unstack("rel_aa", sort=False)
     )
-    r.columns = [f"r, relAA {ratio:g}" for ratio in r.columns]
+    r.columns = r.columns.map("r, relAA {:g}".format)
     epistatic = table[table["rel_aa"] == table["rel_aa"].max()]
     r["V_A / V_G"] = epistatic.groupby(keys, sort=False)["va_over_vg"].mean().round(2)
     groups = table.groupby(keys, sort=False)

@@ -138,10 +138,10 @@ def curve_chart() -> alt.LayerChart:
 
 
 def _preset_field(presets: dict[str, Any]) -> str:
-    options = "".join(
-        f'<option value="{key}"{" selected" * (key == PRESET)}>{html.escape(preset["name"])}</option>'
-        for key, preset in presets.items()
-    )
+    options = ""
+    for key, preset in presets.items():
+        selected = " selected" * (key == PRESET)
+        options += f'<option value="{key}"{selected}>{html.escape(preset["name"])}</option>'
     return (
         '<div><label for="planner-preset">Start from</label><select id="planner-preset" name="preset">'
         f'<option value="">my own numbers</option>{options}</select></div>'
@@ -159,7 +159,7 @@ def _field(name: str) -> str:
 
 
 def _table(name: str, columns: list[str], caption: str) -> str:
-    heads = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    heads = "".join(map('<th scope="col">{}</th>'.format, columns))
     return (
         f'<div class="planner-scroll" tabindex="0" role="group" aria-label="{caption}">'
         f"<table><caption>{caption}</caption>"
@@ -212,10 +212,10 @@ def first_choices(known: Mapping[str, Any]) -> dict[str, int]:
     for point in known["points"]:
         study = planning.Study(
             va_over_vg=max(planning.LEAST_SHARE, point["va_over_vg"]),
-            **{
-                name: point[name]
-                for name in ("n_samples", "n_markers", "n_qtl", "broad_sense_heritability")
-            },
+            n_samples=point["n_samples"],
+            n_markers=point["n_markers"],
+            n_qtl=point["n_qtl"],
+            broad_sense_heritability=point["broad_sense_heritability"],
         )
         kind = planning.choose(study, planning.forecast(study, known)).kind
         named = {
@@ -281,7 +281,7 @@ def few_causal_in_words(left_out: pd.DataFrame) -> dict[str, str]:
         & (left_out["rel_aa"] > 0)
     ]
     mlp = surface.errors(few).loc["mlp"]
-    bounds = {name: f"{value:,g}" for name, value in FEW_CAUSAL.items()}
+    bounds = pd.Series(FEW_CAUSAL).map("{:,g}".format).to_dict()
     return bounds | {"conditions": f"{mlp['conditions']:.0f}", "error": f"{mlp['error']:.3f}"}
 
 
@@ -321,8 +321,7 @@ def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
     alike: how many conditions have markers for each QTL, individuals and H2 within the range of
     those found.
     """
-    mlp = _of_the_network(rows).query("rel_aa > 0")
-    conditions = mlp[CONDITION].drop_duplicates()
+    conditions = _of_the_network(rows).query("rel_aa > 0")[CONDITION].drop_duplicates()
     all_places, places = _places(conditions), _places(found)
     alike = ((all_places >= places.min()) & (all_places <= places.max())).all(axis=1)
     return {

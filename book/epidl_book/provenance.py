@@ -24,10 +24,9 @@ def read_records(path: Path) -> Records:
 def fits_of(record: Mapping[str, Any]) -> set[str]:
     """Return the names of a record's fits; one without `fits` is of all fits that its parameters name."""
     cell = cell_of(record)
-    whole = itertools.product(range(1, cell.n_replicates + 1), cell.protocols, cell.models)
-    return set(
-        record.get("fits", (f"{cell.name} {k} {protocol} {model}" for k, protocol, model in whole))
-    )
+    replicates = map(str, range(1, cell.n_replicates + 1))
+    whole = itertools.product([cell.name], replicates, cell.protocols, cell.models)
+    return set(record.get("fits", map(" ".join, whole)))
 
 
 def cell_of(record: Mapping[str, Any]) -> Cell:

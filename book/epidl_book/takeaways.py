@@ -9,10 +9,7 @@ from epidl_book.phrases import smallest_cohorts
 def accuracies(table: pd.DataFrame) -> dict[str, str]:
     """Return each model's mean r over the rows of a table of one protocol, in words."""
     r = one_protocol(table).groupby("model")["pearson_r"].mean()
-    return {
-        model: f"{value:.2f}" if value == value else "no r (its fits failed)"
-        for model, value in r.items()
-    }
+    return r.map("{:.2f}".format, na_action="ignore").fillna("no r (its fits failed)").to_dict()
 
 
 def lead_over_scalings(table: pd.DataFrame, model: str, baseline: str) -> dict[str, str]:

@@ -78,12 +78,11 @@ def audit_in_words(audit: pd.DataFrame, record: Mapping[str, Any]) -> str:
 
 def trust_in_words(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     """Return the figures of the page on the tests, in words; tables: by the names of `TRUST`."""
-    faults, bad, mutants, repeats = (
-        tables[name] for name in ("faults", "bad_input", "mutants", "repeats")
-    )
+    faults, bad = tables["faults"], tables["bad_input"]
+    mutants, repeats = tables["mutants"], tables["repeats"]
     killed = mutants["killed_by"] != ""
     cost = tables["tests"].set_index("tier")
-    wall, cpu = (cost.loc["fast", name] / 60 for name in ("seconds", "cpu_seconds"))
+    wall, cpu = cost.loc["fast", ["seconds", "cpu_seconds"]] / 60
     return {
         "faults": f"{faults['survived'].sum():,} of {faults['tried'].sum():,} tries of {len(faults)} faults",
         "bad_input": f"{_true(bad['refused']).sum():,} of {len(bad):,} kinds in {bad['where'].nunique()} places",
@@ -139,10 +138,10 @@ def examples_of_messages(bad_input: pd.DataFrame, count: int = 3) -> pd.DataFram
 
 def cost_of_tests(tests: pd.DataFrame) -> pd.DataFrame:
     """Return a row a tier of the tests: how many, their minutes, and the slowest with its seconds."""
-    minutes = {name: (tests[f"{name}seconds"] / 60).round(1) for name in ("", "cpu_")}
+    minutes = (tests[["seconds", "cpu_seconds"]] / 60).round(1)
     slowest = tests["slowest"].str.replace(r".*::(?:test_)?", "", regex=True).str.replace("_", " ")
     table = tests[["tier", "tests", "skipped"]].assign(
-        minutes=minutes[""], **{"CPU minutes": minutes["cpu_"]}
+        minutes=minutes["seconds"], **{"CPU minutes": minutes["cpu_seconds"]}
     )
     return table.assign(
         **{"the slowest": slowest, "its seconds": tests["slowest_seconds"].round(1)}

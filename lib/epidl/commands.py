@@ -3,6 +3,7 @@ end.
 """
 
 import argparse
+import functools
 import os
 import re
 import sys
@@ -26,6 +27,27 @@ def end(main: Callable[[], int]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
     sys.exit(status)
+
+
+def answers_with(status: int) -> Callable:
+    """Return a decorator of a command's `main`: it prints a ValueError or OSError, and returns `status`
+    then.
+    """
+
+    def decorate(main: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(main)
+        def answering(arguments: list[str] | None = None) -> int:
+            try:
+                return main(arguments)
+            except BrokenPipeError:  # see `end`
+                raise
+            except (ValueError, OSError) as error:
+                print(str(error).strip(), file=sys.stderr)  # pandas ends some with a line break
+                return status
+
+        return answering
+
+    return decorate
 
 
 def number_from(least: int) -> Callable[[str], int]:

@@ -75,22 +75,20 @@ def check_names(more: Iterable[str] = ()) -> None:
             known += _assigned(source)
     known = dict.fromkeys([*known, *more])
     unknown = [name for name in given if name not in known]
-    words = ", ".join(known)
     if unknown:
         raise ParameterError(
-            f"{', '.join(unknown)} must be among the notebook's parameters: {words}"
+            f"{', '.join(unknown)} must be among the notebook's parameters: {', '.join(known)}"
         )
 
 
 def _assigned(source: str) -> list[str]:
     """Return the names that a cell assigns, in its order."""
-    targets = [
-        target
-        for line in ast.parse(source).body
-        if isinstance(line, ast.Assign)
-        for target in line.targets
-    ]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+    names = []
+    for line in ast.parse(source).body:
+        for target in line.targets if isinstance(line, ast.Assign) else ():
+            if isinstance(target, ast.Name):
+                names.append(target.id)
+    return names
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

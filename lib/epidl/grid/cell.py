@@ -19,13 +19,13 @@ from epidl.grid.experiments import core
 from epidl.grid.params import (
     CELL_TYPES,
     Cell,
-    ParameterError,
     ProfileName,
     load_grids,
     same_settings,
 )
 
 
+@commands.answers_with(2)
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0 done or done before, 1 stopped, 2 it cannot be
     computed.
@@ -42,23 +42,16 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--output", help="the folder to write to (runs/PROFILE/EXPERIMENT/CELL)")
     options = parser.parse_args(arguments)
-    try:
-        cells = {
-            cell.name: cell
-            for cell in load_grids(Path("params", f"{options.experiment}.yml"))[options.profile]
-        }
-        if not options.cell:
-            print("\n".join(cells))
-            return 0
-        if options.cell not in cells:
-            raise ParameterError(f"cell must be one of {', '.join(cells)}, got {options.cell}")
-        if options.output == "":
-            raise ParameterError("--output must be a folder, got ''")
-        folder = options.output or Path("runs", options.profile, options.experiment, options.cell)
-        return compute_safely(cells[options.cell], Path(folder))
-    except ParameterError as error:
-        print(error, file=sys.stderr)
-        return 2
+    grids = load_grids(Path("params", f"{options.experiment}.yml"))
+    cells = {cell.name: cell for cell in grids[options.profile]}
+    if not options.cell:
+        print("\n".join(cells))
+        return 0
+    known = options.cell in cells
+    checks.require(known, f"cell must be one of {', '.join(cells)}, got {options.cell}")
+    checks.require(options.output != "", "--output must be a folder, got ''")
+    folder = options.output or Path("runs", options.profile, options.experiment, options.cell)
+    return compute_safely(cells[options.cell], Path(folder))
 
 
 def compute_safely(cell: Cell, folder: Path) -> int:
@@ -100,11 +93,11 @@ def compute(cell: Cell, folder: Path) -> None:
     storage.set_damaged_aside(folder / results.TABLE, lambda: results.read_cell(folder))
     if (folder / results.TABLE).exists():
         held = results.read_cell(folder)
-        if not all(same_settings(fit.record["parameters"], cell) for fit in held):
-            raise ValueError(
-                f"output must be a folder for {cell.name} with these parameters, but {folder} holds a finished cell of "
-                "others: remove it, or choose another folder"
-            )
+        checks.require(
+            all(same_settings(fit.record["parameters"], cell) for fit in held),
+            f"output must be a folder for {cell.name} with these parameters, but {folder} holds a finished cell of "
+            "others: remove it, or choose another folder",
+        )
         if results.is_complete({fit.name for fit in held}, cell):
             commits = ", ".join(sorted({fit.record["commit"] for fit in held}))
             print(

@@ -77,7 +77,7 @@ def cell_memory(cell: Cell) -> float:
     cohort = n * shape.n_markers / 8 + 6 * DOUBLE * n * shape.n_traits
     block = min(n, training.DECODED_ROWS)
     fits = [7 * block * shape.n_markers]  # decoded: bytes, then floats
-    for model in (MODELS[name] for name in cell.models):
+    for model in map(MODELS.get, cell.models):
         if model.memory:
             fits.append(load(model.memory)(shape))
         elif model.is_network:
@@ -121,9 +121,8 @@ def measure_machine(device: str, n_threads: int = 1) -> Machine:
             torch.rand(BATCH_SIZE, 4096, device=device),
             torch.rand(4096, 4096, device=device),
         )
-        exact, symmetric = (
-            torch.rand(size, size, device=device, dtype=torch.float64) for size in (1024, 512)
-        )
+        exact = torch.rand(1024, 1024, device=device, dtype=torch.float64)
+        symmetric = torch.rand(512, 512, device=device, dtype=torch.float64)
         source = torch.rand(2**25, device=device)
         target, symmetric = torch.empty_like(source), symmetric + symmetric.T
         with training.fast_products(device):
@@ -211,13 +210,11 @@ def typical_epochs(folder: Path = DATA) -> dict[tuple[str, str], float]:
     if not tables:
         return {}
     everything = pd.concat(tables)
-    apart = everything.groupby(["experiment", "model"])["epochs"].median().to_dict()
-    return apart | {
-        ("", model): epochs
-        for model, epochs in everything.groupby("model")["epochs"].median().items()
-    }
+    everything = pd.concat([everything, everything.assign(experiment="")])
+    return everything.groupby(["experiment", "model"])["epochs"].median().to_dict()
 
 
+@commands.answers_with(2)
 def main(arguments: list[str] | None = None) -> int:
     """Print the plan of a profile; return 0, 1 where a cell does not fit this machine, or 2 where
     there is no plan.
@@ -228,15 +225,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("profile", choices=["smoke", "quick", "standard", "full"])
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     options = parser.parse_args(arguments)
-    try:
-        device, cells = (
-            resolve_device(options.device),
-            list(planned_cells(Path.cwd(), options.profile).values()),
-        )
-        epochs = typical_epochs()
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+    device, epochs = resolve_device(options.device), typical_epochs()
+    cells = planned_cells(Path.cwd(), options.profile).values()
     if not epochs:
         print(
             f"{DATA} holds no table of fits: networks count with the most epochs of their plans.",
@@ -251,8 +241,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     total = table.groupby("experiment", sort=False)["hours"].sum()
     print(f"\nHours of one job at a time on {machine.device}, a job on one thread or the GPU:")
-    print("\n".join(f"  {experiment:14} {hours:9.2f}" for experiment, hours in total.items()))
-    print(f"  {'all':14} {total.sum():9.2f}")
+    total["all"] = total.sum()
+    for experiment, hours in total.items():
+        print(f"  {experiment:14} {hours:9.2f}")
     for cell in table.loc[~table["fits"], "cell"]:
         print(
             f"{cell} does not fit: this machine has {machine.memory / 2**30:.0f} GiB.",
@@ -280,8 +271,7 @@ def _layers(model: Model, shape: Shape) -> tuple[int, int, int]:
     """Return a network's inputs, as markers, and the products of a sample in its first layer and in
     those beyond.
     """
-    pruned = "max_features" in model.chooses
-    n_inputs = shape.most_columns // 2 if pruned else shape.n_markers
+    n_inputs = shape.most_columns // 2 if "max_features" in model.chooses else shape.n_markers
     return n_inputs, *load(model.layers)(n_inputs, model.width(shape.hidden_width), shape.n_traits)
 
 
@@ -299,8 +289,8 @@ def _epochs(known: Mapping[tuple[str, str], float], cell: Cell, model: str) -> f
 
 def _most_epochs(cell: Cell, model: str) -> int:
     if MODELS[model].plan == "patient":
-        sizes = [training_size(cell.n_samples, protocol) for protocol in cell.protocols]
-        return max(training.patient_epochs(size) for size in sizes)
+        sizes = map(partial(training_size, cell.n_samples), cell.protocols)
+        return max(map(training.patient_epochs, sizes))
     return cell.mlp_max_epochs if MODELS[model].plan == "mlp" else training.RIDGE_SGD.max_epochs
 
 
@@ -333,8 +323,10 @@ def _step_overhead(device: str) -> float:
             model, genotypes, phenotypes, split, plan, generator=generator, device=device
         )
 
-    seconds = [_median_seconds(partial(fit, n_epochs), device) for n_epochs in (few, many)]
-    return max(seconds[1] - seconds[0], 0.0) / ((many - few) * len(split.train) / BATCH_SIZE)
+    seconds = _median_seconds(partial(fit, many), device) - _median_seconds(
+        partial(fit, few), device
+    )
+    return max(seconds, 0.0) / ((many - few) * len(split.train) / BATCH_SIZE)
 
 
 def _simulation_rate() -> float:

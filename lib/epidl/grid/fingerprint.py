@@ -27,7 +27,10 @@ REGISTRY = "epidl.models.recipes"  # a fit depends on its own row
 def cell_fingerprint(notebook: Path, cell: "Cell") -> str:
     """Return a short hash of a notebook's code cells and of what computes a cell's results."""
     cells = json.loads(notebook.read_text())["cells"]
-    code = ["".join(each["source"]) for each in cells if each["cell_type"] == "code"]
+    code = []
+    for each in cells:
+        if each["cell_type"] == "code":
+            code.append("".join(each["source"]))
     return _hash(_cohort_code(cell), *map(model_fingerprint, cell.models), *code)
 
 
@@ -40,11 +43,11 @@ def run_fingerprint(cell: "Cell", device: str) -> str:
     parameters = cell.model_dump_json(
         exclude={"n_replicates", "profile", "models", "protocols", "device"}
     )
-    versions = [version(package) for package in ("numpy", "scipy", "torch", "optuna")]
+    versions = list(map(version, ("numpy", "scipy", "torch", "optuna")))
     if cell.backend == "alphasimr":
         from epidl.cohorts import alphasimr  # late: it needs R
 
-        versions += [f"{name} {number}" for name, number in sorted(alphasimr.versions().items())]
+        versions += map(" ".join, sorted(alphasimr.versions().items()))
     return _hash(_cohort_code(cell), parameters, *versions, device)
 
 
@@ -80,17 +83,18 @@ def _code(module: str) -> str:
         if name not in found and name != REGISTRY:
             found[name], imported = _read(name)
             waiting += imported
-    return _hash(*(found[name] for name in sorted(found)))
+    return _hash(*map(found.get, sorted(found)))
 
 
 @functools.cache
 def _read(module: str) -> tuple[str, list[str]]:
     """Return what a module does, and the modules of the library that it imports."""
-    source, names = _path(module).read_text(), []
+    source, imported = _path(module).read_text(), []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom):
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return _meaning(source), [name for name in names if name.startswith("epidl.") and _path(name)]
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("epidl"):
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            imported += filter(_path, names)
+    return _meaning(source), imported
 
 
 def _path(module: str) -> Path | None:

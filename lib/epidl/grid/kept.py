@@ -79,19 +79,14 @@ def claim(output: Path | str, parameters: Mapping[str, Any]) -> None:
     storage.set_damaged_aside(table, lambda: results.check_seal(table))
     if not table.exists():
         return
-    wanted = _settings(json.loads(json.dumps(dict(parameters))))
-    if any(
-        _settings(record["parameters"]) != wanted
-        for record in results.read_records(folder / results.PROVENANCE)
-    ):
-        raise ValueError(
+    chosen = dict.fromkeys(results.CHOSEN)
+    wanted = json.loads(json.dumps(dict(parameters))) | chosen
+    for record in results.read_records(folder / results.PROVENANCE):
+        checks.require(
+            record["parameters"] | chosen == wanted,
             f"output must be a folder for results of these parameters, but {folder} holds a finished table of others: "
-            "remove it, or choose another folder"
+            "remove it, or choose another folder",
         )
-
-
-def _settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in parameters.items() if name not in results.CHOSEN}
 
 
 @dataclass(frozen=True)
@@ -115,7 +110,7 @@ class Kept:
             return cls(None, {})
         hold(cell_folder)
         folder = Path(cell_folder) / FITS / run_fingerprint(cell, device)
-        if any(path != folder for path in folder.parent.glob("*")):
+        if set(folder.parent.glob("*")) - {folder}:
             print(
                 f"{folder.parent}: fits of other code or parameters are left out", file=sys.stderr
             )
@@ -160,11 +155,9 @@ def published(cell: "Cell") -> dict[str, Fitted]:
         if fit.cell == cell.name and same_settings(fit.record["parameters"], cell):
             # what an older one lacks is a default
             parameters = cell.model_dump(mode="json") | fit.record["parameters"]
-            found[fit.name] = Fitted(
-                fit.table.assign(profile=cell.profile),
-                {name: table.assign(profile=cell.profile) for name, table in fit.side.items()},
-                fit.record | {"parameters": parameters},
-            )
+            side = {name: table.assign(profile=cell.profile) for name, table in fit.side.items()}
+            record = fit.record | {"parameters": parameters}
+            found[fit.name] = Fitted(fit.table.assign(profile=cell.profile), side, record)
     return found
 
 
@@ -177,14 +170,13 @@ def read_all(cell_folder: Path) -> list[Fitted]:
     """Return all fits that are kept in a cell's folder, of whichever code and parameters, but for
     damaged ones.
     """
-    found = [_read(path) for path in sorted(Path(cell_folder, FITS).glob("*/*.json"))]
-    return [fitted for fitted in found if fitted is not None]
+    return list(filter(None, map(_read, sorted(Path(cell_folder, FITS).glob("*/*.json")))))
 
 
 def _as_text(fitted: Fitted) -> str:
-    tables = {"table": fitted.table, **fitted.side}
-    # CSV has all digits
-    texts = {name: table.to_csv(index=False) for name, table in tables.items()}
+    texts = {}
+    for name, table in {"table": fitted.table, **fitted.side}.items():
+        texts[name] = table.to_csv(index=False)  # CSV has all digits
     texts["record"] = json.dumps(fitted.record)
     return json.dumps({"sha256": _checksum(texts), **texts})
 
@@ -207,8 +199,7 @@ def _read(path: Path) -> Fitted | None:
 
 def _from_text(text: str) -> Fitted:
     texts = json.loads(text)
-    if texts.pop("sha256") != _checksum(texts):
-        raise ValueError("the checksum differs")
+    checks.require(texts.pop("sha256") == _checksum(texts), "the checksum differs")
     record = json.loads(texts.pop("record"))
     tables = {name: pd.read_csv(io.StringIO(table)) for name, table in texts.items()}
     return Fitted(tables.pop("table"), tables, record)

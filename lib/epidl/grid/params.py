@@ -34,8 +34,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
 
 def _all_different(values: tuple) -> tuple:
-    if len(set(values)) < len(values):
-        raise ValueError("must name each at most once")
+    checks.require(len(set(values)) == len(values), "must name each at most once")
     return values
 
 
@@ -48,8 +47,7 @@ class ParameterError(ValueError):
 
 
 def _even(value: int) -> int:
-    if value % 2:
-        raise ValueError("must be even, since every QTL has one partner")
+    checks.require(value % 2 == 0, "must be even, since every QTL has one partner")
     return value
 
 
@@ -154,18 +152,18 @@ class Cell(BaseModel):
     @model_validator(mode="after")
     def _one_origin(self) -> "Cell":
         """Refuse what no source of cohorts can give, before anything is computed."""
-        if (self.source == "zenodo") != bool(self.data):
-            raise ValueError(
-                f"data must name a folder for source zenodo, and for it alone, got {self.data!r}"
-            )
-        if self.source == "zenodo" and self.backend != "native":
-            raise ValueError(
-                f"backend must be native for source zenodo, which simulates nothing, got {self.backend}"
-            )
-        if self.origin and getattr(self, "all_pairs", False):
-            raise ValueError(
-                f"all_pairs must be False for cohorts of {self.origin[1:]}: each QTL has one partner there"
-            )
+        checks.require(
+            (self.source == "zenodo") == bool(self.data),
+            f"data must name a folder for source zenodo, and for it alone, got {self.data!r}",
+        )
+        checks.require(
+            self.source != "zenodo" or self.backend == "native",
+            f"backend must be native for source zenodo, which simulates nothing, got {self.backend}",
+        )
+        checks.require(
+            not self.origin or not getattr(self, "all_pairs", False),
+            f"all_pairs must be False for cohorts of {self.origin[1:]}: each QTL has one partner there",
+        )
         return self
 
 
@@ -349,10 +347,10 @@ class _Diluted(TunedCell):
 
     @model_validator(mode="after")
     def _enough_markers(self) -> "_Diluted":
-        if self.n_qtl > self.n_markers:
-            raise ValueError(
-                f"n_qtl must be at most {self.n_markers} (n_markers), got {self.n_qtl}"
-            )
+        checks.require(
+            self.n_qtl <= self.n_markers,
+            f"n_qtl must be at most {self.n_markers} (n_markers), got {self.n_qtl}",
+        )
         return self
 
 
@@ -376,10 +374,9 @@ class DilutionCell(_Diluted):
     @model_validator(mode="after")
     def _bounds_in_order(self) -> "DilutionCell":
         low, high = self.max_features
-        if low > high:
-            raise ValueError(
-                f"max_features must be a lower and an upper bound, got {low} and {high}"
-            )
+        checks.require(
+            low <= high, f"max_features must be a lower and an upper bound, got {low} and {high}"
+        )
         return self
 
 
@@ -417,11 +414,11 @@ class CorrelationCell(TunedCell):
 
     @model_validator(mode="after")
     def _possible(self) -> "CorrelationCell":
-        if self.pleiotropy and not self.shared_pairs:
-            raise ValueError(
-                f"shared_pairs must be True where pleiotropy is not 0, got pleiotropy {self.pleiotropy:g}: effects are "
-                "correlated pair by pair"
-            )
+        checks.require(
+            not self.pleiotropy or self.shared_pairs,
+            f"shared_pairs must be True where pleiotropy is not 0, got pleiotropy {self.pleiotropy:g}: effects are "
+            "correlated pair by pair",
+        )
         return self
 
 
@@ -503,8 +500,7 @@ def last_batch(n_samples: int, protocol: Protocol) -> int:
 
     Raises ValueError for an unknown protocol, and for fewer than 10 samples.
     """
-    n_train = training_size(n_samples, protocol)
-    return n_train % BATCH_SIZE or BATCH_SIZE
+    return training_size(n_samples, protocol) % BATCH_SIZE or BATCH_SIZE
 
 
 def qtl_for_scaling(scaling: float, n_samples: int) -> int:
@@ -557,10 +553,10 @@ class ParameterFile(BaseModel):
     @model_validator(mode="after")
     def _every_profile(self) -> "ParameterFile":
         missing = set(ProfileName.__args__) - set(self.profiles)
-        if missing:
-            raise ValueError(
-                f"profiles must hold smoke, quick, standard and full; missing: {', '.join(sorted(missing))}"
-            )
+        checks.require(
+            not missing,
+            f"profiles must hold smoke, quick, standard and full; missing: {', '.join(sorted(missing))}",
+        )
         return self
 
 
@@ -593,15 +589,11 @@ def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
 
     `published` has none: its book is made of tables that ship with it.
     """
-    folder = root / "runs" / profile
-    grids = {
-        experiment: load_grids(root / "params" / f"{experiment}.yml") for experiment in CELL_TYPES
-    }
-    return {
-        folder / experiment / cell.name: cell
-        for experiment, profiles in grids.items()
-        for cell in profiles.get(profile, [])
-    }
+    cells = {}
+    for experiment in CELL_TYPES:
+        for cell in load_grids(root / "params" / f"{experiment}.yml").get(profile, []):
+            cells[root / "runs" / profile / experiment / cell.name] = cell
+    return cells
 
 
 def grids_of(content: object, path: Path) -> dict[str, list[Cell]]:
@@ -648,29 +640,23 @@ def make_cell(cell_type: type[Cell], **parameters: Any) -> Cell:
     return _validated(cell_type, parameters, cell_type.model_fields["experiment"].default)
 
 
-def is_of(parameters: Mapping[str, Any], cell: Cell) -> bool:
-    """Tell whether a provenance's parameters are a cell's; one that it lacks had its default."""
+def same_settings(parameters: Mapping[str, Any], cell: Cell) -> bool:
+    """Tell whether fits with a provenance's parameters are those of a cell, however many of them each
+    has; a parameter that the provenance lacks had its default.
+    """
+    chosen = cell.model_dump(include=set(results.CHOSEN))
     try:
-        return make_cell(type(cell), **parameters) == cell
+        return make_cell(type(cell), **parameters | chosen) == cell
     except ParameterError:
         return False
 
 
-def same_settings(parameters: Mapping[str, Any], cell: Cell) -> bool:
-    """Tell whether fits with a provenance's parameters are those of a cell, however many of them each
-    has.
-    """
-    return is_of({**parameters, **{name: getattr(cell, name) for name in results.CHOSEN}}, cell)
-
-
 def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list[Cell]:
     for grid in profile.grids:
-        for axis in (
-            key for key, values in grid.items() if values == [] and key not in LIST_PARAMETERS
-        ):
-            place = f"{path}, profile {name}, grid {checks.shown(grid)}"
-            # or the grid has no cells
-            raise ParameterError(f"{place}: {axis} must have at least one value, got []")
+        for axis, values in grid.items():
+            if values == [] and axis not in LIST_PARAMETERS:  # or the grid has no cells
+                place = f"{path}, profile {name}, grid {checks.shown(grid)}"
+                raise ParameterError(f"{place}: {axis} must have at least one value, got []")
     cells: dict[str, Cell] = {}
     for point in profile.points():
         place = f"{path}, profile {name}, grid point {checks.shown(point)}"
@@ -683,7 +669,7 @@ def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list
 
 
 def _validated(model: type[BaseModel], values: Mapping[str, Any], place: str) -> Any:
-    if not all(isinstance(name, str) for name in values):
+    if set(map(type, values)) - {str}:
         raise ParameterError(
             f"{place}: names of parameters must be texts, got {checks.shown(list(values))}"
         )
@@ -695,10 +681,11 @@ def _validated(model: type[BaseModel], values: Mapping[str, Any], place: str) ->
         wrong_within = {
             problem["loc"][:1] for problem in problems if problem["type"] != "too_short"
         }
-        told = [p for p in problems if p["type"] != "too_short" or p["loc"][:1] not in wrong_within]
-        raise ParameterError(
-            "\n".join(f"{place}: {_explain(model, problem)}" for problem in told)
-        ) from None
+        told = []
+        for problem in problems:
+            if problem["type"] != "too_short" or problem["loc"][:1] not in wrong_within:
+                told.append(f"{place}: {_explain(model, problem)}")
+        raise ParameterError("\n".join(told)) from None
 
 
 def _explain(model: type[BaseModel], problem: Mapping[str, Any]) -> str:

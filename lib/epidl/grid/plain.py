@@ -17,12 +17,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from epidl.commands import duration, number_from
+from epidl.commands import answers_with, duration, number_from
 from epidl.grid import costs, kept, results
 from epidl.grid.cell import compute_safely
 from epidl.grid.params import Cell, ParameterError, ProfileName, planned_cells
 
 
+@answers_with(2)
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0 done, 1 not finished, 2 nothing was run."""
     parser = argparse.ArgumentParser(
@@ -43,19 +44,15 @@ def main(arguments: list[str] | None = None) -> int:
         "--archive", type=Path, metavar="FILE", help="a tar.gz of the cells, written at the end"
     )
     options = parser.parse_intermixed_args(arguments)
-    try:
-        cells = chosen(planned_cells(Path.cwd(), options.profile), options.cells)
-        for folder, cell in list(cells.items()):
-            if results.is_complete(kept.published(cell), cell):
-                print(f"{_named(folder)} is published")
-                del cells[folder]
-        status = run(cells, options.jobs, options.stop_after) if cells else 0
-        if options.archive:
-            pack(cells, options.archive)
-        return status
-    except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    cells = chosen(planned_cells(Path.cwd(), options.profile), options.cells)
+    for folder, cell in list(cells.items()):
+        if results.is_complete(kept.published(cell), cell):
+            print(f"{_named(folder)} is published")
+            del cells[folder]
+    status = run(cells, options.jobs, options.stop_after) if cells else 0
+    if options.archive:
+        pack(cells, options.archive)
+    return status
 
 
 def chosen(cells: Mapping[Path, Cell], names: Sequence[str]) -> dict[Path, Cell]:

@@ -20,12 +20,13 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from epidl import commands
+from epidl import checks, commands
 from epidl.grid import kept, results
 from epidl.grid.params import Cell, planned_cells, same_settings
 from epidl.grid.results import Fitted
@@ -49,9 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         with contextlib.ExitStack() as stack:
-            return publish_profile(
-                options.profile, [_runs_folder(path, stack) for path in options.also]
-            )
+            others = map(partial(_runs_folder, stack), options.also)
+            return publish_profile(options.profile, list(others))
     except (ValueError, OSError, EOFError, tarfile.TarError) as error:
         print(error, file=sys.stderr)
     except KeyboardInterrupt:
@@ -59,14 +59,14 @@ def main(arguments: list[str] | None = None) -> int:
     return 1
 
 
-def _runs_folder(path: Path, stack: contextlib.ExitStack) -> Path:
+def _runs_folder(stack: contextlib.ExitStack, path: Path) -> Path:
     """Return a `runs` folder, or one with the content of an archive, which goes with the stack."""
     if path.is_dir():
         return path
-    if not path.is_file() or not tarfile.is_tarfile(path):
-        raise ValueError(
-            f"--also must be a folder or an archive (tar) that is there, got {str(path)!r}"
-        )
+    checks.require(
+        path.is_file() and tarfile.is_tarfile(path),
+        f"--also must be a folder or an archive (tar) that is there, got {str(path)!r}",
+    )
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     with tarfile.open(path) as archive:
         archive.extractall(folder, filter="data")
@@ -81,22 +81,22 @@ def publish_profile(profile: str, others: Sequence[Path] = ()) -> int:
     """
     cells = planned_cells(Path.cwd(), profile)
     data = results.DATA / "quick" if profile == "quick" else results.DATA
-    found, published = {}, {}
+    found, planned, published = {}, {}, {}
     for folder, cell in cells.items():
-        fits = found.setdefault(cell.experiment, [])
-        fits += one_of(
-            [folder, *(also / profile / cell.experiment / cell.name for also in others)], cell
-        )
-    if not any(found.values()):
-        raise ValueError(
-            f"No fit of the profile {profile} is finished: run python -m epidl.grid {profile}"
-        )
+        folders = [folder]
+        for also in others:
+            folders.append(also / profile / cell.experiment / cell.name)
+        planned.setdefault(cell.experiment, []).append(cell)
+        found.setdefault(cell.experiment, []).extend(one_of(folders, cell))
+    checks.require(
+        any(found.values()),
+        f"No fit of the profile {profile} is finished: run python -m epidl.grid {profile}",
+    )
     for experiment in found:
         path = data / f"{experiment}.csv"
         published[experiment] = results.read_collected(path) if path.exists() else []
     for experiment, fits in found.items():
-        planned = [cell for cell in cells.values() if cell.experiment == experiment]
-        publish(planned, fits, published[experiment], data / f"{experiment}.csv")
+        publish(planned[experiment], fits, published[experiment], data / f"{experiment}.csv")
     return 0
 
 
@@ -108,29 +108,29 @@ def publish(
 
     Where none is new, what was published before stays as it is.
     """
-    merged = {fit.name: fit for fit in published}
-    new = [fit for fit in fits if fit.name not in merged or goes_before(fit, merged[fit.name])]
-    merged |= {fit.name: fit for fit in new}
+    merged, new = {fit.name: fit for fit in published}, 0
+    for fit in fits:
+        if fit.name not in merged or goes_before(fit, merged[fit.name]):
+            merged[fit.name] = fit
+            new += 1
     if new:
-        order = dict.fromkeys(
-            [cell.name for cell in planned] + [fit.cell for fit in merged.values()]
-        )
-        place = {name: k for k, name in enumerate(order)}
+        order = [cell.name for cell in planned] + [fit.cell for fit in merged.values()]
         in_order = sorted(
-            merged.values(), key=lambda fit: (place[fit.cell], fit.table["replicate"].iloc[0])
+            merged.values(), key=lambda fit: (order.index(fit.cell), fit.table["replicate"].iloc[0])
         )
         results.collect(in_order, path)
     for name, reason in _outdated(merged.values(), planned).items():
         print(f"{path.stem}: kept, though {reason}: {name}")
     missing = [cell.name for cell in planned if not results.is_complete(merged, cell)]
-    print(f"{path.stem}: {len(new)} fits published; not complete: {', '.join(missing) or 'none'}")
+    print(f"{path.stem}: {new} fits published; not complete: {', '.join(missing) or 'none'}")
 
 
 def goes_before(one: Fitted, other: Fitted) -> bool:
     """Tell whether one fit takes the place of another of its name: see this module's first lines."""
     given, known = one.record["parameters"], other.record["parameters"]
-    settings = given.keys() & known.keys() - set(results.CHOSEN)  # what one lacks had its default
-    if all(given[name] == known[name] for name in settings):
+    # what one lacks had its default, and what is chosen is no setting
+    chosen = dict.fromkeys(results.CHOSEN)
+    if known | given | chosen == given | known | chosen:
         return one.record["started"] > other.record["started"]
     return _rank(one) > _rank(other)
 
@@ -161,16 +161,18 @@ def one_of(folders: Sequence[Path], cell: Cell) -> list[Fitted]:
 
     Raises ValueError where two hold different numbers, and what `fits_in` raises.
     """
-    found: dict[str, tuple[Fitted, Path]] = {}
+    found: dict[str, Fitted] = {}
+    places: dict[str, Path] = {}
     for folder in folders:
         for fit in fits_in(folder, cell):
-            known, other = found.setdefault(fit.name, (fit, folder))
-            if not same_numbers(known.table, fit.table):
-                raise ValueError(
-                    f"{cell.experiment} {fit.name} must have the same numbers wherever it was computed, but those of "
-                    f"{other} and {folder} differ: remove one of them"
-                )
-    return [fit for fit, _ in found.values()]
+            known = found.setdefault(fit.name, fit)
+            other = places.setdefault(fit.name, folder)
+            checks.require(
+                same_numbers(known.table, fit.table),
+                f"{cell.experiment} {fit.name} must have the same numbers wherever it was computed, but those of "
+                f"{other} and {folder} differ: remove one of them",
+            )
+    return list(found.values())
 
 
 def fits_in(folder: Path, cell: Cell) -> list[Fitted]:
@@ -182,21 +184,22 @@ def fits_in(folder: Path, cell: Cell) -> list[Fitted]:
     """
     found = {}
     for fit in results.read_cell(folder) if (folder / results.TABLE).exists() else []:
-        if not same_settings(fit.record["parameters"], cell):
-            raise ValueError(
-                f"{folder} must have been computed with the parameters of its profile; run the grid again"
-            )
-        if not _is_committed(fit):
-            commit = fit.record["commit"]
-            raise ValueError(
-                f"{folder} must have been computed by committed code, got commit {commit}"
-            )
+        checks.require(
+            same_settings(fit.record["parameters"], cell),
+            f"{folder} must have been computed with the parameters of its profile; run the grid again",
+        )
+        checks.require(
+            _is_committed(fit),
+            f"{folder} must have been computed by committed code, got commit {fit.record['commit']}",
+        )
         found[fit.name] = fit
     for fit in kept.read_all(folder):
-        is_later = (
-            fit.name not in found or fit.record["started"] > found[fit.name].record["started"]
-        )
-        if is_later and _is_committed(fit) and same_settings(fit.record["parameters"], cell):
+        is_later = fit.record["started"] > found.get(fit.name, fit).record["started"]
+        if (
+            (is_later or fit.name not in found)
+            and _is_committed(fit)
+            and same_settings(fit.record["parameters"], cell)
+        ):
             found[fit.name] = fit
     return list(found.values())
 

@@ -20,6 +20,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,21 +89,17 @@ def is_complete(there: Collection[str], cell: "Cell") -> bool:
     """Tell whether fits, by their names, are all of a cell: each model and each protocol, with all
     cohorts.
     """
-    parts = [name.split() for name in there]
-    kinds = {
-        (protocol, model)
-        for name, _, protocol, model in parts
-        if name == cell.name and protocol in cell.protocols and model in cell.models
-    }
-    if {kind[0] for kind in kinds} != set(cell.protocols) or {kind[1] for kind in kinds} != set(
-        cell.models
-    ):
-        return False
-    replicates = range(1, cell.n_replicates + 1)
-    return all(
-        f"{cell.name} {k} {protocol} {model}" in there
-        for protocol, model in kinds
-        for k in replicates
+    fits = pd.DataFrame(map(str.split, there), columns=KEY)
+    fits = fits[
+        (fits["cell"] == cell.name)
+        & fits["protocol"].isin(cell.protocols)
+        & fits["model"].isin(cell.models)
+    ]
+    cohorts = set(map(str, range(1, cell.n_replicates + 1)))
+    return (
+        set(fits["protocol"]) == set(cell.protocols)
+        and set(fits["model"]) == set(cell.models)
+        and bool(fits.groupby(["protocol", "model"])["replicate"].agg(cohorts.issubset).all())
     )
 
 
@@ -115,27 +112,25 @@ def join(
     A record has the fits' names in `fits`, their first start, the sum of their seconds and their
     largest memory.
     """
-    sides: dict[str, list[pd.DataFrame]] = {}
-    origins: dict[str, list[Fitted]] = {}
+    tables: dict[str, list[pd.DataFrame]] = {}
+    origins: dict[str, list[dict]] = {}
     for fit in fits:
-        for name, table in fit.side.items():
-            sides.setdefault(name, []).append(table)
-        origin = {name: value for name, value in fit.record.items() if name not in MEASURED}
-        origins.setdefault(json.dumps(origin, sort_keys=True), []).append(fit)
+        for name, table in {"table": fit.table, **fit.side}.items():
+            tables.setdefault(name, []).append(table)
+        origin = json.dumps(fit.record | dict.fromkeys(MEASURED), sort_keys=True)
+        origins.setdefault(origin, []).append(fit.record | {"fits": fit.name})
     records = []
     for members in origins.values():
-        own = [fit.record for fit in members]
-        records.append(
-            own[0]
-            | {
-                "started": min(record["started"] for record in own),
-                "seconds": round(sum(record["seconds"] for record in own), 3),
-                "peak_memory_mb": max(record["peak_memory_mb"] for record in own),
-                "fits": [fit.name for fit in members],
-            }
-        )
-    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in sides.items()}
-    return pd.concat([fit.table for fit in fits], ignore_index=True), joined, records
+        own = pd.DataFrame(members, columns=MEASURED, dtype=object)
+        cost = {
+            "started": min(own["started"]),
+            "seconds": round(sum(own["seconds"]), 3),
+            "peak_memory_mb": max(own["peak_memory_mb"]),
+            "fits": own["fits"].tolist(),
+        }
+        records.append(members[0] | cost)
+    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+    return joined.pop("table"), joined, records
 
 
 def split(
@@ -147,31 +142,35 @@ def split(
     Raises ValueError for records that are not those of its fits.
     """
     missing = set(KEY) - set(table.columns)
-    if missing:
-        raise ValueError(
-            f"table must be one of fits, but lacks the columns {', '.join(sorted(missing))}"
-        )
+    checks.require(
+        not missing,
+        f"table must be one of fits, but lacks the columns {', '.join(sorted(missing))}",
+    )
     rows = _by_fit(table)
     own = {name: _by_fit(content) for name, content in side.items()}
     if not all("fits" in record for record in records):
         cells: dict[str, list[str]] = {}
         for name in rows:
             cells.setdefault(name.split()[0], []).append(name)
-        if len(cells) != len(records):
-            raise ValueError(
-                f"records must be one for each of {len(cells)} cells, got {len(records)}"
-            )
+        checks.require(
+            len(cells) == len(records),
+            f"records must be one for each of {len(cells)} cells, got {len(records)}",
+        )
         records = [
             record | {"fits": fits} for record, fits in zip(records, cells.values(), strict=True)
         ]
-    origin = {name: record for record in records for name in record["fits"]}
-    if set(origin) != set(rows):
-        raise ValueError(f"records must be of the table's {len(rows)} fits, got {len(origin)}")
+    origin = {}
+    for record in records:
+        origin |= dict.fromkeys(record["fits"], record)
+    checks.require(
+        set(origin) == set(rows),
+        f"records must be of the table's {len(rows)} fits, got {len(origin)}",
+    )
     fits = []
     for name, part in rows.items():
         tables = {kind: content[name] for kind, content in own.items() if name in content}
-        record = {key: value for key, value in origin[name].items() if key != "fits"}
-        record["seconds"] /= len(origin[name]["fits"])
+        record = dict(origin[name])
+        record["seconds"] /= len(record.pop("fits"))
         fits.append(Fitted(part, tables, record))
     return fits
 
@@ -200,17 +199,17 @@ def write_cell(
     side = dict(side or {})
     folder = _checked(folder, table, parameters, started, side)
     own = side.pop("provenance", None)
-    if set(side) - set(SIDE_TABLES):
-        raise ValueError(
-            f"side must hold tables named {', '.join(SIDE_TABLES)}, got {', '.join(side)}"
-        )
-    record = (
-        provenance(parameters, started)
-        if own is None
-        else [json.loads(text) for text in own["record"]]
+    checks.require(
+        set(side) <= set(SIDE_TABLES),
+        f"side must hold tables named {', '.join(SIDE_TABLES)}, got {', '.join(side)}",
     )
-    tables = {f"{name}.csv": content for name, content in {**side, "table": table}.items()}
-    _write_together(folder, {PROVENANCE: _as_json(record), **tables})
+    record = (
+        provenance(parameters, started) if own is None else own["record"].map(json.loads).tolist()
+    )
+    files: dict[str, str | pd.DataFrame] = {PROVENANCE: _as_json(record)}
+    for name, content in {**side, "table": table}.items():
+        files[f"{name}.csv"] = content
+    _write_together(folder, files)
 
 
 def _as_json(record: object) -> str:
@@ -226,14 +225,13 @@ def _write_together(folder: Path, files: Mapping[str, str | pd.DataFrame]) -> No
     """
     folder.mkdir(parents=True, exist_ok=True)
     seal = Path(list(files)[-1]).with_suffix(SEAL).name
-    former = _sealed(folder / seal)
+    former, lines = _sealed(folder / seal), ""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new.") as aside:
         for name, content in files.items():
             write = write_text if isinstance(content, str) else write_table
             write(Path(aside, name), content)
-        write_text(
-            Path(aside, seal), "".join(f"{_sha256(Path(aside, name))}  {name}\n" for name in files)
-        )
+            lines += f"{_sha256(Path(aside, name))}  {name}\n"
+        write_text(Path(aside, seal), lines)
         os.replace(Path(aside, seal), folder / seal)
         for old in set(former) - set(files):
             (folder / old).unlink(missing_ok=True)
@@ -248,13 +246,13 @@ def _checked(
     started: datetime,
     side: Mapping[str, Any],
 ) -> Path:
-    for name, content in {
-        "table": table,
-        **{f"side[{name!r}]": content for name, content in side.items()},
-    }.items():
-        checks.instance(name, content, pd.DataFrame, "a table")
-    if not isinstance(started, datetime) or started.tzinfo is None:
-        raise ValueError(f"started must be a time with a time zone, got {checks.shown(started)}")
+    checks.instance("table", table, pd.DataFrame, "a table")
+    for name, content in side.items():
+        checks.instance(f"side[{name!r}]", content, pd.DataFrame, "a table")
+    checks.require(
+        isinstance(started, datetime) and started.tzinfo is not None,
+        f"started must be a time with a time zone, got {checks.shown(started)}",
+    )
     try:
         json.dumps(dict(parameters))
     except (TypeError, ValueError) as error:
@@ -280,10 +278,10 @@ def read_table(path: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} must be a result table: {error}") from None
     missing = {"experiment", "replicate", "trait", "model", "pearson_r"} - set(table.columns)
-    if missing:
-        raise ValueError(
-            f"{path} must be a result table, but lacks the columns {', '.join(sorted(missing))}"
-        )
+    checks.require(
+        not missing,
+        f"{path} must be a result table, but lacks the columns {', '.join(sorted(missing))}",
+    )
     return table
 
 
@@ -296,28 +294,30 @@ def check_seal(table_path: Path) -> None:
     if not seal.exists():
         return
     sealed = _sealed(seal)
-    if Path(table_path).name not in sealed:
-        raise ValueError(_damaged(seal, "it lacks the table's checksum", table_path))
+    checks.require(
+        Path(table_path).name in sealed,
+        _damaged(seal, "it lacks the table's checksum", table_path),
+    )
     for name, wanted in sealed.items():
         path = seal.with_name(name)
-        if not path.exists() or _sha256(path) != wanted:
-            raise ValueError(
-                _damaged(
-                    path, "its checksum differs" if path.exists() else "it is missing", table_path
-                )
-            )
+        checks.require(
+            path.exists() and _sha256(path) == wanted,
+            _damaged(
+                path, "its checksum differs" if path.exists() else "it is missing", table_path
+            ),
+        )
 
 
 def _sealed(seal: Path) -> dict[str, str]:
     """Return the checksum of each file that a seal names, in its own folder; none where there is no
     seal.
     """
-    lines = seal.read_text(errors="replace").splitlines() if seal.exists() else []
-    return {
-        Path(name).name: wanted
-        for wanted, _, name in (line.partition("  ") for line in lines)
-        if Path(name).name
-    }
+    sealed = {}
+    for line in seal.read_text(errors="replace").splitlines() if seal.exists() else ():
+        wanted, _, name = line.partition("  ")
+        if Path(name).name:
+            sealed[Path(name).name] = wanted
+    return sealed
 
 
 def check_own(folder: Path) -> None:
@@ -325,13 +325,15 @@ def check_own(folder: Path) -> None:
     write.
     """
     own = _sealed(Path(folder, TABLE).with_suffix(SEAL))
-    names = [TABLE, PROVENANCE, *(f"{name}.csv" for name in SIDE_TABLES)]
-    others = [name for name in names if Path(folder, name).exists() and name not in own]
-    if others:
-        raise ValueError(
-            f"output must be a folder without other files of the names that are written there, but {folder} holds "
-            f"{', '.join(others)}: move {'them' if len(others) > 1 else 'it'}, or choose another folder"
-        )
+    others = []
+    for name in (TABLE, PROVENANCE, *map("{}.csv".format, SIDE_TABLES)):
+        if Path(folder, name).exists() and name not in own:
+            others.append(name)
+    checks.require(
+        not others,
+        f"output must be a folder without other files of the names that are written there, but {folder} holds "
+        f"{', '.join(others)}: move {'them' if len(others) > 1 else 'it'}, or choose another folder",
+    )
 
 
 def _damaged(path: Path, why: str, table_path: Path) -> str:
@@ -352,10 +354,10 @@ def read_collected(table_path: Path) -> list[Fitted]:
 
     Raises ValueError where a file or the checksums are missing, or a file is damaged.
     """
-    if not table_path.with_suffix(SEAL).exists():
-        raise ValueError(
-            f"{table_path} must have its checksums beside it, but {table_path.stem}{SEAL} is missing"
-        )
+    checks.require(
+        table_path.with_suffix(SEAL).exists(),
+        f"{table_path} must have its checksums beside it, but {table_path.stem}{SEAL} is missing",
+    )
     return _read_fits(table_path, *_beside(table_path))
 
 
@@ -376,8 +378,10 @@ def read_records(path: Path) -> list[dict[str, Any]]:
     records = content if isinstance(content, list) else [content]
     for record in records:
         for name, kind in RECORD.items():
-            if not isinstance(record, dict) or not isinstance(record.get(name), kind):
-                raise ValueError(f"{path} must be a provenance, but lacks {name}")
+            checks.require(
+                isinstance(record, dict) and isinstance(record.get(name), kind),
+                f"{path} must be a provenance, but lacks {name}",
+            )
     return records
 
 
@@ -387,8 +391,10 @@ def read_json(path: Path, kind: type | tuple[type, ...]) -> Any:
         content = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} must be a provenance: {error}") from None
-    if not isinstance(content, kind):
-        raise ValueError(f"{path} must be a provenance, got a JSON {type(content).__name__}")
+    checks.require(
+        isinstance(content, kind),
+        f"{path} must be a provenance, got a JSON {type(content).__name__}",
+    )
     return content
 
 
@@ -401,19 +407,14 @@ def collect(fits: Sequence[Fitted], table_path: Path) -> pd.DataFrame:
     Raises ValueError where no fit is given, or one twice, and for a path that is not a table's, or
     at which something else stands.
     """
-    if not fits:
-        raise ValueError("fits must hold at least one finished fit, got none")
+    checks.require(fits, "fits must hold at least one finished fit, got none")
     table_path = _checked_target(Path(table_path), fits)
     table, side, records = join(fits)
     provenance_path, trials_path = _beside(table_path)
-    files = {
-        provenance_path.name: _as_json(records),
-        trials_path.name: side.get("trials"),
-        table_path.name: table,
-    }
-    _write_together(
-        table_path.parent, {name: content for name, content in files.items() if content is not None}
-    )
+    files = {provenance_path.name: _as_json(records)}
+    if "trials" in side:
+        files[trials_path.name] = side["trials"]
+    _write_together(table_path.parent, files | {table_path.name: table})
     return table
 
 
@@ -421,16 +422,16 @@ def _checked_target(table_path: Path, fits: Sequence[Fitted]) -> Path:
     """Return where to collect fits; raise ValueError where that would replace something else, or mix
     fits up.
     """
-    given = [fit.name for fit in fits]
-    twice = sorted({name for name in given if given.count(name) > 1})
-    if twice:
-        raise ValueError(f"fits must be different ones, got {', '.join(twice)} more than once")
-    if table_path.suffix != ".csv":
-        raise ValueError(f"table must be a file that ends with .csv, got {table_path}")
-    if table_path.exists() and not _beside(table_path)[0].exists():
-        raise ValueError(
-            f"table must be a new file or a table of collected fits, but {table_path} is something else"
-        )
+    given = pd.Series([fit.name for fit in fits])
+    twice = sorted(set(given[given.duplicated()]))
+    checks.require(not twice, f"fits must be different ones, got {', '.join(twice)} more than once")
+    checks.require(
+        table_path.suffix == ".csv", f"table must be a file that ends with .csv, got {table_path}"
+    )
+    checks.require(
+        not table_path.exists() or _beside(table_path)[0].exists(),
+        f"table must be a new file or a table of collected fits, but {table_path} is something else",
+    )
     return table_path
 
 
@@ -485,9 +486,8 @@ def _sha256(path: Path) -> str:
 
 
 def _versions(parameters: Mapping[str, Any]) -> dict[str, str]:
-    versions = {"python": platform.python_version()} | {
-        name: fingerprint.version(name) for name in PACKAGES
-    }
+    versions = {"python": platform.python_version()}
+    versions |= zip(PACKAGES, map(fingerprint.version, PACKAGES), strict=True)
     if parameters.get("backend") != "alphasimr":
         return versions
     # late: it imports torch, which collecting tables does not need
@@ -502,17 +502,14 @@ def _peak_memory_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
+@commands.answers_with(1)
 def main(arguments: list[str] | None = None) -> int:
     """Collect finished cells in one table; return 0, or 1 where one is missing or damaged."""
     parser = argparse.ArgumentParser(prog="python -m epidl.grid.results", description=__doc__)
     parser.add_argument("table", type=Path, help="the table to write")
     parser.add_argument("folders", type=Path, nargs="+", help="of finished cells")
     options = parser.parse_args(arguments)
-    try:
-        collect([fit for folder in options.folders for fit in read_cell(folder)], options.table)
-    except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    collect(list(chain.from_iterable(map(read_cell, options.folders))), options.table)
     return 0
 
 

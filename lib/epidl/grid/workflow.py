@@ -87,16 +87,11 @@ def check_targets(folder: Path, cells: Sequence[Path], arguments: Sequence[str])
     folder: of the profile's results. What follows an option may be its value, and is left to
     Snakemake, which otherwise names the function of the workflow that does not know a target.
     """
-    files = {
-        cell / name
-        for cell in cells
-        for name in ("notebook.ipynb", results.TABLE, results.PROVENANCE)
-    }
-    files |= {
-        folder / f"{experiment}{end}"
-        for experiment in CELL_TYPES
-        for end in (".csv", ".provenance.json")
-    }
+    files = set()
+    for cell in cells:
+        files |= {cell / "notebook.ipynb", cell / results.TABLE, cell / results.PROVENANCE}
+    for experiment in CELL_TYPES:
+        files |= {folder / f"{experiment}.csv", folder / f"{experiment}.provenance.json"}
     for before, argument in itertools.pairwise(["", *arguments]):
         target, place = Path(argument), Path.cwd() / argument
         wanted = target.parts[:1] == ("runs",) and not before.startswith("-")
@@ -124,21 +119,18 @@ def check_finished(folder: Path, cells: list[Path]) -> None:
 
     Raises PermissionError where a folder that is there cannot be written to.
     """
-    for place in {folder, *(cell.parent for cell in cells), *cells}:
+    for place in {folder, *map(folder.joinpath, CELL_TYPES), *cells}:
         if place.exists() and not os.access(place, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
     for experiment in CELL_TYPES:
-        own = [cell for cell in cells if cell.parent.name == experiment]
-        lost = [
-            storage.set_damaged_aside(cell / results.TABLE, partial(results.read_cell, cell))
-            for cell in own
-        ]
         table = folder / f"{experiment}.csv"
         storage.set_damaged_aside(table, partial(results.read_collected, table))
+    for cell in cells:
+        table, notebook = cell.parent.with_suffix(".csv"), cell / "notebook.ipynb"
+        lost = storage.set_damaged_aside(cell / results.TABLE, partial(results.read_cell, cell))
         # Snakemake makes no cell again that only an existing table needs
-        if any(lost) and table.exists():
+        if lost and table.exists():
             os.replace(table, table.with_suffix(".outdated"))
-    for notebook in (cell / "notebook.ipynb" for cell in cells):
         if notebook.exists() and not _is_notebook(notebook):
             print(
                 f"{notebook} cannot be read as a notebook. The cell's table stands; to have both again, remove "
@@ -217,12 +209,9 @@ def kill(root: Path) -> None:
 
 def _reason(folder: Path) -> str:
     """Return the last words of a failed cell's log, and where its notebook is."""
-    lines = (
-        (folder / "log.txt").read_text(errors="replace").split("\n")
-        if (folder / "log.txt").exists()
-        else []
-    )
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "no log")
+    log, last = folder / "log.txt", "no log"
+    if log.exists() and log.read_text(errors="replace").strip():
+        last = log.read_text(errors="replace").strip().split("\n")[-1].strip()
     return f"{last}; its notebook so far: {folder / 'unfinished.ipynb'}"
 
 
@@ -254,11 +243,9 @@ def _usable_cores() -> int:
 
 
 def _workers(root: Path) -> list[psutil.Process]:
-    return [process for process in psutil.process_iter() if _works_for(process, root)]
-
-
-def _works_for(process: psutil.Process, root: Path) -> bool:
-    try:
-        return process.pid != os.getpid() and process.environ().get(MARKER) == str(root)
-    except psutil.Error:
-        return False
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid != os.getpid() and process.environ().get(MARKER) == str(root):
+                found.append(process)
+    return found

@@ -19,7 +19,6 @@ the book's page reads too: its script and this module compute the same numbers (
 import argparse
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -30,7 +29,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from epidl import checks
+from epidl import checks, commands
 from epidl.cohorts.splits import TRAIN_SHARE
 from epidl.models import theory
 
@@ -605,6 +604,7 @@ def when(model: str, needed: int | None, study: Study) -> str:
     return texts[kind].format(n=rounded(needed))
 
 
+@commands.answers_with(2)
 def main(arguments: list[str] | None = None) -> int:
     """Print the plan of a study; return 0, or 2 where an argument is out of bounds."""
     parser = argparse.ArgumentParser(
@@ -626,10 +626,6 @@ def main(arguments: list[str] | None = None) -> int:
         study |= surface()["presets"][given.pop("preset")]["study"]
     study |= given
     missing = [name for name in INPUTS if name not in study]
-    try:
-        checks.require(not missing, f"{', '.join(missing)} must be given, or a preset")
-        print(plan(**study))
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+    checks.require(not missing, f"{', '.join(missing)} must be given, or a preset")
+    print(plan(**study))
     return 0

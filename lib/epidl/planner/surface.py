@@ -11,7 +11,6 @@ import argparse
 import itertools
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -305,12 +304,8 @@ def errors(forecasts: pd.DataFrame, column: str = "forecast") -> pd.DataFrame:
 def lead_errors(forecasts: pd.DataFrame) -> pd.DataFrame:
     """Return rms, chance and error, as in `errors`, of each model's forecast lead over ridge."""
     index = [*KEYS, "replicate", "trait", "model"]
-    wrong = (
-        (forecasts["pearson_r"] - forecasts["forecast"])
-        .groupby([forecasts[name] for name in index])
-        .first()
-    )
-    wrong = wrong.unstack("model")[list(planning.MODELS)]
+    forecasts = forecasts.assign(error=forecasts["pearson_r"] - forecasts["forecast"])
+    wrong = forecasts.groupby(index)["error"].first().unstack("model")[list(planning.MODELS)]
     leads = (
         wrong.sub(wrong.pop("ridge"), axis=0)
         .melt(ignore_index=False, value_name="error")
@@ -494,7 +489,8 @@ def _weights(
 
 def _by_condition(error: pd.Series, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the mean, variance and number of cohorts' errors in each condition and model."""
-    return error.groupby([rows[key] for key in (*KEYS, "model")]).agg(["mean", "var", "size"])
+    groups = rows.assign(error=error).groupby([*KEYS, "model"])["error"]
+    return groups.agg(["mean", "var", "size"])
 
 
 def _net(groups: Any) -> pd.DataFrame:
@@ -537,6 +533,7 @@ def _as_points(points: pd.DataFrame, excess: pd.Series) -> list[dict[str, Any]]:
     return found
 
 
+@commands.answers_with(2)
 def main(arguments: list[str] | None = None) -> int:
     """Write surface.json, and print what the forecasts are worth; return 0, or 2 where a table is
     missing or none.
@@ -545,12 +542,8 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m epidl.planner.surface", description=__doc__.splitlines()[0]
     )
     parser.parse_args(arguments)
-    try:
-        found = build(DATA)
-        write_text(planning.SURFACE, json.dumps(found, separators=(",", ":")) + "\n")
-    except (OSError, ValueError) as error:
-        print(str(error).strip(), file=sys.stderr)  # pandas ends some with a line break
-        return 2
+    found = build(DATA)
+    write_text(planning.SURFACE, json.dumps(found, separators=(",", ":")) + "\n")
     print(f"{len(found['points'])} conditions")
     for key in ("efficiency", "smoothing", "error", "clear", "excess"):
         print(f"{key}: {json.dumps(found[key])}")
