@@ -346,7 +346,7 @@ def kill_once(
 
 
 def name_of(command: tuple[str, ...]) -> str:
-    return command[0].partition(".")[2]
+    return command[0].rpartition(".")[2]
 
 
 def kill(project: Project, run: subprocess.Popen, kind: str, victim: psutil.Process | None) -> None:

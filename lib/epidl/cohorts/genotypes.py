@@ -184,14 +184,15 @@ class Dosages:
         """
         ploidy = checks.integer("ploidy", ploidy, minimum=1, maximum=2)
         counts = _matrix("counts", counts)
-        values = counts if counts.dtype == np.int8 else checks.floats("counts", counts)
         must = f"counts must be whole numbers from 0 to {ploidy} (ploidy), or {MISSING} where missing, got "
-        # NaN among them: it is no way to say missing here
-        fractions = values[values != np.rint(values)]
-        checks.require(not fractions.size, must + checks.shown(fractions[:1].tolist())[1:-1])
-        least, most = values.min(), values.max()
+        if counts.dtype != np.int8:
+            counts = checks.floats("counts", counts)
+            # NaN among them: it is no way to say missing here
+            fractions = counts[counts != np.rint(counts)]
+            checks.require(not fractions.size, must + checks.shown(fractions[:1].tolist())[1:-1])
+        least, most = counts.min(), counts.max()
         checks.require(least >= MISSING and most <= ploidy, must + f"{least:g} to {most:g}")
-        counts = values.astype(np.int8, copy=False)
+        counts = counts.astype(np.int8, copy=False)
         return cls(counts, ploidy, _mean_shares(counts, ploidy, np.arange(len(counts))))
 
     def trained_on(self, rows: NDArray[np.integer]) -> "Dosages":
