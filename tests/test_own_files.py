@@ -784,3 +784,12 @@ def test_no_mendelian_marker_looks_like_classes_of_the_trait():
     strong = counts[:, 7] + rng.normal(size=100)  # a marker that explains a third
     for y in (rng.normal(size=100), strong):
         assert _likeness(counts, y).max() < 0.9
+
+
+@pytest.mark.parametrize(("last", "sexed"), [(26, 0), (25, 6)])
+def test_26_autosomes_of_similar_size_are_no_sex_chromosomes(files, tmp_path, last, sexed):
+    files(counts=np.tile(files.counts, 5)[:, : 2 * last])
+    lines = [f"{k % last + 1} m{k} 0 {k + 1} G A\n" for k in range(2 * last)]
+    (tmp_path / "cohort.bim").write_text("".join(lines))
+    found = read_cohort(tmp_path / "cohort.bed", tmp_path / "phenotypes.csv", trait="yield")
+    assert count(found, "markers on sex chromosomes or organelles") == sexed

@@ -505,7 +505,7 @@ def _report_places(found: GenotypeFile, report: "_Report") -> None:
     greatest, sizes = numbers.max(), numbers.value_counts()
     codes = [greatest] if greatest in LAST else []
     autosomes = sizes[sizes.index < HUMAN[0]]
-    alike = (sizes.reindex(HUMAN, fill_value=0) > autosomes.median() / 2).all()
+    alike = (sizes.reindex(HUMAN, fill_value=0) >= autosomes.median() / 2).all()
     if 22 <= greatest <= 26 and not alike:
         codes = HUMAN
     there = names[names.str.fullmatch(SEX_AND_ORGANELLES) | numbers.isin(codes)]
