@@ -43,7 +43,7 @@ def use_style() -> None:
         {
             "figure.constrained_layout.use": True,
             "savefig.bbox": "tight",
-            "figure.dpi": 80,  # of what is drawn as pixels within an SVG
+            "figure.dpi": 64,  # of what is drawn as pixels within an SVG
             "savefig.facecolor": "white",
             "figure.facecolor": "white",
             "svg.hashsalt": "epidl",  # the same figure is the same file
