@@ -1,6 +1,4 @@
-"""Print a page with all its mathematics to PDF, with Chromium: `python book/print_pdf.py PAGE.html
-BOOK.pdf`.
-"""
+"""Print a page and its mathematics to PDF: `python book/print_pdf.py PAGE.html BOOK.pdf`."""
 
 import shutil
 import sys
