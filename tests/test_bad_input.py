@@ -168,7 +168,6 @@ NOT_A_USER_S = {
             "results.names",
             "results.join",
             "results.split",
-            "results.is_complete",
         ),
         *("genotype_files.check_unique", "genotype_files.some"),
         *(

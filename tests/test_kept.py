@@ -323,3 +323,22 @@ def test_published_fits_of_other_parameters_are_not_taken_nor_by_other_profiles(
         make_cell(ScalingCell, **SMALL | SHOWN | {"n_replicates": 1} | change), Path("second")
     )
     assert computed == ["published ridge", "cohort 1", "published mlp"]
+
+
+def test_a_cell_lacks_a_fit_though_each_model_and_each_protocol_has_one():
+    changes = {"models": ["ridge", "mlp"], "protocols": ["published", "held_out"]}
+    wanted = make_cell(ScalingCell, **SMALL | changes | {"n_replicates": 1})
+    there = wanted.fits - {f"{wanted.name} 1 held_out mlp"}
+    assert len(wanted.fits) == 4
+    assert len(there) == 3
+    assert not wanted.fits <= there
+    everything = make_cell(ScalingCell, **SMALL | changes | {"n_replicates": 2}).fits
+    assert wanted.fits < everything
+
+
+def test_models_that_the_publication_lacks_are_fitted_under_one_protocol(tmp_path):
+    changes = {"models": ["ridge", "oracle"], "protocols": ["published", "held_out"]}
+    wanted = make_cell(BeyondCell, **SMALL | changes | {"n_replicates": 1})
+    table = core.run(wanted, folder=tmp_path).table
+    assert set(results.names(table)) == wanted.fits
+    assert f"{wanted.name} 1 published oracle" not in wanted.fits

@@ -12,9 +12,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from epidl import figures
+from epidl.grid import results
 from epidl.grid.contrasts import mean_difference, one_protocol
 from epidl.grid.params import PUBLISHED_H2, Cell, load_grids
-from epidl.grid.results import read_table
 
 DATA = Path("book/data")
 # how a tested value is drawn
@@ -52,7 +52,7 @@ def tell_run(prefix: str, experiment: str, folder: Path = DATA) -> pd.DataFrame:
     """Return an experiment's table in a folder; the page's text gets words about its run, as
     <prefix>_<word>.
     """
-    table = read_table(folder / f"{experiment}.csv")
+    table = results.read_table(folder / f"{experiment}.csv")
     words = describe_run(table, folder / f"{experiment}.provenance.json")
     say(prefix, words | {"origin": origin(folder.name)})
     return table
@@ -100,13 +100,12 @@ def not_computed(table: pd.DataFrame, cells: Sequence[Cell]) -> str:
     """Return how many of a profile's cells a table lacks, or has with less than the profile asks for,
     in words.
     """
-    groups = table.groupby("cell")
-    replicates, models = groups["replicate"].nunique(), groups["model"].agg(set)
+    there, started = set(results.names(table)), set(table["cell"])
     absent = partly = 0
     for cell in cells:
-        if cell.name not in replicates:
+        if cell.name not in started:
             absent += 1
-        elif replicates[cell.name] < cell.n_replicates or set(cell.models) > models[cell.name]:
+        elif not cell.fits <= there:
             partly += 1
     if not absent + partly:
         return "All is computed"

@@ -2,6 +2,7 @@
 value and bound.
 """
 
+import contextlib
 import math
 import operator
 import os
@@ -163,7 +164,8 @@ def texts(name: str, value: object) -> list[str]:
 
 def instance(name: str, value: object, kind: type, what: str) -> None:
     """Raise ValueError if `value` is not of a kind; `what` names the kind."""
-    require(isinstance(value, kind), f"{name} must be {what}, got {shown(value)}")
+    if not isinstance(value, kind):  # to show a table takes milliseconds
+        raise ValueError(f"{name} must be {what}, got {shown(value)}")
 
 
 def array(name: str, value: ArrayLike) -> NDArray:
@@ -179,13 +181,11 @@ def floats(name: str, value: object) -> NDArray[np.float64]:
     rejected.
     """
     found = array(name, value)
-    message = f"{name} must hold numbers only, got {shown(value)}"
     has_texts = found.dtype == object and any(isinstance(item, (str, bytes)) for item in found.flat)
-    require(found.dtype.kind in "biufO" and not has_texts, message)
-    try:
-        return found.astype(float, copy=False)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(message) from None
+    if found.dtype.kind in "biufO" and not has_texts:
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            return found.astype(float, copy=False)
+    raise ValueError(f"{name} must hold numbers only, got {shown(value)}")
 
 
 def rows(

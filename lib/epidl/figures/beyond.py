@@ -68,7 +68,7 @@ def leads(differences: dict[str, pd.DataFrame]) -> Figure:
     """Draw models' mean differences in r with their intervals against the scaling, panels as in
     `ladder`.
 
-    differences: by the model's name, from `replication.against_best` by n_samples, rel_aa and
+    differences: by the model's name, from `contrasts.against_best` by n_samples, rel_aa and
     scaling.
     """
     table = pd.concat(differences, names=["model"]).reset_index()

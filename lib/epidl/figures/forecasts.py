@@ -27,7 +27,7 @@ from epidl.planner import planning
 def forecast_and_found(forecasts: pd.DataFrame, table: pd.DataFrame) -> Figure:
     """Draw the forecast and its interval for each trait and model, and the r of each cohort as points.
 
-    forecasts: of `planner.forecast_table`. table: results of the same study.
+    forecasts: of `planning.forecast_table`. table: results of the same study.
     """
     models = sorted(set(planning.MODELS) & set(table["model"]), key=planning.MODELS.index)
     ratios = list(forecasts["rel_aa"].unique())

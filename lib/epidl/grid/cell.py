@@ -98,7 +98,7 @@ def compute(cell: Cell, folder: Path) -> None:
             f"output must be a folder for {cell.name} with these parameters, but {folder} holds a finished cell of "
             "others: remove it, or choose another folder",
         )
-        if results.is_complete({fit.name for fit in held}, cell):
+        if cell.fits <= {fit.name for fit in held}:
             commits = ", ".join(sorted({fit.record["commit"] for fit in held}))
             print(
                 f"{folder} holds this cell already, by commit {commits}: remove it to repeat it",

@@ -187,12 +187,8 @@ def _read(path: Path) -> Fitted | None:
         return None
     try:
         return _from_text(path.read_text())
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ):  # whatever else than the JSON of tables it has become
+    # whatever else than the JSON of tables it has become
+    except (ValueError, KeyError, TypeError, AttributeError):
         print(f"{path} is damaged: its fit is made again", file=sys.stderr)
         return None
 

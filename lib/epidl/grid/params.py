@@ -138,6 +138,16 @@ class Cell(BaseModel):
         return ("held_out",) if "held_out" in self.protocols else self.protocols[:1]
 
     @property
+    def fits(self) -> set[str]:
+        """The names of all its fits, as `results.Fitted` has them."""
+        names = set()
+        for model in self.models:
+            for protocol in self.protocols_of(model):
+                for replicate in range(1, self.n_replicates + 1):
+                    names.add(f"{self.name} {replicate} {protocol} {model}")
+        return names
+
+    @property
     def cohort_name(self) -> str:
         """The part of the name that stands for the cohorts; cells that differ in their fits alone
         share it.
@@ -475,10 +485,7 @@ _ROWS = (
     Experiment(DilutionCell, "dilution", columns=_SELECTION),
     Experiment(CorrelationCell, "correlation"),
     Experiment(RidgeVsSgdCell, "ridge_vs_sgd"),
-    Experiment(
-        HyperparametersCell,
-        "scaling",
-    ),
+    Experiment(HyperparametersCell, "scaling"),
     Experiment(BeyondCell, "beyond"),
     Experiment(BeyondDilutionCell, "beyond"),
     Experiment(BeyondCorrelationCell, "beyond"),

@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from epidl.commands import answers_with, duration, number_from
-from epidl.grid import costs, kept, results
+from epidl.grid import costs, kept
 from epidl.grid.cell import compute_safely
 from epidl.grid.params import Cell, ParameterError, ProfileName, planned_cells
 
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_intermixed_args(arguments)
     cells = chosen(planned_cells(Path.cwd(), options.profile), options.cells)
     for folder, cell in list(cells.items()):
-        if results.is_complete(kept.published(cell), cell):
+        if cell.fits <= kept.published(cell).keys():
             print(f"{_named(folder)} is published")
             del cells[folder]
     status = run(cells, options.jobs, options.stop_after) if cells else 0

@@ -114,14 +114,15 @@ def publish(
             merged[fit.name] = fit
             new += 1
     if new:
-        order = [cell.name for cell in planned] + [fit.cell for fit in merged.values()]
+        cells = [cell.name for cell in planned] + [fit.cell for fit in merged.values()]
+        place = {name: number for number, name in enumerate(dict.fromkeys(cells))}
         in_order = sorted(
-            merged.values(), key=lambda fit: (order.index(fit.cell), fit.table["replicate"].iloc[0])
+            merged.values(), key=lambda fit: (place[fit.cell], fit.table["replicate"].iloc[0])
         )
         results.collect(in_order, path)
     for name, reason in _outdated(merged.values(), planned).items():
         print(f"{path.stem}: kept, though {reason}: {name}")
-    missing = [cell.name for cell in planned if not results.is_complete(merged, cell)]
+    missing = [cell.name for cell in planned if not cell.fits <= merged.keys()]
     print(f"{path.stem}: {new} fits published; not complete: {', '.join(missing) or 'none'}")
 
 

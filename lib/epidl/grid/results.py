@@ -16,7 +16,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -31,7 +31,7 @@ from epidl.grid import fingerprint
 from epidl.storage import write_table, write_text
 
 if TYPE_CHECKING:
-    from epidl.grid.params import Cell
+    pass
 
 PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "optuna", "pandas")
 DATA = Path("book/data")  # the published tables
@@ -54,11 +54,8 @@ PROVENANCE = "provenance.json"
 # the suffix of the checksums of a table and of what belongs to it, as `sha256sum` writes them
 SEAL = ".sha256"
 GRID = "EPIDL_GRID"  # in the environment of a grid's jobs: the project that they work for
-SIDE_TABLES = (
-    "trials",
-    "importances",
-    "report",
-)  # Optuna's searches, the LASSO's columns, what a file's reading dropped
+# Optuna's searches, the LASSO's columns, what a file's reading dropped
+SIDE_TABLES = ("trials", "importances", "report")
 
 
 @dataclass(frozen=True)
@@ -83,24 +80,6 @@ class Fitted:
 def names(table: pd.DataFrame) -> list[str]:
     """Return the name of the fit that each row of a table belongs to."""
     return table[KEY].astype(str).agg(" ".join, axis=1).tolist()
-
-
-def is_complete(there: Collection[str], cell: "Cell") -> bool:
-    """Tell whether fits, by their names, are all of a cell: each model and each protocol, with all
-    cohorts.
-    """
-    fits = pd.DataFrame(map(str.split, there), columns=KEY)
-    fits = fits[
-        (fits["cell"] == cell.name)
-        & fits["protocol"].isin(cell.protocols)
-        & fits["model"].isin(cell.models)
-    ]
-    cohorts = set(map(str, range(1, cell.n_replicates + 1)))
-    return (
-        set(fits["protocol"]) == set(cell.protocols)
-        and set(fits["model"]) == set(cell.models)
-        and bool(fits.groupby(["protocol", "model"])["replicate"].agg(cohorts.issubset).all())
-    )
 
 
 def join(

@@ -61,7 +61,7 @@ LAST = (27, 30, 32, 39)
 class OwnCohort:
     """A reader's cohort, ready to be compared on.
 
-    observed: what `own_data.compare` takes, None where there is no phenotype table. genotypes: the
+    observed: what `comparison.compare` takes, None where there is no phenotype table. genotypes: the
     individuals and markers that are left. trait: its name. report: a row a step with step, what,
     count, action.
     """
@@ -94,15 +94,15 @@ def read_cohort(
 
     genotypes: see `genotype_files.read_genotypes`. phenotypes: a .csv, .tsv or .txt table, a row an
     individual, or a .fam; without it all individuals stay, for traits to be simulated on. trait,
-    sample_id, covariates, group, time: names of its columns; `own_columns` says how each is read. A
+    sample_id, covariates, group, time: names of its columns; `columns` says how each is read. A
     covariate of texts becomes an indicator a level; `time` is numbers or dates (days then, in UTC
     where they name a time zone). group may be `copies`: individuals of the same genotype.
     max_missing: markers, then individuals, with a larger share of missing genotypes are dropped.
     min_maf: so are markers whose rarer allele has a smaller frequency, and those that do not vary.
     missing_codes: values of the phenotype table that stand for missing ones, beside those that
-    `own_columns` knows; [] where every number is a measurement.
+    `columns` knows; [] where every number is a measurement.
 
-    Raises what `read_genotypes` and `own_columns.read_column` raise, and ValueError for a column
+    Raises what `read_genotypes` and `columns.read_column` raise, and ValueError for a column
     that is not there, ids that stand twice or match no genotype, a trait that does not vary, a
     covariate that is the trait or nearly, bounds outside [0, 1) and [0, 0.5), and where fewer than
     40 individuals or 2 markers are left.
@@ -140,13 +140,11 @@ def read_cohort(
         named = f"dropped: {some(constant)}" if constant else "dropped"
         report.add("filter", "covariates that do not vary", len(constant), named)
         copies = _copies(found)
-        groups = (
-            copies
-            if group == COPIES and ("group", COPIES) not in table
-            else table["group", group].to_numpy(str)
-            if group
-            else None
-        )
+        groups = None
+        if ("group", group) in table:
+            groups = table["group", group].to_numpy(str)
+        elif group == COPIES:
+            groups = copies
         _report_copies(copies, groups, report)
         observed = _observe(found, table, columns, groups)
         _report_near_copies(found, observed, report)

@@ -342,7 +342,7 @@ def publication_forecast(
     """Return the MLP's forecast beside each value of the publication's figure 1, at 1000 to 1,000,000
     individuals.
 
-    digitised: the values, of which none went into the planner; known: as for `planner.forecast`.
+    digitised: the values, of which none went into the planner; known: as for `planning.forecast`.
     The test samples of its networks steered their training, and their last batch is small; see the
     ledger.
     """
