@@ -32,8 +32,7 @@ from epidl import checks, devices, seeds, storage
 from epidl.cohorts import alphasimr, splits, zenodo
 from epidl.cohorts import simulate as simulation
 from epidl.cohorts.genotypes import Dosages, Haplotypes
-from epidl.grid import cell, costs, params, publish, results, workflow
-from epidl.grid.experiments import core
+from epidl.grid import cell, core, costs, params, publish, results, workflow
 from epidl.models import kernels, networks, pairs, ridge, selection, theory, training
 from epidl.own import comparison as own_comparison
 from epidl.own import genotype_files, reader
@@ -1677,7 +1676,7 @@ def _cells() -> list[Place]:
     most = _cell(hidden_width=10**9, models=["mlp"])
     return [
         Place(
-            "experiments.core.run_cell",
+            "core.run_cell",
             lambda output="", progress=False: core.run(small, folder=output, progress=progress),
             dict,
             {"output": folder(), "progress": boolean()},

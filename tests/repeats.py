@@ -12,8 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from epidl import storage
-from epidl.grid import results
-from epidl.grid.experiments import core
+from epidl.grid import core, results
 from epidl.grid.params import CELL_TYPES, make_cell
 
 DATA = Path(__file__).parents[1] / "book" / "data"

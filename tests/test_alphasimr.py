@@ -16,7 +16,7 @@ import scipy.stats
 from conftest import REL_AA, ROOT
 from epidl.cohorts import alphasimr, simulate
 from epidl.cohorts.simulate import genetic_values, variance_components
-from epidl.grid.experiments import core
+from epidl.grid import core
 from epidl.grid.params import CorrelationCell, DilutionCell, ScalingCell, make_cell
 from test_experiments import CELL as SCALING
 from test_experiments import CORRELATION, DILUTION

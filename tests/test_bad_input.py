@@ -27,8 +27,7 @@ from conftest import ROOT
 from epidl.cohorts.genotypes import Genotypes, Haplotypes
 from epidl.cohorts.simulate import Cohort, simulate
 from epidl.cohorts.splits import Split, split_samples
-from epidl.grid import costs, params
-from epidl.grid.experiments import core
+from epidl.grid import core, costs, params
 from epidl.grid.params import CELL_TYPES
 from epidl.models import kernels, networks, pairs, recipes, ridge, training
 

@@ -13,8 +13,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from epidl.cohorts.splits import training_size
-from epidl.grid import costs
-from epidl.grid.experiments import core
+from epidl.grid import core, costs
 from epidl.grid.params import (
     CELL_TYPES,
     BeyondCell,

@@ -7,7 +7,7 @@ import scipy.stats
 
 from conftest import REL_AA
 from epidl import devices, seeds
-from epidl.grid.experiments import core
+from epidl.grid import core
 from epidl.grid.params import (
     BeyondCell,
     BeyondCorrelationCell,

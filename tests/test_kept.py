@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from epidl import storage
-from epidl.grid import cell, fingerprint, kept, publish, results
-from epidl.grid.experiments import core
+from epidl.grid import cell, core, fingerprint, kept, publish, results
 from epidl.grid.params import BeyondCell, DilutionCell, ScalingCell, make_cell
 from test_experiments import CELL, DILUTION
 

@@ -10,8 +10,7 @@ import pytest
 from conftest import ROOT
 from epidl import seeds
 from epidl.cohorts.splits import split_samples
-from epidl.grid import results
-from epidl.grid.experiments import core
+from epidl.grid import core, results
 from epidl.grid.params import CELL_TYPES, RaggedCell, ScalingCell, last_batch, load_grids, make_cell
 from epidl_book import correlation, phrases, provenance
 from epidl_book import ledger as ledger_page
@@ -48,9 +47,11 @@ def test_published_cohorts_keep_their_seeds(experiment):
     }.items():
         cell = make_cell(CELL_TYPES[experiment], **record["parameters"])
         drawn = table[table["cell"] == name].groupby("replicate")["seed"].unique()
+        # of a cell whose fits are not all published yet there are fewer cohorts
+        assert 0 < len(drawn) <= cell.n_replicates
         assert {k: list(v) for k, v in drawn.items()} == {
             k: [seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, k)]
-            for k in range(1, cell.n_replicates + 1)
+            for k in range(1, len(drawn) + 1)
         }
 
 

@@ -16,7 +16,7 @@ from epidl.cohorts import zenodo
 from epidl.cohorts.genotypes import row_blocks
 from epidl.cohorts.simulate import Cohort, simulate
 from epidl.cohorts.zenodo import file_stem, read_cohort
-from epidl.grid.experiments import core
+from epidl.grid import core
 from epidl.grid.params import (
     CorrelationCell,
     DilutionCell,

@@ -158,7 +158,7 @@ def test_a_message_a_docstring_a_description_and_other_rows_change_no_fingerprin
             {name for name, model in MODELS.items() if model.is_network},
         ),
         ("epidl.cohorts.simulate", "rng = ", "rng = 0 or ", {*MODELS, "run"}),
-        ("epidl.grid.experiments.core", "axis=0", "axis=-2", {"run"}),
+        ("epidl.grid.core", "axis=0", "axis=-2", {"run"}),
     ],
 )
 def test_a_fit_depends_on_the_modules_of_its_model_and_cohort(

@@ -12,7 +12,7 @@ import pytest
 import bad_input
 from conftest import ROOT
 from epidl import rerun
-from epidl.grid.experiments import core
+from epidl.grid import core
 from epidl.grid.params import CELL_TYPES, ParameterError, ScalingCell, make_cell
 
 KNOWN = "n_samples = 100\nmodels = ['ridge']\nmodels += ['mlp']  # two lines\n"

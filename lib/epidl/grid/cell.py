@@ -14,8 +14,7 @@ from pathlib import Path
 
 from epidl import checks, commands, storage
 from epidl.devices import resolve_device
-from epidl.grid import kept, results
-from epidl.grid.experiments import core
+from epidl.grid import core, kept, results
 from epidl.grid.params import (
     CELL_TYPES,
     Cell,

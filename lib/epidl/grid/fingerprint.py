@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # without pydantic tables are collected
     from epidl.grid.params import Cell
 
 # scores; of what it imports, a fit depends on cohort and model alone
-RUNNER = "epidl.grid.experiments.core"
+RUNNER = "epidl.grid.core"
 REGISTRY = "epidl.models.recipes"  # a fit depends on its own row
 
 
