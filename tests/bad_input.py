@@ -947,9 +947,13 @@ def _networks() -> list[Place]:
                     "n_traits": size,
                     "hidden_width": size,
                     "generator": torch_generator,
-                },
+                }
+                | more,
             )
-            for name, inputs in (("mlp", "n_inputs"), ("SkipMlp", "n_markers"))
+            for name, inputs, more in (
+                ("mlp", "n_inputs", {"precision": choice("single", "bfloat16")}),
+                ("SkipMlp", "n_markers", {}),
+            )
         ),
         _place(
             networks,
@@ -1731,6 +1735,7 @@ def _threads(n_threads: object) -> None:
 LISTS = {"models": "ridge", "protocols": "published"}
 TRUE_OR_FALSE = {"drop_ragged_batch", "all_pairs", "shared_pairs"}
 NAMES = {
+    "precision": ("single", "bfloat16"),
     "device": ("auto", "cpu", "cuda"),
     "backend": ("native", "alphasimr"),
     "source": ("simulated", "zenodo"),
