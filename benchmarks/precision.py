@@ -47,10 +47,11 @@ def main() -> None:
     if not parser.parse_args().verdict:
         cells = {cell.name: cell for cell in load_grids(Path("params/scaling.yml"))["standard"]}
         known = results.read_collected(TABLE) if TABLE.exists() else []
+        commit = results.commit()  # of the code that runs, whatever becomes of the files meanwhile
         with one_cell_threads(1):
             for name, replicate, kind in planned():
                 if f"{name}_{kind} {replicate} published mlp" not in {fit.name for fit in known}:
-                    known.append(fit_again(cells[name], replicate, kind))
+                    known.append(fit_again(cells[name], replicate, kind, commit))
                     results.collect(known, TABLE)
                     print(known[-1].name, flush=True)
     pairs = differences(results.read_table(TABLE), results.read_table(PUBLISHED))
@@ -70,15 +71,16 @@ def planned() -> Iterator[tuple[str, int, str]]:
             yield f"n{LARGER}_scaling{scaling:g}", 1, kind
 
 
-def fit_again(cell: ScalingCell, replicate: int, kind: str) -> results.Fitted:
-    """Fit the MLP to a published cohort."""
+def fit_again(cell: ScalingCell, replicate: int, kind: str, commit: str) -> results.Fitted:
+    """Fit the MLP to a published cohort; commit: of this code, for the provenance."""
     precision, started = "bfloat16" if kind == "bfloat16" else "single", datetime.now(UTC)
     changed = cell.model_copy(update={"precision": precision, "models": ("mlp",), "device": "cpu"})
     truth, tasks = core._tasks(changed, ScalingCell.architecture, replicate, "cpu", "", False)
     task = tasks["published"]
     if kind == "control":
         task = replace(task, seed=seeds.derive(task.seed, "control of precision"))
-    origin = results.provenance(changed.model_dump(mode="json") | {"kind": kind}, started)
+    parameters = changed.model_dump(mode="json") | {"kind": kind}
+    origin = results.provenance(parameters, started) | {"commit": commit}
     truth = truth.assign(cell=f"{cell.name}_{kind}")
     return core._fit(
         lambda: (truth, {"published": task}), "published", "mlp", core.FITS["mlp"], origin

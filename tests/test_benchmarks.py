@@ -149,7 +149,7 @@ def test_fits_are_made_again_on_the_published_cohort():
     wanted = make_cell(ScalingCell, **CELL | {"models": ["mlp"], "protocols": ["published"]})
     published = core.run(wanted).table.query("replicate == 2")
     again, rounded, control = (
-        precision.fit_again(wanted, 2, kind) for kind in ("published", "bfloat16", "control")
+        precision.fit_again(wanted, 2, kind, "abc") for kind in ("published", "bfloat16", "control")
     )
     numbers = ["seed", "pearson_r", "epochs"]
     np.testing.assert_array_equal(again.table[numbers], published[numbers])
@@ -160,3 +160,4 @@ def test_fits_are_made_again_on_the_published_cohort():
         assert set(other.table["precision"]) == {name}
         assert other.record["parameters"]["precision"] == name
     assert len({fit.name for fit in (again, rounded, control)}) == 3
+    assert again.record["commit"] == "abc"
