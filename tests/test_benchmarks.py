@@ -59,10 +59,15 @@ def test_the_references_learn():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker processes")
-@pytest.mark.parametrize("name", ["SGD ridge fit", "exact ridge", "simulation"])
+@pytest.mark.parametrize(
+    "name", ["MLP epoch in bfloat16", "SGD ridge fit", "exact ridge", "simulation"]
+)
 def test_a_work_is_measured_against_its_references(name):
     rows = WORKS[name](True)
-    assert {row["reference"] for row in rows} == {"published way", "plain way"}
+    references = {"published way", "plain way"}
+    if name == "MLP epoch in bfloat16":
+        references |= {"ours in single precision"}
+    assert {row["reference"] for row in rows} == references
     for row in rows:
         assert row["ratio"] == pytest.approx(row["reference_seconds"] / row["ours_seconds"])
 
