@@ -2,7 +2,7 @@
 
 It gives readers with a screen reader or a keyboard what the theme's pages lack, shows a citation's
 reference where the pointer or the keyboard's focus is on it, and takes out what only makes pages
-heavy. tests/test_book_access.py looks at all pages.
+heavy. tests/test_book.py looks at all pages.
 """
 
 import re
