@@ -1,15 +1,13 @@
 """The page of your machine's run: what a profile computed here beside the tables that ship."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown, display
-from matplotlib.figure import Figure
 
 from epidl import figures
-from epidl.figures.style import PARITY, TRAIT_COLORS, legend_below
 from epidl.grid import contrasts, results
 from epidl.models.recipes import MODELS
 from epidl.planner import surface
@@ -17,11 +15,11 @@ from epidl_book import ledger, phrases
 from epidl_book.provenance import Records
 
 KEYS = ["cell", "replicate", "protocol", "model", "trait"]
-KINDS = {  # of models, by how far they must agree
-    "exact": "models that are solved",
-    "trained": "networks with the same settings",
-    "other": "networks with other settings",
-}
+SOLVED, SAME, OTHER = (
+    "models that are solved",
+    "networks with the same settings",
+    "networks with other settings",
+)
 CLOSE = 0.01  # in r
 NAMES = figures.MODEL_NAMES | {"mlp_dropped": "MLP, last batch left out"}
 QUESTIONS = {  # of each experiment: what tells its conditions apart, and what to look for
@@ -47,7 +45,7 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
         "**Settings.** Does another network on the cohorts of the scaling experiment predict as well ({doc}`scaling`)?",
     ),
     "beyond": (
-        ["scaling", "partners", "broad_sense_heritability"],
+        ["scaling", "all_pairs", "broad_sense_heritability"],
         "**More models.** Are the epistatic kernel and sparse pairs ahead of the network? Which of "
         "them leads when all pairs interact ({doc}`beyond`)?",
     ),
@@ -71,50 +69,64 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
 
 
 def read_run(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the tables that a profile computed, by experiment; none where nothing was computed."""
+    """Return the tables that a profile computed, by experiment; none if nothing was computed."""
     paths = {name: folder / f"{name}.csv" for name in QUESTIONS}
     return {name: results.read_table(path) for name, path in paths.items() if path.exists()}
 
 
-def beside_shipped(run: pd.DataFrame, shipped: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a run with the r of the same fits in the shipped table, in columns `here` and
-    `shipped`.
+def beside_shipped(name: str, run: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of an experiment's run with the r of the same fits in the shipped table.
 
-    The same fit: of the same simulated individuals, trait, model and protocol. `shipped` is NaN
-    where the table lacks it. kind: a key of `KINDS`, if the model is known.
+    The columns are `here` and `shipped`. The same fit: of the same simulated individuals, trait,
+    model and protocol. `shipped` is NaN if the table lacks the fit. Kind says how far the two must
+    agree.
     """
-    theirs = shipped[[*KEYS, "pearson_r", "hidden_width"]].rename(columns={"pearson_r": "shipped"})
-    both = run.rename(columns={"pearson_r": "here"}).merge(
-        theirs, on=KEYS, how="left", suffixes=("", "_shipped"), validate="one_to_one"
+    shipped = with_conditions(name, results.read_table(phrases.DATA / f"{name}.csv"))
+    both = with_conditions(name, run).merge(
+        shipped[[*KEYS, "pearson_r", "hidden_width"]],
+        on=KEYS,
+        how="left",
+        suffixes=("", "_shipped"),
+        validate="one_to_one",
     )
     kinds = []
     for row in both.itertuples():
-        model = MODELS.get(row.model)
-        same = row.hidden_width == row.hidden_width_shipped and not (model and model.selects)
-        kinds.append("exact" if model and not model.is_network else "trained" if same else "other")
-    return both.assign(kind=kinds)
+        model = MODELS.get(row.model.removesuffix("_dropped"))
+        same = row.hidden_width == row.hidden_width_shipped and not model.selects
+        kinds.append(SOLVED if not model.is_network else SAME if same else OTHER)
+    names = {"pearson_r": "here", "pearson_r_shipped": "shipped"}
+    return both.rename(columns=names).assign(kind=kinds)
 
 
-def all_values(run: Mapping[str, pd.DataFrame], data: Path) -> pd.DataFrame:
+def with_conditions(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return an experiment's table with columns for its conditions in words."""
+    if name == "ragged":
+        return ledger.variants_of_the_last_batch(table)
+    if name.endswith("correlation"):
+        return table.assign(condition=contrasts.condition(table))
+    return table
+
+
+def compare(run: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the rows of all experiments whose fits ship, as `beside_shipped` has them."""
-    parts = [pd.DataFrame(columns=["here", "shipped", "kind"])]
+    columns = ["model", "kind", "here", "shipped"]
+    parts = [pd.DataFrame(columns=columns).astype({"here": float, "shipped": float})]
     for name, table in run.items():
-        both = beside_shipped(table, results.read_table(data / f"{name}.csv"))
-        drawn = both["model"].isin(figures.MODEL_NAMES)
-        parts.append(both[drawn].dropna(subset=["here", "shipped"]))
-    return pd.concat(parts[1:] or parts, ignore_index=True)
+        parts.append(beside_shipped(name, table)[columns])
+    values = pd.concat(parts, ignore_index=True).dropna()
+    return values[values["model"].isin(NAMES)]
 
 
 def run_in_words(values: pd.DataFrame, records: Mapping[str, Records]) -> dict[str, str]:
-    """Return how many of `all_values` agree, and what the run took, in words."""
-    done = [record for some in records.values() for record in some]
+    """Return how many values of `compare` agree, and what the run took, in words."""
+    done = list(itertools.chain.from_iterable(records.values()))
     close = ((values["here"] - values["shipped"]).abs() <= CLOSE).sum()
-    verdict = "Nothing was computed for this copy of the book"
-    if done:
-        compared = f"{close:,} of the {len(values):,} that ship too are within {CLOSE:g} of their r"
-        verdict = f"Of the accuracies that were computed here, {compared}"
+    verdict = (
+        f"Of the accuracies that were computed here, {close:,} of the {len(values):,} that ship "
+        f"too are within {CLOSE:g} of their r"
+    )
     return {
-        "verdict": verdict,
+        "verdict": verdict if done else "Nothing was computed for this copy of the book",
         "cells": f"{len(done)} cells",
         "time": phrases.duration(sum(record["seconds"] for record in done)),
         "device": phrases.each(record["device"] for record in done) or "no device",
@@ -123,31 +135,10 @@ def run_in_words(values: pd.DataFrame, records: Mapping[str, Records]) -> dict[s
 
 def agreement_by_kind(values: pd.DataFrame) -> pd.DataFrame:
     """Return the mean and the largest difference in r, here minus shipped, one row per kind of model."""
-    difference = (values["here"] - values["shipped"]).astype(float)
-    groups = difference.groupby(values["kind"].map(KINDS), sort=False)
-    found = groups.agg(["size", "mean", lambda d: d.abs().max()])
+    groups = (values["here"] - values["shipped"]).groupby(values["kind"])
+    found = groups.agg(["size", "mean", lambda difference: difference.abs().max()])
     found.columns = ["values", "mean difference in r", "largest"]
     return found.rename_axis(None).round(3)
-
-
-def draw_beside(values: pd.DataFrame) -> Figure:
-    """Draw each r that was computed here against the shipped one, by kind of model."""
-    figure, ax = plt.subplots(figsize=(6.5, 5.2))
-    ax.axline((0, 0), slope=1, **PARITY)
-    handles = []
-    for kind, color, marker in zip(KINDS, (TRAIT_COLORS[i] for i in (1, 3, 4)), "osD", strict=True):
-        part = values[values["kind"] == kind]
-        handles += ax.plot(
-            part["shipped"],
-            part["here"],
-            marker,
-            color=color,
-            markersize=5,
-            alpha=0.6,
-            label=KINDS[kind],
-        )
-    ax.set(xlabel="Pearson's r, shipped", ylabel="Pearson's r, here", aspect="equal")
-    return legend_below(figure, handles)
 
 
 def condition_table(both: pd.DataFrame, places: Sequence[str], other: str) -> pd.DataFrame:
@@ -157,7 +148,7 @@ def condition_table(both: pd.DataFrame, places: Sequence[str], other: str) -> pd
     stands for what is not there for all of them.
     """
     one = both[both["protocol"] == both["protocol"].min()]  # held_out, if there
-    epistatic = one[(one["rel_aa"] > 0) & one["model"].isin(list(NAMES))]
+    epistatic = one[(one["rel_aa"] > 0) & one["model"].isin(NAMES)]
     keys = ["n_samples", *places]
     long = epistatic.melt([*keys, "model"], ["here", other], var_name="r")
     r = long.groupby([*keys, "r", "model"])["value"].agg(lambda part: part.mean(skipna=False))
@@ -168,25 +159,12 @@ def condition_table(both: pd.DataFrame, places: Sequence[str], other: str) -> pd
     return shown.rename_axis(columns=None).map("{:.2f}".format, na_action="ignore").fillna("–")
 
 
-def prepared(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Return an experiment's table with columns for its conditions in words."""
-    if name == "ragged":
-        return ledger.variants_of_the_last_batch(table)
-    if name == "beyond":
-        one, every = "one partner for each QTL", "all pairs interact"
-        return table.assign(partners=table["all_pairs"].map({False: one, True: every}))
-    if name.endswith("correlation"):
-        return table.assign(condition=contrasts.condition(table))
-    return table
-
-
-def show_experiments(run: Mapping[str, pd.DataFrame], data: Path) -> None:
+def show_experiments(run: Mapping[str, pd.DataFrame]) -> None:
     """Show each experiment's question with its table."""
     for name, table in run.items():
         places, question = QUESTIONS[name]
         if name == "survey":
             both, other = surface.tried(table).rename(columns={"pearson_r": "here"}), "forecast"
         else:
-            shipped = prepared(name, results.read_table(data / f"{name}.csv"))
-            both, other = beside_shipped(prepared(name, table), shipped), "shipped"
+            both, other = beside_shipped(name, table), "shipped"
         display(Markdown(question), condition_table(both, places, other))
