@@ -422,14 +422,14 @@ def test_words_about_a_run(table, tmp_path):
         {"device": "a chip", "commit": "abc", "seconds": 1800},
         {"device": "a chip", "commit": "abc", "seconds": 1800},
     ]
-    table = table.assign(experiment="scaling")
+    table = table.assign(experiment="scaling", profile="standard")
     (tmp_path / "p.json").write_text(json.dumps(records))
     words = phrases.describe_run(table, tmp_path / "p.json")
     assert words["left"].endswith(
         "18 are not computed yet and 2 have fewer replicates or models than planned"
     )
     assert words == {
-        "profile": "quick",
+        "profile": "standard",
         "width": "512",
         "cells": "2 cells of 1,000 individuals, cohorts in each: 2",
         "left": words["left"],

@@ -122,8 +122,7 @@ def run_in_words(values: pd.DataFrame, records: Mapping[str, Records]) -> dict[s
     done = list(itertools.chain.from_iterable(records.values()))
     close = ((values["here"] - values["shipped"]).abs() <= CLOSE).sum()
     verdict = (
-        f"Of the accuracies that were computed here, {close:,} of the {len(values):,} that ship "
-        f"too are within {CLOSE:g} of their r"
+        f"{close:,} of {len(values):,} accuracies came out within {CLOSE:g} of the shipped ones"
     )
     return {
         "verdict": verdict if done else "Nothing was computed for this copy of the book",
@@ -138,7 +137,7 @@ def agreement_by_kind(values: pd.DataFrame) -> pd.DataFrame:
     groups = (values["here"] - values["shipped"]).groupby(values["kind"])
     found = groups.agg(["size", "mean", lambda difference: difference.abs().max()])
     found.columns = ["values", "mean difference in r", "largest"]
-    return found.rename_axis(None).round(3)
+    return found.rename_axis(None).round(3) + 0.0  # no -0.0
 
 
 def condition_table(both: pd.DataFrame, places: Sequence[str], other: str) -> pd.DataFrame:
@@ -155,7 +154,7 @@ def condition_table(both: pd.DataFrame, places: Sequence[str], other: str) -> pd
     shown = r.unstack("model").rename(columns=NAMES)
     shown = shown[[name for name in NAMES.values() if name in shown]]
     words = [phrases.place(dict(zip(keys, row[:-1], strict=True))) for row in shown.index]
-    shown.index = pd.MultiIndex.from_arrays([words, shown.index.get_level_values("r")])
+    shown.index = pd.MultiIndex.from_arrays([words, list(shown.index.get_level_values("r"))])
     return shown.rename_axis(columns=None).map("{:.2f}".format, na_action="ignore").fillna("–")
 
 
