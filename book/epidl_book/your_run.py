@@ -26,44 +26,44 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
     "scaling": (
         ["scaling"],
         "**Scaling.** Does the network lead ridge if pairs are few for each individual, and lose its "
-        "lead if they are many ({doc}`scaling`)?",
+        "lead if they are many ({doc}`scaling <scaling>`)?",
     ),
     "dilution": (
         ["n_markers"],
-        "**Dilution.** Do markers without effect take the network's lead ({doc}`dilution`)?",
+        "**Dilution.** Do markers without effect take the network's lead ({doc}`dilution <dilution>`)?",
     ),
     "correlation": (
         ["n_qtl", "n_traits", "condition"],
-        "**Correlation.** Does the network gain when traits share their pairs ({doc}`correlation`)?",
+        "**Correlation.** Does the network gain when traits share their pairs ({doc}`correlation <correlation>`)?",
     ),
     "ridge_vs_sgd": (
         ["scaling"],
-        "**Ridge by SGD.** Does it fall behind exact ridge where QTL are many ({doc}`ridge_vs_sgd`)?",
+        "**Ridge by SGD.** Does it fall behind exact ridge where QTL are many ({doc}`ridge by SGD <ridge_vs_sgd>`)?",
     ),
     "hyperparameters": (
         ["scaling", "hidden_width", "learning_rate"],
-        "**Settings.** Does another network on the cohorts of the scaling experiment predict as well ({doc}`scaling`)?",
+        "**Settings.** Does another network on the cohorts of the scaling experiment predict as well ({doc}`scaling <scaling>`)?",
     ),
     "beyond": (
         ["scaling", "all_pairs", "broad_sense_heritability"],
         "**More models.** Are the epistatic kernel and sparse pairs ahead of the network? Which of "
-        "them leads when all pairs interact ({doc}`beyond`)?",
+        "them leads when all pairs interact ({doc}`beyond <beyond>`)?",
     ),
     "beyond_dilution": (
         ["n_markers"],
-        "**More models, diluted.** Do sparse pairs stay at the oracle among many markers ({doc}`beyond`)?",
+        "**More models, diluted.** Do sparse pairs stay at the oracle among many markers ({doc}`beyond <beyond>`)?",
     ),
     "beyond_correlation": (
         ["n_qtl", "n_traits", "condition"],
-        "**More models, many traits.** Do sparse pairs need more than one trait at a time ({doc}`beyond`)?",
+        "**More models, many traits.** Do sparse pairs need more than one trait at a time ({doc}`beyond <beyond>`)?",
     ),
     "ragged": (
         ["scaling", "last_batch"],
-        "**The last batch.** Does the network gain when the small last batch is left out of training ({doc}`ledger`)?",
+        "**The last batch.** Does the network gain when the small last batch is left out of training ({doc}`ledger <ledger>`)?",
     ),
     "survey": (
         ["n_markers", "n_qtl", "broad_sense_heritability"],
-        "**Forecasts.** Does the planner forecast what is found ({doc}`planner`)? It knows no study of the quick grid.",
+        "**Forecasts.** Does the planner forecast what is found ({doc}`planner <planner>`)? It knows no study of the quick grid.",
     ),
 }
 
