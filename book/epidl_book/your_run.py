@@ -42,7 +42,7 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
     ),
     "hyperparameters": (
         ["scaling", "hidden_width", "learning_rate"],
-        "**Settings.** Does another network on the cohorts of the scaling experiment predict as well ({doc}`scaling <scaling>`)?",
+        "**Settings.** Does another network predict the scaling cohorts as well ({doc}`scaling <scaling>`)?",
     ),
     "beyond": (
         ["scaling", "all_pairs", "broad_sense_heritability"],
@@ -59,11 +59,12 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
     ),
     "ragged": (
         ["scaling", "last_batch"],
-        "**The last batch.** Does the network gain when the small last batch is left out of training ({doc}`ledger <ledger>`)?",
+        "**The last batch.** Does the network gain if training leaves out a small last batch ({doc}`ledger <ledger>`)?",
     ),
     "survey": (
         ["n_markers", "n_qtl", "broad_sense_heritability"],
-        "**Forecasts.** Does the planner forecast what is found ({doc}`planner <planner>`)? It knows no study of the quick grid.",
+        "**Forecasts.** Does the planner forecast what is found ({doc}`planner <planner>`)? "
+        "It knows no study of the quick grid.",
     ),
 }
 
