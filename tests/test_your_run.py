@@ -41,9 +41,9 @@ def test_fits_of_the_same_cohort_are_compared_by_kind_of_model(ship):
     }
     found = your_run.agreement_by_kind(values)
     assert found["mean difference in r"].to_dict() == {
-        your_run.SOLVED: 0,
-        your_run.SAME: -0.005,
-        your_run.OTHER: -0.2,
+        your_run.SOLVED: "0",
+        your_run.SAME: "-0.005",
+        your_run.OTHER: "-0.2",
     }
     words = your_run.run_in_words(values, {"scaling": [{"seconds": 90.0, "device": "a CPU"}]})
     assert words["verdict"] == "8 of 12 accuracies came out within 0.01 of the shipped ones"

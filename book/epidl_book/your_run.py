@@ -138,7 +138,7 @@ def agreement_by_kind(values: pd.DataFrame) -> pd.DataFrame:
     groups = (values["here"] - values["shipped"]).groupby(values["kind"])
     found = groups.agg(["size", "mean", lambda difference: difference.abs().max()])
     found.columns = ["values", "mean difference in r", "largest"]
-    return found.rename_axis(None).round(3) + 0.0  # no -0.0
+    return found.rename_axis(None).round(3).map("{:zg}".format)
 
 
 def condition_table(both: pd.DataFrame, places: Sequence[str], other: str) -> pd.DataFrame:
