@@ -31,20 +31,16 @@ def ship(monkeypatch):
     return lambda shipped: monkeypatch.setattr(your_run.results, "read_table", lambda _: shipped)
 
 
-def test_fits_of_the_same_cohort_are_compared_by_kind_of_model(ship):
+def test_fits_of_the_same_cohort_are_compared_by_model_and_width(ship):
     ship(SHIPPED)
     values = your_run.compare({"scaling": RUN})
-    assert values.groupby("model")["kind"].first().to_dict() == {
-        "ridge": your_run.SOLVED,
-        "ridge_sgd": your_run.SAME,
-        "mlp": your_run.OTHER,
-    }
-    found = your_run.agreement_by_kind(values)
+    found = your_run.agreement_by_model(values)
     assert found["mean difference in r"].to_dict() == {
-        your_run.SOLVED: "0",
-        your_run.SAME: "-0.005",
-        your_run.OTHER: "-0.2",
+        "MLP": "-0.2",
+        "Ridge": "0",
+        "Ridge by SGD": "-0.005",
     }
+    assert found.loc["MLP", ["units here", "units shipped"]].tolist() == [512, 4096]
     words = your_run.run_in_words(values, {"scaling": [{"seconds": 90.0, "device": "a CPU"}]})
     assert words["verdict"] == "8 of 12 accuracies came out within 0.01 of the shipped ones"
     assert words["time"] == "90 seconds"
@@ -65,6 +61,5 @@ def test_nothing_is_compared_if_nothing_was_computed_or_ships(run, ship, tmp_pat
     ship(SHIPPED)
     values = your_run.compare(run)
     assert values.empty
-    assert your_run.agreement_by_kind(values).empty
     assert your_run.run_in_words(values, {})["verdict"].startswith("Nothing was computed")
     assert your_run.read_run(tmp_path) == {}

@@ -9,17 +9,12 @@ from IPython.display import Markdown, display
 
 from epidl import figures
 from epidl.grid import contrasts, results
-from epidl.models.recipes import MODELS
 from epidl.planner import surface
 from epidl_book import ledger, phrases
 from epidl_book.provenance import Records
 
 KEYS = ["cell", "replicate", "protocol", "model", "trait"]
-SOLVED, SAME, OTHER = (
-    "models that are solved",
-    "networks with the same settings",
-    "networks with other settings",
-)
+UNITS = {"hidden_width": "units here", "hidden_width_shipped": "units shipped"}
 CLOSE = 0.01  # in r
 NAMES = figures.MODEL_NAMES | {"mlp_dropped": "MLP, last batch left out"}
 QUESTIONS = {  # of each experiment: what tells its conditions apart, and what to look for
@@ -79,8 +74,7 @@ def beside_shipped(name: str, run: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of an experiment's run with the r of the same fits in the shipped table.
 
     The columns are `here` and `shipped`. The same fit: of the same simulated individuals, trait,
-    model and protocol. `shipped` is NaN if the table lacks the fit. Kind says how far the two must
-    agree.
+    model and protocol. `shipped` is NaN if the table lacks the fit.
     """
     shipped = with_conditions(name, results.read_table(phrases.DATA / f"{name}.csv"))
     both = with_conditions(name, run).merge(
@@ -90,13 +84,7 @@ def beside_shipped(name: str, run: pd.DataFrame) -> pd.DataFrame:
         suffixes=("", "_shipped"),
         validate="one_to_one",
     )
-    kinds = []
-    for row in both.itertuples():
-        model = MODELS.get(row.model.removesuffix("_dropped"))
-        same = row.hidden_width == row.hidden_width_shipped and not model.selects
-        kinds.append(SOLVED if not model.is_network else SAME if same else OTHER)
-    names = {"pearson_r": "here", "pearson_r_shipped": "shipped"}
-    return both.rename(columns=names).assign(kind=kinds)
+    return both.rename(columns={"pearson_r": "here", "pearson_r_shipped": "shipped"})
 
 
 def with_conditions(name: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -110,7 +98,7 @@ def with_conditions(name: str, table: pd.DataFrame) -> pd.DataFrame:
 
 def compare(run: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the rows of all experiments whose fits ship, as `beside_shipped` has them."""
-    columns = ["model", "kind", "here", "shipped"]
+    columns = ["model", *UNITS, "here", "shipped"]
     parts = [pd.DataFrame(columns=columns).astype({"here": float, "shipped": float})]
     for name, table in run.items():
         parts.append(beside_shipped(name, table)[columns])
@@ -133,12 +121,17 @@ def run_in_words(values: pd.DataFrame, records: Mapping[str, Records]) -> dict[s
     }
 
 
-def agreement_by_kind(values: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean and the largest difference in r, here minus shipped, one row per kind of model."""
-    groups = (values["here"] - values["shipped"]).groupby(values["kind"])
-    found = groups.agg(["size", "mean", lambda difference: difference.abs().max()])
-    found.columns = ["values", "mean difference in r", "largest"]
-    return found.rename_axis(None).round(3).map("{:zg}".format)
+def agreement_by_model(values: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean and the largest difference in r, here minus shipped.
+
+    One row per model and width of its network, here and in the shipped table; 0 is no network.
+    """
+    keys = [values["model"].map(NAMES), *(values[column].astype(int) for column in UNITS)]
+    found = (values["here"] - values["shipped"]).groupby(keys)
+    shown = found.agg(["size", "mean", lambda difference: difference.abs().max()])
+    shown.columns = ["values", "mean difference in r", "largest"]
+    shown = shown.round(3).map("{:zg}".format).reset_index(names=["model", *UNITS.values()])
+    return shown.set_index("model").rename_axis(None)
 
 
 def condition_table(both: pd.DataFrame, places: Sequence[str], other: str) -> pd.DataFrame:
