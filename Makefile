@@ -1,4 +1,4 @@
-# The two commands: `make book` (run the quick grid, render the book) and `make test` (all checks). Both set everything up.
+# The two commands: `make book` (a taste of every experiment, then the book) and `make test` (all checks). Both set everything up.
 
 PYTHON ?= python3
 VENV := .venv

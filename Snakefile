@@ -11,11 +11,8 @@ from epidl.models.recipes import MODELS
 PROFILE = config.get("profile", "quick")
 RUNS = f"runs/{PROFILE}"
 GPUS = int(config.get("gpus", 0))  # that a scheduler gives to each cell that trains networks
-SHIPPED = PROFILE == "published"  # computes nothing: for a book of the tables that ship, the quick grid's among them
-CELLS = {
-    experiment: {
-        cell.name: cell for cell in load_grids(Path(f"params/{experiment}.yml"))["quick" if SHIPPED else PROFILE]
-    }
+CELLS = {  # none of the profile `published`, for a book of the tables that ship
+    experiment: {cell.name: cell for cell in load_grids(Path(f"params/{experiment}.yml")).get(PROFILE, ())}
     for experiment in EXPERIMENTS
 }
 
@@ -41,7 +38,6 @@ def papermill(arguments):
 localrules:  # a scheduler gets the cells alone
     tables,
     collect,
-    shipped,
     page,
     notebook,
     book,
@@ -55,7 +51,7 @@ wildcard_constraints:
 
 rule tables:
     input:
-        expand(f"{RUNS}/{{experiment}}.csv", experiment=CELLS),
+        expand(f"{RUNS}/{{experiment}}.csv", experiment=[name for name, cells in CELLS.items() if cells]),
 
 
 # A cell runs again where its parameters or the code that computes it changed; `ancient`: not where prose did.
@@ -87,37 +83,23 @@ rule cell:
         + " && mv {params.unfinished:q} {output.notebook:q}"
 
 
-if SHIPPED:
-
-    rule shipped:
-        input:
-            table="book/data/quick/{experiment}.csv",
-            provenance="book/data/quick/{experiment}.provenance.json",
-        output:
-            table=f"{RUNS}/{{experiment}}.csv",
-            provenance=f"{RUNS}/{{experiment}}.provenance.json",
-        shell:
-            "cp book/data/quick/{wildcards.experiment:q}.* {RUNS:q}"  # trials too, where there are some
-
-else:
-
-    rule collect:
-        input:
-            lambda wildcards: expand(f"{RUNS}/{{{{experiment}}}}/{{cell}}/table.csv", cell=CELLS[wildcards.experiment]),
-        output:
-            table=f"{RUNS}/{{experiment}}.csv",
-            provenance=f"{RUNS}/{{experiment}}.provenance.json",
-        params:
-            folders=lambda wildcards, input: [str(Path(table).parent) for table in input],
-        shell:
-            "python -m epidl.grid.results {output.table:q} {params.folders:q}"
+rule collect:
+    input:
+        lambda wildcards: expand(f"{RUNS}/{{{{experiment}}}}/{{cell}}/table.csv", cell=CELLS[wildcards.experiment]),
+    output:
+        table=f"{RUNS}/{{experiment}}.csv",
+        provenance=f"{RUNS}/{{experiment}}.provenance.json",
+    params:
+        folders=lambda wildcards, input: [str(Path(table).parent) for table in input],
+    shell:
+        "python -m epidl.grid.results {output.table:q} {params.folders:q}"
 
 
 # The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
 # a notebook an experiment; several may share a page, and some are on pages of other things
 RESULTS = [name for name, experiment in EXPERIMENTS.items() if experiment.page == name]
 PAGES = ["approach", *RESULTS, "takeaways", "planner", "own_data", "performance"]
-PAGES += ["agreement", "claims", "ledger", "provenance", "testing"]
+PAGES += ["your_run", "agreement", "claims", "ledger", "provenance", "testing"]
 NOTEBOOKS = ["by_hand", "simulate", *CELLS, "own_data"]
 LIBRARY = sorted(str(path) for folder in ("lib/epidl", "book/epidl_book") for path in Path(folder).rglob("*.py"))
 HTML = f"_build/{PROFILE}/html"
@@ -127,7 +109,7 @@ rule page:
     input:
         "book/{page}.ipynb",
         LIBRARY,
-        rules.tables.input,
+        lambda wildcards: rules.tables.input if wildcards.page == "your_run" else [],  # the others show what ships
         sorted(str(path) for path in Path("book/data").rglob("*.*")),
     output:
         f"{RUNS}/pages/book/{{page}}.ipynb",
@@ -155,7 +137,6 @@ rule book:
     input:
         pages=expand(f"{RUNS}/pages/book/{{page}}.ipynb", page=PAGES),
         notebooks=expand(f"{RUNS}/pages/notebooks/{{notebook}}.ipynb", notebook=NOTEBOOKS),
-        tables=rules.tables.input,
         library=LIBRARY,
         written=["_config.yml", "_toc.yml", "index.md", "CITATION.cff"]
         + [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file() and path.suffix not in (".ipynb", ".pyc")],

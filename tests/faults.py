@@ -38,13 +38,13 @@ from epidl.grid import results, workflow
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "book" / "data" / "faults.csv"
 NAME = "n200_q10_t2_rho0"  # the cell
-CELLS = Path("runs/quick/correlation")
-COLLECTED = Path("runs/quick/correlation.csv")
-BOOK = Path("book/data/quick")
-GRID = ("epidl.grid", "quick", "--cores", "2", str(COLLECTED))
-CELL = ("epidl.grid.cell", "correlation", "quick", NAME)
+CELLS = Path("runs/standard/correlation")
+COLLECTED = Path("runs/standard/correlation.csv")
+BOOK = Path("book/data")
+GRID = ("epidl.grid", "standard", "--cores", "2", str(COLLECTED))
+CELL = ("epidl.grid.cell", "correlation", "standard", NAME)
 COLLECT = ("epidl.grid.results", str(COLLECTED), str(CELLS / NAME))
-PUBLISH = ("epidl.grid.publish", "quick")
+PUBLISH = ("epidl.grid.publish", "standard")
 CHANGES = {
     "hidden_width": 32,
     "n_trials": 2,
@@ -136,9 +136,11 @@ def make_project(folder: Path, changes: dict | None = None) -> Project:
         shutil.copytree(ROOT / name, root / name, ignore=ignore)
     for name in ("Snakefile", ".gitignore"):
         shutil.copy(ROOT / name, root)
+    for path in (root / BOOK).glob("correlation.*"):  # this grid's are to be published
+        path.unlink()
     path = root / "params" / "correlation.yml"
     content = yaml.safe_load(path.read_text())
-    content["profiles"]["quick"] |= {"changes": CHANGES | (changes or {}), "grids": [POINTS]}
+    content["profiles"]["standard"] |= {"changes": CHANGES | (changes or {}), "grids": [POINTS]}
     path.write_text(yaml.safe_dump(content))
     project = Project(root, folder / "states")
     project.states.mkdir(parents=True)

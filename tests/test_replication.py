@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT
 from epidl import figures
 from epidl.grid import contrasts, publish, results
-from epidl.grid.params import CELL_TYPES, Cell, load_grids, make_cell, same_settings
+from epidl.grid.params import CELL_TYPES, Cell, load_grids, same_settings
 from epidl_book import agreement as agreement_page
 from epidl_book import correlation, dilution, phrases
 from epidl_book import scaling as scaling_page
@@ -285,13 +285,12 @@ def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
         pearson_r=correlated["pearson_r"] + 0.2 * correlated["shared_pairs"], n_qtl=200
     )
     more = more[more["replicate"] == 1].assign(cell=more["cell"] + "_200")
-    both = pd.concat([correlated, more]).assign(hidden_width=256)
+    both = pd.concat([correlated, more])
     assert correlation.steps_in_words(both) == {
         "pairs": "+0.10 to +0.30",
         "effects": "+0.10",
         "comparisons": "2",
         "cohorts": "1 to 2",
-        "width": "256",
     }
     assert correlation.steps_in_words(both.query("pleiotropy > 0"))["pairs"] == "not computed"
     # at 100 QTL alone
@@ -423,14 +422,14 @@ def test_words_about_a_run(table, tmp_path):
         {"device": "a chip", "commit": "abc", "seconds": 1800},
         {"device": "a chip", "commit": "abc", "seconds": 1800},
     ]
-    table = table.assign(experiment="scaling")
+    table = table.assign(experiment="scaling", profile="standard")
     (tmp_path / "p.json").write_text(json.dumps(records))
     words = phrases.describe_run(table, tmp_path / "p.json")
     assert words["left"].endswith(
         "18 are not computed yet and 2 have fewer replicates or models than planned"
     )
     assert words == {
-        "profile": "quick",
+        "profile": "standard",
         "width": "512",
         "cells": "2 cells of 1,000 individuals, cohorts in each: 2",
         "left": words["left"],
@@ -618,22 +617,6 @@ def test_the_published_tables_have_their_provenance(experiment):
         if experiment == "hyperparameters":
             width = cell.hidden_width
         assert set(rows.loc[rows["model"] == "mlp", "hidden_width"]) <= {width}
-
-
-@pytest.mark.parametrize("experiment", CELL_TYPES)
-def test_the_quick_grid_ships_whole(experiment):
-    """The book of the profile `published` takes these tables for a run: cells, parameters and columns
-    are a run's.
-    """
-    cells = load_grids(ROOT / "params" / f"{experiment}.yml")["quick"]
-    shipped = results.read_collected(DATA / "quick" / f"{experiment}.csv")
-    assert list(dict.fromkeys(fit.cell for fit in shipped)) == [cell.name for cell in cells]
-    by_name = {cell.name: cell for cell in cells}
-    for fit in shipped:
-        cell = by_name[fit.cell]
-        assert make_cell(type(cell), **fit.record["parameters"]) == cell
-        assert not fit.record["commit"].endswith("-dirty")
-    assert all(cell.fits <= {fit.name for fit in shipped} for cell in cells)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pandas as pd
 
 from epidl.grid.contrasts import CONTROL, condition, one_protocol, paired
 from epidl_book.claims import interval
-from epidl_book.phrases import each, ends, span, with_interval
+from epidl_book.phrases import ends, span, with_interval
 
 
 def correlation_steps(table: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -44,7 +44,7 @@ def steps_in_words(table: pd.DataFrame) -> dict[str, str]:
     """Return the range of what each step of `correlation_steps` changes in the MLP's r, of how many
     comparisons.
 
-    cohorts: per condition, from the fewest to the most; width: the network's.
+    cohorts: per condition, from the fewest to the most.
     """
     steps = both_steps(table)
     counts = table.groupby("cell")["replicate"].nunique()
@@ -53,7 +53,6 @@ def steps_in_words(table: pd.DataFrame) -> dict[str, str]:
         "effects": span(steps["correlation"]) if len(steps) else "not computed",
         "comparisons": str(len(steps)),
         "cohorts": ends(counts),
-        "width": each(table.loc[table["hidden_width"] > 0, "hidden_width"]),
     }
 
 

@@ -38,6 +38,11 @@ NAMES = {
     "n_traits": "{:,.0f} traits",
     "n_qtl": "{:,.0f} QTL",
     "condition": "correlation {}",
+    "all_pairs": "all pairs interact: {}",
+    "broad_sense_heritability": "H² {:g}",
+    "hidden_width": "{:,.0f} units",
+    "learning_rate": "rate {:g}",
+    "last_batch": "last batch of {:g}",
     "pleiotropy": "correlation {:g}",
     "model": "{}",
 }
@@ -48,13 +53,10 @@ def place(values: Mapping) -> str:
     return ", ".join(NAMES[column].format(value) for column, value in values.items())
 
 
-def tell_run(prefix: str, experiment: str, folder: Path = DATA) -> pd.DataFrame:
-    """Return an experiment's table in a folder; the page's text gets words about its run, as
-    <prefix>_<word>.
-    """
-    table = results.read_table(folder / f"{experiment}.csv")
-    words = describe_run(table, folder / f"{experiment}.provenance.json")
-    say(prefix, words | {"origin": origin(folder.name)})
+def tell_run(prefix: str, experiment: str) -> pd.DataFrame:
+    """Return an experiment's table; the page's text gets words about its run, as <prefix>_<word>."""
+    table = results.read_table(DATA / f"{experiment}.csv")
+    say(prefix, describe_run(table, DATA / f"{experiment}.provenance.json"))
     return table
 
 
@@ -87,13 +89,6 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
         words["rate"] = f"{parameters['n_trials']} trials among {rates}" if searched else rates
         words["pruned_trials"] = f"{parameters.get('n_trials_pruned')} trials"
     return words
-
-
-def origin(profile: str) -> str:
-    """Return when the small-scale tables of a book built from a profile were computed, in words."""
-    if profile == "published":
-        return "when this version of the book was published"
-    return "on this machine, when this copy of the book was built"
 
 
 def not_computed(table: pd.DataFrame, cells: Sequence[Cell]) -> str:

@@ -362,12 +362,6 @@ def _against_fitted(found: pd.DataFrame, model: str) -> dict[str, str]:
     }
 
 
-def tried_table(tried: pd.DataFrame) -> pd.DataFrame:
-    """Return each model's errors over studies that the planner does not know, of `surface.tried`."""
-    inside = tried["pearson_r"].between(tried["low"], tried["high"]).groupby(tried["model"]).mean()
-    return error_table(surface.errors(tried).assign(covered=inside))
-
-
 def traits_table(survey: pd.DataFrame) -> pd.DataFrame:
     """Return the MLP's mean r for traits of relAA 1 where one, five and ten are learned together, with
     its error.

@@ -2,8 +2,8 @@
 
 Writes book/data/<experiment>.csv with its provenance and says which cells are not complete yet.
 `make publish` also draws anew what the book draws from these tables alone: the verdicts on the
-claims and the README's figure. The quick grid's tables have a folder of their own, book/data/quick:
-what the book shows at a small scale where it is built without computing anything.
+claims and the README's figure. The profile `quick` is not published: its cells are those of larger
+profiles, smaller.
 
 The unit is the fit, of finished cells and of unfinished ones. What the book has already, from
 another machine, profile or run, stays; of the same fit with the same parameters the one that was
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m epidl.grid.publish", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("profile", choices=["quick", "standard", "full"])
+    parser.add_argument("profile", choices=["standard", "full"])
     parser.add_argument(
         "--also",
         type=Path,
@@ -80,7 +80,6 @@ def publish_profile(profile: str, others: Sequence[Path] = ()) -> int:
     cannot be taken.
     """
     cells = planned_cells(Path.cwd(), profile)
-    data = results.DATA / "quick" if profile == "quick" else results.DATA
     found, planned, published = {}, {}, {}
     for folder, cell in cells.items():
         folders = [folder]
@@ -93,10 +92,12 @@ def publish_profile(profile: str, others: Sequence[Path] = ()) -> int:
         f"No fit of the profile {profile} is finished: run python -m epidl.grid {profile}",
     )
     for experiment in found:
-        path = data / f"{experiment}.csv"
+        path = results.DATA / f"{experiment}.csv"
         published[experiment] = results.read_collected(path) if path.exists() else []
     for experiment, fits in found.items():
-        publish(planned[experiment], fits, published[experiment], data / f"{experiment}.csv")
+        publish(
+            planned[experiment], fits, published[experiment], results.DATA / f"{experiment}.csv"
+        )
     return 0
 
 

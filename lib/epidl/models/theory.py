@@ -165,12 +165,13 @@ def expected_accuracy(
     _bounded("additive + epistatic", additive + epistatic, 0, 1 + 1e-9)
     n_features = {"ridge": (m, np.inf), "kernel": (m, m * (m - 1) / 2), "oracle": (m, m / 2)}
     checks.choice("model", model, n_features)
-    checks.require(
-        isinstance(efficiency, Sequence)
-        and not isinstance(efficiency, str)
-        and len(efficiency) == 2,
-        f"efficiency must be two numbers, additive and epistatic, got {checks.shown(efficiency)}",
-    )
+    is_pair = isinstance(efficiency, Sequence) and len(efficiency) == 2
+    if not is_pair or isinstance(
+        efficiency, str
+    ):  # to show long arrays would take most of the time
+        raise ValueError(
+            f"efficiency must be two numbers, additive and epistatic, got {checks.shown(efficiency)}"
+        )
     parts = zip(n_features[model], efficiency, strict=True)
     needed = [features / _bounded("efficiency", part, 1e-9) for features, part in parts]
     n, shares_a, shares_aa, m_a, m_aa = np.broadcast_arrays(n, additive, epistatic, *needed)
