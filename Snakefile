@@ -39,6 +39,7 @@ localrules:  # a scheduler gets the cells alone
     tables,
     collect,
     page,
+    first_cell,
     notebook,
     book,
     pdf,
@@ -121,6 +122,21 @@ rule page:
         papermill("{input[0]:q} {output:q} --parameters_raw profile {params.profile:q}")
 
 
+# an experiment's notebook is shown as its first cell ran it; without a grid it runs with its defaults
+FIRST = {experiment: next(iter(cells)) for experiment, cells in CELLS.items() if cells}
+
+
+rule first_cell:
+    input:
+        lambda wildcards: f"{RUNS}/{wildcards.experiment}/{FIRST[wildcards.experiment]}/notebook.ipynb",
+    output:
+        f"{RUNS}/pages/notebooks/{{experiment}}.ipynb",
+    wildcard_constraints:
+        experiment="|".join(FIRST) or "none",
+    shell:
+        "cp {input:q} {output:q}"
+
+
 rule notebook:
     input:
         "notebooks/{notebook}.ipynb",
@@ -129,6 +145,8 @@ rule notebook:
         f"{RUNS}/pages/notebooks/{{notebook}}.ipynb",
     log:
         f"{RUNS}/pages/notebooks/{{notebook}}.log",
+    wildcard_constraints:
+        notebook="|".join(name for name in NOTEBOOKS if name not in FIRST),
     shell:
         papermill("{input[0]:q} {output:q}")
 

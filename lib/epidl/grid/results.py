@@ -22,16 +22,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from epidl import checks, commands
 from epidl.grid import fingerprint
 from epidl.storage import write_table, write_text
-
-if TYPE_CHECKING:
-    pass
 
 PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "optuna", "pandas")
 DATA = Path("book/data")  # the published tables
