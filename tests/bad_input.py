@@ -35,7 +35,7 @@ from epidl.cohorts.genotypes import Dosages, Haplotypes
 from epidl.grid import cell, core, costs, params, publish, results, workflow
 from epidl.models import kernels, networks, pairs, ridge, selection, theory, training
 from epidl.own import comparison as own_comparison
-from epidl.own import genotype_files, reader
+from epidl.own import genotype_files, public, reader
 from epidl.planner import planning, surface
 from epidl_book import charts, claims
 
@@ -1422,6 +1422,17 @@ def _own() -> list[Place]:
             test_over_train=real(0),
             level=real(above=0, most=1),
         ),
+        Place(
+            "public.read_public",
+            lambda **given: public.read_public(**{"dataset": "wheat", "trait": "env1"} | given),
+            dict,
+            {
+                "dataset": choice("wheat", "mice"),
+                "trait": choice("env1", "env2"),
+                "group": [w for w in choice("fold") if w.way != "empty"],
+                "most_markers": integer(2),
+            },
+        ),
         *_files(),
     ]
 
@@ -2197,6 +2208,10 @@ def commands() -> list[Place]:
                     "va_over_vg must be at most 1",
                 ),
             },
+        ),
+        "epidl.own.public": (
+            public.main,
+            {"an unknown cohort": (["rice"], unknown)},
         ),
         "epidl_book.claims": (
             claims.main,

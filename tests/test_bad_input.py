@@ -175,6 +175,8 @@ NOT_A_USER_S = {
             "genotype_files.read_companion",
         ),
         "columns.read_column",
+        *("reader.Report.*", "reader.filter_genotypes", "reader.observe_columns", "reader.take"),
+        "public.[!r]*",
     ],
 }
 
