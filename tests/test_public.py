@@ -318,8 +318,9 @@ def test_the_command_says_what_each_cohort_holds(small, capsys):
     assert public.main(["wheat", "pine"]) == 0
     printed = capsys.readouterr().out
     assert "Mother (5), Father (7)" in printed
-    assert public.main(["rice"]) == 2
-    assert "cohort must be one of" in capsys.readouterr().err
+    (small.folder / "wheat.RData").write_bytes(b"another")
+    assert public.main(["wheat"]) == 2
+    assert "got another file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -326,7 +326,7 @@ def summary(names: Sequence[str]) -> pd.DataFrame:
     """
     rows = []
     for name in names:
-        cohort = cohorts()[checks.choice("cohort", name, cohorts())]
+        cohort = cohorts()[name]
         found, table, report = _genotyped(cohort, MOST_MARKERS)
         counts = report.table().set_index(["step", "what"])["count"]
         groups = [f"{group} ({table[group].nunique()})" for group in cohort.groups]
@@ -351,7 +351,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m epidl.own.public", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("cohort", nargs="*", help=f"of {', '.join(cohorts())} (all)")
+    parser.add_argument("cohort", nargs="*", choices=list(cohorts()), help="(all)")
     options = parser.parse_args(arguments)
     print(summary(options.cohort or list(cohorts())).to_string(index=False))
     return 0
