@@ -176,7 +176,7 @@ NOT_A_USER_S = {
         ),
         "columns.read_column",
         *("reader.Report.*", "reader.filter_genotypes", "reader.observe_columns", "reader.take"),
-        "public.[!r]*",
+        *("public.[!r]*", "registry.*"),
     ],
 }
 

@@ -1,8 +1,8 @@
 """Public cohorts: `python -m epidl.own.public [COHORT ...]` fetches them, checks and reads them, and
 says what they hold.
 
-public.yml has a row a cohort: where its files are, their hashes, licence, citation, traits and
-groups. Files are kept in the user's cache, and checked by hash each time; the folder that the
+public.yml has a row a cohort (`registry`): where its files are, their hashes, licence, citation,
+traits and groups. Files are kept in the user's cache, and checked by hash each time; the folder that the
 environment variable `EPIDL_DATA` names is looked into first. They are read into the cohort type of
 a user's own files (`reader.OwnCohort`). Filters and thinning look at genotypes alone, of all
 individuals with any trait: they are the same for all traits and models.
@@ -12,66 +12,27 @@ import argparse
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import ArrayLike
 
 from epidl import checks, commands, seeds
 from epidl.cohorts.genotypes import MISSING
-from epidl.own.genotype_files import GenotypeFile
-from epidl.own.reader import OwnCohort, Report, filter_genotypes, observe_columns, take
+from epidl.own.genotype_files import GenotypeFile, read_genotypes
+from epidl.own.reader import EXAMPLE, OwnCohort, Report, filter_genotypes, observe_columns, take
+from epidl.own.registry import PublicCohort, cohorts
 
 if TYPE_CHECKING:
     from xarray import DataArray
 
-REGISTRY = Path(__file__).with_name("public.yml")
-ADDRESS = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
 FOLDER = "EPIDL_DATA"  # in the environment: a folder that holds the files
 MAX_MISSING, MIN_MAF = 0.2, 0.01
 MOST_MARKERS = 2000  # of a cohort; more are thinned evenly
 LANDSCAPE_SIZE, LANDSCAPE_SEED = 2000, 20220915  # genotypes drawn of a complete landscape
 Read = tuple[GenotypeFile, pd.DataFrame]  # genotypes, and a table of traits, covariates and groups
-
-
-@dataclass(frozen=True)
-class PublicCohort:
-    """A row of public.yml. traits: names, each with its covariates. groups: columns of groups; folds:
-    one of published folds, or ''. files: name, path, sha256. size: individuals and markers.
-    """
-
-    name: str
-    repository: str
-    commit: str
-    files: Sequence[Mapping[str, str]]
-    licence: str
-    citation: str
-    about: str
-    ploidy: int
-    traits: Mapping[str, Sequence[str]]
-    size: tuple[int, int]
-    groups: Sequence[str] = ()
-    folds: str = ""
-
-    def address(self, file: Mapping[str, str]) -> str:
-        """Return where one of the files comes from."""
-        return ADDRESS.format(repository=self.repository, commit=self.commit, path=file["path"])
-
-
-@cache
-def cohorts() -> dict[str, PublicCohort]:
-    """Return the registry: each public cohort by its name."""
-    found = {}
-    for name, row in yaml.safe_load(REGISTRY.read_text()).items():
-        if not isinstance(row["traits"], dict):
-            row["traits"] = dict.fromkeys(row["traits"], ())
-        found[name] = PublicCohort(name, **row)
-    return found
 
 
 def fetch(cohort: PublicCohort) -> list[Path]:
@@ -89,7 +50,7 @@ def _fetch(cohort: PublicCohort, file: Mapping[str, str]) -> Path:
         import pooch
     except ImportError as error:
         raise ImportError(f"fetching {cohort.name} needs pooch: pip install pooch") from error
-    name, address = file.get("as", Path(file["path"]).name), cohort.address(file)
+    name, address = cohort.file_name(file), cohort.address(file)
     what = f"{name} of the cohort {cohort.name}, from {address}, sha256 {file['sha256']}"
     path = Path(os.environ.get(FOLDER) or ".", name)
     if os.environ.get(FOLDER) and path.is_file():
@@ -204,6 +165,13 @@ def _r_objects(path: Path) -> dict[str, Any]:
         return rdata.read_rds(path) if path.suffix == ".RDS" else rdata.read_rda(path)
 
 
+def _example(files: Sequence[Path]) -> Read:
+    """The cohort that ships."""
+    found = read_genotypes(EXAMPLE / "example.bed")
+    table = pd.read_csv(EXAMPLE / "phenotypes.csv", index_col="sample_id")
+    return found, table.reindex(found.sample_ids).reset_index(drop=True)
+
+
 def _wheat(files: Sequence[Path]) -> Read:
     found = _r_objects(files[0])
     counts, traits = found["wheat.X"], found["wheat.Y"]
@@ -309,6 +277,7 @@ def _ribozyme(files: Sequence[Path]) -> Read:
 
 
 READERS: dict[str, Callable[[Sequence[Path]], Read]] = {
+    "example": _example,
     "wheat": _wheat,
     "mice": _mice,
     "yeast": _yeast,
