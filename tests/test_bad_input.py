@@ -60,7 +60,7 @@ NOT_A_USER_S = {
             *("ridge.predict", "kernels.predict", "pairs.predict_*", "theory.predict"),
             "kept.*",
             "fingerprint.*",
-            "comparison.make_task",
+            *("comparison.make_task", "comparison.fit_and_score"),
         ),
         *("work.*", "costs.cell_*", "costs.requests", "costs.measured_machine"),
         *(

@@ -304,7 +304,9 @@ def test_a_file_is_fetched_once_checked_and_kept(small, monkeypatch):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), served) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         at = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setattr(registry, "ADDRESS", f"{at}/wheat.RData#{{repository}}{{commit}}{{path}}")
+        monkeypatch.setattr(
+            registry, "ADDRESS", f"{at}/wheat.RData#{{repository}}{{commit}}{{path}}"
+        )
         own = public.read_public("wheat", "env1")
         cohort = public.cohorts()["wheat"]
         wrong = replace(cohort, files=[{**cohort.files[0], "sha256": "0" * 64, "as": "other"}])
