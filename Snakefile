@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from epidl.grid.fingerprint import cell_fingerprint
-from epidl.grid.params import EXPERIMENTS, load_grids
+from epidl.grid.params import EXPERIMENTS, NOTEBOOKS, load_grids
 from epidl.models.recipes import MODELS
 
 PROFILE = config.get("profile", "quick")
@@ -61,7 +61,7 @@ rule tables:
 # A cell runs again where its parameters or the code that computes it changed; `ancient`: not where prose did.
 rule cell:
     input:
-        ancient("notebooks/{experiment}.ipynb"),
+        lambda wildcards: ancient(f"notebooks/{NOTEBOOKS[wildcards.experiment]}.ipynb"),
     output:
         notebook=f"{RUNS}/{{experiment}}/{{cell}}/notebook.ipynb",
         table=f"{RUNS}/{{experiment}}/{{cell}}/table.csv",
@@ -73,7 +73,7 @@ rule cell:
         cell=lambda wildcards: CELLS[wildcards.experiment][wildcards.cell].model_dump_json(exclude={"experiment"}),
         folder=lambda wildcards, output: Path(output.table).parent,
         code=lambda wildcards: cell_fingerprint(
-            Path(f"notebooks/{wildcards.experiment}.ipynb"), CELLS[wildcards.experiment][wildcards.cell]
+            Path(f"notebooks/{NOTEBOOKS[wildcards.experiment]}.ipynb"), CELLS[wildcards.experiment][wildcards.cell]
         ),
     threads: lambda wildcards: CELLS[wildcards.experiment][wildcards.cell].n_threads
     resources:
@@ -118,7 +118,7 @@ else:
 RESULTS = [name for name, experiment in EXPERIMENTS.items() if experiment.page == name]
 PAGES = ["approach", *RESULTS, "takeaways", "planner", "own_data", "performance"]
 PAGES += ["agreement", "claims", "ledger", "provenance", "testing"]
-NOTEBOOKS = ["by_hand", "simulate", *CELLS, "own_data"]
+SHOWN = ["by_hand", "simulate", *NOTEBOOKS.values(), "own_data"]
 LIBRARY = sorted(str(path) for folder in ("lib/epidl", "book/epidl_book") for path in Path(folder).rglob("*.py"))
 HTML = f"_build/{PROFILE}/html"
 
@@ -154,7 +154,7 @@ rule notebook:
 rule book:
     input:
         pages=expand(f"{RUNS}/pages/book/{{page}}.ipynb", page=PAGES),
-        notebooks=expand(f"{RUNS}/pages/notebooks/{{notebook}}.ipynb", notebook=NOTEBOOKS),
+        notebooks=expand(f"{RUNS}/pages/notebooks/{{notebook}}.ipynb", notebook=SHOWN),
         tables=rules.tables.input,
         library=LIBRARY,
         written=["_config.yml", "_toc.yml", "index.md", "CITATION.cff"]

@@ -1973,7 +1973,8 @@ def _whole_files() -> list[Wrong]:
 @functools.cache
 def code_of(notebook: str) -> list[str]:
     """Return the code cells of a notebook, without what only Jupyter understands."""
-    cells = json.loads((ROOT / "notebooks" / f"{notebook}.ipynb").read_text())["cells"]
+    file = f"{params.NOTEBOOKS.get(notebook, notebook)}.ipynb"
+    cells = json.loads((ROOT / "notebooks" / file).read_text())["cells"]
     sources = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
     return [re.sub(r"^%.*$", "", source, flags=re.MULTILINE) for source in sources]
 
@@ -1995,7 +1996,7 @@ def run_cell_of(experiment: str, **given: object) -> None:
     figures.
     """
     defaults, read, *others = code_of(experiment)
-    run = next(source for source in others if "core.run(" in source)
+    run = next(source for source in others if ".run(cell, folder=output" in source)
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(defaults, f"{experiment}.ipynb", "exec"), names)
     names.update(given)
@@ -2022,7 +2023,8 @@ def notebooks() -> list[Place]:
             if name != "experiment"
         } | {"output": folder(), "progress": boolean()}
         run = functools.partial(run_cell_of, experiment)
-        places.append(Place(f"notebooks/{experiment}.ipynb", run, dict, wrong))
+        notebook = params.NOTEBOOKS[experiment]
+        places.append(Place(f"notebooks/{notebook}.ipynb", run, dict, wrong))
     numbers = {
         "n_samples": integer(2),
         "n_qtl": integer(2),

@@ -56,9 +56,9 @@ NOT_A_USER_S = {
         *(
             "core.*",
             *("deep.*", "pruned.*", "task.*", "recipes.*", "training.patient_epochs"),
-            *("params.*.architecture", "params.*.protocols_of"),
+            *("params.*.architecture", "params.*.protocols_of", "params.*.numbers"),
             *("ridge.predict", "kernels.predict", "pairs.predict_*", "theory.predict"),
-            "kept.*",
+            *("kept.*", "real.*"),
             "fingerprint.*",
             *("comparison.make_task", "comparison.fit_and_score"),
         ),
@@ -100,7 +100,7 @@ NOT_A_USER_S = {
             "planning.forecast*",
         ),
         *(
-            "planning.is_clear",
+            *("planning.is_clear", "planning.observed_segments"),
             "planning.mlp_closed_form",
             "planning.nearest",
             "planning.notes",
