@@ -475,6 +475,7 @@ class RealCell(Cell):
     cohorts: ClassVar[str] = "real"
     n_traits: ClassVar[int] = 1
     mlp_max_epochs: ClassVar[int] = 100
+    rates: ClassVar[tuple[float, ...]] = (0.01,)
     n_samples: ClassVar[int]  # what follows is the cohort's own
     broad_sense_heritability: ClassVar[None]
     protocols: ClassVar[tuple[str, ...]]
