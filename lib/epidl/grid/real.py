@@ -42,7 +42,7 @@ def splits(cell: RealCell, protocol: str) -> tuple[OwnCohort, list[tuple[str, Sp
     """Return the cohort, and the named splits of a kind."""
     cohort = read(cell, protocol)
     kind = "random" if protocol == registry.RANDOM else "folds"
-    seed = seeds.derive(cell.seed, cell.cohort_name)
+    seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name)
     return cohort, comparison.make_splits(cohort.observed, kind, cell.n_replicates, seed)
 
 
@@ -85,7 +85,7 @@ def _task(
     """Return what is known of a split before any fit, and the arguments of `fit_and_score`."""
     cohort, named = split(protocol)
     name, rows = named[number - 1]
-    seed = seeds.derive(cell.seed, cell.cohort_name, protocol, number)
+    seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, number)
     task, *scales = comparison.make_task(cohort.observed, rows, cell.hidden_width, device, seed)
     known = {
         "experiment": cell.experiment,
