@@ -16,6 +16,7 @@ from epidl.grid import contrasts, fingerprint, kept, real, results
 from epidl.grid.params import ParameterError, RealCell, load_grids, make_cell, same_settings
 from epidl.own import comparison, registry
 from epidl.own.comparison import corrected_interval
+from epidl_book import provenance
 
 GRIDS = load_grids(ROOT / "params" / "real.yml")
 
@@ -115,6 +116,11 @@ def test_the_command_writes_the_hashes_of_the_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cell = small(models=["ridge"], splits=["population"])
     command.compute(cell, tmp_path / "cell")
+    repeated = provenance.count_repeated_seeds(
+        results.read_table(tmp_path / "cell" / results.TABLE),
+        results.read_records(tmp_path / "cell" / results.PROVENANCE),
+    )
+    assert repeated == (2, 2)
     (fit,) = [
         f for f in results.read_cell(tmp_path / "cell") if f.name.endswith(" 1 population ridge")
     ]
