@@ -1739,12 +1739,15 @@ def _threads(n_threads: object) -> None:
 
 # --- Parameter files -----------------------------------------------------------------------------------------------
 
-LISTS = {"models": "ridge", "protocols": "published"}
+LISTS = {"models": "ridge", "protocols": "published", "splits": "random", "searched": "ridge"}
+MAY_BE_EMPTY = {"splits", "searched"}
 TRUE_OR_FALSE = {"drop_ragged_batch", "all_pairs", "shared_pairs"}
 NAMES = {
     "device": ("auto", "cpu", "cuda"),
     "backend": ("native", "alphasimr"),
     "source": ("simulated", "zenodo"),
+    "dataset": ("example", "wheat"),
+    "trait": ("height",),
 }
 LARGEST = 10**12
 WHOLE_NUMBERS = {
@@ -1780,7 +1783,8 @@ def of_parameter(name: str, several: bool) -> list[Wrong]:
     """
     if name in LISTS:
         twice = Wrong("one twice", [LISTS[name]] * 2, "at most once")
-        return [*texts(LISTS[name]), twice, Wrong("empty", [], "at least 1 item", says="")]
+        empty = [Wrong("empty", [], "at least 1 item", says="")] * (name not in MAY_BE_EMPTY)
+        return [*texts(LISTS[name]), twice, *empty]
     if name in TRUE_OR_FALSE:
         return boolean()
     if name in NAMES:
@@ -1833,9 +1837,8 @@ def parameter_files() -> list[Place]:
             for name, field in kind.model_fields.items()
             if name not in ("experiment", "profile")
         }
-        wrong["n_sampels"] = [
-            Wrong("unknown", 10, "is not a parameter; did you mean n_samples", says="n_samples")
-        ]
+        meant = "; did you mean n_samples" if "n_samples" in kind.model_fields else ""
+        wrong["n_sampels"] = [Wrong("unknown", 10, f"is not a parameter{meant}", says="n_sampels")]
         call = functools.partial(_load, experiment)
         places.append(Place(f"params/{experiment}.yml", call, lambda base=base: dict(base), wrong))
     return [
@@ -2022,6 +2025,8 @@ def notebooks() -> list[Place]:
             for name in params.CELL_TYPES[experiment].model_fields
             if name != "experiment"
         } | {"output": folder(), "progress": boolean()}
+        if experiment == "real":
+            wrong["n_qtl"] = integer(2)  # the planner's
         run = functools.partial(run_cell_of, experiment)
         notebook = params.NOTEBOOKS[experiment]
         places.append(Place(f"notebooks/{notebook}.ipynb", run, dict, wrong))

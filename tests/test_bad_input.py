@@ -43,6 +43,7 @@ NOT_A_USER_S = {
     "draws, words or sums up result tables, which results.read_table has checked": [
         *("figures.*", "contrasts.*", "surface.*"),
         *("comparison.against_ridge", "comparison.measure_of", "comparison.verdict"),
+        "comparison.corrected_p",
     ],
     "the checks themselves": [
         "checks.*",

@@ -207,6 +207,16 @@ def test_p_values_are_adjusted_over_the_models_and_traits_of_a_cohort():
     assert compared.loc[compared["model"] == "ridge", "p_holm"].isna().all()
 
 
+def test_the_published_table_has_its_provenance_and_the_hashes_of_the_files():
+    cells = {cell.name: cell for cell in GRIDS["standard"]}
+    for fit in results.read_collected(ROOT / results.DATA / "real.csv"):
+        cell = cells[fit.cell]
+        assert fit.name in cell.fits
+        assert same_settings(fit.record["parameters"], cell)
+        assert not fit.record["commit"].endswith("-dirty")
+        assert fit.record["data"] == cell.cohort.hashes
+
+
 def test_a_published_fit_of_a_real_cohort_is_taken_as_it_is(tmp_path, monkeypatch):
     """Publishing and taking again, as the grid does with simulated cohorts."""
     monkeypatch.chdir(tmp_path)
