@@ -43,11 +43,11 @@ def test_the_standard_grid_is_every_trait_of_every_cohort():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"trait": "weight"}, "trait must be one of height, got 'weight'"),
+        ({"trait": "weight"}, "trait must be of height, got 'weight'"),
         ({"models": ["kernel"]}, "models must hold ridge"),
         ({"models": ["ridge", "lasso"]}, "models.1: Input should be 'ridge'"),
-        ({"splits": ["family"]}, "splits must be one of population, random, got 'family'"),
-        ({"searched": ["mlp"]}, "searched must be one of ridge, kernel, got 'mlp'"),
+        ({"splits": ["family"]}, "splits must be of population, random, got 'family'"),
+        ({"searched": ["mlp"]}, "searched must be of ridge, kernel, got 'mlp'"),
         ({"n_samples": 100}, "n_samples is not a parameter"),
     ],
 )

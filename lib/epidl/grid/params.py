@@ -560,7 +560,9 @@ class RealCell(Cell):
             ("searched", self.searched, self.models),
         ):
             for value in values:
-                checks.choice(name, value, list(known))
+                checks.require(
+                    value in known, f"{name} must be of {', '.join(known)}, got {value!r}"
+                )
         checks.require(
             "ridge" in self.models,
             f"models must hold ridge, which others are compared with, got {', '.join(self.models)}",
