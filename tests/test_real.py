@@ -180,6 +180,13 @@ def test_best_counts_all_that_are_not_told_apart_from_the_best():
     assert best.to_dict() == {"ridge": False, "kernel": True, "pairs": True, "mlp": False}
 
 
+def test_a_model_that_is_ridge_but_for_rounding_ties_with_it():
+    base = np.linspace(0.3, 0.5, 10)
+    compared = contrasts.between_splits(scores({"ridge": base, "pairs": base - 1e-16}))
+    pairs = compared.set_index("model").loc["pairs"]
+    assert (pairs["difference"], pairs["p"], pairs["best"]) == (0, 1, True)
+
+
 def test_a_model_of_few_splits_is_compared_on_those_that_it_has():
     """Its splits were the hard ones: on the same splits it is better than ridge."""
     base = np.concatenate([np.full(5, 0.2), np.full(5, 0.6)]) + np.arange(10) / 1000

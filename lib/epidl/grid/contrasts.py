@@ -7,7 +7,7 @@ import pandas as pd
 import scipy.stats
 
 from epidl.grid.params import PUBLISHED_H2
-from epidl.own.comparison import corrected_interval, corrected_p
+from epidl.own.comparison import ROUNDING, corrected_interval, corrected_p
 
 CONTROL = "0, shared pairs"  # the condition that the publication lacks
 
@@ -85,14 +85,16 @@ def between_splits(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     Columns: the means of pearson_r, r_within and explained, splits, and the mean difference in r to
     ridge on the same splits, its interval (low, high), p, and p_holm, by Holm's method over the
     models and traits of a cohort. best: whether the interval of the difference to the best model,
-    the one with the greatest difference to ridge, holds 0. Random splits and published folds have
-    the intervals of Nadeau and Bengio (`corrected_interval`), folds of groups Student's.
+    the one with the greatest difference to ridge, holds 0; differences by rounding are none. Random
+    splits and published folds have the intervals of Nadeau and Bengio (`corrected_interval`), folds
+    of groups Student's.
     """
     rows = []
     keys = ["dataset", "trait", "protocol"]
     for place, part in table.groupby(keys, sort=False):
         r = part.pivot(index="replicate", columns="model", values="pearson_r")
         ratio = 0 if part["grouped"].all() else (part["n_test"] / part["n_train"]).mean()
+        r = r.mask(r.sub(r["ridge"], axis=0).abs() <= ROUNDING, r["ridge"], axis=0)
         gains = r.sub(r["ridge"], axis=0)
         best = gains.mean().idxmax()
         for model in part["model"].unique():

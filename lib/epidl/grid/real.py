@@ -8,6 +8,7 @@ covariates included, is estimated on the training individuals of each split.
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -39,11 +40,14 @@ def read(cell: RealCell, protocol: str) -> OwnCohort:
 
 
 def splits(cell: RealCell, protocol: str) -> tuple[OwnCohort, list[tuple[str, Split]]]:
-    """Return the cohort, and the named splits of a kind."""
+    """Return the cohort, and the named splits of a kind; published folds are no groups of the cohort."""
     cohort = read(cell, protocol)
     kind = "random" if protocol == registry.RANDOM else "folds"
     seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name)
-    return cohort, comparison.make_splits(cohort.observed, kind, cell.n_replicates, seed)
+    named = comparison.make_splits(cohort.observed, kind, cell.n_replicates, seed)
+    if protocol == cell.cohort.folds:
+        cohort = replace(cohort, observed=replace(cohort.observed, groups=None))
+    return cohort, named
 
 
 def run(cell: RealCell, folder: Path | str = "", progress: bool = False) -> CellResult:
