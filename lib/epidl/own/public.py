@@ -46,23 +46,21 @@ def fetch(cohort: PublicCohort) -> list[Path]:
 
 
 def _fetch(cohort: PublicCohort, file: Mapping[str, str]) -> Path:
-    try:
-        import pooch
-    except ImportError as error:
-        raise ImportError(f"fetching {cohort.name} needs pooch: pip install pooch") from error
+    import pooch  # late: an extra, as the readers
+
     name, address = cohort.file_name(file), cohort.address(file)
     what = f"{name} of the cohort {cohort.name}, from {address}, sha256 {file['sha256']}"
-    path = Path(os.environ.get(FOLDER) or ".", name)
-    if os.environ.get(FOLDER) and path.is_file():
+    folder = os.environ.get(FOLDER)
+    if folder and (path := Path(folder, name)).is_file():
         found = pooch.file_hash(path)
         checks.require(
             found == file["sha256"], f"{path} must be {what}, got another file, sha256 {found}"
         )
         return path
     pooch.get_logger().setLevel("WARNING")
-    cache_folder, known = pooch.os_cache("epidl"), f"sha256:{file['sha256']}"
+    known = f"sha256:{file['sha256']}"
     try:
-        return Path(pooch.retrieve(address, known_hash=known, fname=name, path=cache_folder))
+        return Path(pooch.retrieve(address, known, name, pooch.os_cache("epidl")))
     except (OSError, ValueError) as error:  # no network; a server's other answer
         raise FileNotFoundError(
             f"{FOLDER} must name a folder that holds {what}: it cannot be fetched from here "
@@ -108,7 +106,7 @@ def _genotyped(
     try:
         found, table = READERS[cohort.name](fetch(cohort))
     except ImportError as error:
-        raise ImportError(f'{error}: pip install "epidl[real]" has the readers') from error
+        raise ImportError(f'{error}: pip install "epidl[real]" brings it') from error
     report = Report()
     report.add("read", "individuals", len(table), cohort.citation)
     report.add("read", "markers", len(found.markers), f"{cohort.repository}@{cohort.commit[:12]}")
@@ -159,7 +157,7 @@ def _names(array: "DataArray", axis: int) -> list[str]:
 
 def _r_objects(path: Path) -> dict[str, Any]:
     """Return the objects of an .RData or .rda file by name, or that of an .RDS."""
-    import rdata  # late: an extra
+    import rdata
 
     with warnings.catch_warnings(action="ignore", category=UserWarning):  # classes of R packages
         return rdata.read_rds(path) if path.suffix == ".RDS" else rdata.read_rda(path)
