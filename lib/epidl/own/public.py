@@ -108,8 +108,9 @@ def _genotyped(
     except ImportError as error:
         raise ImportError(f'{error}: pip install "epidl[real]" brings it') from error
     report = Report()
+    source = f"from {cohort.repository}@{cohort.commit[:12]}" if cohort.files else "ships"
     report.add("read", "individuals", len(table), cohort.citation)
-    report.add("read", "markers", len(found.markers), f"{cohort.repository}@{cohort.commit[:12]}")
+    report.add("read", "markers", len(found.markers), source)
     measured = table[list(cohort.traits)].notna().any(axis=1).to_numpy()
     report.add("join", "individuals without any trait", (~measured).sum(), "dropped")
     found, table = take(found, measured), table[measured].reset_index(drop=True)
