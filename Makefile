@@ -60,7 +60,7 @@ setup: $(VENV)/.ready
 # without ensurepip, which Debian ships apart; pip then installs into the environment from outside
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --without-pip $(VENV)
-	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e ".[figures,grid,data,example,book,bench,test]"
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e ".[figures,grid,data,real,example,book,bench,test]"
 	touch $@
 
 plan: setup ## print PROFILE's cells with the time and memory that each will take on this machine

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from epidl.grid.fingerprint import cell_fingerprint
-from epidl.grid.params import EXPERIMENTS, load_grids
+from epidl.grid.params import EXPERIMENTS, NOTEBOOKS, load_grids
 from epidl.models.recipes import MODELS
 
 PROFILE = config.get("profile", "quick")
@@ -58,7 +58,7 @@ rule tables:
 # A cell runs again where its parameters or the code that computes it changed; `ancient`: not where prose did.
 rule cell:
     input:
-        ancient("notebooks/{experiment}.ipynb"),
+        lambda wildcards: ancient(f"notebooks/{NOTEBOOKS[wildcards.experiment]}.ipynb"),
     output:
         notebook=f"{RUNS}/{{experiment}}/{{cell}}/notebook.ipynb",
         table=f"{RUNS}/{{experiment}}/{{cell}}/table.csv",
@@ -70,7 +70,7 @@ rule cell:
         cell=lambda wildcards: CELLS[wildcards.experiment][wildcards.cell].model_dump_json(exclude={"experiment"}),
         folder=lambda wildcards, output: Path(output.table).parent,
         code=lambda wildcards: cell_fingerprint(
-            Path(f"notebooks/{wildcards.experiment}.ipynb"), CELLS[wildcards.experiment][wildcards.cell]
+            Path(f"notebooks/{NOTEBOOKS[wildcards.experiment]}.ipynb"), CELLS[wildcards.experiment][wildcards.cell]
         ),
     threads: lambda wildcards: CELLS[wildcards.experiment][wildcards.cell].n_threads
     resources:
@@ -101,7 +101,7 @@ rule collect:
 RESULTS = [name for name, experiment in EXPERIMENTS.items() if experiment.page == name]
 PAGES = ["approach", *RESULTS, "takeaways", "planner", "own_data", "performance"]
 PAGES += ["your_run", "agreement", "claims", "ledger", "provenance", "testing"]
-NOTEBOOKS = ["by_hand", "simulate", *CELLS, "own_data"]
+SHOWN = ["by_hand", "simulate", *NOTEBOOKS.values(), "own_data"]
 LIBRARY = sorted(str(path) for folder in ("lib/epidl", "book/epidl_book") for path in Path(folder).rglob("*.py"))
 HTML = f"_build/{PROFILE}/html"
 
@@ -123,16 +123,20 @@ rule page:
 
 
 # an experiment's notebook is shown as its first cell ran it; without a grid it runs with its defaults
-FIRST = {experiment: next(iter(cells)) for experiment, cells in CELLS.items() if cells}
+FIRST = {
+    NOTEBOOKS[experiment]: f"{RUNS}/{experiment}/{next(iter(cells))}/notebook.ipynb"
+    for experiment, cells in CELLS.items()
+    if cells
+}
 
 
 rule first_cell:
     input:
-        lambda wildcards: f"{RUNS}/{wildcards.experiment}/{FIRST[wildcards.experiment]}/notebook.ipynb",
+        lambda wildcards: FIRST[wildcards.notebook],
     output:
-        f"{RUNS}/pages/notebooks/{{experiment}}.ipynb",
+        f"{RUNS}/pages/notebooks/{{notebook}}.ipynb",
     wildcard_constraints:
-        experiment="|".join(FIRST) or "none",
+        notebook="|".join(FIRST) or "none",
     shell:
         "cp {input:q} {output:q}"
 
@@ -146,7 +150,7 @@ rule notebook:
     log:
         f"{RUNS}/pages/notebooks/{{notebook}}.log",
     wildcard_constraints:
-        notebook="|".join(name for name in NOTEBOOKS if name not in FIRST),
+        notebook="|".join(name for name in SHOWN if name not in FIRST),
     shell:
         papermill("{input[0]:q} {output:q}")
 
@@ -154,7 +158,7 @@ rule notebook:
 rule book:
     input:
         pages=expand(f"{RUNS}/pages/book/{{page}}.ipynb", page=PAGES),
-        notebooks=expand(f"{RUNS}/pages/notebooks/{{notebook}}.ipynb", notebook=NOTEBOOKS),
+        notebooks=expand(f"{RUNS}/pages/notebooks/{{notebook}}.ipynb", notebook=SHOWN),
         library=LIBRARY,
         written=["_config.yml", "_toc.yml", "index.md", "CITATION.cff"]
         + [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file() and path.suffix not in (".ipynb", ".pyc")],

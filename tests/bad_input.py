@@ -35,7 +35,7 @@ from epidl.cohorts.genotypes import Dosages, Haplotypes
 from epidl.grid import cell, core, costs, params, publish, results, workflow
 from epidl.models import kernels, networks, pairs, ridge, selection, theory, training
 from epidl.own import comparison as own_comparison
-from epidl.own import genotype_files, reader
+from epidl.own import genotype_files, public, reader
 from epidl.planner import planning, surface
 from epidl_book import charts, claims
 
@@ -1426,6 +1426,17 @@ def _own() -> list[Place]:
             test_over_train=real(0),
             level=real(above=0, most=1),
         ),
+        Place(
+            "public.read_public",
+            lambda **given: public.read_public(**{"dataset": "wheat", "trait": "env1"} | given),
+            dict,
+            {
+                "dataset": choice("wheat", "mice"),
+                "trait": choice("env1", "env2"),
+                "group": [w for w in choice("fold") if w.way != "empty"],
+                "most_markers": integer(2),
+            },
+        ),
         *_files(),
     ]
 
@@ -1732,13 +1743,16 @@ def _threads(n_threads: object) -> None:
 
 # --- Parameter files -----------------------------------------------------------------------------------------------
 
-LISTS = {"models": "ridge", "protocols": "published"}
+LISTS = {"models": "ridge", "protocols": "published", "splits": "random", "searched": "ridge"}
+MAY_BE_EMPTY = {"splits", "searched"}
 TRUE_OR_FALSE = {"drop_ragged_batch", "all_pairs", "shared_pairs"}
 NAMES = {
     "precision": ("single", "bfloat16"),
     "device": ("auto", "cpu", "cuda"),
     "backend": ("native", "alphasimr"),
     "source": ("simulated", "zenodo"),
+    "dataset": ("example", "wheat"),
+    "trait": ("height",),
 }
 LARGEST = 10**12
 WHOLE_NUMBERS = {
@@ -1774,7 +1788,8 @@ def of_parameter(name: str, several: bool) -> list[Wrong]:
     """
     if name in LISTS:
         twice = Wrong("one twice", [LISTS[name]] * 2, "at most once")
-        return [*texts(LISTS[name]), twice, Wrong("empty", [], "at least 1 item", says="")]
+        empty = [Wrong("empty", [], "at least 1 item", says="")] * (name not in MAY_BE_EMPTY)
+        return [*texts(LISTS[name]), twice, *empty]
     if name in TRUE_OR_FALSE:
         return boolean()
     if name in NAMES:
@@ -1827,9 +1842,8 @@ def parameter_files() -> list[Place]:
             for name, field in kind.model_fields.items()
             if name not in ("experiment", "profile")
         }
-        wrong["n_sampels"] = [
-            Wrong("unknown", 10, "is not a parameter; did you mean n_samples", says="n_samples")
-        ]
+        meant = "; did you mean n_samples" if "n_samples" in kind.model_fields else ""
+        wrong["n_sampels"] = [Wrong("unknown", 10, f"is not a parameter{meant}", says="n_sampels")]
         call = functools.partial(_load, experiment)
         places.append(Place(f"params/{experiment}.yml", call, lambda base=base: dict(base), wrong))
     return [
@@ -1967,7 +1981,8 @@ def _whole_files() -> list[Wrong]:
 @functools.cache
 def code_of(notebook: str) -> list[str]:
     """Return the code cells of a notebook, without what only Jupyter understands."""
-    cells = json.loads((ROOT / "notebooks" / f"{notebook}.ipynb").read_text())["cells"]
+    file = f"{params.NOTEBOOKS.get(notebook, notebook)}.ipynb"
+    cells = json.loads((ROOT / "notebooks" / file).read_text())["cells"]
     sources = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
     return [re.sub(r"^%.*$", "", source, flags=re.MULTILINE) for source in sources]
 
@@ -1989,7 +2004,7 @@ def run_cell_of(experiment: str, **given: object) -> None:
     figures.
     """
     defaults, read, *others = code_of(experiment)
-    run = next(source for source in others if "core.run(" in source)
+    run = next(source for source in others if ".run(cell, folder=output" in source)
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(defaults, f"{experiment}.ipynb", "exec"), names)
     names.update(given)
@@ -2015,8 +2030,11 @@ def notebooks() -> list[Place]:
             for name in params.CELL_TYPES[experiment].model_fields
             if name != "experiment"
         } | {"output": folder(), "progress": boolean()}
+        if experiment == "real":
+            wrong["n_qtl"] = integer(2)  # the planner's
         run = functools.partial(run_cell_of, experiment)
-        places.append(Place(f"notebooks/{experiment}.ipynb", run, dict, wrong))
+        notebook = params.NOTEBOOKS[experiment]
+        places.append(Place(f"notebooks/{notebook}.ipynb", run, dict, wrong))
     numbers = {
         "n_samples": integer(2),
         "n_qtl": integer(2),
@@ -2202,6 +2220,10 @@ def commands() -> list[Place]:
                     "va_over_vg must be at most 1",
                 ),
             },
+        ),
+        "epidl.own.public": (
+            public.main,
+            {"an unknown cohort": (["rice"], unknown)},
         ),
         "epidl_book.claims": (
             claims.main,

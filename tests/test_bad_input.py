@@ -44,6 +44,7 @@ NOT_A_USER_S = {
     "draws, words or sums up result tables, which results.read_table has checked": [
         *("figures.*", "contrasts.*", "surface.*"),
         *("comparison.against_ridge", "comparison.measure_of", "comparison.verdict"),
+        "comparison.corrected_p",
     ],
     "the checks themselves": [
         "checks.*",
@@ -57,11 +58,11 @@ NOT_A_USER_S = {
         *(
             "core.*",
             *("deep.*", "pruned.*", "task.*", "recipes.*", "training.patient_epochs"),
-            *("params.*.architecture", "params.*.protocols_of"),
+            *("params.*.architecture", "params.*.protocols_of", "params.*.numbers"),
             *("ridge.predict", "kernels.predict", "pairs.predict_*", "theory.predict"),
-            "kept.*",
+            *("kept.*", "real.*"),
             "fingerprint.*",
-            "comparison.make_task",
+            *("comparison.make_task", "comparison.fit_and_score"),
         ),
         *("work.*", "costs.cell_*", "costs.requests", "costs.measured_machine"),
         *(
@@ -101,7 +102,7 @@ NOT_A_USER_S = {
             "planning.forecast*",
         ),
         *(
-            "planning.is_clear",
+            *("planning.is_clear", "planning.observed_segments"),
             "planning.mlp_closed_form",
             "planning.nearest",
             "planning.notes",
@@ -176,6 +177,8 @@ NOT_A_USER_S = {
             "genotype_files.read_companion",
         ),
         "columns.read_column",
+        *("reader.Report.*", "reader.filter_genotypes", "reader.observe_columns", "reader.take"),
+        *("public.[!r]*", "registry.*"),
     ],
 }
 

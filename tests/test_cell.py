@@ -17,7 +17,7 @@ import pytest
 import bad_input
 from conftest import ROOT
 from epidl.grid import cell, kept, plain, results
-from epidl.grid.params import CELL_TYPES, load_grids, planned_cells
+from epidl.grid.params import CELL_TYPES, NOTEBOOKS, load_grids, planned_cells
 
 
 @pytest.fixture
@@ -169,8 +169,8 @@ def test_an_unknown_cell_is_refused_and_the_known_are_listed(project, capsys):
 
 def test_each_notebook_has_its_command():
     notebooks = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert set(CELL_TYPES) == notebooks - {"by_hand", "simulate", "own_data"}
-    for name in CELL_TYPES:
+    assert set(NOTEBOOKS.values()) == notebooks - {"by_hand", "simulate", "own_data"}
+    for name in NOTEBOOKS.values():
         source = "".join(
             c.source
             for c in nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells

@@ -9,7 +9,7 @@ import scipy.stats
 
 from epidl.cohorts.genotypes import MISSING, Dosages
 from epidl.figures import MODEL_NAMES
-from epidl.models import kernels
+from epidl.models import kernels, recipes
 from epidl.models.task import Prediction
 from epidl.own import comparison
 from epidl.own.comparison import (
@@ -17,6 +17,7 @@ from epidl.own.comparison import (
     against_ridge,
     compare,
     corrected_interval,
+    corrected_p,
     make_splits,
     observe,
     verdict,
@@ -115,6 +116,58 @@ def test_small_groups_are_gathered_whole(groups, sizes):
         assert len(trained) + len(split.test) == 240
     tested = np.concatenate([split.test for split in splits])
     assert len(np.unique(tested)) == len(tested)
+
+
+@pytest.mark.parametrize(
+    ("groups", "sizes"),
+    [
+        (np.arange(240) % 4, [60] * 4),  # fewer groups than folds
+        (np.arange(240) % 10, [24] * 10),  # published folds
+        (np.arange(240) // 6, [24] * 10),
+        ([0] * 100 + [1] * 100 + [2 + k // 5 for k in range(40)], [100, 100, 10, 10, 10, 10]),
+    ],
+)
+def test_folds_gather_whole_groups_large_ones_too(groups, sizes):
+    cohort = make_observed(groups=np.array(groups))
+    splits = [split for _, split in make_splits(cohort, "folds", 1, seed=1)]
+    for split in splits:
+        trained = np.concatenate([split.train, split.validation])
+        assert not set(cohort.groups[split.test]) & set(cohort.groups[trained])
+        assert len(trained) + len(split.test) == 240
+    assert sorted(len(split.test) for split in splits) == sorted(sizes)
+    tested = np.concatenate([split.test for split in splits])
+    assert len(np.unique(tested)) == 240
+
+
+def test_r_within_groups_and_the_share_explained_have_their_closed_forms(cohort, monkeypatch):
+    """A model that knows the families' means alone, and one that is right but for a factor of 2."""
+    ((_, split),) = make_splits(cohort, "random", 1, seed=1)
+    task, *scales = comparison.make_task(cohort, split, 4, "cpu", seed=1)
+    y, groups = task.phenotypes[split.test], cohort.groups[split.test]
+    means = np.array([y[groups == group].mean() for group in groups])
+    for predicted, within, explained in (
+        (2 * y, 1.0, 1 - (y**2).mean() / y.var()),
+        (means[:, None], np.nan, means.var() / y.var()),
+    ):
+        prediction = Prediction([(split.test, predicted)])
+        monkeypatch.setattr(recipes.Model, "predict", lambda *_, p=prediction: p)
+        found = comparison.fit_and_score(cohort, task, *scales, "ridge")
+        np.testing.assert_allclose(found["explained"], explained, atol=1e-12)
+        if np.isfinite(within):
+            assert found["r_within"] == pytest.approx(within)
+    assert found["pearson_r"] == pytest.approx(np.sqrt(explained))
+
+
+def test_the_p_value_is_that_of_the_interval():
+    differences = np.random.default_rng(3).normal(0.4, 1, size=10)
+    p = corrected_p(differences, 0)
+    assert p == pytest.approx(scipy.stats.ttest_1samp(differences, 0).pvalue)
+    ratio = 15 / 85
+    assert corrected_p(differences, ratio) > p
+    low, _ = corrected_interval(differences, ratio, level=1 - corrected_p(differences, ratio))
+    assert low == pytest.approx(0, abs=1e-9)
+    assert np.isnan(corrected_p([0.1], 0))
+    assert corrected_p([0.0, 0.0], 0) == 1
 
 
 def test_many_small_cages_make_folds():
@@ -346,8 +399,11 @@ def test_models_are_ranked_on_the_splits_that_they_share_with_ridge():
         ({"hidden_width": 0}, "hidden_width must be at least 1, got 0"),
         ({"n_splits": 0}, "n_splits must be at least 1, got 0"),
         ({"n_splits": 1001}, "n_splits must be at most 1000, got 1001"),
-        ({"splits": ["years"]}, "splits must be of random, family and forward, got 'years'"),
-        ({"splits": []}, "splits must name at least one of random, family and forward, got none"),
+        ({"splits": ["years"]}, "splits must be of random, family, folds, forward, got 'years'"),
+        (
+            {"splits": []},
+            "splits must name at least one of random, family, folds and forward, got none",
+        ),
     ],
 )
 def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message):
@@ -428,7 +484,7 @@ def test_outliers_beside_which_others_do_not_vary_are_named(cohort):
 
 @pytest.mark.parametrize("quantitative", [False, True])
 def test_too_few_cases_are_refused_before_anything_is_fitted(monkeypatch, cohort, quantitative):
-    monkeypatch.setattr(comparison, "_fit_and_score", lambda *_: pytest.fail("a model was fitted"))
+    monkeypatch.setattr(comparison, "fit_and_score", lambda *_: pytest.fail("a model was fitted"))
     options = {"models": ["ridge", "kernel"], "n_splits": 4, "seed": 1}
     drawn = [split for _, split in make_splits(cohort, "random", 4, seed=1)]
     tested, never = (

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import epidl
 from conftest import ROOT
+from epidl.cohorts.genotypes import Dosages
 from epidl.grid.params import SurveyCell, load_grids, make_cell
 from epidl.models import theory
 from epidl.planner import planning, surface
@@ -509,3 +510,15 @@ def test_held_out_cells_are_forecast_within_the_stated_errors():
     covered = surface.coverage(found, known["smoothing"])
     assert covered.between(0.85, 0.97).all()
     assert (surface.errors(found)["error"] < 0.03).all()
+
+
+@pytest.mark.parametrize(("copies", "n_markers"), [(1, 30), (5, 150)])
+def test_observed_segments_count_linked_markers_once(copies, n_markers):
+    """Thirty independent loci, each marked once or five times."""
+    loci = np.random.default_rng(1).integers(0, 3, size=(2000, 30)).astype(np.int8)
+    markers = np.hstack([np.repeat(loci, copies, axis=1), np.ones((2000, 1), dtype=np.int8)])
+    found = planning.observed_segments(Dosages.from_counts(markers, 2))
+    assert markers.shape[1] == n_markers + 1
+    assert abs(found - 30) <= 1
+    one = Dosages.from_counts(np.repeat(loci[:, :1], 9, axis=1), 2)
+    assert planning.observed_segments(one) == 2  # the least that a study has

@@ -14,7 +14,7 @@ import epidl
 from conftest import ROOT
 from epidl.figures import MODEL_NAMES, style
 from epidl.grid import fingerprint
-from epidl.grid.params import CELL_TYPES, EXPERIMENTS, ScalingCell, load_grids, make_cell
+from epidl.grid.params import CELL_TYPES, EXPERIMENTS, NOTEBOOKS, ScalingCell, load_grids, make_cell
 from epidl.models import recipes
 from epidl.models.recipes import MODELS
 from epidl.models.work import Shape
@@ -81,7 +81,7 @@ def test_an_experiment_is_a_row_a_parameter_file_and_a_notebook():
     )
     pages = {path.stem for path in (ROOT / "book").glob("*.ipynb")}
     for name, experiment in EXPERIMENTS.items():
-        assert (ROOT / "notebooks" / f"{name}.ipynb").exists()
+        assert (ROOT / "notebooks" / f"{NOTEBOOKS[name]}.ipynb").exists()
         assert experiment.page in pages
         assert experiment.cells.cohorts in EXPERIMENTS
 

@@ -3,8 +3,8 @@
 `cohorts` simulates individuals and their traits, reads the authors' cohorts, and splits them.
 `models` holds what predicts, a row a model in `models.recipes`, and its expected accuracy. `grid`
 runs many cells of an experiment, estimates what they cost, resumes them and publishes their tables.
-`own` reads a cohort of the reader's own and compares models on it; `planner` forecasts them for a
-study that is still to be made. `figures` draws what the tables hold.
+`own` reads a cohort of the reader's own, or a public one, and compares models on it; `planner`
+forecasts them for a study that is still to be made. `figures` draws what the tables hold.
 """
 
 import os

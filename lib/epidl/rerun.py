@@ -43,7 +43,7 @@ def check_table(cell: Cell, table: pd.DataFrame) -> pd.Series:
     """
     keys = ["replicate", "trait", "model", "protocol"]
     n_traits = getattr(cell, "n_traits", 0) or len(cell.rel_aa)
-    n_fits = cell.n_replicates * len(table[["model", "protocol"]].drop_duplicates())
+    n_fits = sum(fit.split()[-1] in set(table["model"]) for fit in cell.fits)
     complete = len(table) == len(table[keys].drop_duplicates()) == n_fits * n_traits
     without_r = table["status"].isin(WITHOUT_R)
     checks = {

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from epidl import checks, commands, storage
 from epidl.devices import resolve_device
-from epidl.grid import core, kept, results
+from epidl.grid import core, kept, real, results
 from epidl.grid.params import (
     CELL_TYPES,
     Cell,
     ProfileName,
+    RealCell,
     load_grids,
     same_settings,
 )
@@ -106,7 +107,8 @@ def compute(cell: Cell, folder: Path) -> None:
             return
         kept.Kept.of(folder, cell, resolve_device(cell.device)).add(held)
     started = datetime.now(UTC)
-    result = core.run(cell, folder=folder, progress=sys.stderr.isatty())
+    run = real.run if isinstance(cell, RealCell) else core.run
+    result = run(cell, folder=folder, progress=sys.stderr.isatty())
     results.write_cell(folder, result.table, cell.model_dump(mode="json"), started, result.side)
 
 

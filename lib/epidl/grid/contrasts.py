@@ -7,6 +7,7 @@ import pandas as pd
 import scipy.stats
 
 from epidl.grid.params import PUBLISHED_H2
+from epidl.own.comparison import ROUNDING, corrected_interval, corrected_p
 
 CONTROL = "0, shared pairs"  # the condition that the publication lacks
 
@@ -76,6 +77,52 @@ def epistatic_shares(
     pairs["explained"] = (pairs["pearson_r"] ** 2 - pairs["pearson_r_baseline"] ** 2) / PUBLISHED_H2
     sums = pairs.groupby([*by, "cell", "replicate"])[["explained", "vaa_over_vg"]].sum()
     return (sums["explained"] / sums["vaa_over_vg"]).rename("share").reset_index()
+
+
+def between_splits(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+    """Compare the models of real cohorts over splits, a row a cohort, trait, kind of splits and model.
+
+    Columns: the means of pearson_r, r_within and explained, splits, and the mean difference in r to
+    ridge on the same splits, its interval (low, high), p, and p_holm, by Holm's method over the
+    models and traits of a cohort. best: whether the interval of the difference to the best model,
+    the one with the greatest difference to ridge, holds 0; differences by rounding are none. Random
+    splits and published folds have the intervals of Nadeau and Bengio (`corrected_interval`), folds
+    of groups Student's.
+    """
+    rows = []
+    keys = ["dataset", "trait", "protocol"]
+    for place, part in table.groupby(keys, sort=False):
+        r = part.pivot(index="replicate", columns="model", values="pearson_r")
+        ratio = 0 if part["grouped"].all() else (part["n_test"] / part["n_train"]).mean()
+        r = r.mask(r.sub(r["ridge"], axis=0).abs() <= ROUNDING, r["ridge"], axis=0)
+        gains = r.sub(r["ridge"], axis=0)
+        best = gains.mean().idxmax()
+        for model in part["model"].unique():
+            gain, behind = gains[model].dropna(), (r[best] - r[model]).dropna()
+            low, high = corrected_interval(gain, ratio, level)
+            found = {"difference": gain.mean(), "low": low, "high": high, "splits": len(gain)}
+            p = np.nan if model == "ridge" else corrected_p(gain, ratio)
+            ties = model == best or corrected_interval(behind, ratio, level)[0] <= 0
+            rows.append(
+                {
+                    **dict(zip(keys, place, strict=True)),
+                    "model": model,
+                    **found,
+                    "p": p,
+                    "best": ties,
+                }
+            )
+    means = table.groupby([*keys, "model"])[["pearson_r", "r_within", "explained"]].mean()
+    compared = pd.DataFrame(rows).join(means, on=[*keys, "model"])
+    compared["p_holm"] = compared.groupby(["dataset", "protocol"])["p"].transform(holm)
+    return compared
+
+
+def holm(p: pd.Series) -> pd.Series:
+    """Return p values adjusted for their number by Holm's method; NaN stays, and does not count."""
+    ordered = p.dropna().sort_values()
+    adjusted = (ordered * np.arange(len(ordered), 0, -1)).cummax().clip(upper=1)
+    return adjusted.reindex(p.index)
 
 
 def settings_as_models(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:

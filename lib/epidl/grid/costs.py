@@ -46,7 +46,7 @@ def cell_work(cell: Cell, epochs: Callable[[str], float]) -> dict[str, Work]:
     work = {}
     for name in cell.models:
         model, work[name] = MODELS[name], Work()
-        for protocol in cell.protocols_of(name):
+        for protocol in map(_sizes_of, cell.protocols_of(name)):
             shape = _shape(cell, protocol)
             if model.is_network:
                 split = split_samples(cell.n_samples, protocol)
@@ -289,9 +289,14 @@ def _epochs(known: Mapping[tuple[str, str], float], cell: Cell, model: str) -> f
 
 def _most_epochs(cell: Cell, model: str) -> int:
     if MODELS[model].plan == "patient":
-        sizes = map(partial(training_size, cell.n_samples), cell.protocols)
+        sizes = map(partial(training_size, cell.n_samples), map(_sizes_of, cell.protocols))
         return max(map(training.patient_epochs, sizes))
     return cell.mlp_max_epochs if MODELS[model].plan == "mlp" else training.RIDGE_SGD.max_epochs
+
+
+def _sizes_of(protocol: str) -> Protocol:
+    """Return the protocol with the sizes of a real cohort's kind of splits."""
+    return protocol if protocol in N_RIDGE_SPLITS else "held_out"
 
 
 def _median_seconds(work: Callable[[], object], device: str, times: int = 5) -> float:

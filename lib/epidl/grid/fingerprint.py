@@ -41,7 +41,7 @@ def run_fingerprint(cell: "Cell", device: str) -> str:
     The number of replicates and the profile's name change no fit.
     """
     parameters = cell.model_dump_json(
-        exclude={"n_replicates", "profile", "models", "protocols", "device"}
+        exclude={"n_replicates", "profile", "models", "protocols", "splits", "searched", "device"}
     )
     versions = list(map(version, ("numpy", "scipy", "torch", "optuna")))
     if cell.backend == "alphasimr":
@@ -72,7 +72,10 @@ def _cohort_code(cell: "Cell") -> str:
     source = "zenodo" if cell.source == "zenodo" else "simulate"
     source = "alphasimr" if cell.backend == "alphasimr" else source
     place = cell.cohorts, cell.cohort_name, cell.architecture()
-    return _hash(repr(place), _read(RUNNER)[0], _code(f"epidl.cohorts.{source}"))
+    runner, source = RUNNER, f"epidl.cohorts.{source}"
+    if cell.source == "public":
+        runner, source = "epidl.grid.real", "epidl.own.public"
+    return _hash(repr(place), _read(runner)[0], _code(source))
 
 
 def _code(module: str) -> str:

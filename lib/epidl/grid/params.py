@@ -22,10 +22,13 @@ from epidl.checks import LEAST_H2, MOST
 from epidl.cohorts.splits import BATCH_SIZE, Protocol, check_batches, training_size
 from epidl.grid import results
 from epidl.models.recipes import MODELS
+from epidl.own import registry
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
 # a list of these is one value in a grid, not an axis
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
+LIST_PARAMETERS |= {"splits", "searched"}
+N_SEARCHED = 5  # splits of a kind, for models that are searched for long
 PUBLISHED_H2 = 0.999  # of the scaling experiment
 PositiveInt = Annotated[int, Field(ge=1, le=MOST, strict=True)]
 # strict: neither "0.5" nor true is taken for a number
@@ -470,19 +473,126 @@ class BeyondCorrelationCell(CorrelationCell):
     models: MoreModelNames
 
 
+class RealCell(Cell):
+    """A cell of one trait of a public cohort: a replicate is a split, and a protocol a kind of splits.
+
+    The first protocol is the one that results are headed by: groups that no training individual is
+    of, where the cohort has some.
+    """
+
+    experiment: Literal["real"] = "real"
+    cohorts: ClassVar[str] = "real"
+    n_traits: ClassVar[int] = 1
+    mlp_max_epochs: ClassVar[int] = 100
+    rates: ClassVar[tuple[float, ...]] = (0.01,)
+    n_samples: ClassVar[int]  # what follows is the cohort's own
+    broad_sense_heritability: ClassVar[None]
+    protocols: ClassVar[tuple[str, ...]]
+    backend: ClassVar[str] = "native"
+    source: ClassVar[str] = "public"
+    data: ClassVar[str] = ""
+    dataset: Literal[*registry.cohorts()] = Field(description="the public cohort")
+    trait: str = Field(description="one of its traits")
+    models: Annotated[
+        tuple[Literal[*(name for name, model in MODELS.items() if model.own_data)], ...],
+        AfterValidator(_all_different),
+    ] = Field(min_length=1, description="models to fit")
+    splits: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
+        default=(),
+        description="random, columns of groups, the one of published folds; none: all of the cohort's",
+    )
+    searched: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
+        default=(), description="models that are fitted to the first 5 splits of each kind alone"
+    )
+    hidden_width: PositiveInt = Field(default=512, description="units in the hidden layers")
+
+    @property
+    def cohort(self) -> registry.PublicCohort:
+        """The row of the registry."""
+        return registry.cohorts()[self.dataset]
+
+    @property
+    def n_samples(self) -> int:
+        """The cohort's individuals, of whom a few may lack the trait."""
+        return self.cohort.size[0]
+
+    @property
+    def n_markers(self) -> int:
+        """The cohort's markers after filters and thinning."""
+        return self.cohort.size[1]
+
+    @property
+    def n_qtl(self) -> int:
+        """As many as may be found, for estimates of memory."""
+        return self.n_markers
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """The kinds of splits."""
+        return self.splits or self.cohort.splits
+
+    @property
+    def place(self) -> str:
+        """For instance wheat_env1."""
+        return f"{self.dataset}_{self.trait}"
+
+    def protocols_of(self, model: str) -> tuple[str, ...]:
+        """Return all kinds of splits."""
+        return self.protocols
+
+    def numbers(self, protocol: str, model: str) -> range:
+        """Return the numbers of the splits of a kind that a model is fitted to."""
+        most = N_SEARCHED if model in self.searched else self.n_replicates
+        most = min(most, self.cohort.n_folds) if protocol != registry.RANDOM else most
+        return range(1, most + 1)
+
+    @property
+    def fits(self) -> set[str]:
+        """The names of all its fits."""
+        names = set()
+        for model in self.models:
+            for protocol in self.protocols:
+                for number in self.numbers(protocol, model):
+                    names.add(f"{self.name} {number} {protocol} {model}")
+        return names
+
+    def architecture(self) -> dict[str, Any]:
+        """Return what the cohort is read from."""
+        return dict(dataset=self.dataset, trait=self.trait, files=self.cohort.hashes)
+
+    @model_validator(mode="after")
+    def _of_the_cohort(self) -> "RealCell":
+        """Refuse what the cohort does not have, and models that the others cannot be compared with."""
+        for name, values, known in (
+            ("trait", [self.trait], self.cohort.traits),
+            ("splits", self.splits, self.cohort.splits),
+            ("searched", self.searched, self.models),
+        ):
+            for value in values:
+                checks.require(
+                    value in known, f"{name} must be of {', '.join(known)}, got {value!r}"
+                )
+        checks.require(
+            "ridge" in self.models,
+            f"models must hold ridge, which others are compared with, got {', '.join(self.models)}",
+        )
+        return self
+
+
 @dataclass(frozen=True)
 class Experiment:
     """One row per experiment; its parameter file and its notebook have its name.
 
-    cells: the class of its cells. page: of the book, that shows its results. columns: of its table,
-    empty if no model has them. every_protocol: whether models that the publication lacks are fitted
-    under each protocol too.
+    cells: the class of its cells. notebook: its name, where that is another. page: of the book, that
+    shows its results. columns: of its table, empty if no model has them. every_protocol: whether
+    models that the publication lacks are fitted under each protocol too.
     """
 
     cells: type[Cell]
     page: str
     columns: tuple[str, ...] = ()
     every_protocol: bool = False
+    notebook: str = ""
 
 
 _SELECTION = (
@@ -504,9 +614,11 @@ _ROWS = (
         every_protocol=True,  # it is the published one that is asked about
     ),
     Experiment(SurveyCell, "planner"),
+    Experiment(RealCell, "own_data", notebook="real_cohort"),
 )
 EXPERIMENTS = {row.cells.model_fields["experiment"].default: row for row in _ROWS}
 CELL_TYPES = {name: row.cells for name, row in EXPERIMENTS.items()}
+NOTEBOOKS = {name: row.notebook or name for name, row in EXPERIMENTS.items()}
 ExperimentName = Literal[*EXPERIMENTS]
 
 

@@ -44,7 +44,7 @@ RECORD = {
 }
 # parameters that say which fits a cell has, and where they are made: the others are a fit's
 # settings
-CHOSEN = ("n_replicates", "models", "protocols", "profile", "device")
+CHOSEN = ("n_replicates", "models", "protocols", "splits", "searched", "profile", "device")
 # of a record: what fits of the same origin differ in
 MEASURED = ("started", "seconds", "peak_memory_mb", "fits")
 TABLE = "table.csv"

@@ -1,3 +1,3 @@
-"""A reader's own files: genotypes and phenotypes read, joined, reported on, and models compared on
-them.
+"""A reader's own files and public cohorts: genotypes and phenotypes read, joined, reported on, and
+models compared on them.
 """

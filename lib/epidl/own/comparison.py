@@ -1,9 +1,9 @@
 """Your own cohort: which model predicts its trait best, by how much, and is that more than chance?
 
 Every model is given the same individuals to train on and is scored on the same others, many times.
-Three kinds of splits ask three questions: `random` (an individual like those that trained: close
-relatives may be among them, which flatters every model), `family` (a group that none has seen) and
-`forward` (a later time).
+Kinds of splits ask different questions: `random` (an individual like those that trained: close
+relatives may be among them, which flatters every model), `family` (a group that none has seen),
+`folds` (the same, several groups at a time) and `forward` (a later time).
 
 Fixed effects (an intercept and covariates) are estimated on the training individuals by least
 squares and taken away; genotypes predict what is left. A quantitative trait is scored by Pearson's
@@ -30,11 +30,11 @@ from epidl.devices import MOST_THREADS, one_cell_threads, resolve_device
 from epidl.models import recipes
 from epidl.models.task import Task, pearson_r
 
-SplitKind = Literal["random", "family", "forward"]
+SplitKind = Literal["random", "family", "folds", "forward"]
 
 LEAST_SAMPLES = 40  # of a cohort: a split of fewer says nothing
 LEAST_TEST = 10  # individuals: a score of fewer says nothing
-MOST_FOLDS = 10  # of groups too small to be tested alone
+MOST_FOLDS = 10  # of groups that are tested together
 FORWARD_SHARES = (0.55, 0.70, 0.85)  # of individuals, in order of time, that train
 MOST_SPLITS = 1000  # random ones: all are drawn first, and an interval gets no narrower by more
 HIDDEN_WIDTH = 512  # of the MLP
@@ -44,6 +44,7 @@ ROUNDING = 1e-9  # a difference of scores that is none
 SQUARED = 1e-150, 1e150
 # individuals that estimate variance components: enough, and quick where markers are many
 FEW_REML_ROWS = 2000
+REML = ("reml_additive", "reml_epistatic")  # shares of the variance that the kernel's fit estimates
 MODELS = {name: model for name, model in recipes.MODELS.items() if model.own_data}
 
 
@@ -139,9 +140,9 @@ def make_splits(
 
     random: `n_splits` draws of 85 % that train. family: each group of at least `LEAST_TEST`
     individuals is the test split once, and smaller ones are gathered, whole, into at most
-    `MOST_FOLDS` test splits of at least as many. forward: the first 55, 70 and 85 % by time train,
-    and those until the next cut are tested; individuals of the same time stay together. Where times
-    are too few for that, the last two periods are tested.
+    `MOST_FOLDS` test splits of at least as many. folds: all groups are gathered so. forward: the
+    first 55, 70 and 85 % by time train, and those until the next cut are tested; individuals of the
+    same time stay together. Where times are too few for that, the last two periods are tested.
 
     Raises ValueError for an unknown kind, more than `MOST_SPLITS` random ones, groups or times that
     the cohort lacks or that make fewer than 2 splits.
@@ -152,11 +153,13 @@ def make_splits(
         tests = {f"draw {k + 1}": random_split(n, rng) for k in range(n_splits)}
     elif kind == "family":
         tests = _by_family(cohort.groups)
+    elif kind == "folds":
+        tests = _by_family(cohort.groups, alone=False)
     elif kind == "forward":
         tests = _by_time(cohort.times)
     else:
         raise ValueError(
-            f"kind of splits must be of random, family and forward, got {checks.shown(kind)}"
+            f"kind of splits must be of {', '.join(SplitKind.__args__)}, got {checks.shown(kind)}"
         )
     return [
         (name, _with_validation(*rows, seeds.generator(seed, "validation", kind, name)))
@@ -164,15 +167,17 @@ def make_splits(
     ]
 
 
-def _by_family(groups: NDArray | None) -> dict[str, tuple[NDArray, NDArray]]:
+def _by_family(groups: NDArray | None, alone: bool = True) -> dict[str, tuple[NDArray, NDArray]]:
+    """Return the rows that train and test; alone: groups that are large enough are tested alone."""
     if groups is None:
         raise ValueError(
             "group must name a column of the phenotype table for family splits, got none"
         )
+    least = LEAST_TEST if alone else np.inf
     names, sizes = np.unique(groups, return_counts=True)
     rest = len(groups) - 2 * LEAST_TEST
-    tests = {f"{name}": groups == name for name in names[(sizes >= LEAST_TEST) & (sizes <= rest)]}
-    folds = _gathered(groups, names[sizes < LEAST_TEST])
+    tests = {f"{name}": groups == name for name in names[(sizes >= least) & (sizes <= rest)]}
+    folds = _gathered(groups, names[sizes < least])
     tests |= {f"fold {k}": rows for k, rows in enumerate(folds, start=1) if rows.sum() <= rest}
     if len(tests) < 2:
         raise ValueError(
@@ -257,9 +262,11 @@ def compare(
     Columns: split_kind, split (its name), replicate (its number), model, n_train, n_test, n_imputed
     (missing genotypes of the training and test individuals that the training mean stands for),
     n_unseen (test individuals with a level of a covariate that none has that trains), pearson_r (of
-    a quantitative trait), auc (of a binary one), fixed_auc (the same of the fixed effects alone),
-    seconds, status (scored; constant where all test individuals are predicted alike or are alike;
-    diverged). ridge must be among the models: it is what the others are compared with.
+    a quantitative trait), r_within (the same of deviations from the means of groups, where there
+    are some), explained (1 - SSE/SST among the test individuals), auc (of a binary trait),
+    fixed_auc (the same of the fixed effects alone), seconds, status (scored; constant where all
+    test individuals are predicted alike or are alike; diverged). ridge must be among the models: it
+    is what the others are compared with.
 
     Raises ValueError for unknown models, ridge missing, more markers than a model takes
     (`recipes`), a hidden_width, n_threads or n_splits below 1, what `make_splits` refuses, and a
@@ -278,7 +285,7 @@ def compare(
                     cohort, split, hidden_width, device, seeds.derive(seed, kind, number)
                 )
                 rows += [
-                    place | {"model": model} | _fit_and_score(cohort, task, *scales, model)
+                    place | {"model": model} | fit_and_score(cohort, task, *scales, model)
                     for model in models
                 ]
     return pd.DataFrame(rows)
@@ -306,7 +313,9 @@ def check_options(
     checks.integer("n_threads", n_threads, minimum=1, maximum=MOST_THREADS)
     checks.integer("n_splits", n_splits, minimum=1, maximum=MOST_SPLITS)
     if not checks.texts("splits", splits):
-        raise ValueError("splits must name at least one of random, family and forward, got none")
+        raise ValueError(
+            "splits must name at least one of random, family, folds and forward, got none"
+        )
     plans = {kind: make_splits(cohort, kind, n_splits, seed) for kind in splits}
     for kind, named in plans.items():
         _check_scores(cohort, kind, [split for _, split in named])
@@ -410,16 +419,20 @@ def _rarer(phenotypes: NDArray[np.float64]) -> str:
     return f"{len(phenotypes) - commonest} of {len(phenotypes)} individuals have another value than the most common one"
 
 
-def _fit_and_score(
+def fit_and_score(
     cohort: Observed, task: Task, fixed: NDArray[np.float64], scale: float, model: str
 ) -> dict[str, object]:
+    """Fit a model to the task of one split; return its scores, as `compare` has them, and the shares of
+    the variance that REML estimates, of a model that does.
+    """
     started = time.perf_counter()
-    ((_, predicted),) = MODELS[model].predict(task).parts
+    prediction = MODELS[model].predict(task)
+    ((_, predicted),) = prediction.parts
     predicted = predicted[:, 0]
     seconds = time.perf_counter() - started
     test = task.split.test
     usable = np.isfinite(predicted).all()
-    r = auc = fixed_auc = np.nan
+    r = within = explained = auc = fixed_auc = np.nan
     if cohort.binary and usable and np.ptp(cohort.phenotypes[test]) > 0:
         # late: whatever draws a figure imports this module
         from sklearn.metrics import roc_auc_score
@@ -427,8 +440,13 @@ def _fit_and_score(
         risk = fixed[test] + scale * predicted
         auc = roc_auc_score(cohort.phenotypes[test], risk) if np.ptp(risk) > 0 else np.nan
         fixed_auc = roc_auc_score(cohort.phenotypes[test], fixed[test])
-    elif not cohort.binary:
-        r = pearson_r(task.phenotypes[test], predicted[:, None])[0]
+    elif not cohort.binary and usable:
+        both = np.column_stack([task.phenotypes[test], predicted])
+        r = _r(both)
+        if cohort.groups is not None:
+            within = _r(both - pd.DataFrame(both).groupby(cohort.groups[test]).transform("mean"))
+        if np.ptp(both[:, 0]) > 0:
+            explained = 1 - ((both[:, 0] - both[:, 1]) ** 2).mean() / both[:, 0].var()
     scored = "scored" if np.isfinite([r, auc]).any() else "constant"
     return {
         "n_train": len(task.all_but_test),
@@ -436,11 +454,20 @@ def _fit_and_score(
         "n_unseen": _unseen(cohort.design, task.all_but_test, test),
         "n_imputed": task.genotypes.n_missing(np.concatenate([task.all_but_test, test])),
         "pearson_r": r,
+        "r_within": within,
+        "explained": explained,
         "auc": auc,
         "fixed_auc": fixed_auc,
         "seconds": seconds,
         "status": scored if usable else "diverged",
+        **{name: float(prediction.columns[name][0]) for name in REML if name in prediction.columns},
     }
+
+
+def _r(both: ArrayLike) -> float:
+    """Return Pearson's r of two columns."""
+    both = np.asarray(both)
+    return float(pearson_r(both[:, :1], both[:, 1:])[0])
 
 
 # --- Verdict -------------------------------------------------------------------------------------------------------
@@ -462,9 +489,26 @@ def corrected_interval(
     level = checks.real("level", level, above=0, maximum=1)
     if len(differences) < 2:
         return np.nan, np.nan
-    error = np.sqrt((1 / len(differences) + test_over_train) * differences.var(ddof=1))
-    half = error * scipy.stats.t.ppf(0.5 + level / 2, len(differences) - 1)
+    half = _error(differences, test_over_train) * scipy.stats.t.ppf(
+        0.5 + level / 2, len(differences) - 1
+    )
     return float(differences.mean() - half), float(differences.mean() + half)
+
+
+def corrected_p(differences: ArrayLike, test_over_train: float) -> float:
+    """Return the two-sided p value of a mean difference of 0, by the same error as the interval."""
+    differences = np.atleast_1d(checks.floats("differences", differences))
+    if len(differences) < 2:
+        return np.nan
+    error = _error(differences, checks.real("test_over_train", test_over_train, minimum=0))
+    if error == 0:
+        return float(differences.mean() == 0)
+    return float(2 * scipy.stats.t.sf(abs(differences.mean()) / error, len(differences) - 1))
+
+
+def _error(differences: NDArray[np.float64], test_over_train: float) -> float:
+    """Return the standard error of the mean difference."""
+    return float(np.sqrt((1 / len(differences) + test_over_train) * differences.var(ddof=1)))
 
 
 def against_ridge(table: pd.DataFrame) -> pd.DataFrame:

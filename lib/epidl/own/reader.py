@@ -111,7 +111,7 @@ def read_cohort(
     max_missing = checks.real("max_missing", max_missing, minimum=0, maximum=0.999)
     min_maf = checks.real("min_maf", min_maf, minimum=0, maximum=0.499)
     codes = _checked_codes(missing_codes)
-    report = _Report()
+    report = Report()
     table = None
     if phenotypes:
         table = _read_phenotypes(
@@ -129,7 +129,7 @@ def read_cohort(
         used = {name for names in columns.values() for name in names} | {sample_id}
         found = _without_columns(found, table.attrs["names"], used, report)
         found, table = _join(found, table, columns, report)
-    found, kept = _filter(found, max_missing, min_maf, report)
+    found, kept = filter_genotypes(found, max_missing, min_maf, report)
     _report_places(found, report)
     observed = None
     if table is not None:
@@ -146,7 +146,7 @@ def read_cohort(
         elif group == COPIES:
             groups = copies
         _report_copies(copies, groups, report)
-        observed = _observe(found, table, columns, groups)
+        observed = observe_columns(found, table, columns, groups)
         _report_near_copies(found, observed, report)
         kind = "binary: scored by AUC" if observed.binary else "quantitative: scored by Pearson's r"
         report.add("ready", f"individuals with {trait}", len(found.sample_ids), kind)
@@ -183,16 +183,18 @@ def files_and_columns(
     return genotypes, phenotypes, named if phenotypes else {}
 
 
-class _Report:
-    """Rows of a cohort's report."""
+class Report:
+    """What was read, dropped and filled: the rows of a cohort's report."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[str, str, int, str]] = []
 
     def add(self, step: str, what: str, count: int, action: str) -> None:
+        """Add a row."""
         self._rows.append((step, what, int(count), action))
 
     def table(self) -> pd.DataFrame:
+        """Return the rows so far."""
         return pd.DataFrame(self._rows, columns=["step", "what", "count", "action"])
 
 
@@ -247,7 +249,7 @@ def _read_phenotypes(
     sample_id: str,
     columns: dict[str, list[str]],
     codes: list[str | float] | None,
-    report: "_Report",
+    report: Report,
 ) -> pd.DataFrame:
     """Return what is asked for, each column by its use and name, as (time, year), beside ids: (ids,
     alone), and (ids, joined) with a family's before.
@@ -329,7 +331,7 @@ def _read_fam(path: Path, sample_id: str) -> pd.DataFrame:
 
 
 def _without_columns(
-    found: GenotypeFile, names: set[str], used: set[str], report: "_Report"
+    found: GenotypeFile, names: set[str], used: set[str], report: Report
 ) -> GenotypeFile:
     """Leave out markers with the name of a column of the phenotypes or a pedigree: the trait may stand
     among them. Where most markers stand in the phenotypes, too, only the columns `used` are left out.
@@ -350,11 +352,11 @@ def _without_columns(
             "read", "markers that stand in the phenotypes, too", (shared & markers).sum(), kept
         )
     report.add("read", "markers named as other columns", (~markers).sum(), f"dropped: {named}")
-    return _take(found, np.ones(len(found.sample_ids), dtype=bool), markers)
+    return take(found, np.ones(len(found.sample_ids), dtype=bool), markers)
 
 
 def _join(
-    found: GenotypeFile, table: pd.DataFrame, columns: dict[str, list[str]], report: _Report
+    found: GenotypeFile, table: pd.DataFrame, columns: dict[str, list[str]], report: Report
 ) -> tuple[GenotypeFile, pd.DataFrame]:
     """Return genotypes and table of the same individuals, in the order of the genotypes."""
     path, sample_id = table.attrs["path"], table.attrs["sample_id"]
@@ -405,7 +407,7 @@ def _join(
                 "dropped",
             )
             known &= value
-    return _take(found, known), table.reindex(found.sample_ids[known])
+    return take(found, known), table.reindex(found.sample_ids[known])
 
 
 def _check_different(ids: pd.Series, path: Path, sample_id: str) -> None:
@@ -429,12 +431,17 @@ def _named(names: Sequence[str]) -> str:
     return f": {some(names)}" if len(names) else ""
 
 
-def _observe(
+def observe_columns(
     found: GenotypeFile,
     table: pd.DataFrame,
     columns: dict[str, list[str]],
     groups: NDArray | None,
 ) -> Observed:
+    """Return the cohort of a table whose columns are named by their use and name, as (trait, yield).
+
+    columns: names by use: trait, covariates and time. Raises ValueError for a trait that does not
+    vary, and a covariate that is nearly the trait.
+    """
     (trait,), (time,) = columns["trait"], columns["time"]
     y, covariates = table["trait", trait], table[[]]
     if columns["covariates"]:
@@ -494,7 +501,7 @@ def _dosages(genotypes: GenotypeFile) -> Dosages:
 # --- Filters -------------------------------------------------------------------------------------------------------
 
 
-def _report_places(found: GenotypeFile, report: "_Report") -> None:
+def _report_places(found: GenotypeFile, report: Report) -> None:
     """Count the markers of sex chromosomes and organelles, of which some have one copy, and those at
     one position.
     """
@@ -554,7 +561,7 @@ def _copies(found: GenotypeFile) -> NDArray[np.int64]:
     return scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
 
 
-def _report_copies(copies: NDArray[np.int64], groups: NDArray | None, report: "_Report") -> None:
+def _report_copies(copies: NDArray[np.int64], groups: NDArray | None, report: Report) -> None:
     """Count individuals whose genotype another one has, and those that family splits take apart."""
     _, number, counts = np.unique(copies, return_inverse=True, return_counts=True)
     n_copies = (counts[number] > 1).sum()
@@ -569,7 +576,7 @@ def _report_copies(copies: NDArray[np.int64], groups: NDArray | None, report: "_
         )
 
 
-def _report_near_copies(found: GenotypeFile, observed: Observed, report: "_Report") -> None:
+def _report_near_copies(found: GenotypeFile, observed: Observed, report: Report) -> None:
     """Count the markers that are the trait itself, or nearly: of a sample of individuals, then of all."""
     y, n = observed.phenotypes, len(observed.phenotypes)
     chosen = np.unique(np.linspace(0, n - 1, min(n, 200)).round().astype(int))
@@ -616,8 +623,8 @@ def _correlations(counts: NDArray[np.int8], y: NDArray[np.float64]) -> NDArray[n
     )
 
 
-def _filter(
-    found: GenotypeFile, max_missing: float, min_maf: float, report: _Report
+def filter_genotypes(
+    found: GenotypeFile, max_missing: float, min_maf: float, report: Report
 ) -> tuple[GenotypeFile, NDArray[np.bool_]]:
     """Drop markers and individuals; return what is left and which individuals were kept."""
     everyone = np.ones(len(found.sample_ids), dtype=bool)
@@ -646,7 +653,7 @@ def _filter(
             f"genotypes must leave at least {LEAST_SAMPLES} individuals and {LEAST_MARKERS} markers, got {kept.sum()} "
             f"and {markers.sum()} after:\n{report.table().query('count > 0').to_string(index=False)}"
         )
-    left = _take(found, kept, markers)
+    left = take(found, kept, markers)
     report.add(
         "fill",
         "missing genotypes",
@@ -690,7 +697,7 @@ def _vary(found: GenotypeFile, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return lowest < highest
 
 
-def _take(
+def take(
     found: GenotypeFile, rows: NDArray[np.bool_], markers: NDArray[np.bool_] | None = None
 ) -> GenotypeFile:
     """Return some individuals and markers; nothing is copied where all stay, and once at most."""

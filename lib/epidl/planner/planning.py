@@ -30,6 +30,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from epidl import checks, commands
+from epidl.cohorts.genotypes import Genotypes
 from epidl.cohorts.splits import TRAIN_SHARE
 from epidl.models import theory
 
@@ -571,6 +572,21 @@ def cross_segments(chromosomes: Sequence[float]) -> int:
     checks.integer("len(chromosomes)", len(lengths), minimum=1)
     squared = (4 * lengths - 1 + np.exp(-4 * lengths)) / (8 * lengths**2)
     return _whole(1 / float(((lengths / lengths.sum()) ** 2 * squared).sum()))
+
+
+def observed_segments(genotypes: Genotypes) -> int:
+    """Return how many independent markers have the mean squared correlation of a cohort's, 1 / mean(r^2).
+
+    Of all pairs of markers that vary, each with itself among them; what chance makes of it among n
+    individuals, 1 / n, is taken off. At least 2, and at most their number.
+    """
+    dosages = genotypes.block(slice(None)).astype(np.float32)
+    dosages = dosages[:, np.ptp(dosages, axis=0) > 0]
+    codes = (dosages - dosages.mean(axis=0)) / dosages.std(axis=0)
+    n, m = codes.shape
+    products = codes @ codes.T if n < m else codes.T @ codes
+    squared = float((products.astype(float) ** 2).sum()) / (n * m) ** 2
+    return _whole(1 / np.clip((squared - 1 / n) / (1 - 1 / n), 1 / m, 1 / 2))
 
 
 def _whole(value: float) -> int:

@@ -1,0 +1,125 @@
+"""The cells of real cohorts: one trait, its splits of each kind, and the fit of each model to each
+split, which is kept as a fit of a simulated replicate is.
+
+`random` splits are 85/15 draws. A column of groups makes ten folds of whole groups; published folds
+are taken as they are. What is estimated, means that stand for missing genotypes and effects of
+covariates included, is estimated on the training individuals of each split.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import tqdm
+
+from epidl import checks, seeds
+from epidl.cohorts.splits import Split
+from epidl.devices import one_cell_threads, resolve_device
+from epidl.grid import costs, kept, results
+from epidl.grid.core import CellResult
+from epidl.grid.params import RealCell
+from epidl.own import comparison, public, registry
+from epidl.own.reader import OwnCohort
+
+ReadSplits = Callable[[str], tuple[OwnCohort, list[tuple[str, Split]]]]
+
+
+def read(cell: RealCell, protocol: str) -> OwnCohort:
+    """Return the cell's cohort with the groups of a kind of splits; random splits have those of the
+    first column of groups.
+    """
+    group = protocol
+    if protocol == registry.RANDOM:
+        group = next(iter(cell.cohort.groups), "")
+    return public.read_public(cell.dataset, cell.trait, group=group)
+
+
+def splits(cell: RealCell, protocol: str) -> tuple[OwnCohort, list[tuple[str, Split]]]:
+    """Return the cohort, and the named splits of a kind; published folds are no groups of the cohort."""
+    cohort = read(cell, protocol)
+    kind = "random" if protocol == registry.RANDOM else "folds"
+    seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name)
+    named = comparison.make_splits(cohort.observed, kind, cell.n_replicates, seed)
+    if protocol == cell.cohort.folds:
+        cohort = replace(cohort, observed=replace(cohort.observed, groups=None))
+    return cohort, named
+
+
+def run(cell: RealCell, folder: Path | str = "", progress: bool = False) -> CellResult:
+    """Fit and score a cell's models; the arguments, and what is raised, are those of `core.run_cell`.
+
+    Also raises what `public.read_public`, `comparison.make_splits` and `comparison.make_task` do.
+    """
+    folder, progress = checks.folder("output", folder), checks.boolean("progress", progress)
+    device = resolve_device(cell.device)
+    costs.check_memory(cell, device)
+    parameters = cell.model_dump(mode="json")
+    kept.claim(folder, parameters)
+    there = kept.Kept.of(folder, cell, device)
+    origin = results.provenance(parameters, datetime.now(UTC)) | {"data": cell.cohort.hashes}
+    # the last alone: large cohorts are read for one kind of splits after the other
+    split = lru_cache(maxsize=1)(partial(splits, cell))
+    task = lru_cache(maxsize=1)(partial(_task, cell, split, device))
+    done: list[results.Fitted] = []
+    with (
+        one_cell_threads(cell.n_threads),
+        tqdm.tqdm(total=len(cell.fits), disable=not progress) as bar,
+    ):
+        for protocol in cell.protocols:
+            for number in range(1, cell.n_replicates + 1):
+                for model in cell.models:
+                    if number not in cell.numbers(protocol, model):
+                        continue
+                    fit = partial(_fit, cell, task, protocol, number, model, origin)
+                    done.append(there.once(f"{cell.name} {number} {protocol} {model}", fit))
+                    bar.update()
+    table, _, records = results.join(done)
+    provenance = pd.DataFrame({"record": [json.dumps(record) for record in records]})
+    return CellResult(table, {"provenance": provenance})
+
+
+def _task(
+    cell: RealCell, split: ReadSplits, device: str, protocol: str, number: int
+) -> tuple[dict[str, Any], tuple]:
+    """Return what is known of a split before any fit, and the arguments of `fit_and_score`."""
+    cohort, named = split(protocol)
+    name, rows = named[number - 1]
+    seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, number)
+    task, *scales = comparison.make_task(cohort.observed, rows, cell.hidden_width, device, seed)
+    known = {
+        "experiment": cell.experiment,
+        "profile": cell.profile,
+        "cell": cell.name,
+        "dataset": cell.dataset,
+        "trait": cell.trait,
+        "n_samples": cohort.dosages.n_samples,
+        "n_markers": cohort.dosages.n_markers,
+        "protocol": protocol,
+        "grouped": protocol in cell.cohort.groups,
+        "replicate": number,
+        "split": name,
+        "seed": seed,
+    }
+    return known, (cohort.observed, task, *scales)
+
+
+def _fit(
+    cell: RealCell,
+    task: Callable[[str, int], tuple[dict[str, Any], tuple]],
+    protocol: str,
+    number: int,
+    model: str,
+    origin: dict[str, Any],
+) -> results.Fitted:
+    started = datetime.now(UTC)
+    known, arguments = task(protocol, number)
+    row = known | {"model": model} | comparison.fit_and_score(*arguments, model)
+    row |= {"device": arguments[1].device}
+    columns = dict.fromkeys([*row, *comparison.REML])
+    table = pd.DataFrame([row], columns=list(columns))
+    return results.Fitted(table, {}, origin | results.measured(started))

@@ -1,0 +1,65 @@
+"""The registry of public cohorts, public.yml: what each is, and where its files come from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+REGISTRY = Path(__file__).with_name("public.yml")
+ADDRESS = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
+RANDOM = "random"
+
+
+@dataclass(frozen=True)
+class PublicCohort:
+    """A row of public.yml. traits: names, each with its covariates. groups: columns of groups; folds:
+    one of published folds, or ''; n_folds: most that groups make. files: path, sha256 and, where it
+    is kept under another name, as. size: individuals and markers that are left.
+    """
+
+    name: str
+    repository: str
+    commit: str
+    files: Sequence[Mapping[str, str]]
+    licence: str
+    citation: str
+    about: str
+    ploidy: int
+    traits: Mapping[str, Sequence[str]]
+    size: tuple[int, int]
+    groups: Sequence[str] = ()
+    folds: str = ""
+    n_folds: int = 10
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """All kinds of splits: columns of groups, the first for the headline, random, and published
+        folds.
+        """
+        return (*self.groups, RANDOM, *filter(None, [self.folds]))
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The sha256 of each file by its name."""
+        return {self.file_name(file): file["sha256"] for file in self.files}
+
+    def file_name(self, file: Mapping[str, str]) -> str:
+        """Return the name under which a file is kept."""
+        return file.get("as", Path(file["path"]).name)
+
+    def address(self, file: Mapping[str, str]) -> str:
+        """Return where a file comes from."""
+        return ADDRESS.format(repository=self.repository, commit=self.commit, path=file["path"])
+
+
+@cache
+def cohorts() -> dict[str, PublicCohort]:
+    """Return the registry: each public cohort by its name, the example that ships first."""
+    found = {}
+    for name, row in yaml.safe_load(REGISTRY.read_text()).items():
+        if not isinstance(row["traits"], dict):
+            row["traits"] = dict.fromkeys(row["traits"], ())
+        found[name] = PublicCohort(name, **row)
+    return found
