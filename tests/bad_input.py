@@ -33,7 +33,7 @@ from epidl.cohorts import alphasimr, splits, zenodo
 from epidl.cohorts import simulate as simulation
 from epidl.cohorts.genotypes import Dosages, Haplotypes
 from epidl.grid import cell, core, costs, params, publish, results, workflow
-from epidl.models import kernels, networks, pairs, ridge, selection, theory, training
+from epidl.models import gaussian, kernels, networks, pairs, ridge, selection, theory, training
 from epidl.own import comparison as own_comparison
 from epidl.own import genotype_files, reader
 from epidl.planner import planning, surface
@@ -782,6 +782,25 @@ def _fits() -> list[Place]:
         Place(
             "kernels.KernelFit.predict_parts",
             kernel_fit.predict_parts,
+            _to_predict,
+            predictions(None),
+        ),
+        _place(
+            gaussian,
+            "fit_gaussian",
+            fit_arguments,
+            genotypes=[*GENOTYPES, single],
+            phenotypes=[
+                *phenotypes,
+                Wrong("a constant trait", constant, "must vary", says="trait 1"),
+            ],
+            rows=kernel_rows,
+            device=DEVICE,
+            seed=SEED,
+        ),
+        Place(
+            "gaussian.GaussianFit.predict",
+            gaussian.fit_gaussian(**fit_arguments()).predict,
             _to_predict,
             predictions(None),
         ),

@@ -29,7 +29,7 @@ from epidl.cohorts.simulate import Cohort, simulate
 from epidl.cohorts.splits import Split, split_samples
 from epidl.grid import core, costs, params
 from epidl.grid.params import CELL_TYPES
-from epidl.models import kernels, networks, pairs, recipes, ridge, training
+from epidl.models import gaussian, kernels, networks, pairs, recipes, ridge, training
 
 PLACES = {place.where: place for place in bad_input.catalogue()}
 DRAWN = [
@@ -392,6 +392,7 @@ EDGES = {
 REFUSED = {
     ("non-finite phenotypes", "*"): "phenotypes must be finite, got 2 values that are not",
     ("a constant trait", "kernel"): "phenotypes must vary among the rows, trait 1 does not",
+    ("a constant trait", "gaussian"): "phenotypes must vary among the rows, trait 1 does not",
     (
         "a last batch of one",
         "mlp",
@@ -447,6 +448,7 @@ MODELS = {
     "kernel": by_fit(
         lambda cohort, rows: kernels.fit_kernel(*_given(cohort, rows), _components(cohort))
     ),
+    "gaussian": by_fit(lambda cohort, rows: gaussian.fit_gaussian(*_given(cohort, rows))),
     "pairs": by_fit(lambda cohort, rows: pairs.fit_pairs(*_given(cohort, rows))),
     "oracle": by_fit(lambda cohort, rows: pairs.fit_oracle(*_given(cohort, rows), cohort.traits)),
     "ridge_sgd": by_network(networks.OneHotLinear, replace(training.RIDGE_SGD, max_epochs=3)),

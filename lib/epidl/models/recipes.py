@@ -209,6 +209,14 @@ _ROWS = (
         closed_form="kernel",
     ),
     Model(
+        "gaussian",
+        "gaussian:predict",
+        *("Gaussian kernel", "iris", "p"),
+        own_data=True,
+        work="work:gaussian",
+        memory="work:gaussian_memory",
+    ),
+    Model(
         "pairs",
         "pairs:predict_pairs",
         *("Sparse pairs", "dusk", "d"),

@@ -6,6 +6,7 @@ from functools import partial
 
 from epidl.cohorts.genotypes import BLOCK_BYTES
 from epidl.cohorts.splits import BATCH_SIZE, TRAIN_SHARE
+from epidl.models import gaussian as gaussian_kernel
 from epidl.models import kernels
 from epidl.models.ridge import PENALTIES
 
@@ -135,6 +136,20 @@ def kernel(shape: Shape) -> Work:
     )
 
 
+def gaussian(shape: Shape) -> Work:
+    """Return the work of Gaussian kernel regression: a decomposition for each bandwidth that is tried,
+    then at most as many kernels, and a Cholesky factor for each trait.
+    """
+    n_train, n_bandwidths = TRAIN_SHARE * shape.n_samples, len(gaussian_kernel.MULTIPLES)
+    n_kernels = min(n_bandwidths, shape.n_traits)
+    return Work(
+        exact_products=n_train**2
+        * (2 * n_kernels * shape.n_markers + shape.n_traits * n_train / 3),
+        moved=2 * n_kernels * DOUBLE * n_train**2 * 6,
+        decomposed=n_bandwidths * min(n_train, gaussian_kernel.LIKELIHOOD_ROWS) ** 3,
+    )
+
+
 def pairs(shape: Shape, n_rounds: int = 10) -> Work:
     """Return the work of sparse regression on pairs: each round tests all pairs and fits ridge again."""
     screening = Work(products=4 * TRAIN_SHARE * shape.n_samples * shape.n_markers**2)
@@ -188,6 +203,12 @@ def kernel_memory(shape: Shape) -> float:
     n_train = TRAIN_SHARE * shape.n_samples
     weights = 12 * n_train**2 if n_train <= kernels.EXACT_LIMIT else 3 * DOUBLE * shape.n_markers**2
     return max(20 * min(n_train, kernels.REML_ROWS) ** 2, weights)
+
+
+def gaussian_memory(shape: Shape) -> float:
+    """Return the bytes of Gaussian kernel regression: kernel and factor, or what chooses a bandwidth."""
+    n_train = TRAIN_SHARE * shape.n_samples
+    return DOUBLE * max(2 * n_train**2, 5 * min(n_train, gaussian_kernel.LIKELIHOOD_ROWS) ** 2)
 
 
 def _columns_memory(shape: Shape, n_columns: int) -> float:
