@@ -227,6 +227,22 @@ _ROWS = (
         closed_form="pairs",
     ),
     Model(
+        "trees",
+        "trees:predict",
+        *("Boosted trees", "forest", "H"),
+        own_data=True,
+        work="work:trees",
+        memory="work:trees_memory",
+    ),
+    Model(
+        "lasso_path",
+        "lasso_path:predict",
+        *("LASSO, cross-validated", "melon", "x"),
+        own_data=True,
+        work="work:lasso_path",
+        memory="work:lasso_path_memory",
+    ),
+    Model(
         "oracle",
         "pairs:predict_oracle",
         *("Oracle", "crow", "h"),
