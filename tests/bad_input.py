@@ -33,7 +33,18 @@ from epidl.cohorts import alphasimr, splits, zenodo
 from epidl.cohorts import simulate as simulation
 from epidl.cohorts.genotypes import Dosages, Haplotypes
 from epidl.grid import cell, core, costs, params, publish, results, workflow
-from epidl.models import kernels, networks, pairs, ridge, selection, theory, training
+from epidl.models import (
+    gaussian,
+    kernels,
+    lasso_path,
+    networks,
+    pairs,
+    ridge,
+    selection,
+    theory,
+    training,
+    trees,
+)
 from epidl.own import comparison as own_comparison
 from epidl.own import genotype_files, public, reader
 from epidl.planner import planning, surface
@@ -784,6 +795,50 @@ def _fits() -> list[Place]:
             kernel_fit.predict_parts,
             _to_predict,
             predictions(None),
+        ),
+        _place(
+            gaussian,
+            "fit_gaussian",
+            fit_arguments,
+            genotypes=[*GENOTYPES, single],
+            phenotypes=[
+                *phenotypes,
+                Wrong("a constant trait", constant, "must vary", says="trait 1"),
+            ],
+            rows=kernel_rows,
+            device=DEVICE,
+            seed=SEED,
+        ),
+        Place(
+            "gaussian.GaussianFit.predict",
+            gaussian.fit_gaussian(**fit_arguments()).predict,
+            _to_predict,
+            predictions(None),
+        ),
+        _place(
+            trees,
+            "fit_trees",
+            lambda: fit_arguments() | {"most_rounds": 2},
+            genotypes=GENOTYPES,
+            phenotypes=phenotypes,
+            rows=rows(N, least=10),
+            most_rounds=integer(1),
+            seed=SEED,
+        ),
+        Place(
+            "trees.TreesFit.predict",
+            trees.fit_trees(**fit_arguments(), most_rounds=2).predict,
+            _to_predict,
+            predictions(None),
+        ),
+        _place(
+            lasso_path,
+            "fit_lasso_path",
+            fit_arguments,
+            genotypes=GENOTYPES,
+            phenotypes=phenotypes,
+            rows=rows(N, least=10),
+            seed=SEED,
         ),
         _place(
             kernels,

@@ -30,7 +30,17 @@ from epidl.cohorts.simulate import Cohort, simulate
 from epidl.cohorts.splits import Split, split_samples
 from epidl.grid import core, costs, params
 from epidl.grid.params import CELL_TYPES
-from epidl.models import kernels, networks, pairs, recipes, ridge, training
+from epidl.models import (
+    gaussian,
+    kernels,
+    lasso_path,
+    networks,
+    pairs,
+    recipes,
+    ridge,
+    training,
+    trees,
+)
 
 PLACES = {place.where: place for place in bad_input.catalogue()}
 DRAWN = [
@@ -387,6 +397,7 @@ EDGES = {
 REFUSED = {
     ("non-finite phenotypes", "*"): "phenotypes must be finite, got 2 values that are not",
     ("a constant trait", "kernel"): "phenotypes must vary among the rows, trait 1 does not",
+    ("a constant trait", "gaussian"): "phenotypes must vary among the rows, trait 1 does not",
     (
         "a last batch of one",
         "mlp",
@@ -442,7 +453,10 @@ MODELS = {
     "kernel": by_fit(
         lambda cohort, rows: kernels.fit_kernel(*_given(cohort, rows), _components(cohort))
     ),
+    "gaussian": by_fit(lambda cohort, rows: gaussian.fit_gaussian(*_given(cohort, rows))),
     "pairs": by_fit(lambda cohort, rows: pairs.fit_pairs(*_given(cohort, rows))),
+    "trees": by_fit(lambda cohort, rows: trees.fit_trees(*_given(cohort, rows), most_rounds=20)),
+    "lasso_path": by_fit(lambda cohort, rows: lasso_path.fit_lasso_path(*_given(cohort, rows))),
     "oracle": by_fit(lambda cohort, rows: pairs.fit_oracle(*_given(cohort, rows), cohort.traits)),
     "ridge_sgd": by_network(networks.OneHotLinear, replace(training.RIDGE_SGD, max_epochs=3)),
     "lasso": by_network(networks.OneHotLinear, replace(training.LASSO_SGD, max_epochs=3)),
@@ -466,7 +480,7 @@ def test_the_edge_of_the_valid_is_predicted_or_refused_clearly(edge, model):
     predicted = MODELS[model](cohort, split)
     assert predicted.shape == (len(split.test), cohort.phenotypes.shape[1])
     assert np.isfinite(predicted).all()
-    if edge == "a constant trait" and model in ("ridge", "pairs", "oracle"):
+    if edge == "a constant trait" and model in ("ridge", "pairs", "trees", "oracle"):
         np.testing.assert_allclose(predicted[:, 0], 1)
 
 

@@ -250,7 +250,7 @@ def test_only_training_individuals_are_learnt_from(cohort):
     changed[split.test] += 1e3 * np.arange(len(split.test))
     other = observe(cohort.genotypes, changed, cohort.design)
     tasks = [comparison.make_task(c, split, 8, "cpu", 1)[0] for c in (cohort, other)]
-    for model in ("ridge", "kernel", "pairs", "mlp", "sparse_mlp", "pair_network"):
+    for model in comparison.MODELS:
         one, two = (comparison.MODELS[model].predict(task).parts[0][1] for task in tasks)
         np.testing.assert_array_equal(one, two, err_msg=model)
         assert np.isfinite(one).all()

@@ -209,6 +209,14 @@ _ROWS = (
         closed_form="kernel",
     ),
     Model(
+        "gaussian",
+        "gaussian:predict",
+        *("Gaussian kernel", "iris", "p"),
+        own_data=True,
+        work="work:gaussian",
+        memory="work:gaussian_memory",
+    ),
+    Model(
         "pairs",
         "pairs:predict_pairs",
         *("Sparse pairs", "dusk", "d"),
@@ -217,6 +225,22 @@ _ROWS = (
         work="work:pairs",
         memory="work:pairs_memory",
         closed_form="pairs",
+    ),
+    Model(
+        "trees",
+        "trees:predict",
+        *("Boosted trees", "forest", "H"),
+        own_data=True,
+        work="work:trees",
+        memory="work:trees_memory",
+    ),
+    Model(
+        "lasso_path",
+        "lasso_path:predict",
+        *("LASSO, cross-validated", "melon", "x"),
+        own_data=True,
+        work="work:lasso_path",
+        memory="work:lasso_path_memory",
     ),
     Model(
         "oracle",

@@ -1,16 +1,21 @@
 """What a fit does, for the estimates of costs: operations, bytes, steps, and the memory that it needs."""
 
+import math
 import operator
 from dataclasses import dataclass
 from functools import partial
 
 from epidl.cohorts.genotypes import BLOCK_BYTES
 from epidl.cohorts.splits import BATCH_SIZE, TRAIN_SHARE
+from epidl.models import gaussian as gaussian_kernel
 from epidl.models import kernels
+from epidl.models import lasso_path as lasso
+from epidl.models import trees as boosted
 from epidl.models.ridge import PENALTIES
 
 FILTER_RANK = 25  # what the filters of ridge's penalties need, see `ridge`
 FLOAT, DOUBLE = 4, 8  # bytes
+N_ROUNDS, N_SWEEPS = 300, 30  # that boosted trees and coordinate descent take, about
 
 
 @dataclass(frozen=True)
@@ -135,11 +140,41 @@ def kernel(shape: Shape) -> Work:
     )
 
 
+def gaussian(shape: Shape) -> Work:
+    """Return the work of Gaussian kernel regression: a decomposition for each bandwidth that is tried,
+    then at most as many kernels, and a Cholesky factor for each trait.
+    """
+    n_train, n_bandwidths = TRAIN_SHARE * shape.n_samples, len(gaussian_kernel.MULTIPLES)
+    n_kernels = min(n_bandwidths, shape.n_traits)
+    return Work(
+        exact_products=n_train**2
+        * (2 * n_kernels * shape.n_markers + shape.n_traits * n_train / 3),
+        moved=2 * n_kernels * DOUBLE * n_train**2 * 6,
+        decomposed=n_bandwidths * min(n_train, gaussian_kernel.LIKELIHOOD_ROWS) ** 3,
+    )
+
+
 def pairs(shape: Shape, n_rounds: int = 10) -> Work:
     """Return the work of sparse regression on pairs: each round tests all pairs and fits ridge again."""
     screening = Work(products=4 * TRAIN_SHARE * shape.n_samples * shape.n_markers**2)
     refit = _ridge(shape.n_samples, 2 * shape.n_markers, 1, 1)
     return (screening + refit) * (n_rounds * shape.n_traits)
+
+
+def trees(shape: Shape) -> Work:
+    """Return the work of boosted trees: histograms of each level's markers, in both fits."""
+    levels = math.log2(boosted.SETTINGS["max_leaf_nodes"])
+    cells = TRAIN_SHARE * shape.n_samples * shape.n_markers * boosted.SETTINGS["max_features"]
+    return Work(moved=2 * N_ROUNDS * levels * cells * 3 * DOUBLE) * shape.n_traits
+
+
+def lasso_path(shape: Shape) -> Work:
+    """Return the work of the LASSO: of each fold and of the fit the products, and a path of sweeps."""
+    n_train, n_markers = TRAIN_SHARE * shape.n_samples, shape.n_markers
+    sweep = 2 * n_markers * min(n_train, n_markers)
+    products = 2 * n_train * n_markers**2 * (n_markers < n_train)
+    each = Work(exact_products=products, moved=DOUBLE * sweep * N_SWEEPS * 100)
+    return each * ((lasso.N_FOLDS + 1) * shape.n_traits)
 
 
 def oracle(shape: Shape) -> Work:
@@ -188,6 +223,23 @@ def kernel_memory(shape: Shape) -> float:
     n_train = TRAIN_SHARE * shape.n_samples
     weights = 12 * n_train**2 if n_train <= kernels.EXACT_LIMIT else 3 * DOUBLE * shape.n_markers**2
     return max(20 * min(n_train, kernels.REML_ROWS) ** 2, weights)
+
+
+def gaussian_memory(shape: Shape) -> float:
+    """Return the bytes of Gaussian kernel regression: kernel and factor, or what chooses a bandwidth."""
+    n_train = TRAIN_SHARE * shape.n_samples
+    return DOUBLE * max(2 * n_train**2, 5 * min(n_train, gaussian_kernel.LIKELIHOOD_ROWS) ** 2)
+
+
+def trees_memory(shape: Shape) -> float:
+    """Return the bytes of boosted trees: dense genotypes and their bins."""
+    return boosted.CELL_BYTES * TRAIN_SHARE * shape.n_samples * shape.n_markers
+
+
+def lasso_path_memory(shape: Shape) -> float:
+    """Return the bytes of the LASSO: dense genotypes, those of a fold, and the products."""
+    n_train, n_markers = TRAIN_SHARE * shape.n_samples, shape.n_markers
+    return DOUBLE * (3 * n_train * n_markers + 2 * min(n_train, n_markers) ** 2)
 
 
 def _columns_memory(shape: Shape, n_columns: int) -> float:
