@@ -33,7 +33,7 @@ from epidl.cohorts import alphasimr, splits, zenodo
 from epidl.cohorts import simulate as simulation
 from epidl.cohorts.genotypes import Dosages, Haplotypes
 from epidl.grid import cell, core, costs, params, publish, results, workflow
-from epidl.models import kernels, networks, pairs, ridge, selection, theory, training
+from epidl.models import kernels, lasso_pairs, networks, pairs, ridge, selection, theory, training
 from epidl.own import comparison as own_comparison
 from epidl.own import genotype_files, public, reader
 from epidl.planner import planning, surface
@@ -806,6 +806,16 @@ def _fits() -> list[Place]:
         _place(
             pairs,
             "fit_pairs",
+            fit_arguments,
+            genotypes=[*GENOTYPES, single],
+            phenotypes=phenotypes,
+            rows=pair_rows,
+            level=level,
+            device=DEVICE,
+        ),
+        _place(
+            lasso_pairs,
+            "fit_lasso_pairs",
             fit_arguments,
             genotypes=[*GENOTYPES, single],
             phenotypes=phenotypes,

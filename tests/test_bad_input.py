@@ -30,7 +30,7 @@ from epidl.cohorts.simulate import Cohort, simulate
 from epidl.cohorts.splits import Split, split_samples
 from epidl.grid import core, costs, params
 from epidl.grid.params import CELL_TYPES
-from epidl.models import kernels, networks, pairs, recipes, ridge, training
+from epidl.models import kernels, lasso_pairs, networks, pairs, recipes, ridge, training
 
 PLACES = {place.where: place for place in bad_input.catalogue()}
 DRAWN = [
@@ -60,7 +60,7 @@ NOT_A_USER_S = {
             *("deep.*", "pruned.*", "task.*", "recipes.*", "training.patient_epochs"),
             *("params.*.architecture", "params.*.protocols_of", "params.*.numbers"),
             *("ridge.predict", "kernels.predict", "pairs.predict_*", "theory.predict"),
-            *("kept.*", "real.*"),
+            *("kept.*", "real.*", "lasso_pairs.predict", "ensemble.*"),
             "fingerprint.*",
             *("comparison.make_task", "comparison.fit_and_score"),
         ),
@@ -134,6 +134,7 @@ NOT_A_USER_S = {
         *("networks.penalised_weights", "networks.has_batch_norm", "networks.sizes"),
         *(
             "selection.precision_and_recall",
+            *("pairs.Design.*", "lasso_pairs.clumped", "lasso_pairs.fit_lasso"),
             "params.Profile.points",
             "params.same_settings",
         ),
@@ -443,6 +444,7 @@ MODELS = {
         lambda cohort, rows: kernels.fit_kernel(*_given(cohort, rows), _components(cohort))
     ),
     "pairs": by_fit(lambda cohort, rows: pairs.fit_pairs(*_given(cohort, rows))),
+    "lasso_pairs": by_fit(lambda cohort, rows: lasso_pairs.fit_lasso_pairs(*_given(cohort, rows))),
     "oracle": by_fit(lambda cohort, rows: pairs.fit_oracle(*_given(cohort, rows), cohort.traits)),
     "ridge_sgd": by_network(networks.OneHotLinear, replace(training.RIDGE_SGD, max_epochs=3)),
     "lasso": by_network(networks.OneHotLinear, replace(training.LASSO_SGD, max_epochs=3)),
@@ -466,7 +468,7 @@ def test_the_edge_of_the_valid_is_predicted_or_refused_clearly(edge, model):
     predicted = MODELS[model](cohort, split)
     assert predicted.shape == (len(split.test), cohort.phenotypes.shape[1])
     assert np.isfinite(predicted).all()
-    if edge == "a constant trait" and model in ("ridge", "pairs", "oracle"):
+    if edge == "a constant trait" and model in ("ridge", "pairs", "lasso_pairs", "oracle"):
         np.testing.assert_allclose(predicted[:, 0], 1)
 
 

@@ -149,7 +149,12 @@ def test_a_message_a_docstring_a_description_and_other_rows_change_no_fingerprin
     ("module", "original", "text", "expected"),
     [
         ("epidl.models.kernels", "EXACT_LIMIT = 20_000", "EXACT_LIMIT = 10_000", {"kernel"}),
-        ("epidl.models.pairs", "MAX_ROUNDS = 50", "MAX_ROUNDS = 5", {"pairs", "oracle"}),
+        (
+            "epidl.models.pairs",
+            "MAX_ROUNDS = 50",
+            "MAX_ROUNDS = 5",
+            {"pairs", "lasso_pairs", "oracle"},
+        ),
         ("epidl.models.pruned", "= 25", "= 10", {"lasso", "lasso_pruned", "mlp_pruned"}),
         (
             "epidl.models.training",

@@ -219,6 +219,15 @@ _ROWS = (
         closed_form="pairs",
     ),
     Model(
+        "lasso_pairs",
+        "lasso_pairs:predict",
+        *("LASSO with pairs", "asparagus", "H"),
+        own_data=True,
+        most_markers=10_000,
+        work="work:lasso_pairs",
+        memory="work:lasso_pairs_memory",
+    ),
+    Model(
         "oracle",
         "pairs:predict_oracle",
         *("Oracle", "crow", "h"),

@@ -142,6 +142,16 @@ def pairs(shape: Shape, n_rounds: int = 10) -> Work:
     return (screening + refit) * (n_rounds * shape.n_traits)
 
 
+def lasso_pairs(shape: Shape, n_rounds: int = 5, n_sweeps: int = 2_000) -> Work:
+    """Return the work of a LASSO with pairs: each round tests all pairs, and fits the LASSO in each
+    fold; n_sweeps: of coordinate descent over all columns, for all penalties and folds together.
+    """
+    n_train = TRAIN_SHARE * shape.n_samples
+    screening = Work(products=4 * n_train * shape.n_markers**2)
+    descent = Work(exact_products=4 * n_train * shape.n_markers * n_sweeps)
+    return (screening + descent) * (n_rounds * shape.n_traits)
+
+
 def oracle(shape: Shape) -> Work:
     """Return the work of the oracle: ridge on the true loci and pairs, a trait at a time."""
     return _ridge(shape.n_samples, 3 * shape.n_markers // 2, 1, 1) * shape.n_traits
@@ -176,6 +186,11 @@ def ridge_memory(shape: Shape) -> float:
 def pairs_memory(shape: Shape) -> float:
     """Return the bytes of ridge on markers and pairs, more than are found: twice the true ones."""
     return _columns_memory(shape, shape.n_markers + shape.n_qtl)
+
+
+def lasso_pairs_memory(shape: Shape) -> float:
+    """Return the bytes of codes in double precision, and of copies to clump and to cross-validate."""
+    return 5 * DOUBLE * shape.n_samples * shape.n_markers
 
 
 def oracle_memory(shape: Shape) -> float:
