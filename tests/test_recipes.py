@@ -65,6 +65,7 @@ def test_every_cell_with_a_network_asks_for_a_gpu():
         "skip_mlp",
         "sparse_mlp",
         "pair_network",
+        "mlp_ensemble",
     }
     assert {name for name, model in MODELS.items() if model.is_network} == sgd | trained
     for experiment in ("beyond_dilution", "beyond_correlation"):

@@ -113,6 +113,11 @@ def skip_mlp_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]
     return n_inputs * (width + n_traits), width * n_traits
 
 
+def mlp_ensemble_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
+    """Return the same of a network of middle size among those that are tried."""
+    return n_inputs * 128, 128 * (128 + n_traits)
+
+
 def pair_network_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
     """Return the same of multiplicative units."""
     return n_inputs * (n_inputs + 1) * n_traits, n_inputs * n_traits
