@@ -34,8 +34,8 @@ SPACE = {
     "weight_decay": (0.1, 1.0, 10.0),
     "learning_rate": (0.0003, 0.001, 0.003),
 }
-# of fewer samples
-DEFAULTS = {"width": 64, "depth": 1, "dropout": 0.4, "weight_decay": 1.0, "learning_rate": 0.001}
+# of fewer samples: the best of simulations of 200 to 400 samples and 200 to 600 markers
+DEFAULTS = {"width": 128, "depth": 1, "dropout": 0.6, "weight_decay": 10.0, "learning_rate": 0.001}
 MAX_EPOCHS = 200
 PATIENCE = 20
 
@@ -67,39 +67,42 @@ class DropoutMlp(nn.Module):
 
 
 def predict(task: Task, model: Model) -> Prediction:
-    """Predict by the mean of the members; columns: the settings that were chosen."""
-    splits = member_splits(task, model.name)
-    candidates = [DEFAULTS]
-    if len(task.all_but_test) >= LEAST_SEARCHED:
-        rng = seeds.generator(task.seed, model.name, "settings")
-        candidates = [
-            {name: values[rng.integers(len(values))] for name, values in SPACE.items()}
-            for _ in range(N_SETTINGS)
-        ]
-    first = _train(task, splits[0], candidates, model.name, 0)
-    best = np.argsort([_loss(fit) for fit in first], kind="stable")[:N_FINALISTS]
-    finalists = [candidates[i] for i in best]
-    fits = [[first[i] for i in best]]
-    for number, split in enumerate(splits[1:], start=1):
-        fits.append(_train(task, split, finalists, model.name, number))
-    losses = [np.mean([_loss(fit) for fit in members]) for members in zip(*fits, strict=True)]
-    winner = int(np.argmin(losses))
-    settings, members = finalists[winner], [each[winner] for each in fits]
-    usable = [member for member in members if member.record.status != "diverged"]
+    """Predict by the mean of the members that did not diverge; columns: the settings chosen."""
+    settings, members = _choose(task, model.name)
+    predictions = [member.of(task) for member in members]
+    usable = [each for each in predictions if each.status != "diverged"] or predictions
     known = {
         "hidden_width": settings["width"],
         "learning_rate": settings["learning_rate"],
         "epochs": round(np.mean([member.record.epochs for member in members])),
     }
-    if not usable:
-        return replace(members[0].of(task), columns=known)
-    predicted = [
-        training.predict(member.network, task.genotypes, task.split.test, task.device)
-        for member in usable
-    ]
-    return Prediction(
-        [(task.split.test, np.mean(predicted, axis=0))], usable[0].record.status, columns=known
-    )
+    predicted = np.mean([each.parts[0][1] for each in usable], axis=0)
+    return Prediction([(task.split.test, predicted)], usable[0].status, columns=known)
+
+
+def _choose(task: Task, name: str) -> tuple[Mapping[str, Any], list[deep.Trained]]:
+    """Return the settings of the smallest mean loss, and the members that were trained with them."""
+    candidates = [DEFAULTS]
+    if len(task.all_but_test) >= LEAST_SEARCHED:
+        candidates = _drawn(seeds.generator(task.seed, name, "settings"))
+    first, *others = member_splits(task, name)
+    tried = _train(task, first, candidates, name, 0)
+    best = np.argsort([_loss(fit) for fit in tried], kind="stable")[:N_FINALISTS]
+    finalists = [candidates[i] for i in best]
+    fits = [[tried[i] for i in best]]
+    for number, split in enumerate(others, start=1):
+        fits.append(_train(task, split, finalists, name, number))
+    members = list(zip(*fits, strict=True))  # of each finalist
+    winner = int(np.argmin([np.mean(list(map(_loss, fits))) for fits in members]))
+    return finalists[winner], list(members[winner])
+
+
+def _drawn(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Draw settings at random."""
+    drawn = []
+    for _ in range(N_SETTINGS):
+        drawn.append({name: values[rng.integers(len(values))] for name, values in SPACE.items()})
+    return drawn
 
 
 def _loss(fit: deep.Trained) -> float:
