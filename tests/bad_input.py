@@ -36,6 +36,7 @@ from epidl.grid import cell, core, costs, params, publish, results, workflow
 from epidl.models import (
     gaussian,
     kernels,
+    lasso_pairs,
     lasso_path,
     networks,
     pairs,
@@ -861,6 +862,16 @@ def _fits() -> list[Place]:
         _place(
             pairs,
             "fit_pairs",
+            fit_arguments,
+            genotypes=[*GENOTYPES, single],
+            phenotypes=phenotypes,
+            rows=pair_rows,
+            level=level,
+            device=DEVICE,
+        ),
+        _place(
+            lasso_pairs,
+            "fit_lasso_pairs",
             fit_arguments,
             genotypes=[*GENOTYPES, single],
             phenotypes=phenotypes,

@@ -29,6 +29,9 @@ def looked_at(page, theme: str = "light", width: int = 1200):
     """Show an opened page in a theme and on a screen so wide."""
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+    page.evaluate(  # colours change over a moment
+        "() => Promise.all(document.getAnimations().map(change => change.finished.catch(() => {})))"
+    )
     return page
 
 

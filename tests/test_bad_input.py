@@ -33,6 +33,7 @@ from epidl.grid.params import CELL_TYPES
 from epidl.models import (
     gaussian,
     kernels,
+    lasso_pairs,
     lasso_path,
     networks,
     pairs,
@@ -70,7 +71,7 @@ NOT_A_USER_S = {
             *("deep.*", "pruned.*", "task.*", "recipes.*", "training.patient_epochs"),
             *("params.*.architecture", "params.*.protocols_of", "params.*.numbers"),
             *("ridge.predict", "kernels.predict", "pairs.predict_*", "theory.predict"),
-            *("kept.*", "real.*"),
+            *("kept.*", "real.*", "lasso_pairs.predict", "ensemble.*"),
             "fingerprint.*",
             *("comparison.make_task", "comparison.fit_and_score"),
         ),
@@ -144,6 +145,7 @@ NOT_A_USER_S = {
         *("networks.penalised_weights", "networks.has_batch_norm", "networks.sizes"),
         *(
             "selection.precision_and_recall",
+            *("pairs.Design.*", "lasso_pairs.clumped", "lasso_pairs.fit_lasso"),
             "params.Profile.points",
             "params.same_settings",
         ),
@@ -457,6 +459,7 @@ MODELS = {
     "pairs": by_fit(lambda cohort, rows: pairs.fit_pairs(*_given(cohort, rows))),
     "trees": by_fit(lambda cohort, rows: trees.fit_trees(*_given(cohort, rows), most_rounds=20)),
     "lasso_path": by_fit(lambda cohort, rows: lasso_path.fit_lasso_path(*_given(cohort, rows))),
+    "lasso_pairs": by_fit(lambda cohort, rows: lasso_pairs.fit_lasso_pairs(*_given(cohort, rows))),
     "oracle": by_fit(lambda cohort, rows: pairs.fit_oracle(*_given(cohort, rows), cohort.traits)),
     "ridge_sgd": by_network(networks.OneHotLinear, replace(training.RIDGE_SGD, max_epochs=3)),
     "lasso": by_network(networks.OneHotLinear, replace(training.LASSO_SGD, max_epochs=3)),
@@ -480,7 +483,7 @@ def test_the_edge_of_the_valid_is_predicted_or_refused_clearly(edge, model):
     predicted = MODELS[model](cohort, split)
     assert predicted.shape == (len(split.test), cohort.phenotypes.shape[1])
     assert np.isfinite(predicted).all()
-    if edge == "a constant trait" and model in ("ridge", "pairs", "trees", "oracle"):
+    if edge == "a constant trait" and model in ("ridge", "pairs", "lasso_pairs", "trees", "oracle"):
         np.testing.assert_allclose(predicted[:, 0], 1)
 
 

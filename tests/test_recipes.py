@@ -65,6 +65,7 @@ def test_every_cell_with_a_network_asks_for_a_gpu():
         "skip_mlp",
         "sparse_mlp",
         "pair_network",
+        "mlp_ensemble",
     }
     assert {name for name, model in MODELS.items() if model.is_network} == sgd | trained
     for experiment in ("beyond_dilution", "beyond_correlation"):
@@ -154,7 +155,12 @@ def test_a_message_a_docstring_a_description_and_other_rows_change_no_fingerprin
             "EXACT_LIMIT = 10_000",
             {"kernel", "gaussian"},
         ),
-        ("epidl.models.pairs", "MAX_ROUNDS = 50", "MAX_ROUNDS = 5", {"pairs", "oracle"}),
+        (
+            "epidl.models.pairs",
+            "MAX_ROUNDS = 50",
+            "MAX_ROUNDS = 5",
+            {"pairs", "lasso_pairs", "oracle"},
+        ),
         ("epidl.models.pruned", "= 25", "= 10", {"lasso", "lasso_pruned", "mlp_pruned"}),
         (
             "epidl.models.training",

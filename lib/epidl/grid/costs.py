@@ -280,7 +280,7 @@ def _n_fits(cell: Cell, model: Model) -> int:
     if model.taken:
         return 0
     n_trials = getattr(cell, model.trials) if model.trials and model.searches(cell) else 0
-    return n_trials + len(model.penalties)
+    return n_trials + (model.n_fits or len(model.penalties))
 
 
 def _epochs(known: Mapping[tuple[str, str], float], cell: Cell, model: str) -> float:

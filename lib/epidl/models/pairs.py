@@ -405,7 +405,7 @@ def _partial_t(
 
 
 @dataclass(frozen=True)
-class _Design:
+class Design:
     """Some markers and some pairs as genotypes: a pair's share is weight (1 + x_j x_k) / 2."""
 
     genotypes: Genotypes | DeviceGenotypes
@@ -415,14 +415,17 @@ class _Design:
 
     @property
     def n_samples(self) -> int:
+        """The number of individuals."""
         return self.genotypes.n_samples
 
     @property
     def n_markers(self) -> int:
+        """The number of columns."""
         return len(self.markers) + len(self.pairs)
 
     @property
     def device(self) -> torch.device:
+        """Where the columns are made."""
         return self.markers.device
 
     @property
@@ -432,8 +435,9 @@ class _Design:
         """
         return self.genotypes.whole and math.frexp(self.weight)[0] == 0.5
 
-    def on(self, device: torch.device | str) -> "_Design":
-        return _Design(
+    def on(self, device: torch.device | str) -> "Design":
+        """Return the same columns on a torch device."""
+        return Design(
             self.genotypes.on(device), self.markers.to(device), self.pairs.to(device), self.weight
         )
 
@@ -457,7 +461,7 @@ def _fit(
     device: str,
 ) -> PairFit:
     """Fit some markers and some pairs to one trait."""
-    design = _Design(genotypes, torch.as_tensor(markers), torch.as_tensor(pairs), weight)
+    design = Design(genotypes, torch.as_tensor(markers), torch.as_tensor(pairs), weight)
     ridge = fit_ridge(design, phenotype[:, None], rows, device=device)
     effects = ridge.effects / 2  # a share is centre + x / 2, a pair's is weight (1 + x_j x_k) / 2
     effects[len(markers) :] *= weight

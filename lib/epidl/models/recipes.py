@@ -28,9 +28,10 @@ class Model:
 
     plan: of a network's training, '' for what is no network: networks need a validation part and
     are trained on a GPU. batch_norm: whether it normalises by batch. penalties: the L1 penalties
-    that are tried. most_width, most_markers: in own data and, the first, everywhere; 0 for no
-    limit. chooses: parameters of a cell that a search chooses from, and trials: the one with the
-    number of trials, '' where another model's search or fit is taken, as `taken` says.
+    that are tried; n_fits: where it trains another number of networks than one for each.
+    most_width, most_markers: in own data and, the first, everywhere; 0 for no limit. chooses:
+    parameters of a cell that a search chooses from, and trials: the one with the number of trials,
+    '' where another model's search or fit is taken, as `taken` says.
 
     work, memory, layers: for estimates of costs, see `work`; layers: of networks. closed_form: of
     its expected accuracy, see `theory`: of the models that have one the planner makes forecasts.
@@ -47,6 +48,7 @@ class Model:
     plan: Literal["", "sgd", "mlp", "patient"] = ""
     batch_norm: bool = False
     penalties: tuple[float, ...] = (0.0,)
+    n_fits: int = 0
     most_width: int = 0
     most_markers: int = 0
     chooses: tuple[str, ...] = ()
@@ -200,6 +202,15 @@ _ROWS = (
         layers="work:pair_network_layers",
     ),
     Model(
+        "mlp_ensemble",
+        "ensemble:predict",
+        *("Tuned network", "redwood", "p"),
+        own_data=True,
+        plan="mlp",
+        n_fits=40,  # see `ensemble`
+        layers="work:mlp_ensemble_layers",
+    ),
+    Model(
         "kernel",
         "kernels:predict",
         *("Epistatic kernel", "seaweed", "*"),
@@ -229,7 +240,7 @@ _ROWS = (
     Model(
         "trees",
         "trees:predict",
-        *("Boosted trees", "forest", "H"),
+        *("Boosted trees", "forest", "+"),
         own_data=True,
         work="work:trees",
         memory="work:trees_memory",
@@ -241,6 +252,15 @@ _ROWS = (
         own_data=True,
         work="work:lasso_path",
         memory="work:lasso_path_memory",
+    ),
+    Model(
+        "lasso_pairs",
+        "lasso_pairs:predict",
+        *("LASSO with pairs", "asparagus", "H"),
+        own_data=True,
+        most_markers=10_000,
+        work="work:lasso_pairs",
+        memory="work:lasso_pairs_memory",
     ),
     Model(
         "oracle",

@@ -118,6 +118,11 @@ def skip_mlp_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]
     return n_inputs * (width + n_traits), width * n_traits
 
 
+def mlp_ensemble_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
+    """Return the same of a network of middle size among those that are tried."""
+    return n_inputs * 128, 128 * (128 + n_traits)
+
+
 def pair_network_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
     """Return the same of multiplicative units."""
     return n_inputs * (n_inputs + 1) * n_traits, n_inputs * n_traits
@@ -177,6 +182,16 @@ def lasso_path(shape: Shape) -> Work:
     return each * ((lasso.N_FOLDS + 1) * shape.n_traits)
 
 
+def lasso_pairs(shape: Shape, n_rounds: int = 5, n_sweeps: int = 2_000) -> Work:
+    """Return the work of a LASSO with pairs: each round tests all pairs, and fits the LASSO in each
+    fold; n_sweeps: of coordinate descent over all columns, for all penalties and folds together.
+    """
+    n_train = TRAIN_SHARE * shape.n_samples
+    screening = Work(products=4 * n_train * shape.n_markers**2)
+    descent = Work(exact_products=4 * n_train * shape.n_markers * n_sweeps)
+    return (screening + descent) * (n_rounds * shape.n_traits)
+
+
 def oracle(shape: Shape) -> Work:
     """Return the work of the oracle: ridge on the true loci and pairs, a trait at a time."""
     return _ridge(shape.n_samples, 3 * shape.n_markers // 2, 1, 1) * shape.n_traits
@@ -211,6 +226,11 @@ def ridge_memory(shape: Shape) -> float:
 def pairs_memory(shape: Shape) -> float:
     """Return the bytes of ridge on markers and pairs, more than are found: twice the true ones."""
     return _columns_memory(shape, shape.n_markers + shape.n_qtl)
+
+
+def lasso_pairs_memory(shape: Shape) -> float:
+    """Return the bytes of codes in double precision, and of copies to clump and to cross-validate."""
+    return 5 * DOUBLE * shape.n_samples * shape.n_markers
 
 
 def oracle_memory(shape: Shape) -> float:

@@ -1,0 +1,199 @@
+"""Sparse pairs, second version: a LASSO on markers, and on pairs of them where that predicts better.
+
+The model of a trait is that of `pairs`, but most markers have no effect. Three things differ:
+
+- *Base.* All effects have the LASSO's penalty (Tibshirani 1996), the one of the smallest
+  cross-validated error. Of markers that correlate one stands for all: neighbours would share its
+  effect, and their pairs the effect of its pair. Clumping goes by r^2 and needs no positions.
+- *Candidates.* Each round tests the residual of the fit so far on the pairs of markers that have an
+  effect, which are few tests, and on all pairs, which finds those whose loci have none. At the end
+  all pairs of the strongest markers are tried without a test.
+- *Choice.* The LASSO is fitted again with the candidates. They stay where its cross-validated error
+  falls, by half a per cent of the trait's variance at least where they were not tested.
+
+Tested candidates are found on all training samples, so that the error with them is somewhat too
+small. The level of the tests bounds how often a trait without pairs gets any.
+"""
+
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from epidl import checks
+from epidl.cohorts.genotypes import Genotypes, check_genotypes
+from epidl.devices import checked_device
+from epidl.models.pairs import LEVEL, MAX_ROUNDS, Design, PairFit, precision_and_recall, survivors
+from epidl.models.recipes import Model
+from epidl.models.task import Prediction, Task, of_test_samples
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LassoCV
+
+MARKER_R2 = 0.81  # at most, between two markers of the base
+PAIR_R2 = 0.64  # at most, between two pairs, and two markers whose pairs are tested by themselves
+N_STRONGEST = 10  # markers whose pairs are tried without a test
+MOST_TESTED = 500  # pairs that a test adds at most before they are clumped: bounds the memory
+N_FOLDS = 5
+LEAST_GAIN = 0.005  # of the trait's variance, by which pairs without a test lower the error
+PENALTIES_A_DECADE = 15
+LEAST_PENALTY = 1e-5  # over the least one that leaves no effect
+TOLERANCE = 1e-6  # of the duality gap, over the sum of squares of the trait
+
+
+def predict(task: Task, model: Model) -> Prediction:
+    """Predict by a LASSO on markers and chosen pairs; columns: those of `pairs.predict_pairs`."""
+    fit = fit_lasso_pairs(task.genotypes, task.phenotypes, task.all_but_test, device=task.device)
+    columns = precision_and_recall(fit.pairs, task.truth.traits) if task.truth else {}
+    return of_test_samples(task, fit, columns=columns)
+
+
+def fit_lasso_pairs(
+    genotypes: Genotypes,
+    phenotypes: ArrayLike,
+    rows: NDArray[np.integer],
+    *,
+    level: float = LEVEL,
+    device: str = "cpu",
+) -> PairFit:
+    """Fit a LASSO on markers and on the pairs that lower its cross-validated error, to the samples
+    `rows`.
+
+    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. level: of the false discovery
+    rate of both tests, in (0, 1]. device: where pairs are tested; the LASSO is fitted on the CPU,
+    to codes in double precision. The pairs of the fit are those whose effect is not 0.
+
+    Raises ValueError for fewer than 5 rows, rows that are not there or stand there twice,
+    phenotypes of another length or not finite, a level out of bounds, a device that is not there,
+    and a single marker.
+    """
+    check_genotypes(genotypes)
+    checks.integer("genotypes.n_markers", genotypes.n_markers, minimum=2)
+    phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
+    rows = checks.rows("rows", rows, genotypes.n_samples, minimum=N_FOLDS)
+    level = checks.real("level", level, above=0, maximum=1)
+    checked_device(device)
+    codes = 2.0 * (genotypes.block(rows) - np.float64(genotypes.centre))
+    n_traits = phenotypes.shape[1]
+    additive, intercepts = np.zeros((genotypes.n_markers, n_traits)), np.zeros(n_traits)
+    pairs, effects = [], []
+    for t, y in enumerate(phenotypes[rows].T):
+        relevance = np.abs(codes.T @ (y - y.mean()))
+        base = clumped(codes, np.argsort(-relevance, kind="stable"), MARKER_R2)
+        fit = _add_pairs(genotypes, _Sparse(codes, y, base), rows, level, device)
+        additive[base, t] = fit.effects[: len(base)]
+        intercepts[t] = fit.lasso.intercept_
+        found = fit.effects[len(base) :]
+        pairs.append(fit.pairs[found != 0])
+        effects.append(found[found != 0])
+    return PairFit(additive, tuple(pairs), tuple(effects), intercepts, genotypes.centre)
+
+
+@dataclass
+class _Sparse:
+    """The LASSO of a trait y on the codes of some markers and some pairs.
+
+    codes: (n_samples, n_markers), of all markers. error: the mean squared error of the
+    folds, at the penalty that was chosen.
+    """
+
+    codes: NDArray[np.float64]
+    y: NDArray[np.float64]
+    markers: NDArray[np.int64]
+    pairs: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        columns = np.hstack([self.codes[:, self.markers], _products(self.codes, self.pairs)])
+        self.lasso = fit_lasso(columns, self.y)
+        self.effects = self.lasso.coef_
+        self.residual = self.y - self.lasso.predict(columns)
+        self.error = self.lasso.mse_path_.mean(axis=1).min()
+
+    def strongest(self) -> NDArray[np.int64]:
+        """Return the markers with an effect, the largest first, clumped."""
+        effects = np.abs(self.effects[: len(self.markers)])
+        order = np.argsort(-effects, kind="stable")[: np.count_nonzero(effects)]
+        return clumped(self.codes, self.markers[order], PAIR_R2)
+
+    def with_pairs(self, new: NDArray[np.int64], least: float = 0.0) -> "_Sparse":
+        """Return the LASSO with more pairs, or this one where they do not lower its error.
+
+        least: by how much at least, as a share of the trait's variance.
+        """
+        pairs = np.concatenate([self.pairs, new])
+        pairs = pairs[clumped(_products(self.codes, pairs), np.arange(len(pairs)), PAIR_R2)]
+        if len(pairs) == len(self.pairs):
+            return self
+        fit = _Sparse(self.codes, self.y, self.markers, pairs)
+        return fit if fit.error < self.error - least * self.y.var() else self
+
+
+def _add_pairs(
+    genotypes: Genotypes, fit: _Sparse, rows: NDArray[np.integer], level: float, device: str
+) -> _Sparse:
+    """Add pairs to a LASSO, round by round, while they lower its error."""
+    for _ in range(MAX_ROUNDS):
+        found = []
+        for markers in (fit.strongest(), fit.markers):
+            if len(markers) > 1:
+                some = Design(genotypes, torch.from_numpy(markers), torch.empty(0, 2).long(), 1)
+                (new,) = survivors(some, fit.residual[:, None], rows, level, device)
+                found.append(markers[new[:MOST_TESTED]])
+        grown = fit.with_pairs(np.concatenate(found)) if found else fit
+        if grown is fit:
+            break
+        fit = grown
+    best = fit.strongest()[:N_STRONGEST]
+    return fit.with_pairs(best[np.stack(np.triu_indices(len(best), k=1), axis=1)], LEAST_GAIN)
+
+
+def fit_lasso(
+    columns: NDArray[np.float64], y: NDArray[np.float64], least: float = 1e-2
+) -> "LassoCV":
+    """Return scikit-learn's cross-validated LASSO of y (n_samples,) on columns (n_samples,
+    n_columns).
+
+    least: the smallest penalty that is tried, over the smallest that leaves no effect; where it is
+    the best one, smaller ones are tried too. Folds are random, and the same in each call.
+    """
+    from sklearn.exceptions import ConvergenceWarning  # late: they take a second to import
+    from sklearn.linear_model import LassoCV
+    from sklearn.model_selection import KFold
+
+    largest = np.abs((columns - columns.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
+    decades = -np.log10(least)
+    penalties = np.logspace(0, -decades, round(PENALTIES_A_DECADE * decades))
+    lasso = LassoCV(
+        alphas=max(largest, np.finfo(np.float32).tiny) * penalties,
+        cv=KFold(N_FOLDS, shuffle=True, random_state=0),
+        tol=TOLERANCE,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of small penalties, seldom chosen
+        lasso.fit(columns, y)
+    if lasso.alpha_ == lasso.alphas_[-1] and least > LEAST_PENALTY:
+        return fit_lasso(columns, y, least / 10)
+    return lasso
+
+
+def clumped(
+    columns: NDArray[np.float64], order: NDArray[np.integer], most: float
+) -> NDArray[np.int64]:
+    """Return those of the columns `order` that correlate with none before them that is returned by
+    more than r^2 = `most`; a column that does not vary never does.
+    """
+    columns = columns[:, order] - columns[:, order].mean(axis=0)
+    columns /= np.maximum(np.linalg.norm(columns, axis=0), np.finfo(float).tiny)
+    free, kept = np.ones(len(order), dtype=bool), []
+    for j in range(len(order)):
+        if free[j]:
+            kept.append(order[j])
+            free &= (columns[:, j] @ columns) ** 2 <= most
+    return np.array(kept, dtype=np.int64)
+
+
+def _products(codes: NDArray[np.float64], pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+    return codes[:, pairs[:, 0]] * codes[:, pairs[:, 1]]
