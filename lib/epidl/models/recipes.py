@@ -222,7 +222,7 @@ _ROWS = (
     Model(
         "gaussian",
         "gaussian:predict",
-        *("Gaussian kernel", "iris", "p"),
+        *("Gaussian kernel", "iris", "+"),
         own_data=True,
         work="work:gaussian",
         memory="work:gaussian_memory",
@@ -240,7 +240,7 @@ _ROWS = (
     Model(
         "trees",
         "trees:predict",
-        *("Boosted trees", "forest", "+"),
+        *("Boosted trees", "forest", "1"),
         own_data=True,
         work="work:trees",
         memory="work:trees_memory",
