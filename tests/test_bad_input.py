@@ -72,6 +72,7 @@ NOT_A_USER_S = {
             *("params.*.architecture", "params.*.protocols_of", "params.*.numbers"),
             *("ridge.predict", "kernels.predict", "pairs.predict_*", "theory.predict"),
             *("kept.*", "real.*", "lasso_pairs.predict", "ensemble.*"),
+            *("gaussian.predict", "trees.predict", "lasso_path.predict"),
             "fingerprint.*",
             *("comparison.make_task", "comparison.fit_and_score"),
         ),

@@ -85,10 +85,11 @@ def fit_gaussian(
 
     Raises MemoryError for more rows than the machine holds a kernel of, and ValueError for fewer
     than 3 rows or 2 markers, rows that are not there or stand there twice, phenotypes of another
-    length, not finite or constant among the rows, and a device that is not there.
+    length, not finite or constant among the rows, a device that is not there and a negative seed.
     """
     phenotypes, rows = _checked(genotypes, phenotypes, rows)
     checked_device(device)
+    seed = checks.integer("seed", seed, minimum=0)
     checks.memory("len(rows)", len(rows), 16 * len(rows) ** 2)
     some = rows
     if len(rows) > LIKELIHOOD_ROWS:
