@@ -30,10 +30,10 @@ test: setup ## ruff, layers of imports, unit and property tests, grid, notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -rs -n 2 --dist loadscope -m "not book" tests
+	$(BIN)/python -m pytest -rs -n 2 --dist loadscope --durations 10 -m "not book" tests
 	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
 	$(BIN)/python -m epidl.grid smoke book
-	$(BIN)/python -m pytest -rs -n 2 --dist loadscope -m book tests
+	$(BIN)/python -m pytest -rs -n 2 --dist loadgroup --durations 10 -m book tests
 
 # the plugin tally writes a tier's row of book/data/tests.csv
 TALLY := PYTHONPATH=tests $(BIN)/python -m pytest -p tally --tally
@@ -46,7 +46,7 @@ trust: setup ## try faults, bad input and mutants, count the tests: the tables o
 	$(TALLY) slow -n 2 --dist loadscope -m "slow and not book" tests
 	$(TALLY) notebooks -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 600 notebooks
 	$(BIN)/python -m epidl.grid smoke book
-	$(TALLY) browser -n 2 --dist loadscope -m book tests
+	$(TALLY) browser -n 2 --dist loadgroup -m book tests
 
 publish: setup ## take PROFILE's finished cells, and those in ALSO=FOLDER, into the book's tables, verdicts and README
 	$(BIN)/python -m epidl.grid.publish $(PROFILE) $(if $(ALSO),--also $(ALSO))

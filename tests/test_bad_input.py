@@ -146,7 +146,7 @@ NOT_A_USER_S = {
         *("networks.penalised_weights", "networks.has_batch_norm", "networks.sizes"),
         *(
             "selection.precision_and_recall",
-            *("pairs.Design.*", "lasso_pairs.clumped", "lasso_pairs.fit_lasso"),
+            *("pairs.Design.*", "lasso_pairs.clumped", "lasso_path.fit_lasso"),
             "params.Profile.points",
             "params.same_settings",
         ),

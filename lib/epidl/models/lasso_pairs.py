@@ -15,7 +15,6 @@ Tested candidates are found on all training samples, so that the error with them
 small. The level of the tests bounds how often a trait without pairs gets any.
 """
 
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,22 +25,19 @@ from numpy.typing import ArrayLike, NDArray
 from epidl import checks
 from epidl.cohorts.genotypes import Genotypes, check_genotypes
 from epidl.devices import checked_device
+from epidl.models.lasso_path import N_FOLDS, fit_lasso
 from epidl.models.pairs import LEVEL, MAX_ROUNDS, Design, PairFit, precision_and_recall, survivors
 from epidl.models.recipes import Model
 from epidl.models.task import Prediction, Task, of_test_samples
 
 if TYPE_CHECKING:
-    from sklearn.linear_model import LassoCV
+    pass
 
 MARKER_R2 = 0.81  # at most, between two markers of the base
 PAIR_R2 = 0.64  # at most, between two pairs, and two markers whose pairs are tested by themselves
 N_STRONGEST = 10  # markers whose pairs are tried without a test
 MOST_TESTED = 500  # pairs that a test adds at most before they are clumped: bounds the memory
-N_FOLDS = 5
 LEAST_GAIN = 0.005  # of the trait's variance, by which pairs without a test lower the error
-PENALTIES_A_DECADE = 15
-LEAST_PENALTY = 1e-5  # over the least one that leaves no effect
-TOLERANCE = 1e-6  # of the duality gap, over the sum of squares of the trait
 
 
 def predict(task: Task, model: Model) -> Prediction:
@@ -148,35 +144,6 @@ def _add_pairs(
         fit = grown
     best = fit.strongest()[:N_STRONGEST]
     return fit.with_pairs(best[np.stack(np.triu_indices(len(best), k=1), axis=1)], LEAST_GAIN)
-
-
-def fit_lasso(
-    columns: NDArray[np.float64], y: NDArray[np.float64], least: float = 1e-2
-) -> "LassoCV":
-    """Return scikit-learn's cross-validated LASSO of y (n_samples,) on columns (n_samples,
-    n_columns).
-
-    least: the smallest penalty that is tried, over the smallest that leaves no effect; where it is
-    the best one, smaller ones are tried too. Folds are random, and the same in each call.
-    """
-    from sklearn.exceptions import ConvergenceWarning  # late: they take a second to import
-    from sklearn.linear_model import LassoCV
-    from sklearn.model_selection import KFold
-
-    largest = np.abs((columns - columns.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
-    decades = -np.log10(least)
-    penalties = np.logspace(0, -decades, round(PENALTIES_A_DECADE * decades))
-    lasso = LassoCV(
-        alphas=max(largest, np.finfo(np.float32).tiny) * penalties,
-        cv=KFold(N_FOLDS, shuffle=True, random_state=0),
-        tol=TOLERANCE,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of small penalties, seldom chosen
-        lasso.fit(columns, y)
-    if lasso.alpha_ == lasso.alphas_[-1] and least > LEAST_PENALTY:
-        return fit_lasso(columns, y, least / 10)
-    return lasso
 
 
 def clumped(

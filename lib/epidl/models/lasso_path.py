@@ -3,7 +3,7 @@ path of penalties.
 
     min_b |y - mu - G b|^2 / (2 n) + penalty |b|_1,    G the allele shares (see `genotypes`),
 
-by scikit-learn's coordinate descent: of a hundred penalties, from the one that keeps no marker
+by scikit-learn's coordinate descent: of a path of penalties, from the one that keeps no marker
 down, that of the smallest mean squared error in five folds of the training samples. It is not the
 publication's LASSO (see `pruned`), which has one penalty that is given, is trained by stochastic
 gradient descent on two columns a marker, and learns all traits together. Here each trait is fitted
@@ -12,6 +12,7 @@ by itself. Where markers are fewer than samples, all products G'G are computed f
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,8 +23,14 @@ from epidl.models.recipes import Model
 from epidl.models.ridge import RidgeFit
 from epidl.models.task import Prediction, Task, of_test_samples
 
+if TYPE_CHECKING:
+    from sklearn.linear_model import LassoCV
+
 N_FOLDS = 5
-MAX_ITERATIONS = 5000  # sweeps over the markers, at each penalty
+PENALTIES_A_DECADE = 15
+LEAST_PENALTY = 1e-5  # over the least one that leaves no effect
+TOLERANCE = 1e-6  # of the duality gap, over the sum of squares of the trait
+MAX_ITERATIONS = 1000  # sweeps over the markers, at each penalty
 
 
 @dataclass(frozen=True)
@@ -58,23 +65,47 @@ def fit_lasso_path(
     fewer than 10 rows, rows that are not there or stand there twice, phenotypes of another length
     or not finite, a negative seed.
     """
-    from sklearn.exceptions import ConvergenceWarning  # late: other models need none of these
-    from sklearn.linear_model import LassoCV
-    from sklearn.model_selection import KFold
-
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     rows = checks.rows("rows", rows, genotypes.n_samples, minimum=10)
     state = seeds.derive(seed, "folds") % 2**32
     checks.memory("len(rows)", len(rows), 24 * len(rows) * genotypes.n_markers)
     x = np.asfortranarray(genotypes.block(rows), dtype=np.float64)
-    folds = KFold(N_FOLDS, shuffle=True, random_state=state)
     found = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of folds; the fit's own is told
-        for y in phenotypes[rows].T:
-            lasso = LassoCV(cv=folds, max_iter=MAX_ITERATIONS).fit(x, y)
-            error, is_done = lasso.mse_path_.mean(axis=1).min(), lasso.n_iter_ < MAX_ITERATIONS
-            found.append((lasso.coef_, lasso.intercept_, lasso.alpha_, error, is_done))
+    for y in phenotypes[rows].T:
+        lasso = fit_lasso(x, y, state)
+        error, is_done = lasso.mse_path_.mean(axis=1).min(), lasso.n_iter_ < MAX_ITERATIONS
+        found.append((lasso.coef_, lasso.intercept_, lasso.alpha_, error, is_done))
     effects, *rest = zip(*found, strict=True)
     return LassoFit(np.stack(effects, axis=1), *map(np.array, rest))
+
+
+def fit_lasso(
+    columns: NDArray[np.float64], y: NDArray[np.float64], state: int = 0, least: float = 1e-2
+) -> "LassoCV":
+    """Return scikit-learn's cross-validated LASSO of y (n_samples,) on columns (n_samples,
+    n_columns).
+
+    state: of the folds, which are the same in each call with it. least: the smallest penalty that
+    is tried, over the smallest that leaves no effect; if it is the best one, smaller ones are tried
+    too.
+    """
+    from sklearn.exceptions import ConvergenceWarning  # late: they take a second to import
+    from sklearn.linear_model import LassoCV
+    from sklearn.model_selection import KFold
+
+    largest = np.abs((columns - columns.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
+    decades = -np.log10(least)
+    penalties = np.logspace(0, -decades, round(PENALTIES_A_DECADE * decades))
+    lasso = LassoCV(
+        alphas=max(largest, np.finfo(np.float32).tiny) * penalties,
+        cv=KFold(N_FOLDS, shuffle=True, random_state=state),
+        tol=TOLERANCE,
+        max_iter=MAX_ITERATIONS,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of small penalties, seldom chosen
+        lasso.fit(columns, y)
+    if lasso.alpha_ == lasso.alphas_[-1] and least > LEAST_PENALTY:
+        return fit_lasso(columns, y, state, least / 10)
+    return lasso
