@@ -1,7 +1,7 @@
 """LASSO at its exact minimum: least squares with an L1 penalty, chosen by cross-validation along the
 path of penalties.
 
-    min_b |y - mu - G b|^2 / (2 n) + penalty |b|_1,    G the allele shares (see `genotypes`),
+    min_b  sum (y - mu - G b)^2 / (2 n) + penalty sum abs(b),    G the allele shares (see `genotypes`),
 
 by scikit-learn's coordinate descent: of a path of penalties, from the one that keeps no marker
 down, that of the smallest mean squared error in five folds of the training samples. It is not the
