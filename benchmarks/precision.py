@@ -88,7 +88,7 @@ def fit_again(cell: ScalingCell, replicate: int, kind: str, commit: str) -> resu
 
 
 def differences(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with kind, group of scalings and difference, r less that of the published fit.
+    """Return the rows with kind, group of scalings and difference: r minus that of the published fit.
 
     Raises ValueError where a cohort is not the published one.
     """
@@ -106,7 +106,7 @@ def differences(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return what the rule asks for and whether it holds, a row a size and group, and a row for all
+    """Return what the rule asks for and whether it holds: one row per size and group, and one for all
     groups.
 
     mean, low, high: of the difference, with the control's beside. mean_holds: of the rows that

@@ -734,6 +734,14 @@ def _fits() -> list[Place]:
     kernel_fit = kernels.fit_kernel(**kernel)
     one_marker = Haplotypes.from_alleles(np.arange(N)[:, None] % 2)
     single = Wrong("a single marker", one_marker, "n_markers must be at least 2", says="got 1")
+    of_a_kernel = {
+        "genotypes": [*GENOTYPES, single],
+        "phenotypes": [
+            *phenotypes,
+            Wrong("a constant trait", constant, "must vary", says="trait 1"),
+        ],
+        "rows": kernel_rows,
+    }
     strips = {"genotypes": cohort().genotypes, "residuals": np.ones((20, 1)), "rows": np.arange(20)}
     residuals = matrix(20, 1)
     level = real(above=0, most=1)
@@ -778,12 +786,7 @@ def _fits() -> list[Place]:
             kernels,
             "fit_kernel",
             lambda: dict(kernel),
-            genotypes=[*GENOTYPES, single],
-            phenotypes=[
-                *phenotypes,
-                Wrong("a constant trait", constant, "must vary", says="trait 1"),
-            ],
-            rows=kernel_rows,
+            **of_a_kernel,
             components=components,
             method=choice("auto", "exact", "cg"),
             device=DEVICE,
@@ -801,12 +804,7 @@ def _fits() -> list[Place]:
             gaussian,
             "fit_gaussian",
             fit_arguments,
-            genotypes=[*GENOTYPES, single],
-            phenotypes=[
-                *phenotypes,
-                Wrong("a constant trait", constant, "must vary", says="trait 1"),
-            ],
-            rows=kernel_rows,
+            **of_a_kernel,
             device=DEVICE,
             seed=SEED,
         ),
@@ -852,12 +850,7 @@ def _fits() -> list[Place]:
             kernels,
             "estimate_components",
             fit_arguments,
-            genotypes=[*GENOTYPES, single],
-            phenotypes=[
-                *phenotypes,
-                Wrong("a constant trait", constant, "must vary", says="trait 1"),
-            ],
-            rows=kernel_rows,
+            **of_a_kernel,
         ),
         _place(
             pairs,

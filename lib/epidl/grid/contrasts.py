@@ -80,7 +80,7 @@ def epistatic_shares(
 
 
 def between_splits(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
-    """Compare the models of real cohorts over splits, a row a cohort, trait, kind of splits and model.
+    """Compare the models of real cohorts over splits: one row per cohort, trait, protocol and model.
 
     Columns: the means of pearson_r, r_within and explained, splits, and the mean difference in r to
     ridge on the same splits, its interval (low, high), p, and p_holm, by Holm's method over the

@@ -146,9 +146,13 @@ class Cell(BaseModel):
         names = set()
         for model in self.models:
             for protocol in self.protocols_of(model):
-                for replicate in range(1, self.n_replicates + 1):
-                    names.add(f"{self.name} {replicate} {protocol} {model}")
+                for number in self.numbers(protocol, model):
+                    names.add(f"{self.name} {number} {protocol} {model}")
         return names
+
+    def numbers(self, protocol: str, model: str) -> range:
+        """Return the numbers of the replicates that a model is fitted to under a protocol."""
+        return range(1, self.n_replicates + 1)
 
     @property
     def cohort_name(self) -> str:
@@ -545,16 +549,6 @@ class RealCell(Cell):
         most = N_SEARCHED if model in self.searched else self.n_replicates
         most = min(most, self.cohort.n_folds) if protocol != registry.RANDOM else most
         return range(1, most + 1)
-
-    @property
-    def fits(self) -> set[str]:
-        """The names of all its fits."""
-        names = set()
-        for model in self.models:
-            for protocol in self.protocols:
-                for number in self.numbers(protocol, model):
-                    names.add(f"{self.name} {number} {protocol} {model}")
-        return names
 
     def architecture(self) -> dict[str, Any]:
         """Return what the cohort is read from."""

@@ -84,7 +84,7 @@ def fit_gaussian(
     decomposed. seed: of the random `LIKELIHOOD_ROWS` of the rows where there are more.
 
     Raises MemoryError for more rows than the machine holds a kernel of, and ValueError for fewer
-    than 3 rows or 2 markers, rows that are not there or stand there twice, phenotypes of another
+    than 3 rows or 2 markers, rows that do not exist or are given twice, phenotypes of another
     length, not finite or constant among the rows, a device that is not there and a negative seed.
     """
     phenotypes, rows = _checked(genotypes, phenotypes, rows)

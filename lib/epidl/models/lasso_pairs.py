@@ -16,7 +16,6 @@ small. The level of the tests bounds how often a trait without pairs gets any.
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,13 +24,18 @@ from numpy.typing import ArrayLike, NDArray
 from epidl import checks
 from epidl.cohorts.genotypes import Genotypes, check_genotypes
 from epidl.devices import checked_device
-from epidl.models.lasso_path import N_FOLDS, fit_lasso
-from epidl.models.pairs import LEVEL, MAX_ROUNDS, Design, PairFit, precision_and_recall, survivors
+from epidl.models.lasso_path import fit_lasso
+from epidl.models.pairs import (
+    LEVEL,
+    MAX_ROUNDS,
+    Design,
+    PairFit,
+    _checked,
+    precision_and_recall,
+    survivors,
+)
 from epidl.models.recipes import Model
 from epidl.models.task import Prediction, Task, of_test_samples
-
-if TYPE_CHECKING:
-    pass
 
 MARKER_R2 = 0.81  # at most, between two markers of the base
 PAIR_R2 = 0.64  # at most, between two pairs, and two markers whose pairs are tested by themselves
@@ -62,15 +66,13 @@ def fit_lasso_pairs(
     rate of both tests, in (0, 1]. device: where pairs are tested; the LASSO is fitted on the CPU,
     to codes in double precision. The pairs of the fit are those whose effect is not 0.
 
-    Raises ValueError for fewer than 5 rows, rows that are not there or stand there twice,
+    Raises ValueError for fewer than 5 rows, rows that do not exist or are given twice,
     phenotypes of another length or not finite, a level out of bounds, a device that is not there,
     and a single marker.
     """
     check_genotypes(genotypes)
-    checks.integer("genotypes.n_markers", genotypes.n_markers, minimum=2)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
-    rows = checks.rows("rows", rows, genotypes.n_samples, minimum=N_FOLDS)
-    level = checks.real("level", level, above=0, maximum=1)
+    rows, level = _checked(genotypes, rows, level)
     checked_device(device)
     codes = 2.0 * (genotypes.block(rows) - np.float64(genotypes.centre))
     n_traits = phenotypes.shape[1]

@@ -62,7 +62,7 @@ def fit_lasso_path(
     phenotypes: (n_samples, n_traits), for all samples of `genotypes`. seed: of the folds.
 
     Raises MemoryError for more rows than the machine holds dense genotypes of, and ValueError for
-    fewer than 10 rows, rows that are not there or stand there twice, phenotypes of another length
+    fewer than 10 rows, rows that do not exist or are given twice, phenotypes of another length
     or not finite, a negative seed.
     """
     check_genotypes(genotypes)

@@ -112,7 +112,7 @@ def fit_pairs(
     score test, with the variance of the statistic estimated. Where markers are few it is the
     residual of least squares, and it exists for any number.
 
-    Raises ValueError for fewer than 5 rows, rows that are not there or stand there twice,
+    Raises ValueError for fewer than 5 rows, rows that do not exist or are given twice,
     phenotypes of another length or not finite, a level out of bounds, a device that is not there,
     and a single marker.
     """

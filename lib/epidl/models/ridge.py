@@ -92,7 +92,7 @@ def fit_ridge(
     phenotypes: (n_samples, n_traits), for all samples of `genotypes`. penalties: greater than 0.
     device: where matrices are multiplied and decomposed.
 
-    Raises ValueError for fewer than 2 rows, rows that are not there or stand there twice,
+    Raises ValueError for fewer than 2 rows, rows that do not exist or are given twice,
     phenotypes of another length or not finite, penalties not finite or not above 0, a device that
     is not there.
     """

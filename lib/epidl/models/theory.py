@@ -165,10 +165,8 @@ def expected_accuracy(
     _bounded("additive + epistatic", additive + epistatic, 0, 1 + 1e-9)
     n_features = {"ridge": (m, np.inf), "kernel": (m, m * (m - 1) / 2), "oracle": (m, m / 2)}
     checks.choice("model", model, n_features)
-    is_pair = isinstance(efficiency, Sequence) and len(efficiency) == 2
-    if not is_pair or isinstance(
-        efficiency, str
-    ):  # to show long arrays would take most of the time
+    is_pair = isinstance(efficiency, Sequence) and not isinstance(efficiency, str)
+    if not is_pair or len(efficiency) != 2:  # to show long arrays would take most of the time
         raise ValueError(
             f"efficiency must be two numbers, additive and epistatic, got {checks.shown(efficiency)}"
         )

@@ -81,7 +81,7 @@ def fit_trees(
     at most. seed: of the samples that say how many, and of the markers that splits are offered.
 
     Raises MemoryError for more rows than the machine holds dense genotypes of, and ValueError for
-    fewer than 10 rows, rows that are not there or stand there twice, phenotypes of another length
+    fewer than 10 rows, rows that do not exist or are given twice, phenotypes of another length
     or not finite, most_rounds below 1, a negative seed.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor  # late: other models need none

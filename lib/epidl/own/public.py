@@ -1,7 +1,7 @@
 """Public cohorts: `python -m epidl.own.public [COHORT ...]` fetches them, checks and reads them, and
 says what they hold.
 
-public.yml has a row a cohort (`registry`): where its files are, their hashes, licence, citation,
+public.yml has one row per cohort (`registry`): where its files are, their hashes, licence, citation,
 traits and groups. Files are kept in the user's cache, and checked by hash each time; the folder that the
 environment variable `EPIDL_DATA` names is looked into first. They are read into the cohort type of
 a user's own files (`reader.OwnCohort`). Filters and thinning look at genotypes alone, of all
@@ -289,7 +289,7 @@ READERS: dict[str, Callable[[Sequence[Path]], Read]] = {
 
 
 def summary(names: Sequence[str]) -> pd.DataFrame:
-    """Return a row a cohort: individuals with a trait, markers read and used, traits, groups, licence
+    """Return one row per cohort: individuals with a trait, markers read and used, traits, groups, licence
     and citation.
     """
     rows = []
