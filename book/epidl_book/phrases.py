@@ -45,6 +45,7 @@ NAMES = {
     "last_batch": "last batch of {:g}",
     "pleiotropy": "correlation {:g}",
     "model": "{}",
+    "dataset": "{}",
 }
 
 

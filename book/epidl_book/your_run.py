@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
@@ -61,6 +62,10 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
         "**Forecasts.** Does the planner forecast what is found ({doc}`planner <planner>`)? "
         "It knows no study of the quick grid.",
     ),
+    "real": (
+        ["dataset"],
+        "**Real cohorts.** Which model predicts the example that ships best ({doc}`own data <own_data>`)?",
+    ),
 }
 
 
@@ -93,6 +98,8 @@ def with_conditions(name: str, table: pd.DataFrame) -> pd.DataFrame:
         return ledger.variants_of_the_last_batch(table)
     if name.endswith("correlation"):
         return table.assign(condition=contrasts.condition(table))
+    if name == "real":  # a trait of unknown architecture, its networks of the cell's width
+        return table.assign(rel_aa=np.nan, hidden_width=0)
     return table
 
 
@@ -141,7 +148,7 @@ def condition_table(both: pd.DataFrame, places: Sequence[str], other: str) -> pd
     stands for what is not there for all of them.
     """
     one = both[both["protocol"] == both["protocol"].min()]  # held_out, if there
-    epistatic = one[(one["rel_aa"] > 0) & one["model"].isin(NAMES)]
+    epistatic = one[(one["rel_aa"] != 0) & one["model"].isin(NAMES)]
     keys = ["n_samples", *places]
     long = epistatic.melt([*keys, "model"], ["here", other], var_name="r")
     r = long.groupby([*keys, "r", "model"])["value"].agg(lambda part: part.mean(skipna=False))

@@ -19,6 +19,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ from numpy.typing import NDArray
 
 from epidl import checks
 from epidl.cohorts.genotypes import MISSING, row_blocks
+
+# bed-reader imports pooch where it is installed, which asks for a widget that nothing here shows
+warnings.filterwarnings("ignore", message="IProgress not found")
 
 MARKER_COLUMNS = ["marker", "chromosome", "position", "counted_allele", "other_allele"]
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": r"\s+", ".raw": r"\s+"}
