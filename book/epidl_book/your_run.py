@@ -98,8 +98,8 @@ def with_conditions(name: str, table: pd.DataFrame) -> pd.DataFrame:
         return ledger.variants_of_the_last_batch(table)
     if name.endswith("correlation"):
         return table.assign(condition=contrasts.condition(table))
-    if name == "real":  # a trait of unknown architecture, its networks of the cell's width
-        return table.assign(rel_aa=np.nan, hidden_width=0)
+    if name == "real":  # of unknown architecture; not counted, for its table has no width
+        return table.assign(rel_aa=np.nan, hidden_width=np.nan)
     return table
 
 
