@@ -48,7 +48,8 @@ TOLERANCE = 1e-6  # of conjugate gradients: |V w - (y - mu)| relative to |y - me
 MAX_ITERATIONS = 2000
 SMALLEST_RESIDUAL = 1e-7  # s_E as a share of the sum: below it V may be singular to rounding
 SMALLEST_ESTIMATE = 1e-6  # of REML, as a share of the sum: stands for 0
-LOG_RATIOS = np.linspace(-14, 14, 29)  # where REML looks before it refines: e^-14 is about 1e-6
+LOG_RATIOS = np.linspace(-14, 14, 29)  # where REML looks for a first: e^-14 is about 1e-6
+LOG_ODDS = LOG_RATIOS[::2]  # and for r, of which a value costs a factorisation
 
 
 @dataclass(frozen=True)
@@ -248,8 +249,8 @@ def estimate_components(
     V = s (B + a K_A), B = (1 - r) K_AA + r I: s has a closed form, a is searched at every r, and r
     is searched on a grid shared by all traits, then between its neighbours. A component is at least
     `SMALLEST_ESTIMATE` of their sum. Takes 20 n^2 bytes (32 n^2 of dosages) and 4/3 n^3 operations,
-    then O(n k^2) for each of some 100 values of r, k = min(m, n): with m above a few thousand, few
-    rows are better. A trait without noise has no finite maximum: its ratios end at a bound.
+    then 2 n k^2 + 4/3 k^3 for each of some 25 values of r, k = min(m, n): with m above a few
+    thousand, few rows are better. A trait without noise has no finite maximum: its ratios end at a bound.
 
     Raises ValueError as `fit_kernel` does.
     """
@@ -285,7 +286,7 @@ class _Likelihood:
 
     def maximise(self, trait: int) -> NDArray[np.float64]:
         """Return s_A, s_AA, s_E of a trait."""
-        log_odds = _minimise(lambda x: self._slice(x).best(trait)[0], LOG_RATIOS)
+        log_odds = _minimise(lambda x: self._slice(x).best(trait)[0], LOG_ODDS)
         best = self._slice(log_odds)
         _, log_ratio = best.best(trait)
         r = 1 / (1 + np.exp(-log_odds))
@@ -293,18 +294,20 @@ class _Likelihood:
 
     def _evaluate(self, log_odds: float) -> "_Slice":
         r = 1 / (1 + np.exp(-log_odds))
-        diagonal, beside = (1 - r) * self._diagonal + r, (1 - r) * self._beside
-        pivots, factors, _ = scipy.linalg.lapack.dpttrf(diagonal, beside)
+        pivots, factors, _ = scipy.linalg.lapack.dpttrf(
+            (1 - r) * self._diagonal + r, (1 - r) * self._beside
+        )
         solved, _ = scipy.linalg.lapack.dpttrs(pivots, factors, self._columns)
         gram = self._columns.T @ solved  # [1 F y]' B^-1 [1 F y]
         projected = gram[1:, 1:] - np.outer(gram[1:, 0], gram[0, 1:]) / gram[0, 0]
         k = len(projected) - self._n_traits
-        eigenvalues, vectors = np.linalg.eigh(projected[:k, :k])
+        diagonal, beside, columns = _tridiagonal(projected[:k, :k], projected[:k, k:])
         return _Slice(
-            degrees=len(diagonal) - 1,
+            degrees=len(self._diagonal) - 1,
             constant=np.log(pivots).sum() + np.log(gram[0, 0]),
-            eigenvalues=eigenvalues.clip(min=0),
-            squares=(vectors.T @ projected[:k, k:]) ** 2,
+            diagonal=diagonal,
+            beside=beside,
+            columns=columns,
             totals=np.diag(projected)[k:],
         )
 
@@ -313,26 +316,36 @@ class _Likelihood:
 class _Slice:
     """The restricted likelihood at one r, as a function of a.
 
-    With K_A = FF' and P the projection for B: eigenvalues of F'PF (k,), squares of F'Py in its
-    eigenvectors (k, n_traits), totals y'Py (n_traits,), constant log|B| + log 1'B^-1 1.
+    With K_A = FF', P the projection for B and F'PF = Q T Q': diagonal (k,) and beside (k - 1,) of the
+    tridiagonal T, columns Q'F'Py (k, n_traits), totals y'Py (n_traits,), constant log|B| + log 1'B^-1
+    1.
     """
 
     degrees: int
     constant: float
-    eigenvalues: NDArray[np.float64]
-    squares: NDArray[np.float64]
+    diagonal: NDArray[np.float64]
+    beside: NDArray[np.float64]
+    columns: NDArray[np.float64]
     totals: NDArray[np.float64]
 
     def scale(self, log_ratio: float, trait: int) -> float:
         """Return s."""
-        explained = (self.squares[:, trait] / (np.exp(-log_ratio) + self.eigenvalues)).sum()
-        floor = np.finfo(float).eps * self.totals[trait]  # of a trait explained to rounding
-        return max(self.totals[trait] - explained, floor) / self.degrees
+        return self._solve(log_ratio, trait)[0]
 
     def deviance(self, log_ratio: float, trait: int) -> float:
         """Return minus twice the restricted log likelihood, up to a constant."""
-        determinant = self.constant + np.log1p(np.exp(log_ratio) * self.eigenvalues).sum()
-        return determinant + self.degrees * np.log(self.scale(log_ratio, trait))
+        scale, determinant = self._solve(log_ratio, trait)
+        return self.constant + determinant + self.degrees * np.log(scale)
+
+    def _solve(self, log_ratio: float, trait: int) -> tuple[float, float]:
+        """Return s and log |I + a T|."""
+        a = np.exp(log_ratio)
+        pivots, factors, _ = scipy.linalg.lapack.dpttrf(1 + a * self.diagonal, a * self.beside)
+        column = self.columns[:, trait]
+        solved, _ = scipy.linalg.lapack.dpttrs(pivots, factors, column)
+        floor = np.finfo(float).eps * self.totals[trait]  # of a trait explained to rounding
+        left = max(self.totals[trait] - a * column @ solved, floor)
+        return left / self.degrees, np.log(pivots).sum()
 
     def best(self, trait: int) -> tuple[float, float]:
         """Return the smallest deviance and its log a."""

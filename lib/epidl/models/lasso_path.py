@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 N_FOLDS = 5
 PENALTIES_A_DECADE = 15
-LEAST_PENALTY = 1e-5  # over the least one that leaves no effect
+FIRST_DECADES = 1.0  # of penalties below the least one that leaves no effect
+MOST_DECADES = 5.0
 TOLERANCE = 1e-6  # of the duality gap, over the sum of squares of the trait
 MAX_ITERATIONS = 1000  # sweeps over the markers, at each penalty
 
@@ -81,21 +82,23 @@ def fit_lasso_path(
 
 
 def fit_lasso(
-    columns: NDArray[np.float64], y: NDArray[np.float64], state: int = 0, least: float = 1e-2
+    columns: NDArray[np.float64],
+    y: NDArray[np.float64],
+    state: int = 0,
+    decades: float = FIRST_DECADES,
 ) -> "LassoCV":
     """Return scikit-learn's cross-validated LASSO of y (n_samples,) on columns (n_samples,
     n_columns).
 
-    state: of the folds, which are the same in each call with it. least: the smallest penalty that
-    is tried, over the smallest that leaves no effect; if it is the best one, smaller ones are tried
-    too.
+    state: of the folds, which are the same in each call with it. decades: of penalties, from the
+    least one that leaves no effect down. Small penalties take the time: if none is better
+    than the smallest, half a decade more is tried.
     """
     from sklearn.exceptions import ConvergenceWarning  # late: they take a second to import
     from sklearn.linear_model import LassoCV
     from sklearn.model_selection import KFold
 
     largest = np.abs((columns - columns.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
-    decades = -np.log10(least)
     penalties = np.logspace(0, -decades, round(PENALTIES_A_DECADE * decades))
     lasso = LassoCV(
         alphas=max(largest, np.finfo(np.float32).tiny) * penalties,
@@ -106,6 +109,7 @@ def fit_lasso(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of small penalties, seldom chosen
         lasso.fit(columns, y)
-    if lasso.alpha_ == lasso.alphas_[-1] and least > LEAST_PENALTY:
-        return fit_lasso(columns, y, state, least / 10)
+    errors = lasso.mse_path_.mean(axis=1)
+    if errors[-1] == errors.min() and decades < MOST_DECADES:
+        return fit_lasso(columns, y, state, decades + 0.5)
     return lasso

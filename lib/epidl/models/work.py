@@ -136,12 +136,13 @@ def ridge(shape: Shape) -> Work:
 def kernel(shape: Shape) -> Work:
     """Return the work of epistatic BLUP by Cholesky factors, REML included."""
     n_train, n_markers, n_traits = TRAIN_SHARE * shape.n_samples, shape.n_markers, shape.n_traits
-    likelihoods = 100 * 8 * n_train * min(n_markers, n_train) ** 2
+    rank, n_ratios = min(n_markers, n_train), 25  # ratios of the variances that REML tries
     return Work(
         products=2 * n_train**2 * n_markers,
-        exact_products=n_traits * n_train**3 / 3 + likelihoods,
+        exact_products=n_traits * n_train**3 / 3 + n_ratios * 2 * n_train * rank**2,
         moved=(n_traits + 2 / 3) * DOUBLE * n_train**2 * 6,
-        decomposed=n_train**3 / 2,  # to tridiagonal form: half of an eigendecomposition
+        # to tridiagonal form, which is a third of an eigendecomposition
+        decomposed=(n_train**3 + n_ratios * rank**3) / 3,
     )
 
 
