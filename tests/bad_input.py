@@ -39,6 +39,7 @@ from epidl.models import (
     lasso_pairs,
     lasso_path,
     networks,
+    orders,
     pairs,
     ridge,
     selection,
@@ -811,6 +812,13 @@ def _fits() -> list[Place]:
         Place(
             "gaussian.GaussianFit.predict",
             gaussian.fit_gaussian(**fit_arguments()).predict,
+            _to_predict,
+            predictions(None),
+        ),
+        _place(orders, "fit_orders", fit_arguments, **of_a_kernel, seed=SEED),
+        Place(
+            "orders.OrdersFit.predict",
+            orders.fit_orders(**fit_arguments()).predict,
             _to_predict,
             predictions(None),
         ),

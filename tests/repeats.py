@@ -42,6 +42,7 @@ CELLS = {
             "mlp_ensemble",
             "kernel",
             "gaussian",
+            "orders",
             "pairs",
             "trees",
             "lasso_path",

@@ -36,6 +36,7 @@ from epidl.models import (
     lasso_pairs,
     lasso_path,
     networks,
+    orders,
     pairs,
     recipes,
     ridge,
@@ -72,7 +73,7 @@ NOT_A_USER_S = {
             *("params.*.architecture", "params.*.protocols_of", "params.*.numbers"),
             *("ridge.predict", "kernels.predict", "pairs.predict_*", "theory.predict"),
             *("kept.*", "real.*", "lasso_pairs.predict", "ensemble.*"),
-            *("gaussian.predict", "trees.predict", "lasso_path.predict"),
+            *("gaussian.predict", "orders.predict", "trees.predict", "lasso_path.predict"),
             "fingerprint.*",
             *("comparison.make_task", "comparison.fit_and_score"),
         ),
@@ -140,6 +141,7 @@ NOT_A_USER_S = {
         *(
             "genotypes.Genotypes.on",
             "kernels.Products.[ae]*",
+            *("kernels.blup_weights", "orders.symmetric_sums", "orders.estimate_components"),
             "networks.*.forward",
             "networks.folded_*",
         ),
@@ -147,6 +149,8 @@ NOT_A_USER_S = {
         *(
             "selection.precision_and_recall",
             *("pairs.Design.*", "lasso_pairs.clumped", "lasso_path.fit_lasso"),
+            *("kernels.checked_training", "kernels.draw_rows", "kernels.minimise"),
+            "pairs.checked_rows_and_level",
             "params.Profile.points",
             "params.same_settings",
         ),
@@ -401,6 +405,7 @@ REFUSED = {
     ("non-finite phenotypes", "*"): "phenotypes must be finite, got 2 values that are not",
     ("a constant trait", "kernel"): "phenotypes must vary among the rows, trait 1 does not",
     ("a constant trait", "gaussian"): "phenotypes must vary among the rows, trait 1 does not",
+    ("a constant trait", "orders"): "phenotypes must vary among the rows, trait 1 does not",
     (
         "a last batch of one",
         "mlp",
@@ -457,6 +462,7 @@ MODELS = {
         lambda cohort, rows: kernels.fit_kernel(*_given(cohort, rows), _components(cohort))
     ),
     "gaussian": by_fit(lambda cohort, rows: gaussian.fit_gaussian(*_given(cohort, rows))),
+    "orders": by_fit(lambda cohort, rows: orders.fit_orders(*_given(cohort, rows))),
     "pairs": by_fit(lambda cohort, rows: pairs.fit_pairs(*_given(cohort, rows))),
     "trees": by_fit(lambda cohort, rows: trees.fit_trees(*_given(cohort, rows), most_rounds=20)),
     "lasso_path": by_fit(lambda cohort, rows: lasso_path.fit_lasso_path(*_given(cohort, rows))),

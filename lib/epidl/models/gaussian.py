@@ -23,7 +23,7 @@ from torch import Tensor
 from epidl import checks
 from epidl.cohorts.genotypes import Genotypes, row_blocks
 from epidl.devices import checked_device
-from epidl.models.kernels import LOG_RATIOS, _checked, _draw_rows, _minimise
+from epidl.models.kernels import LOG_RATIOS, checked_training, draw_rows, minimise
 from epidl.models.recipes import Model
 from epidl.models.ridge import checked_rows
 from epidl.models.task import Prediction, Task, of_test_samples
@@ -87,13 +87,13 @@ def fit_gaussian(
     than 3 rows or 2 markers, rows that do not exist or are given twice, phenotypes of another
     length, not finite or constant among the rows, a device that is not there and a negative seed.
     """
-    phenotypes, rows = _checked(genotypes, phenotypes, rows)
+    phenotypes, rows = checked_training(genotypes, phenotypes, rows)
     checked_device(device)
     seed = checks.integer("seed", seed, minimum=0)
     checks.memory("len(rows)", len(rows), 16 * len(rows) ** 2)
     some = rows
     if len(rows) > LIKELIHOOD_ROWS:
-        some = _draw_rows(phenotypes, rows, LIKELIHOOD_ROWS, seed)
+        some = draw_rows(phenotypes, rows, LIKELIHOOD_ROWS, seed)
     bandwidths, ratios, median = _by_likelihood(genotypes, phenotypes[some], some, device)
     weights, intercepts = np.empty((len(rows), len(ratios))), np.empty(len(ratios))
     y = torch.as_tensor(phenotypes[rows], device=device)
@@ -133,7 +133,7 @@ def _by_likelihood(
                 determinant = np.log(information) - np.log(inverse).sum()
                 return determinant + (len(own) - 1) * np.log(max(total, np.finfo(float).tiny))
 
-            log_ratio = _minimise(deviance, LOG_RATIOS)
+            log_ratio = minimise(deviance, LOG_RATIOS)
             found = deviance(log_ratio), h, np.exp(log_ratio)
             best[:, t] = min(tuple(best[:, t]), found)
     return best[1], best[2], median

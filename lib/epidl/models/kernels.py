@@ -146,12 +146,12 @@ def fit_kernel(
             maximum=EXACT_LIMIT,
             why="the bound of method exact",
         )
-    phenotypes, rows = _checked(genotypes, phenotypes, rows)
+    phenotypes, rows = checked_training(genotypes, phenotypes, rows)
     checked_device(device)
     checks.integer("seed", seed, minimum=0)
     checks.integer("reml_rows", reml_rows, minimum=3)
     if components is None:
-        some = rows if len(rows) <= reml_rows else _draw_rows(phenotypes, rows, reml_rows, seed)
+        some = rows if len(rows) <= reml_rows else draw_rows(phenotypes, rows, reml_rows, seed)
         components = estimate_components(genotypes, phenotypes, some)
     components = _checked_components(components, phenotypes.shape[1])
     if method == "exact" or (method == "auto" and len(rows) <= EXACT_LIMIT):
@@ -170,7 +170,7 @@ def fit_kernel(
     )
 
 
-def _draw_rows(
+def draw_rows(
     phenotypes: NDArray[np.float64], rows: NDArray[np.integer], size: int, seed: int
 ) -> NDArray[np.integer]:
     """Draw some rows, again until every trait varies among them: a rare one varies among all."""
@@ -254,7 +254,7 @@ def estimate_components(
 
     Raises ValueError as `fit_kernel` does.
     """
-    phenotypes, rows = _checked(genotypes, phenotypes, rows)
+    phenotypes, rows = checked_training(genotypes, phenotypes, rows)
     phenotypes = phenotypes[rows]
     scale = phenotypes.std(axis=0)
     likelihood = _Likelihood(genotypes, (phenotypes - phenotypes.mean(axis=0)) / scale, rows)
@@ -286,7 +286,7 @@ class _Likelihood:
 
     def maximise(self, trait: int) -> NDArray[np.float64]:
         """Return s_A, s_AA, s_E of a trait."""
-        log_odds = _minimise(lambda x: self._slice(x).best(trait)[0], LOG_ODDS)
+        log_odds = minimise(lambda x: self._slice(x).best(trait)[0], LOG_ODDS)
         best = self._slice(log_odds)
         _, log_ratio = best.best(trait)
         r = 1 / (1 + np.exp(-log_odds))
@@ -349,11 +349,11 @@ class _Slice:
 
     def best(self, trait: int) -> tuple[float, float]:
         """Return the smallest deviance and its log a."""
-        log_ratio = _minimise(lambda x: self.deviance(x, trait), LOG_RATIOS)
+        log_ratio = minimise(lambda x: self.deviance(x, trait), LOG_RATIOS)
         return self.deviance(log_ratio, trait), log_ratio
 
 
-def _minimise(function: Callable[[float], float], grid: NDArray[np.float64]) -> float:
+def minimise(function: Callable[[float], float], grid: NDArray[np.float64]) -> float:
     """Return where a function of one variable is smallest: a grid finds the valley, a bounded search
     its bottom.
     """
@@ -402,13 +402,20 @@ def _solve_exactly(
                 part
             )
         covariance.flat[:: len(y) + 1] += residual
-        factor = scipy.linalg.cho_factor(
-            covariance.T, lower=True, overwrite_a=True, check_finite=False
-        )
-        ones, solved = scipy.linalg.cho_solve(factor, np.column_stack([np.ones(len(y)), y[:, t]])).T
-        intercepts[t] = solved.sum() / ones.sum()
-        weights[:, t] = solved - intercepts[t] * ones
+        weights[:, t], intercepts[t] = blup_weights(covariance, y[:, t])
     return weights, intercepts
+
+
+def blup_weights(
+    covariance: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Return w (n,) and mu of V w = y - mu with 1'w = 0, by a Cholesky factor of V (n, n), which is
+    overwritten.
+    """
+    factor = scipy.linalg.cho_factor(covariance.T, lower=True, overwrite_a=True, check_finite=False)
+    ones, solved = scipy.linalg.cho_solve(factor, np.column_stack([np.ones(len(y)), y])).T
+    intercept = solved.sum() / ones.sum()
+    return solved - intercept * ones, intercept
 
 
 class _Codes:
@@ -571,9 +578,10 @@ def _conjugate_gradients(
 # --- Checks --------------------------------------------------------------------------------------------------------
 
 
-def _checked(
+def checked_training(
     genotypes: Genotypes, phenotypes: ArrayLike, rows: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return phenotypes and rows, or raise ValueError as `fit_kernel` does for them."""
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     checks.integer("genotypes.n_markers", genotypes.n_markers, minimum=2)

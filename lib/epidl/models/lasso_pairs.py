@@ -30,7 +30,7 @@ from epidl.models.pairs import (
     MAX_ROUNDS,
     Design,
     PairFit,
-    _checked,
+    checked_rows_and_level,
     precision_and_recall,
     survivors,
 )
@@ -72,7 +72,7 @@ def fit_lasso_pairs(
     """
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
-    rows, level = _checked(genotypes, rows, level)
+    rows, level = checked_rows_and_level(genotypes, rows, level)
     checked_device(device)
     codes = 2.0 * (genotypes.block(rows) - np.float64(genotypes.centre))
     n_traits = phenotypes.shape[1]

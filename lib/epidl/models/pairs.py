@@ -118,7 +118,7 @@ def fit_pairs(
     """
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
-    rows, level = _checked(genotypes, rows, level)
+    rows, level = checked_rows_and_level(genotypes, rows, level)
     checked_device(device)
     most = int(PAIRS_PER_SAMPLE * len(rows))
 
@@ -233,7 +233,7 @@ def survivors(
     level out of bounds.
     """
     residuals = checks.matrix("residuals", residuals, rows=len(rows))
-    rows, level = _checked(genotypes, rows, level)
+    rows, level = checked_rows_and_level(genotypes, rows, level)
     freedom = len(rows) - 4
     n_tests = genotypes.n_markers * (genotypes.n_markers - 1) // 2
     # a pair with p above the level survives in no case
@@ -276,7 +276,7 @@ def interaction_statistics(
     Raises ValueError for residuals of another shape and fewer than 5 rows.
     """
     residuals = checks.matrix("residuals", residuals, rows=len(rows))
-    rows, _ = _checked(genotypes, rows)
+    rows, _ = checked_rows_and_level(genotypes, rows)
     strips = (_from_four_sums if genotypes.whole else _from_moments)(
         genotypes.on(device), torch.as_tensor(rows, device=device), residuals
     )
@@ -474,9 +474,10 @@ def _fit(
     return PairFit(additive, (pairs,), (effects[len(markers) :, 0],), intercepts, genotypes.centre)
 
 
-def _checked(
+def checked_rows_and_level(
     genotypes: Genotypes, rows: ArrayLike, level: float = LEVEL
 ) -> tuple[NDArray[np.int64], float]:
+    """Return what a search for pairs is given, or raise ValueError as `fit_pairs` does for it."""
     check_genotypes(genotypes)
     checks.integer("genotypes.n_markers", genotypes.n_markers, minimum=2)
     return checks.rows("rows", rows, genotypes.n_samples, minimum=5), checks.real(

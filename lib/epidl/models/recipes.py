@@ -228,6 +228,14 @@ _ROWS = (
         memory="work:gaussian_memory",
     ),
     Model(
+        "orders",
+        "orders:predict",
+        *("Kernel of products", "teal", "2"),
+        own_data=True,
+        work="work:orders",
+        memory="work:orders_memory",
+    ),
+    Model(
         "pairs",
         "pairs:predict_pairs",
         *("Sparse pairs", "dusk", "d"),

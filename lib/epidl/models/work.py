@@ -10,6 +10,7 @@ from epidl.cohorts.splits import BATCH_SIZE, TRAIN_SHARE
 from epidl.models import gaussian as gaussian_kernel
 from epidl.models import kernels
 from epidl.models import lasso_path as lasso
+from epidl.models import orders as products
 from epidl.models import trees as boosted
 from epidl.models.ridge import PENALTIES
 
@@ -160,6 +161,20 @@ def gaussian(shape: Shape) -> Work:
     )
 
 
+def orders(shape: Shape, n_steps: int = 40) -> Work:
+    """Return the work of the kernel of products: its kernels, an inverse of V at each step of the
+    search for variances, and a Cholesky factor for each trait.
+    """
+    n_train = TRAIN_SHARE * shape.n_samples
+    n_some = min(n_train, gaussian_kernel.LIKELIHOOD_ROWS)
+    order = products.MOST_ORDER
+    return Work(
+        exact_products=2 * order * n_train**2 * shape.n_markers
+        + shape.n_traits * (n_train**3 / 3 + n_steps * n_some**3),
+        moved=DOUBLE * order * (order * n_train**2 + n_steps * 6 * n_some**2) * shape.n_traits,
+    )
+
+
 def pairs(shape: Shape, n_rounds: int = 10) -> Work:
     """Return the work of sparse regression on pairs: each round tests all pairs and fits ridge again."""
     screening = Work(products=4 * TRAIN_SHARE * shape.n_samples * shape.n_markers**2)
@@ -250,6 +265,11 @@ def gaussian_memory(shape: Shape) -> float:
     """Return the bytes of Gaussian kernel regression: kernel and factor, or what chooses a bandwidth."""
     n_train = TRAIN_SHARE * shape.n_samples
     return DOUBLE * max(2 * n_train**2, 5 * min(n_train, gaussian_kernel.LIKELIHOOD_ROWS) ** 2)
+
+
+def orders_memory(shape: Shape) -> float:
+    """Return the bytes of the kernel of products."""
+    return products.CELL_BYTES * (TRAIN_SHARE * shape.n_samples) ** 2
 
 
 def trees_memory(shape: Shape) -> float:

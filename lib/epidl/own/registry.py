@@ -16,7 +16,8 @@ RANDOM = "random"
 class PublicCohort:
     """A row of public.yml. traits: names, each with its covariates. groups: columns of groups; folds:
     one of published folds, or ''; n_folds: most that groups make. files: path, sha256 and, where it
-    is kept under another name, as. size: individuals and markers that are left.
+    is kept under another name, as. kind: of population. size: individuals and markers that are
+    left.
     """
 
     name: str
@@ -26,6 +27,7 @@ class PublicCohort:
     licence: str
     citation: str
     about: str
+    kind: str
     ploidy: int
     traits: Mapping[str, Sequence[str]]
     size: tuple[int, int]
