@@ -326,7 +326,7 @@ MUTANTS = [
         ),
         (
             "models/kernels",
-            "degrees=len(diagonal) - 1",
+            "degrees=len(self._diagonal) - 1",
             "degrees=len(diagonal)",
             "REML forgets the degree of the mean",
         ),

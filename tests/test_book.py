@@ -5,11 +5,13 @@ Each page is opened once, for all that looks at it: wide and light, dark, and as
 
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from book_pages import BOOK, PAGES, check_accessibility, looked_at, visit
 from conftest import ROOT, watched_page
 from epidl.grid.params import CELL_TYPES
+from refresh_notebooks import MARKER
 
 pytestmark = pytest.mark.book
 LARGEST_PAGE = 3_000_000  # bytes, with all that the page loads
@@ -193,3 +195,21 @@ def test_no_local_path_is_in_the_book():
         text = path.read_text()
         assert str(ROOT) not in text, path
         assert str(Path.home()) + "/" not in text, path
+
+
+def printed(notebook: Path) -> dict[str, list]:
+    """Return what each cell of a notebook printed whose output is kept, by its code."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    return {
+        cell.source: [(output.get("text"), output.get("data")) for output in cell.outputs]
+        for cell in cells
+        if cell.cell_type == "code" and MARKER in cell.source
+    }
+
+
+@pytest.mark.parametrize("name", ["by_hand", "own_data", "simulate"])
+def test_a_notebook_that_the_book_runs_with_its_defaults_prints_what_is_kept(name):
+    """The others run in the book with a cell's parameters, and with their defaults by nbval."""
+    kept = printed(ROOT / "notebooks" / f"{name}.ipynb")
+    assert any(kept.values())
+    assert printed(ROOT / "runs/smoke/pages/notebooks" / f"{name}.ipynb") == kept

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from epidl.cohorts.splits import training_size
+from epidl.cohorts.splits import split_samples, training_size
 from epidl.grid import core, costs
 from epidl.grid.params import (
     CELL_TYPES,
@@ -105,6 +105,13 @@ def test_searches_are_counted_as_fits():
     work = [costs.cell_work(one, lambda model: 40) for one in (tuned, fixed)]
     assert work[0]["mlp"].steps == pytest.approx(5 * work[1]["mlp"].steps)
     assert work[0]["mlp_pruned"].steps == pytest.approx(10 * work[1]["mlp"].steps)
+
+
+@pytest.mark.parametrize("protocol", ["published", "held_out"])
+@pytest.mark.parametrize("n_samples", [10, 99, 10_007])
+def test_samples_are_counted_as_they_are_split(n_samples, protocol):
+    split = split_samples(n_samples, protocol)
+    assert costs._split_sizes(n_samples, protocol) == (len(split.train), len(split.validation))
 
 
 @pytest.mark.parametrize(("n_samples", "epochs"), [(1000, 300), (100_000, 10)])

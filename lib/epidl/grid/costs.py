@@ -49,9 +49,8 @@ def cell_work(cell: Cell, epochs: Callable[[str], float]) -> dict[str, Work]:
         for protocol in map(_sizes_of, cell.protocols_of(name)):
             shape = _shape(cell, protocol)
             if model.is_network:
-                split = split_samples(cell.n_samples, protocol)
                 n_inputs, *layers = _layers(model, shape)
-                epoch = network_epoch(len(split.train), len(split.validation), n_inputs, *layers)
+                epoch = network_epoch(*_split_sizes(cell.n_samples, protocol), n_inputs, *layers)
                 fits = epoch * (epochs(name) * _n_fits(cell, model))
             else:
                 fits = load(model.work)(shape) if model.work else Work()
@@ -265,6 +264,13 @@ def _shape(cell: Cell, protocol: Protocol = "held_out") -> Shape:
         n_splits=N_RIDGE_SPLITS[protocol],
         most_columns=min(2 * n_markers, getattr(cell, "max_features", (0, 0))[1]),
     )
+
+
+def _split_sizes(n_samples: int, protocol: Protocol) -> tuple[int, int]:
+    """Return how many samples train and how many validate; their row numbers may need gigabytes."""
+    n_train = training_size(n_samples, protocol)
+    untested = n_samples if protocol == "published" else training_size(n_samples, "published")
+    return n_train, untested - n_train
 
 
 def _layers(model: Model, shape: Shape) -> tuple[int, int, int]:

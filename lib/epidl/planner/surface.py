@@ -210,12 +210,11 @@ def fit_efficiency(
     groups = rows[rows["model"] == "mlp"].groupby(KEYS)
     mlp = groups[["pearson_r", "additive", "epistatic"]].mean().reset_index()
     variance = planning.variance_of_r(mlp["pearson_r"], mlp["n_samples"]) + ERROR_OF_A_COHORT**2
-    weight = np.sqrt(groups.size().to_numpy() / variance)
+    weight = np.sqrt(groups.size().to_numpy() / variance.to_numpy())
+    studies, r = _studies(mlp), mlp["pearson_r"].to_numpy()
 
     def misfit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (
-            (planning.mlp_closed_form(*_studies(mlp), values) - mlp["pearson_r"]) * weight
-        ).to_numpy()
+        return (planning.mlp_closed_form(*studies, values) - r) * weight
 
     found = least_squares(misfit, start, bounds=([0.01, 0.01, -2], [100, 100, 2]))
     return tuple(found.x.tolist())
