@@ -327,7 +327,7 @@ MUTANTS = [
         (
             "models/kernels",
             "degrees=len(self._diagonal) - 1",
-            "degrees=len(diagonal)",
+            "degrees=len(self._diagonal)",
             "REML forgets the degree of the mean",
         ),
         (
@@ -338,8 +338,8 @@ MUTANTS = [
         ),
         (
             "models/kernels",
-            "weights[:, t] = solved - intercepts[t] * ones",
-            "weights[:, t] = solved + intercepts[t] * ones",
+            "return solved - intercept * ones, intercept",
+            "return solved + intercept * ones, intercept",
             "the sign of the intercept in the dual weights",
         ),
         (
