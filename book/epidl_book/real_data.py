@@ -1,6 +1,8 @@
 """The page of real data: which model predicts best in the public cohorts."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +12,8 @@ from matplotlib.figure import Figure
 
 from epidl import figures
 from epidl.figures import style
-from epidl.grid import contrasts
+from epidl.grid import contrasts, results
+from epidl.grid.params import load_grids
 from epidl.own import registry
 from epidl_book import phrases
 
@@ -22,12 +25,19 @@ KINDS = {
     "lines": "inbred lines",
     "landscape": "all genotypes of 16 sites",
 }
-PUBLISHED = "published_accuracies.csv"
 
 
 def read() -> pd.DataFrame:
-    """Return the table of real cohorts, with the words about its run; the example is none."""
-    table = phrases.tell_run("real", "real")
+    """Return the table of real cohorts without the example; the page's text gets words about its run."""
+    table = results.read_table(phrases.DATA / "real.csv")
+    runs = pd.DataFrame(json.loads((phrases.DATA / "real.provenance.json").read_text()))
+    words = {
+        "left": phrases.not_computed(table, load_grids(Path("params/real.yml"))["standard"]),
+        "device": phrases.each(runs["device"]),
+        "time": phrases.duration(runs["seconds"].sum()),
+        "profile": phrases.each(table["profile"]),
+    }
+    phrases.say("real", words)
     return table[table["dataset"] != EXAMPLE]
 
 
@@ -71,7 +81,10 @@ def gains(compared: pd.DataFrame) -> Figure:
         ax.set_title(f"{title(name)}\n{KINDS[_row(name).kind]}", fontsize=9)
     for ax in axes.flat[len(names) :]:
         ax.set_axis_off()
-    axes[0, 0].set_yticks(range(len(models)), [figures.MODEL_NAMES[model] for model in models])
+    labels = [figures.MODEL_NAMES[model] for model in models]
+    axes[0, 0].set_yticks(range(len(models)), labels, fontsize=9)
+    for ax in axes.flat:
+        ax.tick_params(labelsize=9)
     axes[0, 0].invert_yaxis()
     figure.supxlabel("Pearson's r minus that of ridge", fontsize=10)
     return figure
@@ -85,7 +98,8 @@ def _panel(ax: Axes, part: pd.DataFrame, models: Sequence[str]) -> None:
         color = style.MODEL_COLORS[model]
         ax.hlines(y, rows["low"], rows["high"], color=color, linewidth=0.8, alpha=0.35)
         shown = (rows["p_holm"] < 0.05).to_numpy()
-        ax.scatter(rows["difference"], y, s=9, color=np.where(shown, color, "white"), ec=color)
+        faces = np.where(shown, color, "white")
+        ax.scatter(rows["difference"], y, s=10, c=faces, edgecolors=color, linewidths=0.8)
         ax.vlines(rows["difference"].mean(), k - 0.42, k + 0.42, color="black", linewidth=1.2)
     low, high = part["difference"].min(), part["difference"].max()
     ax.set_xlim(min(-0.05, low) - 0.05, max(0.05, high) + 0.05)
@@ -95,41 +109,57 @@ def _panel(ax: Axes, part: pd.DataFrame, models: Sequence[str]) -> None:
 
 
 def how_often_best(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return for each model and cohort the number of traits for which the model is best, or not told
-    apart from the best; a dash: not fitted to all traits. The last row has the number of traits.
+    """Return for each model and cohort of how many traits it has the highest mean r, and of how many
+    it is not told apart from the best; a dash: not fitted to all traits. The last row counts the
+    traits.
     """
-    counted = compared.groupby(["model", "dataset"])["best"].agg(["sum", "size"])
+    keys = ["dataset", "trait"]
+    highest = compared.groupby(keys)["difference"].transform("max")
+    compared = compared.assign(highest=compared["difference"] == highest)
+    counted = compared.groupby(["model", "dataset"])[["highest", "best"]].sum()
+    n_fitted = compared.groupby(["model", "dataset"]).size()
     n_traits = compared.groupby("dataset")["trait"].nunique()
-    whole = counted["size"] == counted.index.get_level_values("dataset").map(n_traits)
-    shown = counted["sum"].where(whole).unstack("dataset")
-    shown = shown.reindex(index=style.models_of(compared), columns=order(compared))
-    shown = shown.map("{:.0f}".format, na_action="ignore").fillna("–")
-    shown.loc["traits"] = n_traits.reindex(shown.columns).astype(str)
+    words = counted["highest"].astype(str) + " (" + counted["best"].astype(str) + ")"
+    words = words.where(n_fitted == n_fitted.index.get_level_values("dataset").map(n_traits))
+    shown = words.unstack("dataset").reindex(style.models_of(compared))[order(compared)].fillna("–")
+    shown.loc["traits"] = n_traits[shown.columns].astype(str)
     return _named(shown)
 
 
 def accuracies(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean r of each model, over the traits of a cohort that all its models are fitted to."""
-    r = compared.pivot_table(index=["dataset", "trait"], columns="model", values="pearson_r")
-    means = {
-        name: r.loc[name].dropna(axis=1, how="all").dropna().mean() for name in order(compared)
-    }
-    shown = pd.DataFrame(means).reindex(style.models_of(compared))
-    return _named(shown.map("{:.2f}".format, na_action="ignore").fillna("–"))
+    """Return each model's mean r over the traits of a cohort, of which all models are fitted."""
+    columns = {}
+    for name in order(compared):
+        part = compared[compared["dataset"] == name]
+        r = part.pivot(index="trait", columns="model", values="pearson_r")
+        columns[name] = r.dropna().mean()
+    shown = pd.DataFrame(columns).reindex(style.models_of(compared))
+    return _named(shown.map("{:.2f}".format, na_action="ignore").astype(object).fillna("–"))
 
 
 def all_traits(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean r of each trait, one column per model; a star: best, or not told apart from it."""
-    shown = compared.assign(
-        r=compared["pearson_r"].map("{:.2f}".format) + compared["best"].map({True: " *", False: ""})
+    """Return the mean r of each trait, one column per model; a star: not told apart from the best."""
+    words = compared["pearson_r"].map("{:.2f}".format) + compared["best"].map(
+        {True: "*", False: ""}
     )
-    shown = shown.pivot(index=["dataset", "trait"], columns="model", values="r")
-    shown = shown.reindex(index=order(compared), level="dataset").fillna("–")
-    return _named(shown[style.models_of(compared)].T).T
+    shown = compared.assign(r=words).pivot(index=["dataset", "trait"], columns="model", values="r")
+    shown = shown[style.models_of(compared)].reindex(order(compared), level="dataset")
+    return (
+        shown.rename(columns=figures.MODEL_NAMES)
+        .rename_axis(columns=None)
+        .astype(object)
+        .fillna("–")
+    )
 
 
-def _named(table: pd.DataFrame) -> pd.DataFrame:
-    return table.rename(index=figures.MODEL_NAMES).rename_axis(index=None, columns=None)
+def by_splits(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean r of cohorts with groups or published folds, a row for each kind of splits."""
+    compared = contrasts.between_splits(table)
+    several = [name for name in order(compared) if len(_row(name).splits) > 1]
+    r = compared.groupby(["dataset", "protocol", "model"], sort=False)["pearson_r"].mean()
+    shown = r.unstack("model")[style.models_of(compared)].reindex(several, level="dataset")
+    shown = shown.map("{:.2f}".format, na_action="ignore").astype(object).fillna("–")
+    return shown.rename(columns=figures.MODEL_NAMES).rename_axis(columns=None)
 
 
 def cohort_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -148,34 +178,27 @@ def cohort_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    return table.rename(index=figures.MODEL_NAMES).rename_axis(index=None, columns=None)
+
+
 # --- Words -----------------------------------------------------------------------------------------
 
 
-def in_words(compared: pd.DataFrame) -> dict[str, str]:
-    """Return what the page's sentences say of each cohort, and of the MLP, in words."""
-    words = {"traits": str(len(compared[["dataset", "trait"]].drop_duplicates()))}
+def in_words(table: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
+    """Return what the page says of each cohort and of the MLP, in words."""
+    whole = sum(len(_row(name).traits) for name in registry.cohorts() if name != EXAMPLE)
+    n_traits = len(compared[["dataset", "trait"]].drop_duplicates())
+    words = {"traits": f"{n_traits} of {whole}", "fits": f"{len(table):,}"}
     for name in order(compared):
-        part = compared[compared["dataset"] == name]
-        found = part.groupby("model").agg(best=("best", "sum"), gain=("difference", "mean"))
-        found = found.sort_values(["best", "gain"], ascending=False)
-        words[f"{name}_best"] = figures.MODEL_NAMES[found.index[0]]
-        words[f"{name}_often"] = f"{found['best'].iloc[0]} of {part['trait'].nunique()}"
-        words[f"{name}_gain"] = f"{found['gain'].iloc[0]:+.2f}"
-        words[f"{name}_mlp"] = f"{found.loc['mlp', 'gain']:+.2f}" if "mlp" in found.index else "–"
+        found = compared[compared["dataset"] == name].groupby("model")
+        found = found.agg(r=("pearson_r", "mean"), gain=("difference", "mean"))
+        best = found["gain"].idxmax()
+        words[f"{name}_best"] = figures.MODEL_NAMES[best]
+        words[f"{name}_r"] = f"{found.loc[best, 'r']:.2f}"
+        words[f"{name}_ridge"] = f"{found.loc['ridge', 'r']:.2f}"
     mlp = compared[compared["model"] == "mlp"]
     words["mlp_traits"] = str(len(mlp))
-    words["mlp_best"] = str(mlp["best"].sum())
     words["mlp_ahead"] = str((mlp["low"] > 0).sum())
     words["mlp_behind"] = str((mlp["high"] < 0).sum())
     return words
-
-
-def grouped_and_random(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean r of cohorts with groups, one row per kind of splits, one column per model."""
-    compared = contrasts.between_splits(table)
-    with_groups = compared[compared["dataset"].map(lambda name: bool(_row(name).groups))]
-    r = with_groups.pivot_table(
-        index=["dataset", "protocol"], columns="model", values="pearson_r", sort=False
-    )
-    shown = r.map("{:.2f}".format, na_action="ignore").fillna("–")
-    return _named(shown[style.models_of(compared)].T).T

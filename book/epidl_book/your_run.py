@@ -64,7 +64,7 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
     ),
     "real": (
         ["dataset"],
-        "**Real cohorts.** Which model predicts the example that ships best ({doc}`own data <own_data>`)?",
+        "**Real cohorts.** Which model predicts the example that ships best ({doc}`real data <real_data>`)?",
     ),
 }
 

@@ -608,7 +608,7 @@ _ROWS = (
         every_protocol=True,  # it is the published one that is asked about
     ),
     Experiment(SurveyCell, "planner"),
-    Experiment(RealCell, "own_data", notebook="real_cohort"),
+    Experiment(RealCell, "real_data", notebook="real_cohort"),
 )
 EXPERIMENTS = {row.cells.model_fields["experiment"].default: row for row in _ROWS}
 CELL_TYPES = {name: row.cells for name, row in EXPERIMENTS.items()}

@@ -222,7 +222,7 @@ _ROWS = (
     Model(
         "gaussian",
         "gaussian:predict",
-        *("Gaussian kernel", "iris", "+"),
+        *("Gaussian kernel", "concord", "+"),
         own_data=True,
         work="work:gaussian",
         memory="work:gaussian_memory",
@@ -256,7 +256,7 @@ _ROWS = (
     Model(
         "lasso_path",
         "lasso_path:predict",
-        *("LASSO, cross-validated", "melon", "x"),
+        *("LASSO, cross-validated", "terracotta", "x"),
         own_data=True,
         work="work:lasso_path",
         memory="work:lasso_path_memory",

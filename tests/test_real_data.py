@@ -1,0 +1,98 @@
+"""The page of real data: its tables on a small one, and its sentences on the table that ships."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conftest import ROOT
+from epidl.grid import contrasts, results
+from epidl.own import registry
+from epidl_book import real_data
+
+SPARSE = {"trees", "lasso_path", "lasso_pairs"}
+RELATIVES = {"ridge", "kernel", "gaussian"}
+
+
+def splits(dataset, trait, protocol, **r):
+    """Rows of a table: r of each model on each split."""
+    rows = []
+    for model, values in r.items():
+        for number, value in enumerate(values, start=1):
+            rows.append({"model": model, "replicate": number, "pearson_r": value})
+    place = {"dataset": dataset, "trait": trait, "protocol": protocol, "n_test": 15, "n_train": 85}
+    unused = {"r_within": np.nan, "explained": np.nan, "grouped": protocol != "random"}
+    return pd.DataFrame(rows).assign(**place, **unused)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return pd.concat(
+        [
+            splits("mice", "a", "family", ridge=[0.3, 0.4], mlp=[0.1, 0.2]),
+            splits("mice", "a", "random", ridge=[0.5, 0.6], mlp=[0.5, 0.7]),
+            splits("yeast", "a", "random", ridge=[0.5, 0.4], mlp=[0.6, 0.52], pairs=[0.1, 0.2]),
+            splits("yeast", "b", "random", ridge=[0.3, 0.3], mlp=[0.3, 0.1]),
+        ]
+    )
+
+
+def test_crosses_come_first_and_the_headline_is_of_whole_groups(table):
+    compared = real_data.headline(contrasts.between_splits(table))
+    assert real_data.order(compared) == ["yeast", "mice"]
+    assert set(zip(compared["dataset"], compared["protocol"], strict=True)) == {
+        ("mice", "family"),
+        ("yeast", "random"),
+    }
+
+
+def test_a_mean_is_over_the_traits_that_all_models_have_and_a_count_needs_all_traits(table):
+    compared = real_data.headline(contrasts.between_splits(table))
+    means, counts = real_data.accuracies(compared), real_data.how_often_best(compared)
+    assert means["yeast"].to_dict() == {"Ridge": "0.45", "MLP": "0.56", "Sparse pairs": "0.15"}
+    assert means["mice"].to_dict() == {"Ridge": "0.35", "MLP": "0.15", "Sparse pairs": "–"}
+    assert counts["yeast"].to_dict() == {
+        "Ridge": "1 (2)",
+        "MLP": "1 (2)",
+        "Sparse pairs": "–",
+        "traits": "2",
+    }
+
+
+def test_all_kinds_of_splits_of_cohorts_with_groups_are_shown(table):
+    shown = real_data.by_splits(table)
+    assert list(shown.index) == [("mice", "family"), ("mice", "random")]
+    assert list(shown["MLP"]) == ["0.15", "0.60"]
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    table = results.read_table(ROOT / "book" / "data" / "real.csv")
+    return contrasts.between_splits(table[table["dataset"] != real_data.EXAMPLE])
+
+
+def gains(compared):
+    return compared.groupby(["dataset", "model"])["difference"].mean().unstack()
+
+
+def test_what_the_page_says_of_kinds_of_populations_is_so(shipped):
+    gain = gains(real_data.headline(shipped))
+    for name, best in gain.idxmax(axis=1).items():
+        kind = registry.cohorts()[name].kind
+        assert (kind == "cross") <= (best in SPARSE), name
+        assert (kind == "landscape") == (best == "mlp"), name
+    assert set(gain.loc[["maize", "pine", "wheat"]].idxmax(axis=1)) <= RELATIVES
+    assert (gain.loc[["maize", "pine", "wheat"], ["lasso_path", "lasso_pairs"]] < 0).all(axis=None)
+    relatives = [n for n in gain.index if registry.cohorts()[n].kind in ("families", "lines")]
+    assert (gain.loc[relatives] < 0.05).all(axis=None)
+    assert 0 < gain.loc["ribozyme", "kernel"] < gain.loc["ribozyme", "mlp"]
+
+
+def test_what_the_page_says_of_whole_families_is_so(shipped):
+    maize = gains(shipped[(shipped["dataset"] == "maize") & (shipped["protocol"] == "random")])
+    assert abs(maize.loc["maize", "lasso_path"]) < 0.01
+    r = shipped.groupby(["dataset", "protocol", "model"])["pearson_r"].mean()
+    for dataset in ("maize", "pine"):
+        for group in registry.cohorts()[dataset].groups:
+            lost = r[dataset, "random"] - r[dataset, group]
+            assert (lost > 0).all()
+            assert lost.idxmax() in SPARSE
