@@ -37,7 +37,7 @@ def test_the_standard_grid_is_every_trait_of_every_cohort():
     assert planned == {
         (name, trait) for name, cohort in registry.cohorts().items() for trait in cohort.traits
     }
-    assert len(planned) - 1 == 91  # and the example
+    assert len(planned) - 2 == 91  # and the example, and the learning curve
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,11 @@ def test_the_standard_grid_is_every_trait_of_every_cohort():
         ({"splits": ["family"]}, "splits must be of population, random, got 'family'"),
         ({"searched": ["mlp"]}, "searched must be of ridge, kernel, got 'mlp'"),
         ({"n_samples": 100}, "n_samples is not a parameter"),
+        (
+            {"n_train": 9, "splits": ["random"]},
+            "n_train must be 0, or 10 to 292, half of the individuals, got 9",
+        ),
+        ({"n_train": 60}, "splits must be random alone with n_train, got population, random"),
     ],
 )
 def test_what_a_cohort_lacks_is_refused(changes, message):
@@ -79,6 +84,23 @@ def test_the_scores_are_those_of_own_data_s_comparison(table):
     found = table.query("protocol == 'population' and replicate == 2 and model == 'ridge'").iloc[0]
     for name in ("n_train", "n_test", "pearson_r", "r_within", "explained"):
         assert found[name] == pytest.approx(expected[name])
+
+
+def test_a_point_of_a_learning_curve_draws_from_one_half_and_tests_the_other():
+    few, more = (small(n_train=n, splits=["random"]) for n in (20, 60))
+    assert few.name == "example_height_train20"
+    found = {cell.n_train: real.splits(cell, "random")[1] for cell in (few, more)}
+    halves = {tuple(split.test) for named in found.values() for _, split in named}
+    assert len(halves) == 1  # the same for all
+    assert len(*halves) == 584 // 2
+    drawn = {n: [{*s.train, *s.validation} for _, s in named] for n, named in found.items()}
+    assert [len(rows) for rows in drawn[20] + drawn[60]] == [20, 20, 60, 60]
+    assert drawn[20][0] < drawn[60][0]  # more individuals hold the fewer
+    assert drawn[60][0] != drawn[60][1]
+    assert not any(rows & set(*halves) for rows in drawn[20] + drawn[60])
+    table = real.run(few).table
+    assert set(table["n_train"]) == {20}
+    assert set(table["n_test"]) == {292}
 
 
 def test_a_cell_that_was_stopped_goes_on_and_a_model_more_computes_its_own_fits(

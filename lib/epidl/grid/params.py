@@ -19,10 +19,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from epidl import checks
 from epidl.checks import LEAST_H2, MOST
-from epidl.cohorts.splits import BATCH_SIZE, Protocol, check_batches, training_size
+from epidl.cohorts.splits import BATCH_SIZE, TRAIN_SHARE, Protocol, check_batches, training_size
 from epidl.grid import results
 from epidl.models.recipes import MODELS
 from epidl.own import registry
+from epidl.own.comparison import LEAST_TEST
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
 # a list of these is one value in a grid, not an axis
@@ -509,6 +510,12 @@ class RealCell(Cell):
         default=(), description="models that are fitted to the first 5 splits of each kind alone"
     )
     hidden_width: PositiveInt = Field(default=512, description="units in the hidden layers")
+    n_train: int = Field(
+        default=0,
+        ge=0,
+        strict=True,
+        description="individuals that train, drawn from a fixed half and tested on the other; 0: whole splits",
+    )
 
     @property
     def cohort(self) -> registry.PublicCohort:
@@ -517,8 +524,10 @@ class RealCell(Cell):
 
     @property
     def n_samples(self) -> int:
-        """The cohort's individuals, of whom a few may lack the trait."""
-        return self.cohort.size[0]
+        """The cohort's individuals, of whom a few may lack the trait; of a learning curve, as many as
+        have `n_train` in their training part.
+        """
+        return round(self.n_train / TRAIN_SHARE) or self.cohort.size[0]
 
     @property
     def n_markers(self) -> int:
@@ -537,6 +546,11 @@ class RealCell(Cell):
 
     @property
     def place(self) -> str:
+        """For instance wheat_env1, and landscape_y_train60 of a learning curve."""
+        return self.cohort_place + (f"_train{self.n_train}" if self.n_train else "")
+
+    @property
+    def cohort_place(self) -> str:
         """For instance wheat_env1."""
         return f"{self.dataset}_{self.trait}"
 
@@ -552,7 +566,8 @@ class RealCell(Cell):
 
     def architecture(self) -> dict[str, Any]:
         """Return what the cohort is read from."""
-        return dict(dataset=self.dataset, trait=self.trait, files=self.cohort.hashes)
+        read = dict(dataset=self.dataset, trait=self.trait, files=self.cohort.hashes)
+        return read | ({"n_train": self.n_train} if self.n_train else {})
 
     @model_validator(mode="after")
     def _of_the_cohort(self) -> "RealCell":
@@ -566,6 +581,15 @@ class RealCell(Cell):
                 checks.require(
                     value in known, f"{name} must be of {', '.join(known)}, got {value!r}"
                 )
+        most = self.cohort.size[0] // 2
+        checks.require(
+            self.n_train == 0 or LEAST_TEST <= self.n_train <= most,
+            f"n_train must be 0, or {LEAST_TEST} to {most:,}, half of the individuals, got {self.n_train}",
+        )
+        checks.require(
+            not self.n_train or self.protocols == (registry.RANDOM,),
+            f"splits must be {registry.RANDOM} alone with n_train, got {', '.join(self.protocols)}",
+        )
         checks.require(
             "ridge" in self.models,
             f"models must hold ridge, which others are compared with, got {', '.join(self.models)}",

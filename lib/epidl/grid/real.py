@@ -44,6 +44,8 @@ def splits(cell: RealCell, protocol: str) -> tuple[OwnCohort, list[tuple[str, Sp
     cohort = read(cell, protocol)
     kind = "random" if protocol == registry.RANDOM else "folds"
     seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name)
+    if cell.n_train:
+        return cohort, comparison.draws(cohort.observed, cell.n_train, cell.n_replicates, seed)
     named = comparison.make_splits(cohort.observed, kind, cell.n_replicates, seed)
     if protocol == cell.cohort.folds:
         cohort = replace(cohort, observed=replace(cohort.observed, groups=None))

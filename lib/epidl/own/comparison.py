@@ -167,6 +167,27 @@ def make_splits(
     ]
 
 
+def draws(cohort: Observed, n_train: int, n_draws: int, seed: int) -> list[tuple[str, Split]]:
+    """Return named splits for a learning curve: a fixed half of the individuals is tested, and
+    `n_train` train, drawn from the others.
+
+    A draw of more individuals holds that of fewer; networks validate as in `make_splits`.
+
+    Raises ValueError for less than `LEAST_TEST` or more than a half of the individuals, and less than
+    one draw.
+    """
+    half = cohort.genotypes.n_samples // 2
+    n_train = checks.integer("n_train", n_train, minimum=LEAST_TEST, maximum=half)
+    n_draws = checks.integer("n_draws", n_draws, minimum=1, maximum=MOST_SPLITS)
+    order = seeds.generator(seed, "halves").permutation(cohort.genotypes.n_samples)
+    test, found = np.sort(order[half:]), []
+    for number in range(1, n_draws + 1):
+        drawn = seeds.generator(seed, "draw", number).permutation(order[:half])[:n_train]
+        rng = seeds.generator(seed, "validation", number)
+        found.append((f"draw {number}", _with_validation(np.sort(drawn), test, rng)))
+    return found
+
+
 def _by_family(groups: NDArray | None, alone: bool = True) -> dict[str, tuple[NDArray, NDArray]]:
     """Return the rows that train and test; alone: groups that are large enough are tested alone."""
     if groups is None:

@@ -12,6 +12,7 @@ import argparse
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 FOLDER = "EPIDL_DATA"  # in the environment: a folder that holds the files
 MAX_MISSING, MIN_MAF = 0.2, 0.01
 MOST_MARKERS = 2000  # of a cohort; more are thinned evenly
-LANDSCAPE_SIZE, LANDSCAPE_SEED = 2000, 20220915  # genotypes drawn of a complete landscape
+LANDSCAPE_SEED = 20220915  # of the genotypes that are drawn of a complete landscape
 Read = tuple[GenotypeFile, pd.DataFrame]  # genotypes, and a table of traits, covariates and groups
 
 
@@ -264,10 +265,11 @@ def _maize(files: Sequence[Path]) -> Read:
     return _file(counts, table["hybrid"], _names(found["Md_technow"], 1), 2), table
 
 
-def _ribozyme(files: Sequence[Path]) -> Read:
+def _ribozyme(files: Sequence[Path], name: str = "ribozyme") -> Read:
     """A random part of a complete landscape; at each site the second base by alphabet is counted."""
     table = pd.read_parquet(files[0])
-    drawn = seeds.generator(LANDSCAPE_SEED, "landscape").permutation(len(table))[:LANDSCAPE_SIZE]
+    size = cohorts()[name].size[0]
+    drawn = seeds.generator(LANDSCAPE_SEED, "landscape").permutation(len(table))[:size]
     bases = np.array([list(sequence) for sequence in table.index])
     counts = (bases != np.sort(bases, axis=0)[0])[drawn]
     names = [f"site_{site}" for site in range(1, counts.shape[1] + 1)]
@@ -285,6 +287,7 @@ READERS: dict[str, Callable[[Sequence[Path]], Read]] = {
     "pine": _pine,
     "maize": _maize,
     "ribozyme": _ribozyme,
+    "landscape": partial(_ribozyme, name="landscape"),
 }
 
 
