@@ -99,10 +99,7 @@ rule collect:
 
 
 # The book: pages and notebooks are executed into runs/<profile>/pages, then rendered beside the written pages.
-# a notebook an experiment; several may share a page, and some are on pages of other things
-RESULTS = [name for name, experiment in EXPERIMENTS.items() if experiment.page == name]
-PAGES = ["approach", *RESULTS, "takeaways", "planner", "own_data", "performance"]
-PAGES += ["your_run", "agreement", "claims", "ledger", "provenance", "testing"]
+PAGES = sorted(path.stem for path in Path("book").glob("*.ipynb"))
 SHOWN = ["by_hand", "simulate", *NOTEBOOKS.values(), "own_data"]
 LIBRARY = sorted(str(path) for folder in ("lib/epidl", "book/epidl_book") for path in Path(folder).rglob("*.py"))
 HTML = f"_build/{PROFILE}/html"

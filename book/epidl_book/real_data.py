@@ -17,7 +17,7 @@ from epidl.grid.params import load_grids
 from epidl.own import registry
 from epidl_book import phrases
 
-EXAMPLE = "example"
+EXAMPLE, LANDSCAPE = "example", "landscape"  # no cohorts of the page's figure
 # what a kind of population of public.yml is called
 KINDS = {
     "cross": "a cross of two parents",
@@ -28,7 +28,9 @@ KINDS = {
 
 
 def read() -> pd.DataFrame:
-    """Return the table of real cohorts without the example; the page's text gets words about its run."""
+    """Return the table of real cohorts without the example and the learning curve; the page's text gets
+    words about its run.
+    """
     table = results.read_table(phrases.DATA / "real.csv")
     runs = pd.DataFrame(json.loads((phrases.DATA / "real.provenance.json").read_text()))
     words = {
@@ -38,7 +40,12 @@ def read() -> pd.DataFrame:
         "profile": phrases.each(table["profile"]),
     }
     phrases.say("real", words)
-    return table[table["dataset"] != EXAMPLE]
+    return table[~table["dataset"].isin([EXAMPLE, LANDSCAPE])]
+
+
+def read_curve() -> pd.DataFrame:
+    """Return the table of the learning curve: draws of few to many genotypes of one landscape."""
+    return style.select(results.read_table(phrases.DATA / "real.csv"), dataset=LANDSCAPE)
 
 
 def order(table: pd.DataFrame) -> list[str]:
@@ -103,6 +110,22 @@ def _panel(ax: Axes, part: pd.DataFrame, models: Sequence[str]) -> None:
         ax.vlines(rows["difference"].mean(), k - 0.42, k + 0.42, color="black", linewidth=1.2)
     low, high = part["difference"].min(), part["difference"].max()
     ax.set_xlim(min(-0.05, low) - 0.05, max(0.05, high) + 0.05)
+
+
+def learning_curve(curve: pd.DataFrame) -> Figure:
+    """Draw each model's mean r against the number of individuals that train, with the range of the
+    draws.
+    """
+    figure, ax = plt.subplots(figsize=(8, 5))
+    for model in style.models_of(curve):
+        r = style.select(curve, model=model).groupby("n_train")["pearson_r"]
+        color = style.MODEL_COLORS[model]
+        ax.fill_between(r.min().index, r.min(), r.max(), color=color, alpha=0.1, linewidth=0)
+    style.draw_models(ax, curve, "n_train", "pearson_r", markersize=4)
+    ax.set(xlabel="Individuals that train", ylabel="Pearson's r on the other half", ylim=(0, 1))
+    style.label_scale(ax, curve["n_train"], most=8)
+    style.label_ends(ax, curve, "n_train", "pearson_r")
+    return figure
 
 
 # --- Tables ----------------------------------------------------------------------------------------
@@ -182,12 +205,21 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename(index=figures.MODEL_NAMES).rename_axis(index=None, columns=None)
 
 
+def curve_table(curve: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean r of each model, one column for each number of individuals that train."""
+    r = curve.groupby(["model", "n_train"])["pearson_r"].mean().unstack()
+    r = r.reindex(style.models_of(curve)).rename(columns="{:,}".format)
+    return _named(r.map("{:.2f}".format, na_action="ignore").astype(object).fillna("–"))
+
+
 # --- Words -----------------------------------------------------------------------------------------
 
 
 def in_words(table: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
     """Return what the page says of each cohort and of the MLP, in words."""
-    whole = sum(len(_row(name).traits) for name in registry.cohorts() if name != EXAMPLE)
+    whole = sum(
+        len(_row(name).traits) for name in registry.cohorts() if name not in (EXAMPLE, LANDSCAPE)
+    )
     n_traits = len(compared[["dataset", "trait"]].drop_duplicates())
     words = {"traits": f"{n_traits} of {whole}", "fits": f"{len(table):,}"}
     for name in order(compared):
@@ -202,3 +234,12 @@ def in_words(table: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
     words["mlp_ahead"] = str((mlp["low"] > 0).sum())
     words["mlp_behind"] = str((mlp["high"] < 0).sum())
     return words
+
+
+def ahead_from(curve: pd.DataFrame, model: str) -> str:
+    """Return from how many individuals on the MLP's mean r is above another model's, or never."""
+    r = curve.pivot_table(index="n_train", columns="model", values="pearson_r")[["mlp", model]]
+    r = r.dropna()
+    behind = r.index[r["mlp"] <= r[model]]
+    later = r.index[r.index > behind.max()] if len(behind) else r.index
+    return f"{later[0]:,}" if len(later) else "never"

@@ -91,6 +91,30 @@ def draw_models(ax: Axes, table: pd.DataFrame, x: str, value: str, markersize: f
         )
 
 
+def label_ends(ax: Axes, table: pd.DataFrame, x: str, value: str, apart: float = 0.04) -> None:
+    """Write each model's name at the right end of its line, labels at least so far apart, as a share of
+    the height.
+
+    table: as of `draw_models`; the axes' limits are set.
+    """
+    last = table[table[x] == table[x].max()]
+    ends = last.groupby("model")[value].mean()[models_of(last)].dropna().sort_values()
+    low, high = ax.get_ylim()
+    places = ((ends - low) / (high - low)).to_numpy()
+    for k in range(1, len(places)):
+        places[k] = max(places[k], places[k - 1] + apart)
+    places -= max(0, places[-1:].sum() - 1)  # back from the upper edge
+    for model, y in zip(ends.index, places, strict=True):
+        words = MODEL_NAMES[model]
+        ax.text(
+            *(1.02, y, words),
+            transform=ax.transAxes,
+            color=MODEL_COLORS[model],
+            va="center",
+            fontsize=9,
+        )
+
+
 def model_handles(models: Iterable[str], linestyle: str = "") -> list[Line2D]:
     """Return a legend's handles for the points of some models, or for their lines."""
     return [handle(MODEL_NAMES[m], MODEL_COLORS[m], MODEL_MARKERS[m], linestyle) for m in models]
