@@ -12,6 +12,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from epidl.figures.style import MODEL_COLORS
+from epidl.own.registry import KINDS
 from epidl.planner import planning, surface
 from epidl_book import phrases
 from epidl_book.charts import show_chart
@@ -39,7 +40,7 @@ def show_planner() -> HTML:
     """Return the planner for a page in the folder book/; book/static/planner.js fills it."""
     content = planning.surface()
     presets = pd.DataFrame(content["presets"]).T[["name", "study"]].to_dict("index")
-    fields = "".join(map(_field, planning.INPUTS))
+    fields = "".join(map(_field, planning.INPUTS)) + _population_field()
     # as a table, which names its columns once: pages stay small
     points = json.loads(pd.json_normalize(content["points"]).to_json(orient="split", index=False))
     embedded = content | {"presets": presets, "points": points}
@@ -155,6 +156,16 @@ def _field(name: str) -> str:
         f'<div><label for="planner-{name}">{label}</label>'
         f'<input id="planner-{name}" name="{name}" type="number" required min="{least}" max="{most}" step="{step}" '
         f'aria-describedby="planner-{name}-hint"><small id="planner-{name}-hint">{hint}</small></div>'
+    )
+
+
+def _population_field() -> str:
+    options = "".join(f'<option value="{kind}">{words}</option>' for kind, words in KINDS.items())
+    return (
+        '<div><label for="planner-population">Population</label>'
+        '<select id="planner-population" name="population" aria-describedby="planner-population-hint">'
+        f'<option value="">another kind</option>{options}</select>'
+        '<small id="planner-population-hint">changes no number, only what real cohorts say</small></div>'
     )
 
 
@@ -360,19 +371,3 @@ def _against_fitted(found: pd.DataFrame, model: str) -> dict[str, str]:
         f"{model}_fitted": str(len(leads)),
         f"{model}_lead": phrases.span(leads) if len(leads) else "not known",
     }
-
-
-def traits_table(survey: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's mean r for traits of relAA 1 where one, five and ten are learned together, with
-    its error.
-
-    survey: the survey's table; of its conditions, those that have all three.
-    """
-    place = ["n_samples", "n_markers", "n_qtl", "broad_sense_heritability"]
-    table = survey[(survey["model"] == "mlp") & (survey["rel_aa"] == 1)]
-    groups = table.groupby([*place, "n_traits"])["pearson_r"].agg(["mean", "sem", "size"])
-    shown = groups.apply(
-        lambda row: f"{row['mean']:.3f} ± {row['sem']:.3f} ({row['size']:.0f} traits)", axis=1
-    )
-    shown = shown.unstack("n_traits").dropna()
-    return shown.rename(columns=lambda count: "alone" if count == 1 else f"among {count}")
