@@ -240,12 +240,8 @@ def test_where_the_network_leads_the_fitted_models_stand_beside_it():
             for condition in found[planner_page.CONDITION].to_numpy()
         ]
         np.testing.assert_allclose(found[f"{model}, fitted"], wanted)
-    words, leads = (
-        planner_page.leads_in_words(rows, found),
-        (found["MLP"] - found["kernel, fitted"]).dropna(),
-    )
-    assert words["kernel_fitted"] == str(len(leads)) != "0"
-    assert words["kernel_lead"] == f"{leads.min():+.2f} to {leads.max():+.2f}"
+    words = planner_page.leads_in_words(rows, found)
+    assert int(words["count"]) == len(found) <= int(words["alike"]) <= int(words["of"])
 
 
 def test_a_line_that_needs_much_memory_says_how_much():
