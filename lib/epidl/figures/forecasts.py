@@ -10,6 +10,7 @@ from epidl.figures.style import (
     MODEL_COLORS,
     MODEL_MARKERS,
     MODEL_NAMES,
+    OPEN,
     PARITY,
     PUBLICATION,
     TRAIT_COLORS,
@@ -63,14 +64,9 @@ def forecasts_on_real(found: pd.DataFrame) -> Figure:
         ax.plot([0, 1], [0, 1], **PARITY)
         part = select(found, model=model)
         for (name, grouped), rows in part.groupby(["dataset", "grouped"]):
-            face = "none" if grouped else colors[name]
-            ax.plot(
-                *(rows["forecast"], rows["found"], markers[name]),
-                color=colors[name],
-                markerfacecolor=face,
-                markersize=5,
-                alpha=0.8,
-            )
+            form = {"color": colors[name], "markersize": 5, "alpha": 0.8}
+            form |= OPEN if grouped else {}
+            ax.plot(rows["forecast"], rows["found"], markers[name], **form)
         ax.set(title=MODEL_NAMES[model], aspect="equal", xlim=(0, 1), ylim=(0, 1))
     label_outside(axes[None], "Forecast r", "r that came")
     handles = [handle(name.capitalize(), colors[name], markers[name]) for name in colors]
