@@ -34,10 +34,13 @@ TOLERANCE = 1e-6  # of the sum of shares
 
 def check_orders(shares: Sequence[float], n_qtl: int, grouping: str) -> tuple[float, ...]:
     """Return the shares of the orders 1, 2, ...; raise ValueError for what no trait can have."""
+    checks.require(
+        isinstance(shares, (list, tuple)), f"shares must be a list, got {checks.shown(shares)}"
+    )
+    checks.integer("len(shares)", len(shares), minimum=1, maximum=MOST_ORDER)
     shares = tuple(
         checks.real(f"shares[{k}]", share, minimum=0, maximum=1) for k, share in enumerate(shares)
     )
-    checks.integer("len(shares)", len(shares), minimum=1, maximum=MOST_ORDER)
     checks.require(
         abs(sum(shares) - 1) <= TOLERANCE, f"shares must sum to 1, got {sum(shares):.6g}"
     )
@@ -89,6 +92,11 @@ def simulate_orders(
     checks.integer("n_qtl", n_qtl, minimum=1, maximum=genotypes.n_markers, why="n_markers")
     h2 = checks.real(
         "broad_sense_heritability", broad_sense_heritability, minimum=LEAST_H2, maximum=1
+    )
+    checks.require(
+        markers is None or markers.n_samples == genotypes.n_samples,
+        f"markers must be of {genotypes.n_samples} individuals, as genotypes are, got "
+        f"{getattr(markers, 'n_samples', None)}",
     )
     rng = seeds.generator(seed, "effects")
     trait = _scaled(genotypes, draw_trait(genotypes, n_qtl, shares, grouping, rng), shares)

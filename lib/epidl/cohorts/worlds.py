@@ -5,6 +5,7 @@ orders.
 from collections.abc import Sequence
 
 from epidl import checks, seeds
+from epidl.checks import LEAST_H2
 from epidl.cohorts.crosses import CROSSES, GENOMES, draw_cross, draw_cross_and_qtl, even_map
 from epidl.cohorts.orders import check_orders, simulate_orders
 from epidl.cohorts.simulate import Cohort, draw_haplotypes
@@ -38,6 +39,7 @@ def simulate_world(
     """
     n_samples = checks.integer("n_samples", n_samples, minimum=2)
     check_world(population, genome, n_markers, n_qtl, shares, grouping, qtl_between)
+    checks.real("broad_sense_heritability", broad_sense_heritability, minimum=LEAST_H2, maximum=1)
     checks.memory("n_samples x n_markers", (n_samples, n_markers), 9 * n_samples * n_markers)
     rng, unseen = seeds.generator(seed, "haplotypes"), None
     if population == UNLINKED:
