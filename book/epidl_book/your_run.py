@@ -62,6 +62,11 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
         "**Forecasts.** Does the planner forecast what is found ({doc}`planner <planner>`)? "
         "It knows no study of the quick grid.",
     ),
+    "worlds": (
+        ["population", "n_qtl", "expected_share_1"],
+        "**Worlds closer to life.** Which model leads in a cross, and where more than two loci interact "
+        "({doc}`worlds <worlds>`)?",
+    ),
     "real": (
         ["dataset"],
         "**Real cohorts.** Which model predicts the example that ships best ({doc}`real data <real_data>`)?",

@@ -32,6 +32,10 @@ class Trait:
     qtl: (n_qtl,) markers that have an effect, ascending. additive_effects: (n_qtl,) in that order.
     pairs: (n_pairs, 2) markers that interact: each QTL stands in exactly one pair, or all pairs of
     QTL are there. pair_effects: (n_pairs,).
+
+    higher: interactions above pairs, one entry an order k > 2: loci (n_products, k) and effects
+    (n_products,). centre: what is taken off the codes before they are multiplied, (n_markers,), or
+    one number for all. Both are those of `orders`; the publication's traits have neither.
     """
 
     rel_aa: float
@@ -40,6 +44,13 @@ class Trait:
     pairs: NDArray[np.int64]
     pair_effects: NDArray[np.float64]
     intercept: float = 0.0
+    higher: tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...] = ()
+    centre: NDArray[np.float64] | float = 0.0
+
+    @property
+    def is_pairwise(self) -> bool:
+        """Whether it is of the publication's kind: no interaction above pairs, codes as they are."""
+        return not self.higher and np.ndim(self.centre) == 0 and self.centre == 0
 
     def additive_by_marker(self, n_markers: int) -> NDArray[np.float64]:
         """Return the additive effect of every marker (n_markers,): 0 for a marker without effect."""
@@ -52,12 +63,21 @@ class Trait:
 class Cohort:
     """A simulated cohort: genotypes, phenotypes, genetic values (both (n_samples, n_traits)) and the
     true traits.
+
+    unseen: genotypes of the loci that the traits' markers are numbered in, where these are none of
+    `genotypes`, which models see; None where they are.
     """
 
     genotypes: Genotypes
     phenotypes: NDArray[np.float64]
     genetic_values: NDArray[np.float64]
     traits: tuple[Trait, ...]
+    unseen: Genotypes | None = None
+
+    @property
+    def causal_genotypes(self) -> Genotypes:
+        """The genotypes that the QTL are among."""
+        return self.genotypes if self.unseen is None else self.unseen
 
 
 @dataclass(frozen=True)
@@ -291,6 +311,7 @@ def standardise(
                 additive_effects=trait.additive_effects / sd[t],
                 pair_effects=trait.pair_effects / sd[t],
                 intercept=float((trait.intercept - mean[t]) / sd[t]),
+                higher=tuple((loci, effects / sd[t]) for loci, effects in trait.higher),
             )
         )
     return tuple(scaled), (values - mean) / sd
@@ -298,16 +319,31 @@ def standardise(
 
 def genetic_values(genotypes: Genotypes, traits: Sequence[Trait]) -> NDArray[np.float64]:
     """Return G (n_samples, n_traits) from the effects (the equation at the top of the module)."""
-    additive = np.stack([trait.additive_by_marker(genotypes.n_markers) for trait in traits])
+    n_markers = genotypes.n_markers
+    additive = np.stack([trait.additive_by_marker(n_markers) for trait in traits])
+    centres = [np.broadcast_to(trait.centre, n_markers) for trait in traits]
     values = np.empty((genotypes.n_samples, len(traits)))
-    for rows in _cached_blocks(genotypes):
+    for rows in _product_blocks(genotypes, traits):
         x = _codes(genotypes, rows)
         values[rows] = (additive @ x.astype(float)).T
         for t, trait in enumerate(traits):
+            z = x if trait.is_pairwise else x - centres[t][:, None]
             first, second = trait.pairs.T
-            values[rows, t] += trait.intercept
-            values[rows, t] += trait.pair_effects @ (x[first] * x[second])
+            values[rows, t] += trait.intercept - additive[t] @ centres[t]
+            values[rows, t] += trait.pair_effects @ (z[first] * z[second])
+            for loci, effects in trait.higher:
+                values[rows, t] += effects @ products(z, loci)
     return values
+
+
+def products(z: NDArray[np.float64], loci: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the products (n_products, n_samples) of codes z (n_markers, n_samples) of the loci
+    (n_products, k).
+    """
+    product = z[loci[:, 0]]
+    for others in loci.T[1:]:
+        product *= z[others]
+    return product
 
 
 def variance_components(cohort: Cohort) -> list[VarianceComponents]:
@@ -326,9 +362,10 @@ def genetic_parts(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.float
     With m_i the sample mean of x_i: A = sum_i (x_i - m_i) alpha_i, where alpha_i = a_i + e_ij m_j
     is the average effect of locus i with partner j. AA = sum_k e_k (x_k1 - m_k1)(x_k2 - m_k2),
     which is G - A, less its mean. This holds at any allele frequency; where partners are linked,
-    the two parts are correlated.
+    the two parts are correlated. Interactions above pairs count as epistatic, and in alpha_i as
+    pairs do, with the product of the means of all partners.
     """
-    genotypes = cohort.genotypes
+    genotypes = cohort.causal_genotypes
     blocks = list(_cached_blocks(genotypes))
     mean = (
         sum(_codes(genotypes, rows).sum(axis=1, dtype=float) for rows in blocks)
@@ -341,15 +378,24 @@ def genetic_parts(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.float
     additive -= additive.mean(axis=0)
     epistatic = cohort.genetic_values - additive
     epistatic -= epistatic.mean(axis=0)
-    epistatic[:, [not trait.pair_effects.any() for trait in cohort.traits]] = 0  # not its rounding
+    epistatic[:, [_is_additive(trait) for trait in cohort.traits]] = 0  # not its rounding
     return additive, epistatic
+
+
+def _is_additive(trait: Trait) -> bool:
+    return not trait.pair_effects.any() and not trait.higher
 
 
 def _average_effects(trait: Trait, mean: NDArray[np.float64]) -> NDArray[np.float64]:
     first, second = trait.pairs.T
     alpha = trait.additive_by_marker(len(mean))
+    mean = mean - trait.centre
     np.add.at(alpha, first, trait.pair_effects * mean[second])
     np.add.at(alpha, second, trait.pair_effects * mean[first])
+    for loci, effects in trait.higher:
+        for place in range(loci.shape[1]):
+            others = np.delete(loci, place, axis=1)
+            np.add.at(alpha, loci[:, place], effects * mean[others].prod(axis=1))
     return alpha
 
 
@@ -365,6 +411,16 @@ def _codes(genotypes: Genotypes, rows: slice) -> NDArray[np.int8 | np.float64]:
 def _cached_blocks(genotypes: Genotypes) -> Iterator[slice]:
     """Yield slices of samples whose codes fit a processor's cache."""
     return row_blocks(genotypes.n_samples, genotypes.n_markers, n_bytes=2**22)
+
+
+def _product_blocks(genotypes: Genotypes, traits: Sequence[Trait]) -> Iterator[slice]:
+    """Yield the same, of codes and of the products of what is not the publication's traits."""
+    width = genotypes.n_markers
+    for trait in traits:
+        if not trait.is_pairwise:
+            counts = [len(effects) for _, effects in trait.higher]
+            width = max(width, len(trait.pairs), *counts)
+    return row_blocks(genotypes.n_samples, width, n_bytes=2**22)
 
 
 def check_cohort(cohort: Cohort, n_checked: int = 64) -> Cohort:
@@ -385,13 +441,17 @@ def check_cohort(cohort: Cohort, n_checked: int = 64) -> Cohort:
         "the cohort's genetic values must have mean 0 and variance 1 in each trait",
     )
     rows = np.linspace(0, len(values) - 1, num=min(n_checked, len(values))).astype(int)
-    signs = 2 * cohort.genotypes.block(rows).astype(float) - 1
+    codes = 2 * cohort.causal_genotypes.block(rows).astype(float) - 1
     for t, trait in enumerate(cohort.traits):
+        signs = codes - trait.centre
         expected = np.full(len(rows), trait.intercept)
         for locus, effect in zip(trait.qtl, trait.additive_effects, strict=True):
             expected += effect * signs[:, locus]
         for (one, other), effect in zip(trait.pairs, trait.pair_effects, strict=True):
             expected += effect * signs[:, one] * signs[:, other]
+        for loci, effects in trait.higher:
+            for chosen, effect in zip(loci, effects, strict=True):
+                expected += effect * signs[:, chosen].prod(axis=1)
         worst = np.abs(expected - values[rows, t]).max()
         checks.require(
             worst < 1e-8,

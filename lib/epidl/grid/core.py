@@ -2,6 +2,7 @@
 make tidy rows.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -16,12 +17,15 @@ from numpy.typing import NDArray
 
 from epidl import checks, seeds
 from epidl.cohorts import alphasimr, zenodo
+from epidl.cohorts.genotypes import Dosages
+from epidl.cohorts.orders import MOST_ORDER, order_covariances
 from epidl.cohorts.simulate import Cohort, genetic_parts, simulate
 from epidl.cohorts.splits import Protocol, split_samples
+from epidl.cohorts.worlds import simulate_world
 from epidl.devices import one_cell_threads, resolve_device
 from epidl.grid import costs, kept, results
 from epidl.grid.fingerprint import model_fingerprint, run_fingerprint
-from epidl.grid.params import EXPERIMENTS, Cell
+from epidl.grid.params import EXPERIMENTS, Cell, WorldCell
 from epidl.models import tuning
 from epidl.models.recipes import MODELS
 from epidl.models.task import Prediction, Task, pearson_r
@@ -131,8 +135,12 @@ def _tasks(
     for protocol in cell.protocols:
         split = split_samples(cohort.genotypes.n_samples, protocol)
         study = partial(_study, cell, device, replicate, protocol)
-        tasks[protocol] = Task(**given, protocol=protocol, split=split, study=study)
-    return _truth(cell, cohort, parts, replicate, seed), tasks
+        task = Task(**given, protocol=protocol, split=split, study=study)
+        if isinstance(cohort.genotypes, Dosages):  # whose codes are centred on those that train
+            task = replace(task, genotypes=cohort.genotypes.trained_on(task.all_but_test))
+        tasks[protocol] = task
+    truth = _truth(cell, cohort, parts, replicate, seed)
+    return truth.assign(**_world(cell, cohort)), tasks
 
 
 def _study(cell: Cell, device: str, replicate: int, protocol: Protocol, model: str) -> str:
@@ -170,6 +178,8 @@ def make_cohort(cell: Cell, architecture: Architecture, seed: int, replicate: in
     arguments = architecture(cell)
     if cell.source == "zenodo":
         return zenodo.read_replicate(cell, replicate, arguments)
+    if isinstance(cell, WorldCell):
+        return simulate_world(**arguments, seed=seed)
     backend = alphasimr.simulate if cell.backend == "alphasimr" else simulate
     return backend(**arguments, seed=seed)
 
@@ -248,6 +258,26 @@ def _truth(
     )
 
 
+def _world(cell: Cell, cohort: Cohort) -> dict[str, Any]:
+    """Return the further columns of a world: its population, and of the orders k of interactions the
+    expected share of V_G, the variance of their part in the sample, and the covariances of parts.
+    """
+    if not isinstance(cell, WorldCell):
+        return {}
+    names = ("population", "genome", "grouping", "qtl_between")
+    columns = {name: getattr(cell, name) for name in names}
+    covariances, orders = order_covariances(cohort), range(1, MOST_ORDER + 1)
+    for k in orders:
+        columns[f"expected_share_{k}"] = cell.shares[k - 1] if k <= len(cell.shares) else 0.0
+    for k in orders:
+        columns[f"share_{k}"] = covariances[:, k - 1, k - 1]
+    for k, other in itertools.combinations(orders, 2):
+        columns[f"covariance_{k}_{other}"] = covariances[:, k - 1, other - 1]
+    return columns
+
+
 def _effect_r(truth: Cohort, effects: NDArray[np.float64]) -> NDArray[np.float64]:
+    if truth.unseen is not None:  # the markers have no true effects
+        return np.full(len(truth.traits), np.nan)
     true = np.stack([trait.additive_by_marker(len(effects)) for trait in truth.traits], axis=1)
     return pearson_r(true, effects)

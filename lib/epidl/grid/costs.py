@@ -254,12 +254,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _shape(cell: Cell, protocol: Protocol = "held_out") -> Shape:
     n_markers = getattr(cell, "n_markers", cell.n_qtl)
     every_pair = getattr(cell, "all_pairs", False)
+    n_pairs = math.comb(cell.n_qtl, 2) if every_pair else cell.n_qtl // 2
     return Shape(
         cell.n_samples,
         n_markers,
         n_traits=getattr(cell, "n_traits", None) or len(cell.rel_aa),
         n_qtl=cell.n_qtl,
-        n_pairs=math.comb(cell.n_qtl, 2) if every_pair else cell.n_qtl // 2,
+        n_pairs=getattr(cell, "n_products", n_pairs),
         hidden_width=getattr(cell, "hidden_width", 0),
         n_splits=N_RIDGE_SPLITS[protocol],
         most_columns=min(2 * n_markers, getattr(cell, "max_features", (0, 0))[1]),

@@ -69,7 +69,7 @@ def version(package: str) -> str:
 
 def _cohort_code(cell: "Cell") -> str:
     """Return a hash of what makes a cell's cohorts and scores its fits."""
-    source = "zenodo" if cell.source == "zenodo" else "simulate"
+    source = "zenodo" if cell.source == "zenodo" else cell.simulator
     source = "alphasimr" if cell.backend == "alphasimr" else source
     place = cell.cohorts, cell.cohort_name, cell.architecture()
     runner, source = RUNNER, f"epidl.cohorts.{source}"

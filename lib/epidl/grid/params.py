@@ -19,6 +19,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from epidl import checks
 from epidl.checks import LEAST_H2, MOST
+from epidl.cohorts import worlds
+from epidl.cohorts.crosses import GENOMES
+from epidl.cohorts.orders import GROUPINGS, MOST_ORDER, count_products
 from epidl.cohorts.splits import BATCH_SIZE, TRAIN_SHARE, Protocol, check_batches, training_size
 from epidl.grid import results
 from epidl.models.recipes import MODELS
@@ -28,7 +31,7 @@ from epidl.own.comparison import LEAST_TEST
 ProfileName = Literal["smoke", "quick", "standard", "full"]
 # a list of these is one value in a grid, not an axis
 LIST_PARAMETERS = {"rel_aa", "models", "protocols", "mlp_learning_rates", "max_features"}
-LIST_PARAMETERS |= {"splits", "searched"}
+LIST_PARAMETERS |= {"splits", "searched", "shares"}
 N_SEARCHED = 5  # splits of a kind, for models that are searched for long
 PUBLISHED_H2 = 0.999  # of the scaling experiment
 PositiveInt = Annotated[int, Field(ge=1, le=MOST, strict=True)]
@@ -58,13 +61,16 @@ def _even(value: int) -> int:
 EvenInt = Annotated[int, Field(ge=2, le=MOST, strict=True), AfterValidator(_even)]
 
 
-def _names(*, published: bool, selects: bool, description: str = "models to fit") -> Any:
+def _names(
+    *, published: bool, selects: bool, theory: bool = True, description: str = "models to fit"
+) -> Any:
     """Return the type of a list of models: of the publication's alone, of those too that select
-    features.
+    features, with expected accuracies.
     """
     names = []
     for model in MODELS.values():
-        if (model.published or not published) and (selects or not model.selects):
+        allowed = (model.published or not published) and (selects or not model.selects)
+        if allowed and (theory or model.label):
             names.append(model.name)
     field = Field(min_length=1, description=description)
     return Annotated[tuple[Literal[*names], ...], AfterValidator(_all_different), field]
@@ -75,6 +81,7 @@ SelectingModelNames = _names(published=True, selects=True)
 MoreModelNames = _names(
     published=False, selects=False, description="models to fit, and their expected accuracies"
 )
+WorldModelNames = _names(published=False, selects=False, theory=False)
 
 
 class Cell(BaseModel):
@@ -82,12 +89,14 @@ class Cell(BaseModel):
 
     cohorts: the experiment whose cohorts these are: cells of the same `cohort_name` and cohorts
     simulate the same ones. A class of an experiment's cells has their `place` in a grid, and their
-    `architecture`, what `simulate.simulate` is given but the seed.
+    `architecture`, what `simulate.simulate` is given but the seed. simulator: the module that makes
+    cohorts of the native backend.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     cohorts: ClassVar[str]
+    simulator: ClassVar[str] = "simulate"
 
     experiment: str
     profile: str = Field(default="notebook", description="the profile that the cell belongs to")
@@ -478,6 +487,88 @@ class BeyondCorrelationCell(CorrelationCell):
     models: MoreModelNames
 
 
+class WorldCell(MlpCell):
+    """A cell of populations and traits closer to life: crosses, and interactions of several orders."""
+
+    experiment: Literal["worlds"] = "worlds"
+    cohorts: ClassVar[str] = "worlds"
+    simulator: ClassVar[str] = "worlds"
+    n_traits: ClassVar[int] = 1
+    models: WorldModelNames
+    population: Literal[*worlds.POPULATIONS] = Field(
+        description="unlinked haploids, or a cross of two inbred founders"
+    )
+    genome: Literal["", *GENOMES] = Field(default="", description="the chromosomes of a cross")
+    n_markers: PositiveInt = Field(description="all markers; of a cross spread evenly")
+    n_qtl: PositiveInt = Field(description="causal loci")
+    shares: tuple[NonNegative, ...] = Field(
+        min_length=1,
+        max_length=MOST_ORDER,
+        description="of the genetic variance: additive, pairs, and so on; they sum to 1",
+    )
+    grouping: Literal[*GROUPINGS] = Field(
+        description="which QTL interact: disjoint groups of each order, or all of that many"
+    )
+    qtl_between: bool = Field(
+        default=False, strict=True, description="whether the QTL of a cross are between its markers"
+    )
+    mlp_learning_rate: Positive = Field(default=0.01, description="AdamW's initial rate")
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The one rate."""
+        return (self.mlp_learning_rate,)
+
+    @property
+    def n_products(self) -> int:
+        """How many sets of QTL interact, in all orders."""
+        numbers = []
+        for order, share in enumerate(self.shares, start=1):
+            if order > 1 and share:
+                numbers.append(count_products(self.n_qtl, order, self.grouping))
+        return sum(numbers)
+
+    @property
+    def place(self) -> str:
+        """For instance unlinked_n1000_q16_m16_all_0.5_0.5_H0.999, where 0.5 are the shares, and
+        segregants_yeast_n1000_q50_m500_between_disjoint_1_H0.8.
+        """
+        population = f"{self.population}_{self.genome}" if self.genome else self.population
+        between = "_between" if self.qtl_between else ""
+        shares = "_".join(f"{share:g}" for share in self.shares)
+        size = f"n{self.n_samples}_q{self.n_qtl}_m{self.n_markers}{between}"
+        noise = f"H{self.broad_sense_heritability:g}"
+        return f"{population}_{size}_{self.grouping}_{shares}_{noise}"
+
+    def architecture(self) -> dict[str, Any]:
+        """Return what `worlds.simulate_world` is given but the seed."""
+        return self._world() | dict(
+            n_samples=self.n_samples, broad_sense_heritability=self.broad_sense_heritability
+        )
+
+    def _world(self) -> dict[str, Any]:
+        names = (
+            *("population", "genome", "n_markers", "n_qtl"),
+            *("shares", "grouping", "qtl_between"),
+        )
+        return {name: getattr(self, name) for name in names}
+
+    @model_validator(mode="after")
+    def _possible(self) -> "WorldCell":
+        """Refuse what no world can be, before anything is computed."""
+        checks.require(
+            self.backend == "native",
+            "backend must be native, since AlphaSimR has no interactions above pairs, got "
+            f"{self.backend}",
+        )
+        checks.require(
+            self.source == "simulated",
+            f"source must be simulated, since the authors have no such cohorts, got {self.source}",
+        )
+        worlds.check_world(**self._world())
+        return self
+
+
 class RealCell(Cell):
     """A cell of one trait of a public cohort: a replicate is a split, and a protocol a kind of splits.
 
@@ -632,6 +723,7 @@ _ROWS = (
         every_protocol=True,  # it is the published one that is asked about
     ),
     Experiment(SurveyCell, "planner"),
+    Experiment(WorldCell, "worlds"),
     Experiment(RealCell, "real_data", notebook="real_cohort"),
 )
 EXPERIMENTS = {row.cells.model_fields["experiment"].default: row for row in _ROWS}

@@ -47,7 +47,7 @@ LEAST_GAIN = 0.005  # of the trait's variance, by which pairs without a test low
 def predict(task: Task, model: Model) -> Prediction:
     """Predict by a LASSO on markers and chosen pairs; columns: those of `pairs.predict_pairs`."""
     fit = fit_lasso_pairs(task.genotypes, task.phenotypes, task.all_but_test, device=task.device)
-    columns = precision_and_recall(fit.pairs, task.truth.traits) if task.truth else {}
+    columns = precision_and_recall(fit.pairs, task.known_traits) if task.known_traits else {}
     return of_test_samples(task, fit, columns=columns)
 
 

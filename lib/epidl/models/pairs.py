@@ -81,15 +81,8 @@ def predict_pairs(task: Task, model: Model) -> Prediction:
     many true.
     """
     fit = fit_pairs(task.genotypes, task.phenotypes, task.all_but_test, device=task.device)
-    columns = precision_and_recall(fit.pairs, task.truth.traits) if task.truth else {}
+    columns = precision_and_recall(fit.pairs, task.known_traits) if task.known_traits else {}
     return of_test_samples(task, fit, columns=columns)
-
-
-def predict_oracle(task: Task, model: Model) -> Prediction:
-    """Predict by the model that knows the true loci and pairs and estimates their effects."""
-    rows, traits = task.all_but_test, task.truth.traits
-    fit = fit_oracle(task.genotypes, task.phenotypes, rows, traits, device=task.device)
-    return of_test_samples(task, fit)
 
 
 def fit_pairs(

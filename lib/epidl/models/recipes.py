@@ -272,7 +272,7 @@ _ROWS = (
     ),
     Model(
         "oracle",
-        "pairs:predict_oracle",
+        "oracle:predict",
         *("Oracle", "crow", "h"),
         work="work:oracle",
         memory="work:oracle_memory",

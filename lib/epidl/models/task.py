@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from epidl import seeds
 from epidl.cohorts.genotypes import Genotypes
-from epidl.cohorts.simulate import Cohort
+from epidl.cohorts.simulate import Cohort, Trait
 from epidl.cohorts.splits import Protocol, Split
 
 REML_ROWS = 10_000  # samples that estimate variance components: 2 GB, of dosages 3.2 GB
@@ -65,6 +65,11 @@ class Task:
     def n_traits(self) -> int:
         """The number of traits, all of which a network learns."""
         return self.phenotypes.shape[1]
+
+    @property
+    def known_traits(self) -> tuple[Trait, ...]:
+        """The true traits, where they are known and their QTL are among the markers."""
+        return self.truth.traits if self.truth and self.truth.unseen is None else ()
 
     @property
     def all_but_test(self) -> NDArray[np.int64]:

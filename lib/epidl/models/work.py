@@ -210,7 +210,8 @@ def lasso_pairs(shape: Shape, n_rounds: int = 5, n_sweeps: int = 2_000) -> Work:
 
 def oracle(shape: Shape) -> Work:
     """Return the work of the oracle: ridge on the true loci and pairs, a trait at a time."""
-    return _ridge(shape.n_samples, 3 * shape.n_markers // 2, 1, 1) * shape.n_traits
+    n_columns = max(3 * shape.n_markers // 2, shape.n_qtl + shape.n_pairs)
+    return _ridge(shape.n_samples, n_columns, 1, 1) * shape.n_traits
 
 
 def _ridge(n_samples: int, n_markers: int, n_traits: int, n_splits: int) -> Work:

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import scipy.integrate
 from numpy.typing import ArrayLike, NDArray
 
 from epidl import checks, commands
@@ -49,6 +50,7 @@ STEPS_PER_DECADE = 20  # of the search for the number of individuals at which a 
 MOST_SAMPLES = 10**7
 LEAST_SD = 0.005
 LEAST_R = 0.05  # of the best model, for a recommendation
+FAR = 10.0  # Morgans
 LEAST_SHARE = 0.01  # of V_A/V_G and H2 that a study may have
 
 INPUTS = {  # of a study: label, hint, least and most; n_qtl is at most n_markers too
@@ -576,14 +578,20 @@ def independent_segments(effective_size: float, n_chromosomes: int, morgans: flo
     )
 
 
-def cross_segments(chromosomes: Sequence[float]) -> int:
-    """Return how many independent segments the gametes of a biparental cross have.
+def cross_segments(chromosomes: Sequence[float], kind: str = "gametes") -> int:
+    """Return how many independent segments the individuals of a biparental cross have.
 
-    chromosomes: their lengths l in Morgans. The codes of loci at a distance d correlate as exp(-2
-    d) (Haldane), so that a chromosome's mean squared correlation is (4 l - 1 + exp(-4 l)) / (8
-    l^2), and M_e the inverse of the whole genome's. Raises ValueError for no chromosome, and a
-    length outside 1e-6 to 1e4.
+    chromosomes: their lengths l in Morgans. kind: `gametes` of the F1, which have as many as the F2,
+    or `selfed`, inbred lines by selfing from the F2. M_e is the inverse of the mean squared
+    correlation of codes over the whole genome. Codes of loci at a distance d correlate as exp(-2 d)
+    in gametes (Haldane), so that a chromosome's mean is (4 l - 1 + exp(-4 l)) / (8 l^2). In lines
+    they correlate as (1 - 2r) / (1 + 2r), r = (1 - exp(-2 d)) / 2, and it is integrated:
+
+        2 / l^2 int_0^l (l - d) (exp(-2 d) / (2 - exp(-2 d)))^2 dd.
+
+    Raises ValueError for no chromosome, a length outside 1e-6 to 1e4, and an unknown kind.
     """
+    checks.choice("kind", kind, ("gametes", "selfed"))
     is_list = isinstance(chromosomes, Sequence) and not isinstance(chromosomes, str)
     checks.require(
         is_list, f"chromosomes must be a list of lengths, got {checks.shown(chromosomes)}"
@@ -593,7 +601,21 @@ def cross_segments(chromosomes: Sequence[float]) -> int:
     )
     checks.integer("len(chromosomes)", len(lengths), minimum=1)
     squared = (4 * lengths - 1 + np.exp(-4 * lengths)) / (8 * lengths**2)
+    if kind == "selfed":
+        squared = np.array([_selfed_squared(length) for length in lengths])
     return _whole(1 / float(((lengths / lengths.sum()) ** 2 * squared).sum()))
+
+
+def _selfed_squared(length: float) -> float:
+    """Return the mean squared correlation of two random loci of a chromosome in lines by selfing."""
+
+    def weighted(d: float) -> float:
+        alike = math.exp(-2 * d)
+        return (length - d) * (alike / (2 - alike)) ** 2
+
+    # loci that are further apart are unlinked
+    total, _ = scipy.integrate.quad(weighted, 0, min(length, FAR))
+    return 2 * total / length**2
 
 
 def observed_segments(genotypes: Genotypes) -> int:
@@ -609,6 +631,27 @@ def observed_segments(genotypes: Genotypes) -> int:
     products = codes @ codes.T if n < m else codes.T @ codes
     squared = float((products.astype(float) ** 2).sum()) / (n * m) ** 2
     return _whole(1 / np.clip((squared - 1 / n) / (1 - 1 / n), 1 / m, 1 / 2))
+
+
+def observed_pair_segments(genotypes: Genotypes) -> int:
+    """Return how many independent pairs of markers a cohort's epistatic relationships stand for.
+
+    With codes z of mean 0 and variance 1 of the m markers that vary, the relationship of two
+    individuals is the mean of z_j z_k z_j' z_k' over pairs of markers, of variance 1 / C(m, 2) where
+    markers are independent. The number is the inverse of the variance between all pairs of
+    individuals, at least 1 and at most C(m, 2).
+
+    Raises ValueError where fewer than 2 markers vary.
+    """
+    dosages = genotypes.block(slice(None)).astype(float)
+    dosages = dosages[:, np.ptp(dosages, axis=0) > 0]
+    codes = (dosages - dosages.mean(axis=0)) / dosages.std(axis=0)
+    n, m = codes.shape
+    checks.integer("the number of markers that vary", m, minimum=2)
+    n_pairs, squares = math.comb(m, 2), codes**2
+    relationship = ((codes @ codes.T) ** 2 - squares @ squares.T) / (2 * n_pairs)
+    variance = relationship[np.triu_indices(n, 1)].var()
+    return _whole(1 / np.clip(variance, 1 / n_pairs, 1))
 
 
 def _whole(value: float) -> int:
