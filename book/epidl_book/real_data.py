@@ -288,3 +288,25 @@ def ahead_from(curve: pd.DataFrame, model: str) -> str:
     behind = r.index[r["mlp"] <= r[model]]
     later = r.index[r.index > behind.max()] if len(behind) else r.index
     return f"{later[0]:,}" if len(later) else "never"
+
+
+def curve_in_words(curve: pd.DataFrame) -> dict[str, str]:
+    """Return how many individuals are tested, and from how many on the MLP is ahead of each model."""
+    words = {"tested": f"{curve['n_test'].iloc[0]:,}"}
+    return words | {
+        model: ahead_from(curve, model) for model in style.models_of(curve) if model != "mlp"
+    }
+
+
+FEW = 0.2  # a share of the variance that REML gives to pairs
+
+
+def share_in_words(table: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
+    """Return how the MLP's lead over ridge goes with the share of variance that REML gives to pairs."""
+    both = with_share(table, compared, "mlp").dropna(subset=["share", "difference"])
+    few = both[both["share"] < FEW]
+    return {
+        "rho": f"{both['share'].corr(both['difference'], method='spearman'):.2f}",
+        "few": str(len(few)),
+        "behind": str((few["difference"] < 0).sum()),
+    }
