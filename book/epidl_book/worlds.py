@@ -118,13 +118,19 @@ def by_noise(shares: pd.DataFrame, expected: pd.DataFrame) -> Figure:
 
 
 def noise(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the held-out rows of the experiment beyond that ask about noise: of all heritabilities, the
-    same number of individuals, no control.
+    """Return the held-out rows of the experiment beyond that ask about noise: the heritabilities that have
+    most scalings, and the published one at these, with the fewest individuals.
     """
     found = table[(table["protocol"] == "held_out") & ~table["all_pairs"]]
     found = found[found["n_samples"] == found["n_samples"].min()]
-    several = found.groupby("scaling")["broad_sense_heritability"].transform("nunique")
-    return found[(found["rel_aa"] > 0) & (several >= 4)]
+    found = found[found["rel_aa"] > 0]
+    scalings = found.groupby("broad_sense_heritability")["scaling"]
+    noisy = found["broad_sense_heritability"] < PUBLISHED_H2
+    asked = (
+        scalings.transform("nunique") == scalings.nunique()[lambda n: n.index < PUBLISHED_H2].max()
+    )
+    common = set(found.loc[noisy & asked, "scaling"])
+    return found[(asked | ~noisy) & found["scaling"].isin(common)]
 
 
 def noise_shares(table: pd.DataFrame) -> pd.DataFrame:
@@ -166,7 +172,7 @@ def until_by_noise(table: pd.DataFrame) -> pd.DataFrame:
             figures.MODEL_NAMES[name]: takeaways.lead_over_scalings(part, name, "ridge")["until"]
             for name in models
         }
-    return pd.DataFrame(rows).T.rename_axis(index=None)
+    return pd.DataFrame(rows).T.dropna(axis="columns").rename_axis(index=None)
 
 
 # --- Checks and tables -----------------------------------------------------------------------------
