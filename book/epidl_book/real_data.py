@@ -17,8 +17,6 @@ from epidl.grid.params import load_grids
 from epidl.own import registry
 from epidl_book import phrases
 
-EXAMPLE, LANDSCAPE = "example", "landscape"  # no cohorts of the page's figure
-
 
 def read() -> pd.DataFrame:
     """Return the table of real cohorts without the example and the learning curve; the page's text gets
@@ -33,12 +31,12 @@ def read() -> pd.DataFrame:
         "profile": phrases.each(table["profile"]),
     }
     phrases.say("real", words)
-    return table[~table["dataset"].isin([EXAMPLE, LANDSCAPE])]
+    return table[table["dataset"].isin(registry.real_cohorts())]
 
 
 def read_curve() -> pd.DataFrame:
     """Return the table of the learning curve: draws of few to many genotypes of one landscape."""
-    return style.select(results.read_table(phrases.DATA / "real.csv"), dataset=LANDSCAPE)
+    return style.select(results.read_table(phrases.DATA / "real.csv"), dataset=registry.LANDSCAPE)
 
 
 def order(table: pd.DataFrame) -> list[str]:
@@ -262,9 +260,7 @@ def published_means(beside: pd.DataFrame) -> pd.DataFrame:
 
 def in_words(table: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
     """Return what the page says of each cohort and of the MLP, in words."""
-    whole = sum(
-        len(_row(name).traits) for name in registry.cohorts() if name not in (EXAMPLE, LANDSCAPE)
-    )
+    whole = sum(len(_row(name).traits) for name in registry.real_cohorts())
     n_traits = len(compared[["dataset", "trait"]].drop_duplicates())
     words = {"traits": f"{n_traits} of {whole}", "fits": f"{len(table):,}"}
     for name in order(compared):
