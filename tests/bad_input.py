@@ -1376,7 +1376,8 @@ def _planner() -> list[Place]:
         "n_qtl": integer(2, study["n_markers"]),
         "va_over_vg": real(0.01, 1),
         "broad_sense_heritability": real(0.01, 1),
-        "n_traits": integer(1, 1000),
+        # an empty one is another kind
+        "population": [way for way in choice("cross", "families") if way.way != "empty"],
     }
     return [
         *(_place(planning, name, lambda: dict(study), **wrong) for name in ("plan", "Study")),

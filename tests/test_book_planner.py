@@ -19,12 +19,12 @@ GRID = [
         "n_qtl": q,
         "va_over_vg": va,
         "broad_sense_heritability": h2,
-        "n_traits": t,
+        "population": population,
     }
-    for n, (m, q, h2), (va, t) in itertools.product(
+    for n, (m, q, h2), (va, population) in itertools.product(
         (20, 9_999, 250_000),
         ((2, 2, 0.05), (45, 45, 1), (640, 31, 0.8), (30_000, 500, 0.5)),
-        ((1, 1), (0.3, 3)),
+        ((1, ""), (0.3, "cross")),
     )
 ]
 # what supports the MLP supports the kernel; a tie in the fourth digit of relAA; too many markers to
@@ -100,7 +100,7 @@ def enter(page, study: dict) -> None:
 def test_the_page_and_python_give_the_same_plans(page):
     open_planner(page)
     theirs = page.evaluate(
-        "studies => studies.map(study => planner.plan({n_traits: 1, ...study}))", GRID
+        "studies => studies.map(study => planner.plan({population: , ...study}))", GRID
     )
     for study, found in zip(GRID, theirs, strict=True):
         plan = epidl.plan(**study)

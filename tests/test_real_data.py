@@ -37,7 +37,7 @@ def table():
 
 
 def test_crosses_come_first_and_the_headline_is_of_whole_groups(table):
-    compared = real_data.headline(contrasts.between_splits(table))
+    compared = contrasts.headline(contrasts.between_splits(table))
     assert real_data.order(compared) == ["yeast", "mice"]
     assert set(zip(compared["dataset"], compared["protocol"], strict=True)) == {
         ("mice", "family"),
@@ -46,7 +46,7 @@ def test_crosses_come_first_and_the_headline_is_of_whole_groups(table):
 
 
 def test_a_mean_is_over_the_traits_that_all_models_have_and_a_count_needs_all_traits(table):
-    compared = real_data.headline(contrasts.between_splits(table))
+    compared = contrasts.headline(contrasts.between_splits(table))
     means, counts = real_data.accuracies(compared), real_data.how_often_best(compared)
     assert means["yeast"].to_dict() == {"Ridge": "0.45", "MLP": "0.56", "Sparse pairs": "0.15"}
     assert means["mice"].to_dict() == {"Ridge": "0.35", "MLP": "0.15", "Sparse pairs": "–"}
@@ -75,7 +75,7 @@ def gains(compared):
 
 
 def test_what_the_page_says_of_kinds_of_populations_is_so(shipped):
-    gain = gains(real_data.headline(shipped))
+    gain = gains(contrasts.headline(shipped))
     for name, best in gain.idxmax(axis=1).items():
         kind = registry.cohorts()[name].kind
         assert (kind == "cross") <= (best in SPARSE), name

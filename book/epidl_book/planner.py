@@ -12,8 +12,8 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from epidl.figures.style import MODEL_COLORS
+from epidl.own.registry import KINDS
 from epidl.planner import planning, surface
-from epidl_book import phrases
 from epidl_book.charts import show_chart
 
 CONDITION = surface.KEYS[2:]  # of whatever experiment and cell
@@ -39,7 +39,7 @@ def show_planner() -> HTML:
     """Return the planner for a page in the folder book/; book/static/planner.js fills it."""
     content = planning.surface()
     presets = pd.DataFrame(content["presets"]).T[["name", "study"]].to_dict("index")
-    fields = "".join(map(_field, planning.INPUTS))
+    fields = "".join(map(_field, planning.INPUTS)) + _population_field()
     # as a table, which names its columns once: pages stay small
     points = json.loads(pd.json_normalize(content["points"]).to_json(orient="split", index=False))
     embedded = content | {"presets": presets, "points": points}
@@ -158,6 +158,16 @@ def _field(name: str) -> str:
     )
 
 
+def _population_field() -> str:
+    options = "".join(f'<option value="{kind}">{words}</option>' for kind, words in KINDS.items())
+    return (
+        '<div><label for="planner-population">Population</label>'
+        '<select id="planner-population" name="population" aria-describedby="planner-population-hint">'
+        f'<option value="">another kind</option>{options}</select>'
+        '<small id="planner-population-hint">changes no number, only what real cohorts say</small></div>'
+    )
+
+
 def _table(name: str, columns: list[str], caption: str) -> str:
     heads = "".join(map('<th scope="col">{}</th>'.format, columns))
     return (
@@ -174,58 +184,50 @@ def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) 
     """
     most = known["simulated"]["n_samples"][1]
     efficiency = "{:.2f} {:.2f} {:.2f}".format(*known["efficiency"]).split()
-    mlp = rows[rows["model"] == "mlp"]
-    widths = mlp.groupby(["experiment", "cell", "replicate"])["hidden_width"].first()
-    narrow = widths.mode()[0]
-    is_known = compared["n_samples"] <= most
-    small, large = compared[is_known], compared[~is_known]
-    off = compared["found"] - compared["forecast"]
-    found = {
+    larger = compared[compared["n_samples"] > most]
+    return {
         "most": f"{most:,}",
         "conditions": str(len(known["points"])),
-        "length": f"{known['smoothing']['mlp'][0]:g}",
-        "prior": f"{known['smoothing']['mlp'][1]:g}",
-        "prior_ridge": f"{known['smoothing']['ridge'][1]:g}",
         "worth": f"{surface.WORTH:g}",
         **dict(zip(("additive", "epistatic", "power"), efficiency, strict=True)),
-        "mlp_fits": f"{len(widths):,}",
-        "narrow_fits": f"{(widths == narrow).sum():,}",
-        "narrow": f"{narrow:,.0f}",
-        "known_sizes": surface.sizes_in_words(small),
-        "known_mean": f"{off[is_known].mean():+.3f}",
-        "known_rms": f"{(off[is_known] ** 2).mean() ** 0.5:.3f}",
-        "larger_sizes": surface.sizes_in_words(large),
-        "larger_mean": f"{-off[~is_known].mean():.2f}",
+        "larger_sizes": surface.sizes_in_words(larger),
+        "larger_mean": f"{(larger['forecast'] - larger['found']).mean():.2f}",
     }
-    for model, value in known["clear"].items():
-        found[f"clear_{model}"] = f"{value:.2f}"
-    for kind, count in first_choices(known).items():
-        found[f"first_{kind}"] = str(count)
+
+
+def real_in_words(real: pd.DataFrame) -> dict[str, str]:
+    """Return of how many traits of random individuals the intervals hold the r that came, in words.
+
+    real: of `surface.covered_on_real`.
+    """
+    alone = real[~real["grouped"]]
+    found = {"traits": str(len(real[["dataset", "trait"]].drop_duplicates()))}
+    for model, row in alone.groupby("model")[["before", "left_out"]].mean().iterrows():
+        for name, share in row.items():
+            found[f"{model}_{name}"] = f"{100 * share:.0f}%"
     return found
 
 
-def first_choices(known: Mapping[str, Any]) -> dict[str, int]:
-    """Return for how many of the simulated conditions the planner's answer names each model first, or
-    none.
+def real_table(real: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean error and the coverage of forecasts on real cohorts, for each kind of splits and
+    model.
+
+    real: of `surface.covered_on_real`.
     """
-    kinds = dict.fromkeys(["ridge", "kernel", "mlp", "pairs", "none"], 0)
-    for point in known["points"]:
-        study = planning.Study(
-            va_over_vg=max(planning.LEAST_SHARE, point["va_over_vg"]),
-            n_samples=point["n_samples"],
-            n_markers=point["n_markers"],
-            n_qtl=point["n_qtl"],
-            broad_sense_heritability=point["broad_sense_heritability"],
-        )
-        kind = planning.choose(study, planning.forecast(study, known)).kind
-        named = {
-            "unproven": "ridge",
-            "unscreened": "ridge",
-            "outside": "none",
-            "nothing": "none",
-        }.get(kind, kind)
-        kinds[named] += 1
-    return kinds
+    real = real.assign(
+        error=real["forecast"] - real["found"],
+        tested=real["grouped"].map({False: "random individuals", True: "whole families"}),
+        model=pd.Categorical(real["model"], planning.MODELS),
+    )
+    groups = real.groupby(["tested", "model"], observed=True)
+    shown = groups[["error", "before", "left_out"]].mean()
+    shown.insert(0, "traits", groups.size())
+    shown["error"] = shown["error"].map("{:+.2f}".format)
+    for name in ("before", "left_out"):
+        shown[name] = (100 * shown[name]).map("{:.0f}%".format)
+    names = planning.surface()["sentences"]["names"]
+    columns = {"error": "mean error", "before": "covered before", "left_out": "covered now"}
+    return shown.rename(index=names, columns=columns)
 
 
 def preset_table(known: Mapping[str, Any]) -> Markdown:
@@ -265,24 +267,6 @@ def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
 
 
 LEAST_LEAD = 0.05  # of a network over the kernel, to be shown
-FEW_CAUSAL = {"share": 0.15, "h2": 0.8, "n_samples": 4000}  # where networks were seen to do best
-
-
-def few_causal_in_words(left_out: pd.DataFrame) -> dict[str, str]:
-    """Return the MLP's error where few markers are causal, H2 is high and individuals are many, in
-    words.
-
-    left_out: of `surface.left_out_with_fit`.
-    """
-    few = left_out[
-        (left_out["n_qtl"] <= FEW_CAUSAL["share"] * left_out["n_markers"])
-        & (left_out["broad_sense_heritability"] >= FEW_CAUSAL["h2"])
-        & (left_out["n_samples"] >= FEW_CAUSAL["n_samples"])
-        & (left_out["rel_aa"] > 0)
-    ]
-    mlp = surface.errors(few).loc["mlp"]
-    bounds = pd.Series(FEW_CAUSAL).map("{:,g}".format).to_dict()
-    return bounds | {"conditions": f"{mlp['conditions']:.0f}", "error": f"{mlp['error']:.3f}"}
 
 
 def leads_of_the_network(rows: pd.DataFrame, least: float = LEAST_LEAD) -> pd.DataFrame:
@@ -315,29 +299,13 @@ def _of_the_network(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def leads_in_words(rows: pd.DataFrame, found: pd.DataFrame) -> dict[str, str]:
-    """Return how many conditions `leads_of_the_network` found, of how many that it looked at, and what
-    they share.
-
-    alike: how many conditions have markers for each QTL, individuals and H2 within the range of
-    those found.
+    """Return how many conditions `leads_of_the_network` found, of how many that it looked at, and how many
+    are alike: with markers for each QTL, individuals and H2 within the range of those found.
     """
     conditions = _of_the_network(rows).query("rel_aa > 0")[CONDITION].drop_duplicates()
     all_places, places = _places(conditions), _places(found)
     alike = ((all_places >= places.min()) & (all_places <= places.max())).all(axis=1)
-    return {
-        "count": str(len(found)),
-        "of": str(len(conditions)),
-        "alike": str(alike.sum()),
-        "least": f"{LEAST_LEAD:g}",
-        "most": f"{(found['MLP'] - found['kernel, theory']).max():.2f}",
-        "n_samples": _either(found["n_samples"]),
-        "n_markers": _either(found["n_markers"]),
-        "n_qtl": _either(found["n_qtl"]),
-        "least_h2": f"{found['broad_sense_heritability'].min():g}",
-        **_against_fitted(found, "kernel"),
-        **_against_fitted(found, "pairs"),
-        "cohorts": " to ".join(map(str, sorted({found["cohorts"].min(), found["cohorts"].max()}))),
-    }
+    return {"count": str(len(found)), "of": str(len(conditions)), "alike": str(alike.sum())}
 
 
 def _places(table: pd.DataFrame) -> pd.DataFrame:
@@ -345,34 +313,16 @@ def _places(table: pd.DataFrame) -> pd.DataFrame:
     return places.assign(markers_per_qtl=table["n_markers"] / table["n_qtl"])
 
 
-def _either(counts: pd.Series) -> str:
-    """Return the different counts as `10, 20 or 1,000`."""
-    *others, last = map("{:,}".format, sorted(counts.unique()))
-    return f"{', '.join(others)} or {last}" if others else last
-
-
-def _against_fitted(found: pd.DataFrame, model: str) -> dict[str, str]:
-    """Return in how many conditions a model was fitted, and from where to where the MLP's lead over it
-    goes.
-    """
-    leads = (found["MLP"] - found[f"{model}, fitted"]).dropna()
-    return {
-        f"{model}_fitted": str(len(leads)),
-        f"{model}_lead": phrases.span(leads) if len(leads) else "not known",
+def leads_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the conditions of `leads_of_the_network` with short names and three digits."""
+    short = {
+        "n_samples": "n",
+        "n_markers": "m",
+        "n_qtl": "q",
+        "broad_sense_heritability": "H²",
+        "rel_aa": "relAA",
     }
-
-
-def traits_table(survey: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's mean r for traits of relAA 1 where one, five and ten are learned together, with
-    its error.
-
-    survey: the survey's table; of its conditions, those that have all three.
-    """
-    place = ["n_samples", "n_markers", "n_qtl", "broad_sense_heritability"]
-    table = survey[(survey["model"] == "mlp") & (survey["rel_aa"] == 1)]
-    groups = table.groupby([*place, "n_traits"])["pearson_r"].agg(["mean", "sem", "size"])
-    shown = groups.apply(
-        lambda row: f"{row['mean']:.3f} ± {row['sem']:.3f} ({row['size']:.0f} traits)", axis=1
-    )
-    shown = shown.unstack("n_traits").dropna()
-    return shown.rename(columns=lambda count: "alone" if count == 1 else f"among {count}")
+    shown = found.copy()
+    for name in found.columns[found.columns.get_loc("MLP") :]:
+        shown[name] = found[name].map("{:.3f}".format, na_action="ignore").fillna("–")
+    return shown.rename(columns=short).set_index("n")

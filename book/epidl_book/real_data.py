@@ -18,13 +18,6 @@ from epidl.own import registry
 from epidl_book import phrases
 
 EXAMPLE, LANDSCAPE = "example", "landscape"  # no cohorts of the page's figure
-# what a kind of population of public.yml is called
-KINDS = {
-    "cross": "a cross of two parents",
-    "families": "families",
-    "lines": "inbred lines",
-    "landscape": "all genotypes of 16 sites",
-}
 
 
 def read() -> pd.DataFrame:
@@ -51,13 +44,9 @@ def read_curve() -> pd.DataFrame:
 def order(table: pd.DataFrame) -> list[str]:
     """Return the cohorts of a table: crosses first, larger ones first within a kind."""
     there = registry.cohorts().keys() & set(table["dataset"])
-    return sorted(there, key=lambda name: (list(KINDS).index(_row(name).kind), -_row(name).size[0]))
-
-
-def headline(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the first kind of splits of each cohort: of whole groups if it has groups."""
-    first = {name: row.splits[0] for name, row in registry.cohorts().items()}
-    return compared[compared["protocol"] == compared["dataset"].map(first)]
+    return sorted(
+        there, key=lambda name: (list(registry.KINDS).index(_row(name).kind), -_row(name).size[0])
+    )
 
 
 def _row(name: str) -> registry.PublicCohort:
@@ -85,7 +74,7 @@ def gains(compared: pd.DataFrame) -> Figure:
     )
     for ax, name in zip(axes.flat, names, strict=False):
         _panel(ax, style.select(compared, dataset=name), models)
-        ax.set_title(f"{title(name)}\n{KINDS[_row(name).kind]}", fontsize=9)
+        ax.set_title(f"{title(name)}\n{registry.KINDS[_row(name).kind]}", fontsize=9)
     for ax in axes.flat[len(names) :]:
         ax.set_axis_off()
     labels = [figures.MODEL_NAMES[model] for model in models]
@@ -126,6 +115,33 @@ def learning_curve(curve: pd.DataFrame) -> Figure:
     style.label_scale(ax, curve["n_train"], most=8)
     style.label_ends(ax, curve, "n_train", "pearson_r")
     return figure
+
+
+def gain_by_share(table: pd.DataFrame, compared: pd.DataFrame, model: str = "mlp") -> Figure:
+    """Draw a model's mean difference in r to ridge against the share of variance that REML gives to
+    pairs, a point for each trait.
+    """
+    both = with_share(table, compared, model)
+    figure, ax = plt.subplots(figsize=(7, 4.5))
+    ax.axhline(0, **style.PARITY)
+    for k, name in enumerate(order(both)):
+        part = both[both["dataset"] == name]
+        color = style.TRAIT_COLORS[k % len(style.TRAIT_COLORS)]
+        marker = "osD^vPX*"[k]
+        ax.plot(part["share"], part["difference"], marker, color=color, label=title(name))
+    ax.set(
+        xlabel="Share of the variance that REML gives to pairs",
+        ylabel=f"r of the {figures.MODEL_NAMES[model]} minus r of ridge",
+    )
+    handles = ax.get_legend_handles_labels()[0]
+    return style.legend_below(figure, handles)
+
+
+def with_share(table: pd.DataFrame, compared: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Return a model's rows of `compared` with the mean REML share of pairs over a trait's splits."""
+    keys = ["dataset", "trait", "protocol"]
+    share = table[table["model"] == "kernel"].groupby(keys)["reml_epistatic"].mean()
+    return style.select(compared, model=model).join(share.rename("share"), on=keys)
 
 
 # --- Tables ----------------------------------------------------------------------------------------
@@ -210,6 +226,35 @@ def curve_table(curve: pd.DataFrame) -> pd.DataFrame:
     r = curve.groupby(["model", "n_train"])["pearson_r"].mean().unstack()
     r = r.reindex(style.models_of(curve)).rename(columns="{:,}".format)
     return _named(r.map("{:.2f}".format, na_action="ignore").astype(object).fillna("–"))
+
+
+def published(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return accuracies that papers printed, with ours under the same kind of splits in a column `ours`.
+
+    The measure is r, or the share of variance that is explained, 1 - SSE/SST. A paper that gives the
+    best of several methods has our model of the highest mean beside it.
+    """
+    printed = pd.read_csv(phrases.DATA / "published_accuracies.csv", keep_default_na=False)
+    rows = []
+    for row in printed.itertuples():
+        place = {"dataset": row.dataset, "trait": row.trait, "protocol": row.protocol}
+        found = style.select(compared, **place).set_index("model")[row.measure]
+        model = row.model or found.idxmax()
+        rows.append({"model": model, "ours": found.get(model, np.nan)})
+    return printed.drop(columns="model").join(pd.DataFrame(rows))
+
+
+def published_means(beside: pd.DataFrame) -> pd.DataFrame:
+    """Return the means of `published` over the traits of a cohort, for each source and method."""
+    beside = beside.assign(
+        method=np.where(
+            beside["measure"] == "explained", "best of several", beside["published_model"]
+        ),
+        measure=beside["measure"].map({"pearson_r": "r", "explained": "1 - SSE/SST"}),
+    )
+    found = beside.groupby(["dataset", "source", "method", "measure"])
+    found = found.agg(traits=("trait", "nunique"), theirs=("value", "mean"), ours=("ours", "mean"))
+    return found.round(2).reset_index()
 
 
 # --- Words -----------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def shares_in_words(table: pd.DataFrame, scalings: Sequence[float]) -> dict[str,
     }
     for name, n_samples in zip(("small", "large"), sizes, strict=True):
         at = 100 * found.loc[n_samples].reindex(scalings)["mean"].dropna()
-        words |= {f"{name}_n": f"{n_samples:,}", name: f"{', '.join(at.map('{:z.0f}'.format))} %"}
+        words |= {f"{name}_n": f"{n_samples:,}", name: f"{', '.join(at.map('{:z.0f}'.format))}%"}
     return words
 
 

@@ -1,8 +1,13 @@
 """The page of takeaways: its computed words."""
 
+import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.figure import Figure
 
+from epidl.figures import style
 from epidl.grid.contrasts import mean_difference, one_protocol
+from epidl.own import registry
+from epidl_book import claims
 from epidl_book.phrases import smallest_cohorts
 
 
@@ -27,4 +32,121 @@ def lead_over_scalings(table: pd.DataFrame, model: str, baseline: str) -> dict[s
         "scaling_low": f"{leads.index[0]:g}",
         "scaling_high": f"{leads.index[-1]:g}",
         "until": f"{ahead[-1]:g}" if len(ahead) else "nowhere",
+    }
+
+
+# --- Real cohorts ----------------------------------------------------------------------------------
+
+# a row of the page's table of advice: kinds of populations, and the models that it names for them
+ADVICE = {
+    "cross": (["cross"], ["trees", "lasso_path", "lasso_pairs"]),
+    "relatives": (["families", "lines"], ["kernel", "gaussian"]),
+    "landscape": (["landscape"], ["mlp", "gaussian"]),
+}
+
+
+def with_kind(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of real cohorts with the row of `ADVICE` that their population belongs to."""
+    kinds = {kind: name for name, (of_kind, _) in ADVICE.items() for kind in of_kind}
+    return compared.assign(
+        advice=compared["dataset"].map(lambda name: kinds[registry.cohorts()[name].kind])
+    )
+
+
+def real_in_words(compared: pd.DataFrame) -> dict[str, str]:
+    """Return how often the models that are named for a kind of population are best there, and how often
+    the MLP is ahead of ridge.
+
+    compared: headline rows of `contrasts.between_splits`. best: a named model has the highest mean r.
+    gain: the greatest mean lead over ridge of a named model. low: the lowest of these over cohorts.
+    """
+    compared = with_kind(compared)
+    keys = ["dataset", "trait"]
+    highest = compared.loc[compared.groupby(keys)["difference"].idxmax()]
+    words = {"traits": str(len(highest)), "cohorts": str(compared["dataset"].nunique())}
+    for name, (_, models) in ADVICE.items():
+        best = highest[highest["advice"] == name]
+        gains = compared[(compared["advice"] == name) & compared["model"].isin(models)]
+        mean = gains.groupby("model")["difference"].mean()
+        words |= {
+            f"{name}_best": str(best["model"].isin(models).sum()),
+            f"{name}_traits": str(len(best)),
+            f"{name}_gain": f"{mean.max():+.2f}",
+        }
+    mlp = compared[compared["model"] == "mlp"]
+    words["mlp_ahead"] = str((mlp["low"] > 0).sum())
+    words["mlp_behind"] = str((mlp["high"] < 0).sum())
+    return words
+
+
+def gains_by_kind(compared: pd.DataFrame) -> Figure:
+    """Draw each model's mean difference in r to ridge, a panel for each row of `ADVICE`, a dot for each
+    cohort.
+
+    compared: headline rows of `contrasts.between_splits`. Filled: the models that the page names.
+    """
+    compared = with_kind(compared)
+    titles = {
+        "cross": "Crosses of two parents",
+        "relatives": "Families and related lines",
+        "landscape": "All genotypes of a few sites",
+    }
+    models = [name for name in style.models_of(compared) if name != "ridge"]
+    figure, axes = plt.subplots(1, len(titles), figsize=(10, 4), sharey=True)
+    for ax, (name, title) in zip(axes, titles.items(), strict=True):
+        ax.axvline(0, **style.PARITY)
+        part = compared[compared["advice"] == name]
+        means = part.groupby(["model", "dataset"])["difference"].mean()
+        for k, model in enumerate(models):
+            values = means.get(model, pd.Series(dtype=float))
+            color = style.MODEL_COLORS[model]
+            form = {} if model in ADVICE[name][1] else style.OPEN
+            ax.plot(values, [k] * len(values), "o", color=color, markersize=7, **form)
+        ax.set_title(title, fontsize=11)
+    axes[0].set_yticks(range(len(models)), [style.MODEL_NAMES[model] for model in models])
+    axes[0].invert_yaxis()
+    figure.supxlabel("Pearson's r minus that of ridge, mean over a cohort's traits", fontsize=11)
+    return figure
+
+
+# --- The first page's figure -------------------------------------------------------------------------
+
+FIRST = ("oracle", "pairs", "kernel", "mlp", "ridge")
+
+
+def first_figure(table: pd.DataFrame) -> Figure:
+    """Draw the mean r of five models against the number of possible pairs for each individual, with their
+    names at the lines' ends.
+
+    table: of the experiment beyond, of one trait and one number of individuals.
+    """
+    table = table[table["model"].isin(FIRST)]
+    figure, ax = plt.subplots(figsize=(8, 4.6))
+    style.draw_models(ax, table, "scaling", "pearson_r", markersize=4)
+    ax.axvline(1, **style.PARITY)
+    ax.text(1, 1.04, " as many pairs as individuals", va="bottom", fontsize=9)
+    n_samples = table["n_samples"].iloc[0]
+    ax.set(
+        xlabel=f"Possible pairs of loci for each of {n_samples:,} individuals",
+        ylabel="Pearson's r on new individuals",
+        ylim=(0, 1.03),
+    )
+    style.label_scale(ax, table["scaling"], most=10)
+    style.label_ends(ax, table, "scaling", "pearson_r", apart=0.05)
+    return figure
+
+
+def replication_in_words(compared: pd.DataFrame, checked: pd.DataFrame) -> dict[str, str]:
+    """Return how many of the publication's values and claims replicate, in words.
+
+    compared: of `agreement.against_publication`; checked: of `claims.check_all`.
+    """
+    verdicts = checked["verdict"].value_counts().reindex(claims.VERDICTS, fill_value=0)
+    known = compared["agrees"].dropna()
+    return {
+        "within": str(int(known.sum())),
+        "values": str(len(known)),
+        "claims": str(len(checked)),
+        "hold": str(verdicts[claims.HOLDS]),
+        "in_part": str(verdicts[claims.IN_PART]),
     }

@@ -5,10 +5,11 @@
   const NORMAL_95 = 1.6448536269514722;
   const STEPS_PER_DECADE = 20;
   const MOST_SAMPLES = 1e7;
+  const BATCH_SIZE = 128;
   const LEAST_SD = 0.005;
   const LEAST_R = 0.05;
   const MODELS = ["ridge", "kernel", "mlp", "pairs"];
-  const FIELDS = ["n_samples", "n_markers", "n_qtl", "va_over_vg", "broad_sense_heritability", "n_traits"];
+  const FIELDS = ["n_samples", "n_markers", "n_qtl", "va_over_vg", "broad_sense_heritability"];
   let surface;
 
   // ---- closed forms: epidl.models.theory ----
@@ -111,7 +112,7 @@
         excess += weight * point.excess[model];
       }
       const r = clip(closed[model] + residual / (weights + prior), 0, Math.sqrt(study.broad_sense_heritability));
-      const variance = Math.max(excess / (weights + prior), LEAST_SD ** 2);
+      const variance = Math.max(excess / (weights + prior) + surface.excess_real[model], LEAST_SD ** 2);
       const scatter = (value) => (1 - value * value) ** 2 / ((1 - SPLIT) * study.n_samples);
       const sd = Math.sqrt(variance + scatter(r));
       // above a model's ceiling there is only the scatter of test individuals
@@ -126,6 +127,7 @@
           (model !== "mlp" || isTrained),
       };
     }
+    found.pairs.low = Math.min(found.pairs.low, found.ridge.low); // they may find none
     return found;
   }
 
@@ -211,7 +213,7 @@
     surface.simulated[name][0] <= study[name] && study[name] <= surface.simulated[name][1];
 
   function notes(study) {
-    const { sentences, large, publication, traits, trained } = surface;
+    const { sentences, large, publication, trained } = surface;
     const range = (name) => {
       const [fewest, most] = surface.simulated[name];
       return { value: thousands(study[name]), fewest: thousands(fewest), most: thousands(most) };
@@ -224,7 +226,7 @@
       ["not_trained", study.n_markers > trained.n_markers, { most: thousands(trained.n_markers) }],
       ["not_screened", !isSearched(study), { most: thousands(surface.most_screened) }],
       ["too_large", isLarge, { gib: thousands(whole(large.gib_per_square * study.n_markers ** 2)) }],
-      ["traits", study.n_traits > 1, traits],
+      ["observed", study.population, { observed: surface.observed[study.population] }],
       ["partners", study.n_qtl % 2, { n_qtl: study.n_qtl + 1 }],
     ];
     return said.filter(([, applies]) => applies).map(([kind, , words]) => fill(sentences[kind], words));
@@ -242,13 +244,18 @@
     return fill(surface.sentences[kind], { n: needed ? rounded(needed) : "" });
   }
 
+  /** Rounds halves to even, as Python does. */
+  const round = (value) => (value % 1 === 0.5 ? 2 * Math.round(value / 2) : Math.round(value));
+
   function command(study) {
+    let n = study.n_samples; // no network trains on a last batch of one individual
+    while (round(SPLIT * round(SPLIT * n)) % BATCH_SIZE === 1) n += 1;
     const nQtl = study.n_qtl + (study.n_qtl % 2); // each QTL has a partner
     const relAa = decimals((1 / study.va_over_vg - 1) / 2);
-    let lists = `rel_aa: [${Array(study.n_traits).fill(relAa).join(", ")}]`;
+    let lists = `rel_aa: [${relAa}]`;
     if (!isSearched(study)) lists = `{${lists}, models: [ridge, kernel, mlp]}`;
     return (
-      `papermill notebooks/survey.ipynb study.ipynb -p n_samples ${study.n_samples}` +
+      `papermill notebooks/survey.ipynb study.ipynb -p n_samples ${n}` +
       ` -p n_markers ${Math.max(study.n_markers, nQtl)} -p n_qtl ${nQtl}` +
       ` -p broad_sense_heritability ${decimals(study.broad_sense_heritability)}` +
       ` -p hidden_width ${surface.hidden_width} -y "${lists}"`
@@ -293,6 +300,7 @@
   function readStudy() {
     const study = {};
     for (const name of FIELDS) study[name] = Number(element(name).value);
+    study.population = element("population").value;
     element("n_qtl").max = study.n_markers;
     const wrong = FIELDS.map(element).find((field) => !field.checkValidity());
     for (const name of FIELDS) element(name).setAttribute("aria-invalid", String(!element(name).checkValidity()));
@@ -319,7 +327,8 @@
     const models = MODELS.map((model) => {
       const { pearson_r, low, high } = forecasts[model], bound = isBound(model, study.n_samples);
       const ahead = model === "ridge" ? "" : when(model, needed[model], study);
-      const r = bound ? fill(surface.sentences.at_most, { r: pearson_r.toFixed(2) }) : pearson_r.toFixed(2);
+      const atMost = bound || model === "pairs";
+      const r = atMost ? fill(surface.sentences.at_most, { r: pearson_r.toFixed(2) }) : pearson_r.toFixed(2);
       const interval = bound ? "" : `${low.toFixed(2)} to ${high.toFixed(2)}`;
       return [surface.sentences.names[model], r, interval, basis(model, forecasts[model], study), ahead];
     });
@@ -393,13 +402,14 @@
   }
 
   function fillIn(study) {
-    for (const name of FIELDS) element(name).value = name in study ? study[name] : 1;
+    for (const name of FIELDS) element(name).value = study[name];
+    element("population").value = study.population || "";
     show();
   }
 
   function fromAddress() {
     const chosen = new URLSearchParams(location.hash.slice(1));
-    return FIELDS.slice(0, 5).every((name) => chosen.has(name)) ? Object.fromEntries(chosen) : null;
+    return FIELDS.every((name) => chosen.has(name)) ? Object.fromEntries(chosen) : null;
   }
 
   function start() {
@@ -408,7 +418,7 @@
     window.planner = { plan }; // for a reader's console, and the tests
     const preset = element("preset");
     preset.addEventListener("change", () => preset.value && fillIn(surface.presets[preset.value].study));
-    for (const name of FIELDS) {
+    for (const name of [...FIELDS, "population"]) {
       element(name).addEventListener("input", () => {
         preset.value = "";
         show();

@@ -8,7 +8,7 @@ One module an experiment; `models` compares models within any of them,
 from epidl.figures.beyond import accuracy_by_seconds, ladder, ladder_by, leads
 from epidl.figures.correlation import figure_3
 from epidl.figures.dilution import figure_2, importances, selection_by_markers
-from epidl.figures.forecasts import forecast_and_found, forecast_of_publication, forecasts_left_out
+from epidl.figures.forecasts import forecast_and_found, forecast_of_publication, forecasts_on_real
 from epidl.figures.models import accuracy_by_trait, differences, parity
 from epidl.figures.own_data import allele_frequencies, ld_decay, relatedness, scores_by_split
 from epidl.figures.scaling import accuracy_by_scaling, figure_1a, figure_1b
@@ -34,7 +34,7 @@ __all__ = [
     "figure_3",
     "forecast_and_found",
     "forecast_of_publication",
-    "forecasts_left_out",
+    "forecasts_on_real",
     "genotype_matrix",
     "importances",
     "interaction_matrix",

@@ -10,6 +10,7 @@ from epidl.figures.style import (
     MODEL_COLORS,
     MODEL_MARKERS,
     MODEL_NAMES,
+    OPEN,
     PARITY,
     PUBLICATION,
     TRAIT_COLORS,
@@ -51,34 +52,24 @@ def forecast_and_found(forecasts: pd.DataFrame, table: pd.DataFrame) -> Figure:
     return legend_below(figure, model_handles(models))
 
 
-def forecasts_left_out(forecasts: pd.DataFrame) -> Figure:
-    """Draw what was found against the forecast made without its cell, a panel a model, a point a
-    condition.
+def forecasts_on_real(found: pd.DataFrame) -> Figure:
+    """Draw the mean r of real traits against its forecast, a panel for each model, a point for each trait.
 
-    forecasts: of `surface.left_out_with_fit`.
+    found: of `surface.on_real_cohorts`. Open: whole families were left out.
     """
-    colors = dict(zip(sorted(forecasts["n_samples"].unique()), TRAIT_COLORS, strict=False))
-    figure, axes = plt.subplots(2, 2, figsize=(6, 6), sharex=True, sharey=True)
-    for ax, model in zip(axes.flat, planning.MODELS, strict=True):
-        means = (
-            select(forecasts, model=model)
-            .groupby(["cell", "n_samples", "rel_aa"])[["forecast", "pearson_r"]]
-            .mean()
-            .reset_index()
-        )
+    figure, axes = plt.subplots(1, 4, figsize=(11, 3.9), sharex=True, sharey=True)
+    colors = dict(zip(found["dataset"].unique(), 2 * TRAIT_COLORS, strict=False))
+    markers = dict(zip(colors, "osD^vPX*", strict=False))
+    for ax, model in zip(axes, planning.MODELS, strict=True):
         ax.plot([0, 1], [0, 1], **PARITY)
-        # many points: as pixels, of one call a panel
-        ax.scatter(
-            means["forecast"],
-            means["pearson_r"],
-            c=means["n_samples"].map(colors),
-            s=6,
-            linewidths=0,
-            rasterized=True,
-        )
-        ax.set_title(MODEL_NAMES[model])
-    label_outside(axes, "Forecast made without the cell", "Mean r found")
-    handles = [handle(f"{size:,} individuals", color, "o") for size, color in colors.items()]
+        part = select(found, model=model)
+        for (name, grouped), rows in part.groupby(["dataset", "grouped"]):
+            form = {"color": colors[name], "markersize": 5, "alpha": 0.8}
+            form |= OPEN if grouped else {}
+            ax.plot(rows["forecast"], rows["found"], markers[name], **form)
+        ax.set(title=MODEL_NAMES[model], aspect="equal", xlim=(0, 1), ylim=(0, 1))
+    label_outside(axes[None], "Forecast r", "r that came")
+    handles = [handle(name.capitalize(), colors[name], markers[name]) for name in colors]
     return legend_below(figure, handles)
 
 

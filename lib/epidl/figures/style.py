@@ -100,7 +100,7 @@ def label_ends(ax: Axes, table: pd.DataFrame, x: str, value: str, apart: float =
     last = table[table[x] == table[x].max()]
     ends = last.groupby("model")[value].mean()[models_of(last)].dropna().sort_values()
     low, high = ax.get_ylim()
-    places = ((ends - low) / (high - low)).to_numpy()
+    places = ((ends - low) / (high - low)).to_numpy(copy=True)
     for k in range(1, len(places)):
         places[k] = max(places[k], places[k - 1] + apart)
     places -= max(0, places[-1:].sum() - 1)  # back from the upper edge

@@ -8,6 +8,7 @@ import scipy.stats
 
 from epidl.grid.params import PUBLISHED_H2
 from epidl.own.comparison import ROUNDING, corrected_interval, corrected_p
+from epidl.own.registry import cohorts
 
 CONTROL = "0, shared pairs"  # the condition that the publication lacks
 
@@ -116,6 +117,12 @@ def between_splits(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     compared = pd.DataFrame(rows).join(means, on=[*keys, "model"])
     compared["p_holm"] = compared.groupby(["dataset", "protocol"])["p"].transform(holm)
     return compared
+
+
+def headline(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the first kind of splits of each cohort: of whole groups if it has groups."""
+    first = {name: row.splits[0] for name, row in cohorts().items()}
+    return compared[compared["protocol"] == compared["dataset"].map(first)]
 
 
 def holm(p: pd.Series) -> pd.Series:

@@ -10,14 +10,21 @@ import yaml
 REGISTRY = Path(__file__).with_name("public.yml")
 ADDRESS = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
 RANDOM = "random"
+# kinds of populations, and what they are called
+KINDS = {
+    "cross": "a cross of two parents",
+    "families": "families",
+    "lines": "inbred lines",
+    "landscape": "all genotypes of a few sites",
+}
 
 
 @dataclass(frozen=True)
 class PublicCohort:
     """A row of public.yml. traits: names, each with its covariates. groups: columns of groups; folds:
     one of published folds, or ''; n_folds: most that groups make. files: path, sha256 and, where it
-    is kept under another name, as. kind: of population. size: individuals and markers that are
-    left.
+    is kept under another name, as. kind: of population, of `KINDS`. size: individuals and markers
+    that are left. segments: independent ones among these markers.
     """
 
     name: str
@@ -31,6 +38,7 @@ class PublicCohort:
     ploidy: int
     traits: Mapping[str, Sequence[str]]
     size: tuple[int, int]
+    segments: int
     groups: Sequence[str] = ()
     folds: str = ""
     n_folds: int = 10

@@ -14,6 +14,10 @@ What a simulated cohort differs by from its closed form, its residual, corrects 
 
 d_i the distance between places. `surface` measures all of this and keeps it in surface.json, which
 the book's page reads too: its script and this module compute the same numbers (tests compare them).
+
+The plan of a study is for real data: its intervals hold the errors of such forecasts on this book's
+public cohorts too, and the one of sparse pairs reaches down to ridge's, since nobody knows before
+the data whether few pairs interact.
 """
 
 import argparse
@@ -32,8 +36,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from epidl import checks, commands
 from epidl.cohorts.genotypes import Genotypes
-from epidl.cohorts.splits import TRAIN_SHARE
+from epidl.cohorts.splits import BATCH_SIZE, TRAIN_SHARE, training_size
 from epidl.models import theory
+from epidl.own.registry import KINDS
 
 if TYPE_CHECKING:
     from epidl.grid.params import Cell
@@ -59,7 +64,6 @@ INPUTS = {  # of a study: label, hint, least and most; n_qtl is at most n_marker
     ),
     "va_over_vg": ("V_A/V_G", "additive share of the genetic variance, a guess", LEAST_SHARE, 1),
     "broad_sense_heritability": ("Broad-sense heritability H²", "V_G/V_P", LEAST_SHARE, 1),
-    "n_traits": ("Traits", "that one network learns; they change a note, no number", 1, 1000),
 }
 
 
@@ -70,8 +74,9 @@ class Study:
     n_samples: individuals, of which 85 % train. n_markers: independent ones; linked markers count
     as the number of independent segments that they stand for (`independent_segments`). n_qtl:
     causal loci, a guess. va_over_vg: the additive share of the genetic variance in the very cohort,
-    a guess; the rest is pairwise epistasis. broad_sense_heritability: V_G over V_P. n_traits:
-    learned by one network.
+    a guess; the rest is pairwise epistasis. broad_sense_heritability: V_G over V_P. population: its
+    kind, of `registry.KINDS`, or '' for another; it changes no number, only what is said of real
+    cohorts.
 
     Raises ValueError that names the argument, its value and its bound.
     """
@@ -81,9 +86,10 @@ class Study:
     n_qtl: int
     va_over_vg: float
     broad_sense_heritability: float
-    n_traits: int = 1
+    population: str = ""
 
     def __post_init__(self) -> None:
+        checks.choice("population", self.population, ["", *KINDS])
         for name, (_, _, least, most) in INPUTS.items():
             check = checks.integer if Study.__annotations__[name] is int else checks.real
             check(name, getattr(self, name), minimum=least, maximum=most)
@@ -153,7 +159,9 @@ class Plan:
         for model, found in self.forecasts.items():
             r, interval = f"{found.pearson_r:.2f}", f"{found.low:5.2f} to {found.high:4.2f}"
             if is_bound(model, self.study.n_samples):
-                r, interval = texts["at_most"].format(r=r), ""
+                interval = ""
+            if not interval or model == "pairs":
+                r = texts["at_most"].format(r=r)
             lines.append(
                 f"{names[model]:18} {r:12} {interval:14}  {basis(model, found, self.study)}"
             )
@@ -179,7 +187,7 @@ def plan(
     n_qtl: int,
     va_over_vg: float,
     broad_sense_heritability: float,
-    n_traits: int = 1,
+    population: str = "",
 ) -> Plan:
     """Return what to expect of each model in a study, and which to use; the arguments are those of
     `Study`.
@@ -192,9 +200,9 @@ def plan(
         n_qtl=n_qtl,
         va_over_vg=va_over_vg,
         broad_sense_heritability=broad_sense_heritability,
-        n_traits=n_traits,
+        population=population,
     )
-    forecasts, needed = forecast(study), samples_needed(study)
+    forecasts, needed = forecast(study, real=True), samples_needed(study)
     return Plan(
         study=study,
         forecasts=forecasts,
@@ -208,9 +216,13 @@ def plan(
     )
 
 
-def forecast(study: Study, known: Mapping[str, Any] | None = None) -> dict[str, Forecast]:
-    """Return the forecast of each model; known: what `surface` measured, where it is not to be read
-    from its file.
+def forecast(
+    study: Study, known: Mapping[str, Any] | None = None, *, real: bool = False
+) -> dict[str, Forecast]:
+    """Return the forecast of each model.
+
+    known: what `surface` measured, if it is not to be read from its file. real: for real data, see
+    above, and not for simulated cohorts in which each QTL has one partner.
     """
     known = known or surface()
     n, (additive, epistatic) = study.n_samples, study.shares
@@ -221,11 +233,14 @@ def forecast(study: Study, known: Mapping[str, Any] | None = None) -> dict[str, 
     found = {}
     for model in MODELS:
         residual, excess, weight = near.loc[model]
+        excess += known["excess_real"][model] if real else 0
         r = float(np.clip(closed[model] + residual, 0, math.sqrt(additive + epistatic)))
         low, high = interval(
             r, excess, n, math.sqrt(additive + (0 if model == "ridge" else epistatic))
         )
         supported = bool(weight >= known["enough"]) and not few and (model != "mlp" or is_trained)
+        if real and model == "pairs":  # that may find none
+            low = min(low, found["ridge"].low)
         found[model] = Forecast(r, float(low), float(high), float(closed[model]), supported)
     return found
 
@@ -500,6 +515,7 @@ def notes(study: Study) -> list[str]:
     """Return what an answer leaves out, in sentences."""
     known = surface()
     most_trained, large = known["trained"]["n_markers"], known["large"]
+    of_kind = {"observed": known["observed"].get(study.population)}
     is_large = study.n_samples > large["n_samples"] and study.n_markers > large["n_markers"]
     gib = _whole(large["gib_per_square"] * study.n_markers**2)
     said = [  # kind, whether it is said, and its words
@@ -509,7 +525,7 @@ def notes(study: Study) -> list[str]:
         ("not_trained", study.n_markers > most_trained, {"most": f"{most_trained:,}"}),
         ("not_screened", not is_searched(study), {"most": f"{known['most_screened']:,}"}),
         ("too_large", is_large, {"gib": f"{gib:,}"}),
-        ("traits", study.n_traits > 1, known["traits"]),
+        ("observed", study.population, of_kind),
         ("partners", study.n_qtl % 2, {"n_qtl": study.n_qtl + 1}),
     ]
     return [known["sentences"][kind].format(**words) for kind, applies, words in said if applies]
@@ -527,13 +543,19 @@ def is_simulated(study: Study, name: str) -> bool:
 
 
 def command(study: Study) -> str:
-    """Return the line that simulates a study and fits the models to it."""
+    """Return the line that simulates a study and fits the models to it.
+
+    An individual more where an epoch's last batch would hold one alone, which no network can train on.
+    """
+    n_samples = study.n_samples
+    while training_size(n_samples, "held_out") % BATCH_SIZE == 1:
+        n_samples += 1
     n_qtl = study.n_qtl + study.n_qtl % 2  # each QTL has a partner
-    lists = f"rel_aa: [{', '.join([_decimals(study.rel_aa)] * study.n_traits)}]"
+    lists = f"rel_aa: [{_decimals(study.rel_aa)}]"
     if not is_searched(study):
         lists = f"{{{lists}, models: [ridge, kernel, mlp]}}"
     return (
-        f"papermill notebooks/survey.ipynb study.ipynb -p n_samples {study.n_samples}"
+        f"papermill notebooks/survey.ipynb study.ipynb -p n_samples {n_samples}"
         f" -p n_markers {max(study.n_markers, n_qtl)} -p n_qtl {n_qtl}"
         f" -p broad_sense_heritability {_decimals(study.broad_sense_heritability)}"
         f' -p hidden_width {surface()["hidden_width"]} -y "{lists}"'
@@ -679,8 +701,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=Study.__annotations__[name], help=text
         )
+    parser.add_argument("--population", choices=list(KINDS), help="the kind of population")
     given = vars(parser.parse_args(arguments))
-    study = {"n_traits": 1}
+    study = {}
     if "preset" in given:
         study |= surface()["presets"][given.pop("preset")]["study"]
     study |= given

@@ -21,11 +21,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
 from epidl import commands
+from epidl.grid.contrasts import between_splits, headline
 from epidl.grid.params import PUBLISHED_H2, qtl_for_scaling
 from epidl.grid.results import read_table
 from epidl.models.kernels import EXACT_LIMIT
 from epidl.models.recipes import MODELS
 from epidl.models.theory import expected_shares
+from epidl.own.registry import RANDOM, cohorts
 from epidl.planner import planning
 from epidl.storage import write_text
 
@@ -69,8 +71,8 @@ SENTENCES = {
     "ridge": "Use ridge: with {n} individuals its r of {ridge} is not expected to be beaten by more than this forecast "
     "can be wrong; {later}.",
     "kernel": "Use the epistatic kernel: an r of {kernel} against ridge's {ridge}; {network}.",
-    "pairs": "Look for few interacting pairs: sparse pairs are expected at {pairs} if each QTL has one partner; where "
-    "epistasis is spread over many pairs, {spread}, at {r_spread}, is the better guess; {network}.",
+    "pairs": "Start from {spread}, at {r_spread}, and look for few interacting pairs next to it: that reaches up to "
+    "{pairs} if each QTL has one partner, and no more than ridge's {ridge} if many small pairs interact; {network}.",
     "mlp": "Use deep learning: an r of {mlp} against {ridge} of ridge and {kernel} of the epistatic kernel.",
     "unproven": "Start from ridge, at {ridge}: {unproven} would reach {r_unproven}, but too little like this study was "
     "simulated to rely on that; simulate it with the line below.",
@@ -110,9 +112,11 @@ SENTENCES = {
     "not recommended here, and the line below leaves them out.",
     "too_large": "The line below needs at least {gib} GiB of memory: take fewer individuals and markers.",
     "partners": "The line below simulates {n_qtl} QTL, since each has a partner.",
-    "traits": "A network learns traits together. Where they share their interacting pairs that helps: in cohorts of "
-    "{n_samples} individuals with {n_qtl} QTL and {n_traits} traits the MLP's r was {shared} with shared pairs, and "
-    "{apart} with pairs of their own. The forecast is for traits that share nothing.",
+    "observed": "{observed}",
+    "best_of_kind": "This book has real cohorts of this kind ({cohorts}). Best predicted by each model, of {traits}: "
+    "{counts}. The greatest mean lead over ridge is that of {model}, {gain}.",
+    "new_groups": " For whole families that it has not seen, ridge reached {grouped} there, and {random} for random "
+    "individuals.",
 }
 
 # above both the kernel holds cross-products of markers (`kernels.EXACT_LIMIT`), of more than some 9
@@ -129,6 +133,7 @@ PRESETS = {
             "n_qtl": 80,
             "va_over_vg": 0.8,
             "broad_sense_heritability": 0.8,
+            "population": "cross",
         },
     },
     "wheat": {
@@ -140,6 +145,7 @@ PRESETS = {
             "n_qtl": 60,
             "va_over_vg": 0.8,
             "broad_sense_heritability": 0.6,
+            "population": "lines",
         },
     },
     "dairy": {
@@ -151,6 +157,7 @@ PRESETS = {
             "n_qtl": 200,
             "va_over_vg": 0.9,
             "broad_sense_heritability": 0.3,
+            "population": "families",
         },
     },
     "human": {
@@ -406,7 +413,7 @@ def tried(table: pd.DataFrame) -> pd.DataFrame:
 
 def build(folder: Path = DATA) -> dict[str, Any]:
     """Return all that the planner needs, from the tables in a folder."""
-    rows, traits = evidence(folder), traits_together(folder)
+    rows = evidence(folder)
     digitised = pd.read_csv(folder / "figure_1_digitised.csv")
     efficiency, mlp = fit_efficiency(rows), rows[rows["model"] == "mlp"]
     known = with_closed_forms(rows, efficiency)
@@ -427,12 +434,135 @@ def build(folder: Path = DATA) -> dict[str, Any]:
         # as `costs` counts them
         "large": {**LARGE, "gib_per_square": 3 * 8 / 2**30},
         "hidden_width": int(mlp["hidden_width"].mode()[0]),
-        "traits": traits,
         "points": _as_points(points_of(known), excess),
         "sentences": SENTENCES,
         "presets": PRESETS,
     }
-    return found | {"publication": shortfall(publication_forecast(digitised, found), rows)}
+    found["publication"] = shortfall(publication_forecast(digitised, found), rows)
+    real = read_table(folder / "real.csv")
+    found["excess_real"] = excess_real(on_real_cohorts(real, found)).round(6).to_dict()
+    found["observed"] = observed(real)
+    return found
+
+
+# --- Real cohorts ----------------------------------------------------------------------------------
+
+
+def on_real_cohorts(table: pd.DataFrame, known: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Return each model's forecast for real traits next to the mean r that came: one row for each
+    cohort, trait, kind of splits and model.
+
+    A forecast knows what a reader could know before any test: individuals, independent segments, and
+    the shares of variance that REML estimates in the training part, as means over splits. QTL: half
+    as many as segments. excess: the squared error. table: real.csv; known: as for `planning.forecast`.
+    """
+    keys = ["dataset", "trait", "protocol"]
+    found = table[table["dataset"].isin(real_cohorts())]
+    r = found.groupby([*keys, "model"])["pearson_r"].mean()
+    kernel = found[found["model"] == "kernel"].groupby(keys)
+    kernel = kernel[["reml_additive", "reml_epistatic", "n_train", "grouped"]].mean()
+    rows = []
+    for place, row in kernel.iterrows():
+        segments = cohorts()[place[0]].segments
+        h2 = row["reml_additive"] + row["reml_epistatic"]
+        study = planning.Study(
+            n_samples=round(row["n_train"] / planning.TRAIN_SHARE),
+            n_markers=segments,
+            n_qtl=max(2, segments // 2),
+            va_over_vg=max(planning.LEAST_SHARE, row["reml_additive"] / max(h2, 1e-9)),
+            broad_sense_heritability=float(np.clip(h2, planning.LEAST_SHARE, 1)),
+        )
+        for model, expected in planning.forecast(study, known).items():
+            if (*place, model) in r:
+                came = r[(*place, model)]
+                excess = (expected.pearson_r - came) ** 2  # of a mean, whose scatter is small
+                rows.append(
+                    dict(zip(keys, place, strict=True))
+                    | {"model": model, "grouped": bool(row["grouped"]), "study": study}
+                    | {"forecast": expected.pearson_r, "low": expected.low, "high": expected.high}
+                    | {"found": came, "excess": excess}
+                )
+    return pd.DataFrame(rows)
+
+
+def real_cohorts() -> list[str]:
+    """Return the names of the public cohorts whose individuals are those of a study: no part of a learning
+    curve, no simulated trait.
+    """
+    return [name for name, cohort in cohorts().items() if cohort.files and name != "landscape"]
+
+
+def excess_real(found: pd.DataFrame) -> pd.Series:
+    """Return the mean squared error of each model's forecasts on real cohorts.
+
+    found: of `on_real_cohorts`, of which random splits count, and each cohort as much as another. Of
+    sparse pairs, whose forecast is a range, what is below ridge's or above their own counts.
+    """
+    found = found[~found["grouped"]]
+    index = ["dataset", "trait", "protocol"]
+    ridge = found[found["model"] == "ridge"].set_index(index)["forecast"]
+    lowest = found.join(ridge.rename("ridge"), on=index)["ridge"]
+    is_range = (found["model"] == "pairs") & found["found"].between(lowest, found["forecast"])
+    below = (found["model"] == "pairs") & (found["found"] < lowest)
+    excess = found["excess"].mask(is_range, 0.0)
+    excess = excess.mask(below, (found["found"] - lowest) ** 2)
+    means = found.assign(excess=excess).groupby(["model", "dataset"])["excess"].mean()
+    return means.groupby("model").mean().clip(lower=0).reindex(planning.MODELS)
+
+
+def covered_on_real(found: pd.DataFrame, known: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Return of which rows of `on_real_cohorts` the found r is in the interval: `before`, without errors
+    on real cohorts, and `left_out`, with those on all other cohorts.
+    """
+    known = known or planning.surface()
+    parts = []
+    for dataset, own in found.groupby("dataset", sort=False):
+        others = excess_real(found[found["dataset"] != dataset])
+        for_real = {**known, "excess_real": others.to_dict()}
+        for _, part in own.groupby(["trait", "protocol"], sort=False):
+            expected = planning.forecast(part["study"].iloc[0], for_real, real=True)
+            low = part["model"].map(lambda model: expected[model].low)  # noqa: B023
+            high = part["model"].map(lambda model: expected[model].high)  # noqa: B023
+            parts.append(
+                part.assign(
+                    before=part["found"].between(part["low"], part["high"]),
+                    left_out=part["found"].between(low, high),
+                )
+            )
+    return pd.concat(parts).sort_index()
+
+
+def observed(table: pd.DataFrame) -> dict[str, str]:
+    """Return what predicted best in real cohorts of each kind of population, in a few sentences.
+
+    table: real.csv.
+    """
+    compared = between_splits(table[table["dataset"].isin(real_cohorts())])
+    kind = compared["dataset"].map(lambda name: cohorts()[name].kind)
+    best = headline(compared).assign(kind=kind)
+    return {name: _observed(part, compared[kind == name]) for name, part in best.groupby("kind")}
+
+
+def _observed(part: pd.DataFrame, compared: pd.DataFrame) -> str:
+    """Return the sentences of one kind; part: headline rows; compared: of all kinds of splits."""
+    highest = part.loc[part.groupby(["dataset", "trait"])["difference"].idxmax(), "model"]
+    counts = highest.map(lambda model: MODELS[model].label).value_counts()
+    gain = part.groupby("model")["difference"].mean()
+    said = SENTENCES["best_of_kind"].format(
+        cohorts=", ".join(part["dataset"].unique()),
+        traits=len(highest),
+        counts=", ".join(f"{label} {count}" for label, count in counts.items()),
+        model=MODELS[gain.idxmax()].label,
+        gain=f"{gain.max():+.2f}",
+    )
+    ridge = compared[compared["model"] == "ridge"].assign(
+        grouped=lambda rows: rows["protocol"].isin(part["protocol"]) & (rows["protocol"] != RANDOM)
+    )
+    r = ridge.groupby(["dataset", "grouped"])["pearson_r"].mean().unstack().dropna()
+    if r.shape[1] == 2:
+        words = {"grouped": f"{r[True].mean():.2f}", "random": f"{r[False].mean():.2f}"}
+        said += SENTENCES["new_groups"].format(**words)
+    return said
 
 
 def choose_smoothing(rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
@@ -445,30 +575,6 @@ def choose_smoothing(rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
 def _smoothing_of(model: str, rows: pd.DataFrame) -> tuple[float, float]:
     tried = itertools.product(LENGTHS, PRIORS)
     return min(tried, key=lambda choice: _mean_square(left_out(rows, "cell", {model: choice})))
-
-
-def traits_together(folder: Path = DATA) -> dict[str, str]:
-    """Return what sharing their pairs does to the MLP's r, in the correlation experiment's cells of
-    most individuals.
-
-    Of its fewest QTL and traits, where both kinds of uncorrelated traits are computed.
-    """
-    table = read_table(folder / "correlation.csv").query("model == 'mlp' and pleiotropy == 0")
-    r = (
-        table.groupby(["n_samples", "n_qtl", "n_traits", "shared_pairs"])["pearson_r"]
-        .mean()
-        .unstack()
-        .dropna()
-    )
-    n_samples = r.index.get_level_values("n_samples").max()
-    (n_qtl, n_traits), both = next(r.loc[n_samples].iterrows())
-    return {
-        "n_samples": f"{n_samples:,}",
-        "n_qtl": str(n_qtl),
-        "n_traits": str(n_traits),
-        "shared": f"{both[True]:.2f}",
-        "apart": f"{both[False]:.2f}",
-    }
 
 
 def _studies(rows: pd.DataFrame) -> NDArray[np.float64]:
