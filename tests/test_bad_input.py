@@ -76,7 +76,7 @@ NOT_A_USER_S = {
             *("gaussian.predict", "orders.predict", "trees.predict", "lasso_path.predict"),
             "oracle.*",
             "fingerprint.*",
-    XX
+            *("comparison.make_task", "comparison.fit_and_score", "comparison.draws"),
         ),
         *("work.*", "costs.cell_*", "costs.requests", "costs.measured_machine"),
         *(
