@@ -29,7 +29,8 @@ from hypothesis.strategies import SearchStrategy
 
 import epidl
 from epidl import checks, devices, seeds, storage
-from epidl.cohorts import alphasimr, splits, zenodo
+from epidl.cohorts import alphasimr, splits, worlds, zenodo
+from epidl.cohorts import orders as interactions
 from epidl.cohorts import simulate as simulation
 from epidl.cohorts.genotypes import Dosages, Haplotypes
 from epidl.grid import cell, core, costs, params, publish, results, workflow
@@ -556,6 +557,7 @@ def _simulation() -> list[Place]:
             n_qtl=[*integer(2), above, Wrong("odd", 5, "must be even", st.sampled_from([3, 5, 7]))],
             **traits,
         ),
+        *_worlds(gsr),
         _place(seeds, "generator", dict, **seeded),
         _place(seeds, "torch_generator", dict, **seeded),
         _place(seeds, "derive", dict, **seeded),
@@ -625,6 +627,93 @@ def _simulation() -> list[Place]:
             scaling=real(above=0, most=1e12),
         ),
     ]
+
+
+def _worlds(genotypes: list[Wrong]) -> list[Place]:
+    trait = {
+        "n_qtl": 4,
+        "shares": [0.5, 0.3, 0.2],
+        "grouping": "all",
+        "broad_sense_heritability": 0.9,
+        "seed": 1,
+    }
+    world = trait | {
+        "population": "segregants",
+        "genome": "yeast",
+        "n_samples": 30,
+        "n_markers": 40,
+        "qtl_between": True,
+    }
+    wrong = {
+        "n_qtl": [
+            *integer(1),
+            Wrong("fewer than an order", 2, r"0 above order 2 \(n_qtl\)", says="order 3"),
+            Wrong("too many products", 90, "at most 20,000 products of order 3", says="117,480"),
+        ],
+        "shares": [
+            Wrong("one number", 1, "must be a list", st.integers()),
+            Wrong("None", None, "must be a list"),
+            Wrong("text", "half", "must be a list", TEXTS),
+            Wrong("empty", [], "at least 1", says="0"),
+            Wrong("more than orders", [0.1] * 10, "at most 5", says="10"),
+            Wrong("negative", [1.5, -0.5], "at least 0|at most 1", says="1.5|-0.5"),
+            Wrong("NaN", [NAN], "must be finite", says="nan"),
+            Wrong("texts", ["one"], NUMBER, TEXTS.map(lambda text: [text]), says="'"),
+            Wrong("of another sum", [0.5, 0.4], "must sum to 1", says="0.9"),
+        ],
+        "grouping": choice(*interactions.GROUPINGS),
+        "broad_sense_heritability": HERITABILITY,
+        "seed": SEED,
+    }
+    unlinked = {"population": "unlinked", "qtl_between": False}
+    return [
+        _place(
+            interactions,
+            "simulate_orders",
+            lambda: {"genotypes": cohort().genotypes} | trait,
+            genotypes=genotypes,
+            markers=[
+                Wrong(
+                    "other individuals", every_allele(), "must be of 40 individuals", says="got 2"
+                )
+            ],
+            **wrong,
+        ),
+        _place(
+            worlds,
+            "simulate_world",
+            lambda: dict(world),
+            n_samples=[
+                *integer(2),
+                Wrong("too large", 10**14, "must be small enough", st.integers(10**13, 10**20)),
+            ],
+            n_markers=integer(1),
+            population=choice(*worlds.POPULATIONS),
+            genome=choice("yeast", "maize"),
+            qtl_between=boolean(),
+            several=[
+                Wrong(
+                    "more QTL than markers",
+                    {"n_markers": 3, "qtl_between": False},
+                    r"n_qtl must be at most 3 \(n_markers\)",
+                    says="got 4",
+                ),
+                Wrong("chromosomes of none", unlinked, "genome must be empty", says="yeast"),
+                Wrong(
+                    "QTL between unlinked markers",
+                    {"population": "unlinked", "genome": ""},
+                    "qtl_between must be False",
+                    says="True",
+                ),
+            ],
+            **wrong,
+        ),
+    ]
+
+
+def every_allele() -> Haplotypes:
+    """Return two individuals."""
+    return Haplotypes.from_alleles([[0], [1]])
 
 
 def _genotypes() -> list[Place]:
@@ -1317,6 +1406,7 @@ def _planner() -> list[Place]:
                 Wrong("text", ["long"], "a number", says="long"),
                 Wrong("one number", 2.0, "a list", says="2"),
             ],
+            kind=choice("gametes", "selfed"),
         ),
     ]
 
@@ -1813,7 +1903,7 @@ def _threads(n_threads: object) -> None:
 
 LISTS = {"models": "ridge", "protocols": "published", "splits": "random", "searched": "ridge"}
 MAY_BE_EMPTY = {"splits", "searched"}
-TRUE_OR_FALSE = {"drop_ragged_batch", "all_pairs", "shared_pairs"}
+TRUE_OR_FALSE = {"drop_ragged_batch", "all_pairs", "shared_pairs", "qtl_between"}
 NAMES = {
     "precision": ("single", "bfloat16"),
     "device": ("auto", "cpu", "cuda"),
@@ -1821,6 +1911,9 @@ NAMES = {
     "source": ("simulated", "zenodo"),
     "dataset": ("example", "wheat"),
     "trait": ("height",),
+    "population": worlds.POPULATIONS,
+    "genome": ("yeast", "maize"),
+    "grouping": interactions.GROUPINGS,
 }
 LARGEST = 10**12
 WHOLE_NUMBERS = {
@@ -1838,6 +1931,7 @@ WHOLE_NUMBERS = {
     ),
     "n_samples": (20, LARGEST),
     "n_qtl": (2, LARGEST),
+    "n_train": (0, None),
     "n_threads": (1, 1024),
     "seed": (0, 2**63 - 1),
 }
@@ -1910,6 +2004,9 @@ def parameter_files() -> list[Place]:
             for name, field in kind.model_fields.items()
             if name not in ("experiment", "profile")
         }
+        if experiment == "worlds":  # no QTL needs a partner, and unlinked ones no genome
+            wrong["n_qtl"] = integer(1, LARGEST)
+            wrong["genome"] = [w for w in wrong["genome"] if w.way != "empty"]
         meant = "; did you mean n_samples" if "n_samples" in kind.model_fields else ""
         wrong["n_sampels"] = [Wrong("unknown", 10, f"is not a parameter{meant}", says="n_sampels")]
         call = functools.partial(_load, experiment)

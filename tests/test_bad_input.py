@@ -74,8 +74,9 @@ NOT_A_USER_S = {
             *("ridge.predict", "kernels.predict", "pairs.predict_*", "theory.predict"),
             *("kept.*", "real.*", "lasso_pairs.predict", "ensemble.*"),
             *("gaussian.predict", "orders.predict", "trees.predict", "lasso_path.predict"),
+            "oracle.*",
             "fingerprint.*",
-            *("comparison.make_task", "comparison.fit_and_score"),
+            *("comparison.make_task", "comparison.fit_and_score", "comparison.draws"),
         ),
         *("work.*", "costs.cell_*", "costs.requests", "costs.measured_machine"),
         *(
@@ -106,6 +107,10 @@ NOT_A_USER_S = {
             "alphasimr.versions",
         ),
     ],
+    "steps of simulate_orders and simulate_world, which check all before": [
+        *("orders.check_orders", "orders.count_products", "orders.draw_*", "orders.mean_codes"),
+        *("orders.order_*", "worlds.check_world", "crosses.*", "simulate.products"),
+    ],
     "steps of the planner, which checks a study before": [
         *(
             "planning.answer",
@@ -115,7 +120,7 @@ NOT_A_USER_S = {
             "planning.forecast*",
         ),
         *(
-            *("planning.is_clear", "planning.observed_segments"),
+            *("planning.is_clear", "planning.observed_*"),
             "planning.mlp_closed_form",
             "planning.nearest",
             "planning.notes",

@@ -153,7 +153,7 @@ def test_a_message_a_docstring_a_description_and_other_rows_change_no_fingerprin
             "epidl.models.kernels",
             "EXACT_LIMIT = 20_000",
             "EXACT_LIMIT = 10_000",
-            {"kernel", "gaussian", "orders"},
+            {"kernel", "gaussian", "orders", "oracle"},
         ),
         (
             "epidl.models.pairs",
