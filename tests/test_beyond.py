@@ -8,7 +8,6 @@ import scipy.stats
 from epidl import figures
 from epidl.grid import contrasts, costs
 from epidl.grid.params import BeyondCell, ScalingCell, make_cell
-from epidl.models import theory
 from epidl_book import beyond, performance, phrases
 
 MODELS = {
@@ -98,15 +97,6 @@ def test_words_about_the_models(table):
     words = phrases.difference_table(table, ["mlp", "kernel"], "ridge", ["scaling"])
     assert words.shape == (2, 2)
     assert words.loc[1.0, "MLP"].startswith("+0.")
-
-
-def test_the_numbers_of_the_advice():
-    words = beyond.advice_numbers(n_train=850, n_markers=1000, additive=0.4, epistatic=0.1)
-    # 5 % in all by Bonferroni, of which the threshold is a bound
-    z = scipy.stats.norm.isf(0.025 / (1000 * 999 / 2))
-    assert z**2 < theory.pairs_threshold(1000) < 1.2 * z**2
-    assert words["pair"] == f"{100 * z**2 / 850:.1f} %"
-    assert float(words["ridge"]) <= float(words["kernel"])
 
 
 def test_the_ladder_lists_models_in_order_and_theory_last(table):

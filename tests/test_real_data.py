@@ -67,7 +67,7 @@ def test_all_kinds_of_splits_of_cohorts_with_groups_are_shown(table):
 @pytest.fixture(scope="module")
 def shipped():
     table = results.read_table(ROOT / "book" / "data" / "real.csv")
-    return contrasts.between_splits(table[table["dataset"] != real_data.EXAMPLE])
+    return contrasts.between_splits(table[table["dataset"].isin(registry.real_cohorts())])
 
 
 def gains(compared):
@@ -96,3 +96,58 @@ def test_what_the_page_says_of_whole_families_is_so(shipped):
             lost = r[dataset, "random"] - r[dataset, group]
             assert (lost > 0).all()
             assert lost.idxmax() in SPARSE
+
+
+# --- The learning curve, what can be known beforehand, and what papers printed ----------------------
+
+
+@pytest.fixture(scope="module")
+def curve():
+    return real_data.read_curve()
+
+
+def test_a_network_is_ahead_from_the_first_size_after_which_it_never_falls_behind():
+    rows = []
+    for n_train, r in {60: (0.3, 0.2), 125: (0.3, 0.4), 250: (0.5, 0.4), 500: (0.5, 0.6)}.items():
+        rows += [{"n_train": n_train, "model": "ridge", "pearson_r": r[0]}]
+        rows += [{"n_train": n_train, "model": "mlp", "pearson_r": r[1]}]
+    curve = pd.DataFrame(rows)
+    assert real_data.ahead_from(curve, "ridge") == "500"
+    assert real_data.ahead_from(curve[curve["n_train"] < 500], "ridge") == "never"
+
+
+def test_what_the_page_says_of_the_learning_curve_is_so(curve):
+    r = curve.groupby(["n_train", "model"])["pearson_r"].mean().unstack()
+    fewest, most = r.iloc[0].dropna(), r.iloc[-1].dropna()
+    assert most.idxmax() == "mlp"
+    assert fewest.idxmax() in RELATIVES | {"orders"}
+    both = r[["orders", "gaussian"]].dropna()
+    assert (both["orders"] - both["gaussian"]).max() < 0.02
+    assert (both["orders"] - both["gaussian"]).abs().median() < 0.02
+    # said with a number of genotypes each
+    for model in ("ridge", "kernel", "gaussian"):
+        assert real_data.ahead_from(curve, model) != "never"
+    assert set(curve["n_test"]) == {10_000}
+
+
+def test_what_the_page_says_of_the_share_of_pairs_is_so():
+    table = results.read_table(ROOT / "book" / "data" / "real.csv")
+    table = table[table["dataset"].isin(registry.real_cohorts())]
+    compared = contrasts.headline(contrasts.between_splits(table))
+    words = real_data.share_in_words(table, compared)
+    assert float(words["rho"]) > 0.4
+    assert int(words["behind"]) > 0.8 * int(words["few"])
+
+
+def test_published_accuracies_are_next_to_ours_of_the_same_splits(shipped):
+    beside = real_data.published(shipped)
+    assert beside["ours"].notna().all()
+    wheat = beside[beside["model"] == "ridge"].iloc[0]
+    place = {"dataset": "wheat", "trait": wheat["trait"], "protocol": wheat["protocol"]}
+    own = shipped[(shipped[list(place)] == pd.Series(place)).all(axis=1)].set_index("model")
+    assert wheat["ours"] == own.loc["ridge", "pearson_r"]
+    yeast = beside[beside["dataset"] == "yeast"]
+    explained = shipped[shipped["dataset"] == "yeast"].groupby("trait")["explained"].max()
+    np.testing.assert_allclose(yeast["ours"], explained[yeast["trait"]])
+    means = real_data.published_means(beside)
+    assert (means["theirs"] - means["ours"]).abs().max() < 0.05  # close, says the page

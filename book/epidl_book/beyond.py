@@ -1,36 +1,11 @@
 """The page beyond the publication: its computed words and tables."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-import scipy.stats
 
 from epidl import figures
 from epidl.grid.contrasts import mean_difference
-from epidl.models import pairs, theory
-
-
-def advice_numbers(
-    n_train: int, n_markers: int, additive: float, epistatic: float
-) -> dict[str, str]:
-    """Return what theory expects of ridge and the kernel, and the variance v that a pair must make to
-    be found.
-
-    The latter: n v is what the first of all pairs to be found must pass by the rule of
-    `pairs.fit_pairs`, which divides its level by their number; once some are found, others need
-    less.
-    """
-    shares = n_train, n_markers, additive, epistatic
-    words = {}
-    for model in ("ridge", "kernel"):
-        words[model] = f"{theory.expected_accuracy(*shares, model=model).pearson_r:.3f}"
-    threshold = scipy.stats.chi2.isf(pairs.LEVEL / math.comb(n_markers, 2), df=1)
-    return words | {
-        "n": f"{n_train:,}",
-        "m": f"{n_markers:,}",
-        "pair": f"{100 * threshold / n_train:.1f} %",
-    }
 
 
 def lead_counts(differences: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

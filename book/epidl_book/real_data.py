@@ -17,8 +17,6 @@ from epidl.grid.params import load_grids
 from epidl.own import registry
 from epidl_book import phrases
 
-EXAMPLE, LANDSCAPE = "example", "landscape"  # no cohorts of the page's figure
-
 
 def read() -> pd.DataFrame:
     """Return the table of real cohorts without the example and the learning curve; the page's text gets
@@ -33,12 +31,12 @@ def read() -> pd.DataFrame:
         "profile": phrases.each(table["profile"]),
     }
     phrases.say("real", words)
-    return table[~table["dataset"].isin([EXAMPLE, LANDSCAPE])]
+    return table[table["dataset"].isin(registry.real_cohorts())]
 
 
 def read_curve() -> pd.DataFrame:
     """Return the table of the learning curve: draws of few to many genotypes of one landscape."""
-    return style.select(results.read_table(phrases.DATA / "real.csv"), dataset=LANDSCAPE)
+    return style.select(results.read_table(phrases.DATA / "real.csv"), dataset=registry.LANDSCAPE)
 
 
 def order(table: pd.DataFrame) -> list[str]:
@@ -262,9 +260,7 @@ def published_means(beside: pd.DataFrame) -> pd.DataFrame:
 
 def in_words(table: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
     """Return what the page says of each cohort and of the MLP, in words."""
-    whole = sum(
-        len(_row(name).traits) for name in registry.cohorts() if name not in (EXAMPLE, LANDSCAPE)
-    )
+    whole = sum(len(_row(name).traits) for name in registry.real_cohorts())
     n_traits = len(compared[["dataset", "trait"]].drop_duplicates())
     words = {"traits": f"{n_traits} of {whole}", "fits": f"{len(table):,}"}
     for name in order(compared):
@@ -288,3 +284,25 @@ def ahead_from(curve: pd.DataFrame, model: str) -> str:
     behind = r.index[r["mlp"] <= r[model]]
     later = r.index[r.index > behind.max()] if len(behind) else r.index
     return f"{later[0]:,}" if len(later) else "never"
+
+
+def curve_in_words(curve: pd.DataFrame) -> dict[str, str]:
+    """Return how many individuals are tested, and from how many on the MLP is ahead of each model."""
+    words = {"tested": f"{curve['n_test'].iloc[0]:,}"}
+    return words | {
+        model: ahead_from(curve, model) for model in style.models_of(curve) if model != "mlp"
+    }
+
+
+FEW = 0.2  # a share of the variance that REML gives to pairs
+
+
+def share_in_words(table: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
+    """Return how the MLP's lead over ridge goes with the share of variance that REML gives to pairs."""
+    both = with_share(table, compared, "mlp").dropna(subset=["share", "difference"])
+    few = both[both["share"] < FEW]
+    return {
+        "rho": f"{both['share'].corr(both['difference'], method='spearman'):.2f}",
+        "few": str(len(few)),
+        "behind": str((few["difference"] < 0).sum()),
+    }

@@ -65,7 +65,7 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
     "worlds": (
         ["population", "n_qtl", "expected_share_1"],
         "**Worlds closer to life.** Which model leads in a cross, and where more than two loci interact "
-        "({doc}`worlds <worlds>`)?",
+        "({doc}`worlds`)?",
     ),
     "real": (
         ["dataset"],

@@ -10,6 +10,7 @@ import yaml
 REGISTRY = Path(__file__).with_name("public.yml")
 ADDRESS = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
 RANDOM = "random"
+LANDSCAPE = "landscape"  # the learning curve
 # kinds of populations, and what they are called
 KINDS = {
     "cross": "a cross of two parents",
@@ -73,3 +74,10 @@ def cohorts() -> dict[str, PublicCohort]:
             row["traits"] = dict.fromkeys(row["traits"], ())
         found[name] = PublicCohort(name, **row)
     return found
+
+
+def real_cohorts() -> list[str]:
+    """Return the names of the cohorts that are compared: not the example, whose traits are simulated, and
+    no learning curve.
+    """
+    return [name for name, cohort in cohorts().items() if cohort.files and name != LANDSCAPE]

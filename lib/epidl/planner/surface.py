@@ -27,7 +27,7 @@ from epidl.grid.results import read_table
 from epidl.models.kernels import EXACT_LIMIT
 from epidl.models.recipes import MODELS
 from epidl.models.theory import expected_shares
-from epidl.own.registry import RANDOM, cohorts
+from epidl.own.registry import RANDOM, cohorts, real_cohorts
 from epidl.planner import planning
 from epidl.storage import write_text
 
@@ -483,13 +483,6 @@ def on_real_cohorts(table: pd.DataFrame, known: Mapping[str, Any] | None = None)
                     | {"found": came, "excess": excess}
                 )
     return pd.DataFrame(rows)
-
-
-def real_cohorts() -> list[str]:
-    """Return the names of the public cohorts whose individuals are those of a study: no part of a learning
-    curve, no simulated trait.
-    """
-    return [name for name, cohort in cohorts().items() if cohort.files and name != "landscape"]
 
 
 def excess_real(found: pd.DataFrame) -> pd.Series:
