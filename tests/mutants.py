@@ -98,8 +98,8 @@ MUTANTS = [
         ),
         (
             "cohorts/simulate",
-            "trait.pair_effects @ (x[first] * x[second])",
-            "trait.pair_effects @ (x[first] + x[second])",
+            "trait.pair_effects @ (z[first] * z[second])",
+            "trait.pair_effects @ (z[first] + z[second])",
             "a pair adds the sum of its codes, not their product",
         ),
         (

@@ -615,7 +615,7 @@ def test_the_published_tables_have_their_provenance(experiment):
         assert rows["replicate"].iloc[0] <= cell.n_replicates
         control = getattr(cell, "all_pairs", False) or cell.broad_sense_heritability < 0.99
         # the publication's, but for controls and questions of our own
-        width = 512 if control or experiment in ("ragged", "survey") else 4096
+        width = 512 if control or experiment in ("ragged", "survey", "worlds") else 4096
         if experiment == "hyperparameters":
             width = cell.hidden_width
         assert set(rows.loc[rows["model"] == "mlp", "hidden_width"]) <= {width}

@@ -144,6 +144,13 @@ def test_a_trait_without_share_above_one_locus_is_additive():
     assert not epistatic.any()
 
 
+def test_a_trait_without_share_of_one_locus_has_no_additive_part():
+    cohort = worlds.simulate_world(**UNLINKED | {"shares": (0, 0.5, 0.5)})
+    additive, epistatic = simulate.genetic_parts(cohort)
+    assert not additive.any()  # nor its rounding, with which a prediction could correlate
+    np.testing.assert_allclose(epistatic, cohort.genetic_values, atol=1e-12)
+
+
 def test_effects_that_do_not_give_the_genetic_values_are_found_out():
     cohort = worlds.simulate_world(**UNLINKED)
     (trait,) = cohort.traits

@@ -24,6 +24,8 @@ from epidl import checks, seeds
 from epidl.checks import LEAST_H2, MOST
 from epidl.cohorts.genotypes import Genotypes, Haplotypes, check_genotypes, row_blocks
 
+ROUNDING = 1e-24  # of the variance of a part that a trait lacks, where V_G is 1
+
 
 @dataclass(frozen=True)
 class Trait:
@@ -378,6 +380,7 @@ def genetic_parts(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.float
     additive -= additive.mean(axis=0)
     epistatic = cohort.genetic_values - additive
     epistatic -= epistatic.mean(axis=0)
+    additive[:, additive.var(axis=0) < ROUNDING] = 0
     epistatic[:, [_is_additive(trait) for trait in cohort.traits]] = 0  # not its rounding
     return additive, epistatic
 
