@@ -70,6 +70,8 @@ def test_what_the_page_says_of_crosses_is_so(table):
     checks = worlds.checks_of_crosses(crosses).reset_index()
     behind = checks["check"].str.contains("more than a LASSO")
     assert set(checks.loc[behind, "verdict"]) == {"contradicted"}
+    lines = checks["check"].str.contains("lines by selfing than at unlinked")
+    assert list(checks.loc[lines, "verdict"]) == ["shown"]
 
 
 def test_shares_of_variance_are_what_was_asked_for(table):
@@ -88,5 +90,10 @@ def test_what_the_page_says_of_noise_is_so():
     mean = shares.pivot_table(index="scaling", columns="broad_sense_heritability", values="share")
     # with more noise, less of the interaction is found, at one pair for each individual and before
     assert (mean.loc[:1].diff(axis="columns").iloc[:, 1:] > -0.05).all(axis=None)
+    # several pairs for each individual, and a tenth of one
+    until = worlds.until_by_noise(noisy)["MLP"].astype(float)
+    assert until.is_monotonic_increasing
+    assert until.iloc[0] <= 0.1
+    assert until.iloc[-1] > 2
     expected = worlds.expected_shares(shares, n_samples=1000)
     assert expected["share"].between(0, 1).all()
