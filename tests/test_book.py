@@ -179,11 +179,12 @@ def test_a_citation_shows_its_reference(page):
 
 
 def test_the_library_is_described_with_its_code(page):
-    visit(page, "book/library")
+    visit(page, "book/library_grid")
     assert (
         "individuals in the cohort"
         in page.locator("dt:has-text('epidl.grid.params.Cell') + dd").inner_text()
     )
+    visit(page, "book/library_cohorts")
     page.locator(
         "dt:has-text('epidl.cohorts.simulate.simulate') a:has-text('source')"
     ).first.click()
