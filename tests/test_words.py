@@ -17,6 +17,8 @@ RESULT_PAGE = 900, 1100
 NEW_FORM = {
     "book/approach": (700, 1100),
     "book/ledger": RESULT_PAGE,
+    "book/own_data": RESULT_PAGE,
+    "book/own_formats": RESULT_PAGE,
     "book/performance": RESULT_PAGE,
     "book/real_data": RESULT_PAGE,
     "book/ridge_vs_sgd": RESULT_PAGE,
@@ -27,7 +29,6 @@ LEFT = {
     "book/beyond.ipynb": 13,
     "book/correlation.ipynb": 7,
     "book/dilution.ipynb": 4,
-    "book/own_data.ipynb": 8,
     "book/planner.ipynb": 2,
     "book/scaling.ipynb": 5,
     "book/takeaways.ipynb": 5,
