@@ -60,6 +60,9 @@ def make_accessible(page: BeautifulSoup) -> None:
                 "group",
                 "Output that scrolls",
             )
+    # what unfolds a chapter's pages in the contents has an icon alone
+    for toggle in page.find_all(class_="toctree-toggle"):
+        toggle.parent["aria-label"] = "Pages of this chapter"
     # all of a page belongs to a named region, the way home above the contents too
     for brand in page.find_all(class_="navbar-brand"):
         if "sidebar-primary-item" in brand.parent.get("class", []):

@@ -7,10 +7,16 @@ from pathlib import Path
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )
-# parts of the theme that help on a screen only; a browser leaves out what has not been unfolded
+# what a page folds is printed, but code: a browser leaves out what has not been unfolded
+UNFOLD = """() => document.querySelectorAll('details.sd-dropdown, details:has(.cell_output)').forEach(
+  folded => { folded.open = true }
+)"""
+# parts of the theme that help on a screen only
 STYLE = """
-.bd-header-article, .bd-sidebar-primary, .bd-sidebar-secondary, .prev-next-footer, .copybtn,
-details:not([open]), .headerlink, .viewcode-link { display: none !important }
+.bd-header-article, .bd-sidebar-primary, .bd-sidebar-secondary, .prev-next-footer, .copybtn, .sd-summary-state-marker,
+details:not([open]), details .cell_input, .headerlink, .viewcode-link { display: none !important }
+details > summary .collapsed { display: block !important }
+details > summary .expanded { display: none !important }
 span[id^="document-"] + section { break-before: page } /* a chapter */
 figure, tr { break-inside: avoid }
 .bd-content .cell_output table { font-size: 0.65rem; overflow-wrap: anywhere }
@@ -57,6 +63,7 @@ def print_pdf(html: Path, pdf: Path) -> None:
         wrong = page.locator("mjx-merror").all_inner_texts()
         if wrong:
             raise ValueError(f"{html} has mathematics that cannot be typeset: {wrong}")
+        page.evaluate(UNFOLD)
         page.add_style_tag(content=STYLE)
         page.pdf(
             path=pdf,

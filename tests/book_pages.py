@@ -11,7 +11,15 @@ from conftest import ROOT
 
 BOOK = ROOT / "_build" / "smoke" / "html"
 _TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
-PAGES = [_TOC["root"], *(chapter["file"] for part in _TOC["parts"] for chapter in part["chapters"])]
+PAGES = [
+    _TOC["root"],
+    *(
+        page["file"]
+        for part in _TOC["parts"]
+        for chapter in part["chapters"]
+        for page in (chapter, *chapter.get("sections", ()))
+    ),
+]
 
 
 def visit(page, name: str) -> None:

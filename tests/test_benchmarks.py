@@ -93,6 +93,23 @@ def test_a_gpu_s_fits_are_set_against_their_estimate():
     )
 
 
+def test_ways_are_drawn_by_how_much_longer_they_take():
+    rows = [("a", "plain way", 2.0), ("a", "published way", 4.0), ("b", "plain way", 9.0)]
+    benchmarks = pd.DataFrame([*rows, ("a", "floor of a step", 0.5)])
+    benchmarks.columns = ["work", "reference", "ratio"]
+    ax = performance.draw_ratios(benchmarks).axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    drawn = {line.get_label(): list(line.get_xdata()) for line in ax.get_lines()[:2]}
+    assert drawn == {"published way": [4.0], "plain way": [2.0, 9.0]}
+
+
+def test_hours_are_told_of_the_fewest_and_the_most_individuals():
+    hours = pd.Series([0.1, 0.2, 5.0, 3.0], [1000, 1000, 10_000, 10_000])
+    assert performance.slowest_in_words(hours) == {"small": "12 minutes", "large": "5.0 hours"}
+    line, *_ = performance.draw_hours({"a machine": hours}).axes[0].get_lines()
+    assert list(line.get_ydata()) == hours.to_list()
+
+
 PLACE = ["n_samples", "scaling", "replicate", "trait"]
 
 

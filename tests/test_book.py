@@ -105,9 +105,7 @@ def test_the_figures_are_shown_with_number_caption_and_profile(page):
         assert "cells of 1,000 to 10,000 individuals, cohorts in each" in caption
 
 
-@pytest.mark.parametrize(
-    ("name", "figures"), [("dilution", 2), ("correlation", 1), ("ridge_vs_sgd", 3), ("beyond", 6)]
-)
+@pytest.mark.parametrize(("name", "figures"), [("dilution", 2), ("correlation", 1), ("beyond", 6)])
 def test_the_other_experiments_figures_say_where_they_were_computed(page, name, figures):
     visit(page, f"book/{name}")
     captions = page.locator("figcaption").all_inner_texts()
@@ -116,6 +114,18 @@ def test_the_other_experiments_figures_say_where_they_were_computed(page, name, 
         assert caption.startswith("Fig.")
         assert "Profile standard" in caption
         assert "0,000 individuals" in caption
+
+
+@pytest.mark.parametrize(("name", "figures"), [("ridge_vs_sgd", 4), ("ledger", 4)])
+def test_a_page_in_the_new_form_says_once_where_its_figures_were_computed(page, name, figures):
+    """Not in every caption: a caption is a finding and how to read it."""
+    visit(page, f"book/{name}")
+    captions = page.locator("figcaption").all_text_contents()
+    assert len(captions) == page.locator("article img").count() == figures
+    assert all(caption.strip().startswith("Fig.") for caption in captions)
+    text = " ".join(page.locator("article").text_content().lower().split())
+    assert "profile standard" in text
+    assert "0,000 individuals" in text
 
 
 def test_what_this_machine_computed_is_beside_what_ships(page):
@@ -179,11 +189,12 @@ def test_a_citation_shows_its_reference(page):
 
 
 def test_the_library_is_described_with_its_code(page):
-    visit(page, "book/library")
+    visit(page, "book/library_grid")
     assert (
         "individuals in the cohort"
         in page.locator("dt:has-text('epidl.grid.params.Cell') + dd").inner_text()
     )
+    visit(page, "book/library_cohorts")
     page.locator(
         "dt:has-text('epidl.cohorts.simulate.simulate') a:has-text('source')"
     ).first.click()

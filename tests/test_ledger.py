@@ -159,6 +159,54 @@ def test_the_figure_of_the_last_batch_draws_means_over_epistatic_traits(ragged):
     )
 
 
+def test_words_of_the_last_batch(ragged):
+    variants = ledger_page.variants_of_the_last_batch(ragged)
+    words = ledger_page.last_batch_in_words(variants)
+    changes = phrases.difference_table(
+        variants[variants["rel_aa"] > 0], ["mlp_dropped"], "mlp", ["last_batch"]
+    )
+    assert words["smallest"] == "2"
+    assert (
+        words["dropped"] == f"{float(changes.loc[2, 'mlp_dropped'].split()[0]):+z.2f}"
+    )  # one number of QTL
+    is_mlp = variants["model"] == "mlp"
+    alike = variants.assign(pearson_r=0.5 + 0.0001 * (-1) ** variants["replicate"] * is_mlp)
+    assert ledger_page.last_batch_in_words(alike)["harmless"] == "2"
+    worse = alike.assign(pearson_r=alike["pearson_r"] - 0.2 * (is_mlp & (alike["last_batch"] == 2)))
+    assert ledger_page.last_batch_in_words(worse) | {"recomputed": ""} == {
+        "smallest": "2",
+        "dropped": "+0.20",
+        "recomputed": "",
+        "harmless": "42",
+    }
+
+
+def test_what_deciding_is_worth_is_drawn_with_its_interval():
+    index = pd.MultiIndex.from_product([[1000, 2000], [0.1, 1.0]], names=["n_samples", "scaling"])
+    found = pd.DataFrame(
+        {"difference": [0.01, 0.02, 0.03, 0.04], "low": 0.0, "high": 0.06, "cohorts": 5}, index
+    )
+    figure = ledger_page.draw_deciding(found)
+    lines = figure.axes[0].containers
+    assert [list(line.lines[0].get_ydata()) for line in lines] == [[0.01, 0.02], [0.03, 0.04]]
+    ends = lines[0].lines[2][0].get_segments()
+    np.testing.assert_allclose([end[:, 1] for end in ends], [[0, 0.06], [0, 0.06]])
+
+
+def test_the_output_s_batch_norm_is_compared_within_cohorts():
+    rows = [
+        (k, output, r + 0.1 * k) for k in range(3) for output, r in (("code", 0.5), ("text", 0.4))
+    ]
+    scores = pd.DataFrame(rows, columns=["cohort", "output", "r"])
+    words = ledger_page.output_norm_in_words(scores)
+    assert words == {"change": "+0.10", "shown": "excludes"}
+    level = scores.assign(r=[0.5, 0.4, 0.4, 0.5, 0.5, 0.5])
+    assert ledger_page.output_norm_in_words(level)["shown"] == "includes"
+    *cohorts, mean = ledger_page.draw_output_norm(scores).axes[0].get_lines()
+    assert len(cohorts) == 3
+    np.testing.assert_allclose(mean.get_ydata(), [0.6, 0.5])
+
+
 def test_the_label_is_right_where_the_correlation_has_two_digits():
     simulated = [0, 0.25, 0.5, 0.75, 0.95]
     assert [printed_label(value) for value in simulated] == [0, 0.25, 0.05, 0.75, 0.95]

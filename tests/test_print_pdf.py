@@ -29,6 +29,27 @@ def test_each_chapter_begins_a_page(tmp_path):
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
+@pytest.mark.parametrize(
+    ("folded", "pages"),
+    [
+        ('<details class="sd-dropdown"><summary>Text</summary>{}</details>', 3),
+        (
+            '<details class="hide"><summary>Table</summary><p class="cell_output">{}</p></details>',
+            3,
+        ),
+        ('<details class="hide"><summary>Code</summary><p class="cell_input">{}</p></details>', 2),
+    ],
+    ids=["dropdown", "output", "code"],
+)
+def test_what_a_page_folds_is_printed_but_code(tmp_path, folded, pages):
+    html, pdf = tmp_path / "page.html", tmp_path / "page.pdf"
+    tall = '<span style="display: block; height: 1500px">tall</span>'
+    html.write_text(PAGE.format(body=folded.format(tall)))
+    assert run(html, pdf).returncode == 0
+    assert len(re.findall(rb"/Type /Page\b", pdf.read_bytes())) == pages
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
 def test_wrong_mathematics_is_not_printed(tmp_path):
     html, pdf = tmp_path / "page.html", tmp_path / "page.pdf"
     html.write_text(PAGE.format(body="<mjx-merror>Undefined control sequence</mjx-merror>"))

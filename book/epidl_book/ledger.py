@@ -1,5 +1,5 @@
-"""The ledger's page: what each disagreement of text, code and figures is worth, and the figures of two
-of its rows.
+"""The ledger's page: what each disagreement of text, code and figures is worth, and the figures of its
+four stories.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from epidl.figures.style import MODEL_COLORS, PARITY, PUBLICATION, legend_below, select, trait_style
-from epidl.grid.contrasts import one_protocol, paired
+from epidl.figures.style import (
+    MODEL_COLORS,
+    PARITY,
+    PUBLICATION,
+    label_scale,
+    legend_below,
+    select,
+    trait_style,
+)
+from epidl.grid.contrasts import mean_difference, one_protocol, paired
 from epidl.grid.params import Cell, last_batch, qtl_for_scaling
 from epidl.models import theory
 from epidl_book.beyond import worth_of_test_individuals
+from epidl_book.claims import interval
 from epidl_book.phrases import span
 
 NOT_MEASURED = "not measured"
@@ -28,6 +37,7 @@ VARIANTS = {  # of the MLP: name, colour, marker
     "mlp_recomputed": ("batch norm recomputed", MODEL_COLORS["mlp_recomputed"], "o"),
     "mlp_dropped": ("last batch left out", MODEL_COLORS["lasso"], "^"),
 }
+SMALL = 0.01  # a change of r that is none
 APART = 0.015  # between the two kinds of traits without correlation
 
 
@@ -94,7 +104,7 @@ def rounding(cells: Sequence[Cell]) -> str:
 
 
 def kinds_of_gain(table: pd.DataFrame) -> str:
-    """Return the mean difference in r and the median relative gain of traits drawn apart (row 12)."""
+    """Return the mean difference in r and the median relative gain of traits of own pairs (row 12)."""
     gain = paired(one_protocol(table), "mlp", "ridge")
     apart = gain[(gain["pleiotropy"] == 0) & ~gain["shared_pairs"]].groupby(["n_traits", "n_qtl"])
     return (
@@ -183,7 +193,8 @@ def ragged_in_large_cohorts(table: pd.DataFrame, digitised: pd.DataFrame) -> pd.
         "mlp_dropped": "last batch left out",
     }
     r = r.reindex(columns=[*names, "ridge"]).rename(columns=names)
-    return r.join(theirs.set_index(keys)["r_mid"].rename("publication, 4096 units"))
+    r = r.join(theirs.set_index(keys)["r_mid"].rename("publication, 4096 units"))
+    return r.rename_axis(["individuals", "scaling", "relAA"])
 
 
 def draw_mislabelled(
@@ -251,7 +262,7 @@ def draw_last_batch(table: pd.DataFrame) -> Figure:
         ax.plot(ridge.index, ridge, **PARITY)
         for model, (_, color, marker) in VARIANTS.items():
             _draw_cohorts(ax, select(part, model=model), color, marker)
-        ax.set(xscale="log", xlabel="Samples in the last batch", title=f"{n_qtl} QTL")
+        ax.set(xscale="log", xlabel="Individuals in the last batch", title=f"{n_qtl} QTL")
         sizes = sorted(part["last_batch"].unique())
         # their labels would overlap
         ax.set_xticks([size for size in sizes if size != 127 or 128 not in sizes])
@@ -264,6 +275,87 @@ def draw_last_batch(table: pd.DataFrame) -> Figure:
     ]
     legend_below(figure, [*handles, Line2D([], [], **PARITY, label="ridge")])
     return figure
+
+
+# --- The stories -------------------------------------------------------------------------------------
+
+
+def last_batch_in_words(variants: pd.DataFrame) -> dict[str, str]:
+    """Return what leaving out the smallest last batch changes in the MLP's r at most, what recomputed
+    statistics change there, and from which size on neither changes as much as 0.01.
+
+    variants: from `variants_of_the_last_batch`.
+    """
+    epistatic = variants[variants["rel_aa"] > 0]
+    changes = pd.DataFrame(
+        {
+            model: mean_difference(epistatic, model, "mlp", ["n_qtl", "last_batch"])["difference"]
+            for model in ("mlp_dropped", "mlp_recomputed")
+        }
+    )
+    smallest = changes.index.get_level_values("last_batch").min()
+    at_smallest = changes.xs(smallest, level="last_batch")
+    largest = changes.abs().max(axis=1).groupby(level="last_batch").max()
+    much = largest.index[largest >= SMALL]
+    return {
+        "smallest": str(smallest),
+        "dropped": f"{at_smallest['mlp_dropped'].max():+z.2f}",
+        "recomputed": f"{at_smallest['mlp_recomputed'].max():+z.2f}",
+        "harmless": str(largest.index[largest.index > max(much, default=0)].min()),
+    }
+
+
+def draw_deciding(found: pd.DataFrame) -> Figure:
+    """Draw what it is worth to the MLP that the scored individuals decide when training stops, against
+    the scaling.
+
+    found: from `beyond.worth_of_test_individuals`, one line for each number of individuals.
+    """
+    figure, ax = plt.subplots(figsize=(9, 4))
+    ax.axhline(0, **PARITY)
+    for k, (n_samples, part) in enumerate(found.groupby(level="n_samples")):
+        part, style = part.droplevel("n_samples"), trait_style(k + 1)
+        ends = part[["low", "high"]].sub(part["difference"], axis=0).abs().T
+        ax.errorbar(
+            part.index * 1.04**k,
+            part["difference"],
+            ends.to_numpy(),
+            **style,
+            linewidth=1.2,
+            capsize=2,
+            label=f"{n_samples:,} individuals, {part['cohorts'].max():.0f} cohorts",
+        )
+    label_scale(ax, found.index.get_level_values("scaling").to_series(), most=8)
+    ax.set(xlabel="Possible pairs per individual", ylabel="r, published minus held_out")
+    return legend_below(figure, ax.get_legend_handles_labels()[0])
+
+
+def draw_output_norm(scores: pd.DataFrame) -> Figure:
+    """Draw the mean r of each cohort with and without the output's batch norm, a line for each cohort.
+
+    scores: columns cohort, output and r, one row per trait.
+    """
+    figure, ax = plt.subplots(figsize=(8, 3.6))
+    means = scores.groupby(["cohort", "output"], sort=False)["r"].mean().unstack(sort=False)
+    ax.plot(range(means.shape[1]), means.T, "o-", color=MODEL_COLORS["mlp"], alpha=0.7)
+    ax.plot(range(means.shape[1]), means.mean(), color="black", linewidth=2.5)
+    ax.set_xticks(range(means.shape[1]), means.columns)
+    ax.set(xlim=(-0.4, means.shape[1] - 0.6), ylim=(0, 1), ylabel="Pearson's r, mean of traits")
+    return figure
+
+
+def output_norm_in_words(scores: pd.DataFrame) -> dict[str, str]:
+    """Return the change of the mean r that the output's batch norm makes, and whether its interval
+    over cohorts excludes zero.
+
+    scores: as of `draw_output_norm`, the layer as in the code first.
+    """
+    means = scores.groupby(["cohort", "output"], sort=False)["r"].mean().unstack(sort=False)
+    found = interval([means.iloc[:, 0] - means.iloc[:, 1]], [1])
+    return {
+        "change": f"{found['estimate']:+z.2f}",
+        "shown": "excludes" if found["low"] * found["high"] > 0 else "includes",
+    }
 
 
 def _draw_labels(ax: Axes, simulated: Sequence[float]) -> None:

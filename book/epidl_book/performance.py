@@ -1,14 +1,23 @@
-"""The page of performance: its computed words and tables."""
+"""The page of performance: its computed words, tables and figures."""
 
 from collections.abc import Mapping, Sequence
 
+import arcadia_pycolor as apc
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from epidl.cohorts.splits import split_samples
+from epidl.figures.style import PARITY, legend_below, trait_style
 from epidl.grid import costs
 from epidl.grid.params import CELL_TYPES, Cell
 from epidl_book.claims import WIDTH
+from epidl_book.phrases import duration
+
+# what our way is measured against: colour, marker
+LENGTHS = {"a second": 1 / 3600, "a minute": 1 / 60, "an hour": 1, "a day": 24}  # in hours
+WAYS = {"published way": (str(apc.cinnabar), "D"), "plain way": (str(apc.aegean), "o")}
 
 
 def side_by_side(benchmarks: pd.DataFrame) -> pd.DataFrame:
@@ -130,3 +139,50 @@ def estimate_against_seconds(
         estimated = 3600 * costs.estimates([cell], machine, epochs)["hours"].sum()
         ratios[f"{cell.experiment} {cell.name}"] = estimated / record["seconds"]
     return pd.Series(ratios)
+
+
+# --- Figures -----------------------------------------------------------------------------------------
+
+
+def draw_ratios(benchmarks: pd.DataFrame) -> Figure:
+    """Draw how many times as long each reference takes as our way, one row for each work, the largest
+    at the top.
+
+    benchmarks: as `make bench` measures them; floors are left out, which nobody can run.
+    """
+    ways = benchmarks[benchmarks["reference"].isin(WAYS)]
+    order = ways.groupby("work")["ratio"].max().sort_values().index
+    figure, ax = plt.subplots(figsize=(8, 0.45 * len(order) + 1.6))
+    for reference, (color, marker) in WAYS.items():
+        part = ways[ways["reference"] == reference]
+        rows = order.get_indexer(part["work"])
+        ax.plot(part["ratio"], rows, marker, color=color, markersize=7, label=reference)
+    ax.axvline(1, **PARITY)
+    ax.set(xscale="log", xlabel="Times as long as ours")
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.set_yticks(range(len(order)), order)
+    return legend_below(figure, ax.get_legend_handles_labels()[0])
+
+
+def draw_hours(hours: Mapping[str, pd.Series]) -> Figure:
+    """Draw the estimated hours of cells against their individuals, in each machine's colour.
+
+    hours: of each machine a series with the number of individuals as index, one value per cell.
+    """
+    figure, ax = plt.subplots(figsize=(9, 4.2))
+    for k, (machine, values) in enumerate(hours.items()):
+        ax.plot(values.index, values, linestyle="", **trait_style(k + 1), label=machine)
+    ax.set(xscale="log", yscale="log", xlabel="Individuals", ylabel="Estimated time of a cell")
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.set_yticks(list(LENGTHS.values()), list(LENGTHS))
+    ax.minorticks_off()
+    ax.grid(axis="y", linewidth=0.5, alpha=0.5)
+    return legend_below(figure, ax.get_legend_handles_labels()[0])
+
+
+def slowest_in_words(hours: pd.Series) -> dict[str, str]:
+    """Return the longest estimate of the cells of the fewest and of the most individuals, in words."""
+    return {
+        name: duration(3600 * hours[hours.index == size].max())
+        for name, size in {"small": hours.index.min(), "large": hours.index.max()}.items()
+    }
