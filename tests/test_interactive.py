@@ -175,11 +175,11 @@ def test_a_command_that_is_asked_for_help_writes_nothing(command, tmp_path, monk
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("absent", ["beyond", "correlation", "figure_1_digitised"])
+@pytest.mark.parametrize("absent", ["beyond", "real", "figure_1_digitised"])
 def test_the_surface_is_not_measured_without_all_of_its_tables(
     absent, tmp_path, monkeypatch, capsys
 ):
-    for name in (*surface.TABLES, "correlation", "figure_1_digitised"):
+    for name in (*surface.TABLES, "real", "figure_1_digitised"):
         if name != absent:
             (tmp_path / f"{name}.csv").symlink_to(ROOT / "book" / "data" / f"{name}.csv")
     monkeypatch.setattr(surface, "DATA", tmp_path)

@@ -413,7 +413,7 @@ def tried(table: pd.DataFrame) -> pd.DataFrame:
 
 def build(folder: Path = DATA) -> dict[str, Any]:
     """Return all that the planner needs, from the tables in a folder."""
-    rows = evidence(folder)
+    rows, real = evidence(folder), read_table(folder / "real.csv")
     digitised = pd.read_csv(folder / "figure_1_digitised.csv")
     efficiency, mlp = fit_efficiency(rows), rows[rows["model"] == "mlp"]
     known = with_closed_forms(rows, efficiency)
@@ -439,7 +439,6 @@ def build(folder: Path = DATA) -> dict[str, Any]:
         "presets": PRESETS,
     }
     found["publication"] = shortfall(publication_forecast(digitised, found), rows)
-    real = read_table(folder / "real.csv")
     found["excess_real"] = excess_real(on_real_cohorts(real, found)).round(6).to_dict()
     found["observed"] = observed(real)
     return found
