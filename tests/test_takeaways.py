@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from conftest import ROOT
+from epidl.grid import contrasts, results
 from epidl.grid.params import RidgeVsSgdCell, ScalingCell
+from epidl.own import registry
 from epidl_book import approach, phrases, takeaways
 
 
@@ -87,3 +90,60 @@ def test_the_parameters_of_experiments_stand_side_by_side():
     assert table.loc["hidden_width", ["ridge_vs_sgd", "scaling"]].tolist() == ["–", "4096"]
     assert table.loc["drop_ragged_batch", "scaling"] == "False"
     assert not {"experiment", "profile", "device", "n_threads"} & set(table.index)
+
+
+# --- What the page says, on the tables that ship -----------------------------------------------------
+
+
+def headline(**cohorts: dict[str, dict[str, float]]) -> pd.DataFrame:
+    """Rows of a comparison on real cohorts: each model's difference to ridge by trait."""
+    found = []
+    for dataset, traits in cohorts.items():
+        for trait, models in traits.items():
+            for model, difference in {"ridge": 0.0, **models}.items():
+                found.append({"dataset": dataset, "trait": trait, "model": model})
+                found[-1] |= {"difference": difference, "low": difference - 0.1}
+                found[-1] |= {"high": difference + 0.1}
+    return pd.DataFrame(found)
+
+
+def test_words_of_real_cohorts_count_the_models_that_the_page_names():
+    compared = headline(
+        yeast={"a": {"trees": 0.1, "mlp": 0.3}, "b": {"trees": 0.2, "mlp": -0.3}},
+        wheat={"a": {"kernel": 0.02, "trees": 0.01}},
+    )
+    words = takeaways.real_in_words(compared)
+    assert (words["cross_best"], words["cross_traits"], words["cross_gain"]) == ("1", "2", "+0.15")
+    assert (words["relatives_best"], words["relatives_traits"]) == ("1", "1")
+    assert (words["mlp_ahead"], words["mlp_behind"]) == ("1", "1")
+    assert (words["traits"], words["cohorts"]) == ("3", "2")
+
+
+@pytest.fixture(scope="module")
+def compared():
+    table = results.read_table(ROOT / "book" / "data" / "real.csv")
+    table = table[table["dataset"].isin(registry.real_cohorts())]
+    return takeaways.with_kind(contrasts.headline(contrasts.between_splits(table)))
+
+
+def test_the_advice_for_each_kind_of_population_is_what_the_real_cohorts_show(compared):
+    words = takeaways.real_in_words(compared)
+    assert int(words["cross_best"]) > 0.8 * int(words["cross_traits"])
+    assert (words["landscape_best"], words["landscape_traits"]) == ("1", "1")
+    gain = compared.groupby(["advice", "dataset", "model"])["difference"].mean().unstack()
+    relatives = gain.loc["relatives"]
+    assert relatives.max(axis=None) < 0.05  # none far ahead of ridge
+    assert relatives[["kernel", "gaussian"]].min(axis=None) > -0.02  # a kernel never far behind
+    assert (gain.loc["cross", ["trees", "lasso_path", "lasso_pairs"]] > 0).all(axis=None)
+
+
+def test_what_the_tabs_say_of_simulations_is_so():
+    table = results.read_table(ROOT / "book" / "data" / "beyond.csv")
+    main = phrases.own_cohorts(table[table["protocol"] == "held_out"])
+    small = phrases.epistatic_traits(phrases.smallest_cohorts(main))
+    r = small.pivot_table(index="scaling", columns="model", values="pearson_r")
+    assert abs(r.loc[7, "mlp"] - r.loc[7, "ridge"]) < 0.03  # about equally well
+    assert r.loc[7, "oracle"] > 0.98  # almost perfectly
+    assert abs(r.loc[4, "mlp_patient"] - r.loc[4, "mlp"]) < 0.03  # training longer changes little
+    assert (r["kernel"] > r["mlp"]).all()  # the limit is the network's
+    assert r["pairs"].min() > 0.98  # a search for pairs predicts almost everything
