@@ -12,23 +12,13 @@ from book_pages import BOOK, visit
 from epidl.planner import planning
 
 pytestmark = pytest.mark.book
-GRID = [
-    {
-        "n_samples": n,
-        "n_markers": m,
-        "n_qtl": q,
-        "va_over_vg": va,
-        "broad_sense_heritability": h2,
-        "population": population,
-    }
-    for k, (n, (m, q, h2)) in enumerate(
-        itertools.product(
-            (20, 9_999, 250_000),
-            ((2, 2, 0.05), (45, 45, 1), (640, 31, 0.8), (30_000, 500, 0.5)),
-        )
-    )
-    for va, population in [((1, ""), (0.3, "cross"))[k % 2]]
-]
+GRID = []
+SIZES = (20, 9_999, 250_000)
+PLACES = ((2, 2, 0.05), (45, 45, 1), (640, 31, 0.8), (30_000, 500, 0.5))
+for k, (n, (m, q, h2)) in enumerate(itertools.product(SIZES, PLACES)):
+    study = {"n_samples": n, "n_markers": m, "n_qtl": q, "broad_sense_heritability": h2}
+    other = {"va_over_vg": 0.3, "population": "cross"} if k % 2 else {"va_over_vg": 1}
+    GRID.append(study | other)
 # what supports the MLP supports the kernel; a tie in the fourth digit of relAA; too many markers to
 # search
 GRID += [
