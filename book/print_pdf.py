@@ -7,16 +7,17 @@ from pathlib import Path
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )
-# what a page folds is printed, but code: a browser leaves out what has not been unfolded
-UNFOLD = """() => document.querySelectorAll('details.sd-dropdown, details:has(.cell_output)').forEach(
-  folded => { folded.open = true }
-)"""
+# text that a page folds is printed; of a folded table the print says that the book has it
+UNFOLD = """() => document.querySelectorAll('details.sd-dropdown').forEach(folded => { folded.open = true })"""
 # parts of the theme that help on a screen only
 STYLE = """
 .bd-header-article, .bd-sidebar-primary, .bd-sidebar-secondary, .prev-next-footer, .copybtn, .sd-summary-state-marker,
-details:not([open]), details .cell_input, .headerlink, .viewcode-link { display: none !important }
-details > summary .collapsed { display: block !important }
-details > summary .expanded { display: none !important }
+details:not([open]):not(:has(.cell_output)), .headerlink, .viewcode-link { display: none !important }
+details.hide > summary > * { display: none !important }
+details.hide:has(.cell_output) > summary::after { content: "A table follows here in the book on the web."; font-style: italic }
+/* of the notebooks the study by hand is printed, of the library its first page */
+span[id^="document-notebooks/"]:not([id$="by_hand"]) + section, span[id^="document-book/library_"] + section,
+span[id="document-book/own_formats"] + section { display: none !important }
 span[id^="document-"] + section { break-before: page } /* a chapter */
 figure, tr { break-inside: avoid }
 .bd-content .cell_output table { font-size: 0.65rem; overflow-wrap: anywhere }

@@ -35,13 +35,13 @@ def test_each_chapter_begins_a_page(tmp_path):
         ('<details class="sd-dropdown"><summary>Text</summary>{}</details>', 3),
         (
             '<details class="hide"><summary>Table</summary><p class="cell_output">{}</p></details>',
-            3,
+            2,
         ),
         ('<details class="hide"><summary>Code</summary><p class="cell_input">{}</p></details>', 2),
     ],
     ids=["dropdown", "output", "code"],
 )
-def test_what_a_page_folds_is_printed_but_code(tmp_path, folded, pages):
+def test_text_that_a_page_folds_is_printed_and_neither_its_tables_nor_its_code(tmp_path, folded, pages):
     html, pdf = tmp_path / "page.html", tmp_path / "page.pdf"
     tall = '<span style="display: block; height: 1500px">tall</span>'
     html.write_text(PAGE.format(body=folded.format(tall)))
