@@ -14,10 +14,9 @@ STYLE = """
 .bd-header-article, .bd-sidebar-primary, .bd-sidebar-secondary, .prev-next-footer, .copybtn, .sd-summary-state-marker,
 details:not([open]):not(:has(.cell_output)), .headerlink, .viewcode-link { display: none !important }
 details.hide > summary > * { display: none !important }
-details.hide:has(.cell_output) > summary::after { content: "A table follows here in the book on the web."; font-style: italic }
-/* of the notebooks the study by hand is printed, of the library its first page */
-span[id^="document-notebooks/"]:not([id$="by_hand"]) + section, span[id^="document-book/library_"] + section,
-span[id="document-book/own_formats"] + section { display: none !important }
+details.hide:has(.cell_output) > summary::after { content: "The book on the web has a table here."; font-style: italic }
+LEFT_OUT { display: none !important }
+html { font-size: 14px }
 span[id^="document-"] + section { break-before: page } /* a chapter */
 figure, tr { break-inside: avoid }
 .bd-content .cell_output table { font-size: 0.65rem; overflow-wrap: anywhere }
@@ -26,6 +25,11 @@ figure, tr { break-inside: avoid }
 pre { white-space: pre-wrap }
 @page { size: A4; margin: 18mm 16mm 20mm }
 """
+# the print has the study, what is beyond it, how to use it and whether it replicates
+REFERENCE = ("run_it", "own_formats", "performance", "provenance", "testing", "library", "glossary")
+LEFT_OUT = ['span[id^="document-notebooks/"]:not([id$="by_hand"]) + section']
+LEFT_OUT += [f'span[id^="document-book/{name}"] + section' for name in REFERENCE]
+STYLE = STYLE.replace("LEFT_OUT", ", ".join(LEFT_OUT))
 FOOTER = '<div style="width: 100%; font-size: 8px; text-align: center"><span class="pageNumber"></span></div>'
 
 
