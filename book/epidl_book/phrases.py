@@ -46,6 +46,8 @@ NAMES = {
     "pleiotropy": "correlation {:g}",
     "model": "{}",
     "dataset": "{}",
+    "population": "{}",
+    "expected_share_1": "{:.0%} additive",
 }
 
 
