@@ -41,7 +41,9 @@ def test_each_chapter_begins_a_page(tmp_path):
     ],
     ids=["dropdown", "output", "code"],
 )
-def test_text_that_a_page_folds_is_printed_and_neither_its_tables_nor_its_code(tmp_path, folded, pages):
+def test_text_that_a_page_folds_is_printed_and_neither_its_tables_nor_its_code(
+    tmp_path, folded, pages
+):
     html, pdf = tmp_path / "page.html", tmp_path / "page.pdf"
     tall = '<span style="display: block; height: 1500px">tall</span>'
     html.write_text(PAGE.format(body=folded.format(tall)))

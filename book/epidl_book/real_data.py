@@ -67,20 +67,19 @@ def gains(compared: pd.DataFrame) -> Figure:
     """
     names = order(compared)
     models = [name for name in style.models_of(compared) if name != "ridge"]
-    figure, axes = plt.subplots(
-        2, -(-len(names) // 2), figsize=(2.4 * -(-len(names) // 2) + 1.6, 8), sharey=True
-    )
+    n_rows = -(-len(names) // 2)
+    figure, axes = plt.subplots(n_rows, 2, figsize=(8, 3.2 * n_rows), sharey=True)
     for ax, name in zip(axes.flat, names, strict=False):
         _panel(ax, style.select(compared, dataset=name), models)
-        ax.set_title(f"{title(name)}\n{registry.KINDS[_row(name).kind]}", fontsize=9)
+        ax.set_title(f"{title(name)}\n{registry.KINDS[_row(name).kind]}", fontsize=11)
     for ax in axes.flat[len(names) :]:
         ax.set_axis_off()
     labels = [figures.MODEL_NAMES[model] for model in models]
-    axes[0, 0].set_yticks(range(len(models)), labels, fontsize=9)
+    axes[0, 0].set_yticks(range(len(models)), labels)
     for ax in axes.flat:
-        ax.tick_params(labelsize=9)
+        ax.tick_params(labelsize=10)
     axes[0, 0].invert_yaxis()
-    figure.supxlabel("Pearson's r minus that of ridge", fontsize=10)
+    figure.supxlabel("Pearson's r minus that of ridge", fontsize=11)
     return figure
 
 

@@ -92,7 +92,7 @@ def gains_by_kind(compared: pd.DataFrame) -> Figure:
         "landscape": "All genotypes of a few sites",
     }
     models = [name for name in style.models_of(compared) if name != "ridge"]
-    figure, axes = plt.subplots(1, len(titles), figsize=(10, 4), sharey=True)
+    figure, axes = plt.subplots(1, len(titles), figsize=(8.5, 4), sharey=True)
     for ax, (name, title) in zip(axes, titles.items(), strict=True):
         ax.axvline(0, **style.PARITY)
         part = compared[compared["advice"] == name]

@@ -64,8 +64,10 @@ def by_order(table: pd.DataFrame) -> Figure:
         style.draw_models(ax, part, "above", "pearson_r", markersize=4)
         ax.set_title(f"{n_samples:,} individuals, {n_qtl} loci", fontsize=11)
         ax.set(ylim=(-0.1, 1.03))
-    figure.supxlabel("Share of the genetic variance above pairs", fontsize=11)
-    figure.supylabel("Pearson's r on new individuals", fontsize=11)
+    for ax in axes[-1]:
+        ax.set_xlabel("Share of variance above pairs")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("Pearson's r")
     return style.legend_below(figure, style.model_handles(style.models_of(table), "-"))
 
 
