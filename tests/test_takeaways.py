@@ -103,7 +103,7 @@ def headline(**cohorts: dict[str, dict[str, float]]) -> pd.DataFrame:
             for model, difference in {"ridge": 0.0, **models}.items():
                 found.append({"dataset": dataset, "trait": trait, "model": model})
                 found[-1] |= {"difference": difference, "low": difference - 0.1}
-                found[-1] |= {"high": difference + 0.1}
+                found[-1] |= {"high": difference + 0.1, "best": difference < 0.2}
     return pd.DataFrame(found)
 
 
@@ -116,6 +116,7 @@ def test_words_of_real_cohorts_count_the_models_that_the_page_names():
     assert (words["cross_best"], words["cross_traits"], words["cross_gain"]) == ("1", "2", "+0.15")
     assert (words["relatives_best"], words["relatives_traits"]) == ("1", "1")
     assert (words["mlp_ahead"], words["mlp_behind"]) == ("1", "1")
+    assert words["cross_ridge_ties"] == "2"
     assert (words["traits"], words["cohorts"]) == ("3", "2")
 
 

@@ -233,13 +233,14 @@ def real_table(real: pd.DataFrame) -> pd.DataFrame:
 def preset_table(known: Mapping[str, Any]) -> Markdown:
     """Return the studies to start from as a Markdown table, whose citations the book resolves."""
     lines = [
-        "| study | what it is | n | M_e | QTL | V_A/V_G | H² |",
-        "|---|---|---|---|---|---|---|",
+        "| study | what it is | n | M_e | QTL | V_A/V_G | H² | the answer |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for preset in known["presets"].values():
         numbers = "{n_samples:,} | {n_markers:,} | {n_qtl:,} | {va_over_vg:g} | {broad_sense_heritability:g}"
+        answer = planning.plan(**preset["study"]).answer
         lines.append(
-            f"| {preset['name']} | {preset['about']} | {numbers.format(**preset['study'])} |"
+            f"| {preset['name']} | {preset['about']} | {numbers.format(**preset['study'])} | {answer} |"
         )
     return Markdown("\n".join(lines))
 

@@ -273,6 +273,8 @@ def in_words(table: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
     words["mlp_traits"] = str(len(mlp))
     words["mlp_ahead"] = str((mlp["low"] > 0).sum())
     words["mlp_behind"] = str((mlp["high"] < 0).sum())
+    ahead = mlp[mlp["low"] > 0]
+    words["mlp_names"] = phrases.each(ahead["dataset"] + " " + ahead["trait"]) or "none"
     return words
 
 

@@ -58,11 +58,13 @@ def real_in_words(compared: pd.DataFrame) -> dict[str, str]:
     the MLP is ahead of ridge.
 
     compared: headline rows of `contrasts.between_splits`. best: a named model has the highest mean r.
-    gain: the greatest mean lead over ridge of a named model. low: the lowest of these over cohorts.
+    gain: the greatest mean lead over ridge of a named model. ridge_ties: ridge is not told apart from
+    the best.
     """
     compared = with_kind(compared)
     keys = ["dataset", "trait"]
     highest = compared.loc[compared.groupby(keys)["difference"].idxmax()]
+    ridge = compared[compared["model"] == "ridge"]
     words = {"traits": str(len(highest)), "cohorts": str(compared["dataset"].nunique())}
     for name, (_, models) in ADVICE.items():
         best = highest[highest["advice"] == name]
@@ -72,6 +74,7 @@ def real_in_words(compared: pd.DataFrame) -> dict[str, str]:
             f"{name}_best": str(best["model"].isin(models).sum()),
             f"{name}_traits": str(len(best)),
             f"{name}_gain": f"{mean.max():+.2f}",
+            f"{name}_ridge_ties": str(int(ridge.loc[ridge["advice"] == name, "best"].sum())),
         }
     mlp = compared[compared["model"] == "mlp"]
     words["mlp_ahead"] = str((mlp["low"] > 0).sum())
@@ -149,4 +152,5 @@ def replication_in_words(compared: pd.DataFrame, checked: pd.DataFrame) -> dict[
         "claims": str(len(checked)),
         "hold": str(verdicts[claims.HOLDS]),
         "in_part": str(verdicts[claims.IN_PART]),
+        "fail": str(verdicts[claims.FAILS]) if verdicts[claims.FAILS] else "none",
     }
