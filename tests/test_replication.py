@@ -505,7 +505,7 @@ def test_leads_stand_beside_individuals_per_qtl(table):
     # its V_AA / V_G is 6 / 7
     of_epistatic = {model: np.array(R[model][:2]) for model in ("mlp", "ridge")}
     share = np.mean(of_epistatic["mlp"] ** 2 - of_epistatic["ridge"] ** 2) / 0.999 / (6 / 7)
-    assert leads.loc[(1000, 0.1), "share of V_AA"] == pytest.approx(share, abs=0.005)
+    assert leads.loc[(1000, 0.1), "share of interactions"] == pytest.approx(share, abs=0.005)
     assert leads.loc[(10_000, 20), "MLP minus ridge"].endswith("(one cohort)")
     shares = scaling_page.shares_in_words(both, [0.1, 20])
     assert shares["small"].startswith(f"{100 * share:.0f}, ")
@@ -566,13 +566,17 @@ def lines(axes) -> dict[str, list[np.ndarray]]:
 
 def test_the_data_behind_figure_1(table, digitised):
     figures.use_style()
-    b, a = (draw(table, digitised).axes[0] for draw in (figures.figure_1b, figures.figure_1a))
-    epistatic = lines(b)["-"][1]
-    np.testing.assert_allclose(epistatic, [[0.1, 20], [0.85, 0.25]])
+    b = figures.figure_1b(table, digitised).axes[-1]
+    a = figures.figure_1a(table, digitised).axes[0]
+    assert b.get_title() == "Mostly interactions"
+    ceiling, ridge, network = lines(b)["--"][1], *lines(b)["-"]
+    np.testing.assert_allclose(network, [[0.1, 20], [0.85, 0.25]])
+    np.testing.assert_allclose(ridge[1], [0.6, 0.3])
+    np.testing.assert_allclose(ceiling[1], np.sqrt(1 / 7))
     theirs = digitised.query("model == 'mlp' and n_samples == 1000 and rel_aa == 3").sort_values(
         "scaling"
     )
-    np.testing.assert_allclose(lines(b)[":"][1], theirs[["scaling", "r_mid"]].to_numpy().T)
+    np.testing.assert_allclose(lines(b)[":"][0], theirs[["scaling", "r_mid"]].to_numpy().T)
     np.testing.assert_allclose(lines(a)["-"][1], [[16, 202], [0.55, 0.1]])
     np.testing.assert_allclose(sorted(lines(a)["None"][1][1]), [0, 0.2, 0.5, 0.6], atol=1e-12)
     assert b.get_xscale() == a.get_xscale() == "log"

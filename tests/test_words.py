@@ -22,6 +22,7 @@ NEW_FORM = {
     "book/performance": RESULT_PAGE,
     "book/real_data": RESULT_PAGE,
     "book/ridge_vs_sgd": RESULT_PAGE,
+    "book/scaling": RESULT_PAGE,
 }
 # phrases of pages that are still told in the old form: at most so many, fewer are welcome
 LEFT = {
@@ -30,7 +31,6 @@ LEFT = {
     "book/correlation.ipynb": 7,
     "book/dilution.ipynb": 4,
     "book/planner.ipynb": 2,
-    "book/scaling.ipynb": 5,
     "book/takeaways.ipynb": 5,
     "notebooks/by_hand.ipynb": 1,
     "notebooks/own_data.ipynb": 4,
