@@ -167,6 +167,7 @@ def diluted() -> pd.DataFrame:
             "pearson_r": 0.6 - 0.1 * trait + (value - 0.2 * k * (model == "mlp")) / trait,
             "learning_rate": 0.01 if "mlp" in model else np.nan,
             "n_features": 150.0,
+            "n_markers_kept": 88,
             "epochs": 30,
             "seconds": 2.0,
             "status": "converged",
@@ -338,26 +339,31 @@ def points(axes, marker: str) -> list[tuple[float, float]]:
 def test_the_data_behind_figure_2(diluted):
     figures.use_style()
     published = pd.read_csv(DATA / "figure_2_digitised.csv")
-    figure = figures.figure_2(diluted, published)
-    panels = [ax for ax in figure.axes if ax.get_visible()]
-    assert [ax.get_title() for ax in panels] == ["100 markers", "1,000 markers"]
-    assert [label.get_text() for label in panels[0].get_xticklabels()] == ["relAA 0", "relAA 1"]
-    ours, theirs = points(panels[1], "D")
-    assert [y for _, y in ours] == [0.1, 0.05], "the additive trait left, the epistatic right"
-    assert [y for _, y in sorted(theirs)] == [-0.002, -0.025]
-    assert [round(x) for x, _ in ours] == [round(x) for x, _ in sorted(theirs)] == [0, 1]
-    assert [y for _, y in points(panels[0], "P")[0]] == [0.24, 0.12]
-    elsewhere = figures.figure_2(diluted.assign(n_samples=200), published)
-    assert len(points(elsewhere.axes[0], "D")) == 1, "the publication has no such cohorts"
+    epistatic, theirs = diluted.query("rel_aa == 1"), published.query("rel_aa == 1")
+    (panel,) = figures.figure_2(epistatic, theirs).axes
+    assert points(panel, "D")[0] == [(100, 0.15), (1000, 0.05)]
+    medians = [y for _, y in points(panel, "D")[2]]
+    assert medians == theirs.query("model == 'mlp'")["median"].round(3).tolist()
+    assert points(panel, "P")[0] == [(100, 0.12), (1000, 0.12)]
+    assert [text.get_text() for text in panel.texts] == ["only the publication"]
+    elsewhere = figures.figure_2(epistatic.assign(n_samples=200), theirs)
     assert not any("publication" in text.get_text() for text in elsewhere.legends[0].get_texts())
 
 
-def test_the_data_behind_the_selection(diluted):
+def test_the_data_behind_accuracy_by_markers(diluted):
     figures.use_style()
-    precision, recall, pairs = figures.selection_by_markers(diluted).axes
-    assert points(precision, "o")[-1] == [(100, 0.9), (1000, 0.8)]
-    assert points(recall, "s")[-1] == [(100, 0.5), (1000, 0.5)]
-    assert points(pairs, "s")[-1] == [(100, 0.25), (1000, 0.25)]
+    pairs = diluted.query("model == 'ridge' and n_markers == 100")
+    beyond = pairs.assign(model="pairs", n_markers=2500, pearson_r=0.99)
+    drawn = dilution.with_sparse_pairs(diluted, beyond)
+    assert set(drawn["model"]) == {"ridge", "mlp", "mlp_pruned", "pairs"}
+    assert (drawn["rel_aa"] == 1).all()
+    (panel,) = figures.accuracy_by_markers(drawn, 10_000).axes
+    assert points(panel, "D")[-1] == [(100, 0.55), (1000, 0.45)]
+    names = {text.get_text() for text in panel.texts}
+    assert {"Ridge", "MLP", "Pruned MLP", "Sparse pairs", "network not computed"} == names
+    assert dilution.selection_table(diluted).loc["1,000"].tolist() == [
+        *("88", "80%", "100%", "50%", "25%")
+    ]
 
 
 def test_the_data_behind_figure_3(correlated):

@@ -5,7 +5,7 @@ import pytest
 
 from conftest import ROOT
 from epidl.grid import contrasts, results
-from epidl_book import scaling
+from epidl_book import agreement, dilution, scaling
 
 DATA = ROOT / "book" / "data"
 
@@ -45,3 +45,34 @@ def test_the_publication_s_shares_need_all_traits(digitised):
     shares = scaling.published_shares(digitised).set_index(["n_samples", "scaling"])["share"]
     assert (100_000, 1.0) not in shares.index, "two of its traits could not be read"
     assert shares[1000, 1.0] == pytest.approx(0.63, abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def diluted():
+    return results.read_table(DATA / "dilution.csv")
+
+
+def test_what_the_page_of_dilution_says_is_so(diluted):
+    drawn = dilution.with_sparse_pairs(diluted, results.read_table(DATA / "beyond_dilution.csv"))
+    r = drawn.pivot_table(index="n_markers", columns="model", values="pearson_r")
+    fewest, most = r.loc[100], r.loc[1000]
+    assert fewest["mlp"] > fewest["mlp_pruned"] > fewest["ridge"] + 0.3, "far ahead of ridge"
+    assert abs(most["mlp"] - most["ridge"]) < 0.03, "both predict about the same"
+    assert most["mlp_pruned"] > most["mlp"]
+    assert r["pairs"].min() > 0.99
+    pruned = diluted.query("n_markers == 1000 and rel_aa == 1").groupby("model")["pearson_r"].mean()
+    assert abs(pruned["lasso_pruned"] - pruned["mlp_pruned"]) < 0.02
+    kept = dilution.selection_table(diluted).map(lambda share: float(share.rstrip("%")))
+    assert kept["of these causal"].min() > 95
+    assert kept.iloc[-1, -1] < kept.iloc[-1, -2] < kept.iloc[-1, -3], "fewer pairs than QTL"
+
+
+def test_where_the_page_of_dilution_says_that_ours_differ_they_do(diluted):
+    found = agreement.compare_with_figure_2(
+        diluted, pd.read_csv(DATA / "figure_2_digitised.csv")
+    ).query("rel_aa == 1")
+    ahead = found.query("n_markers == 100 and model != 'lasso_pruned'")
+    assert (ahead["excess"] > ahead["bound"]).all()
+    less = found.query("n_markers == 1000 and model == 'mlp_pruned'")
+    assert (less["excess"] < -less["bound"]).all()
+    assert found["agrees"].sum() == len(found) - 3

@@ -57,13 +57,16 @@ LABELS = {
     "rel_aa": "relAA",
     "pleiotropy": "correlation",
     "shared_pairs": "shared pairs",
+    "learning_rate": "learning rate",
+    "n_features": "features",
+    "max_features": "features at most",
 }
 
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table to show: what its rows and columns are is said in words, models by their names."""
     table = table.rename_axis(index=LABELS, columns=LABELS)
-    return table.rename(index=figures.MODEL_NAMES, columns=figures.MODEL_NAMES)
+    return table.rename(index=figures.MODEL_NAMES, columns=figures.MODEL_NAMES | LABELS)
 
 
 def replicated(compared: pd.DataFrame) -> str:

@@ -7,7 +7,7 @@ One module an experiment; `models` compares models within any of them,
 
 from epidl.figures.beyond import accuracy_by_seconds, ladder, ladder_by, leads
 from epidl.figures.correlation import figure_3
-from epidl.figures.dilution import figure_2, importances, selection_by_markers
+from epidl.figures.dilution import accuracy_by_markers, figure_2, importances
 from epidl.figures.forecasts import forecast_and_found, forecast_of_publication, forecasts_on_real
 from epidl.figures.models import accuracy_by_trait, differences, parity
 from epidl.figures.own_data import allele_frequencies, ld_decay, relatedness, scores_by_split
@@ -22,6 +22,7 @@ from epidl.figures.style import MODEL_NAMES, expected_va_over_vg, save, use_styl
 
 __all__ = [
     "MODEL_NAMES",
+    "accuracy_by_markers",
     "accuracy_by_seconds",
     "accuracy_by_trait",
     "allele_frequencies",
@@ -47,7 +48,6 @@ __all__ = [
     "relatedness",
     "save",
     "scores_by_split",
-    "selection_by_markers",
     "use_style",
     "variance_ratios",
 ]
