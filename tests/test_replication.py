@@ -388,6 +388,27 @@ def test_the_data_behind_figure_3(correlated):
     assert {(-0.14, 0.2), (0.0, 0.4), (0.14, 0.6)} <= medians
 
 
+def test_the_data_behind_sharing_and_correlation(correlated):
+    figures.use_style()
+    lower = correlated[correlated["pleiotropy"] > 0].assign(n_qtl=200, cell="200 QTL")
+    (panel,) = figures.sharing_and_correlation(pd.concat([correlated, lower])).axes
+    ours, ridge = (line.get_data() for line in panel.get_lines() if line.get_linestyle() == "-")
+    np.testing.assert_allclose(ours, [[0, 1, 2], [0.6, 0.7, 0.8]])
+    np.testing.assert_allclose(ridge[1], [0.5, 0.5, 0.5])
+    assert [text.get_text() for text in panel.texts] == ["100 QTL", "ridge"], (
+        "not without a control"
+    )
+    words = correlation.in_words(correlated)
+    assert words == {
+        "own": "0.60",
+        "shared": "0.70",
+        "correlated": "0.80",
+        "most": "100",
+        "pairs": "+0.10",
+        "effects": "+0.10",
+    }
+
+
 def test_the_pictures_of_agreement(table):
     figures.use_style()
     both = pd.concat([table, table.assign(protocol="held_out")])

@@ -5,7 +5,7 @@ import pytest
 
 from conftest import ROOT
 from epidl.grid import contrasts, results
-from epidl_book import agreement, dilution, scaling
+from epidl_book import agreement, correlation, dilution, scaling
 
 DATA = ROOT / "book" / "data"
 
@@ -76,3 +76,22 @@ def test_where_the_page_of_dilution_says_that_ours_differ_they_do(diluted):
     less = found.query("n_markers == 1000 and model == 'mlp_pruned'")
     assert (less["excess"] < -less["bound"]).all()
     assert found["agrees"].sum() == len(found) - 3
+
+
+def test_what_the_page_of_correlation_says_is_so():
+    table = results.read_table(DATA / "correlation.csv")
+    r = correlation.both_steps(table)
+    lead = correlation.correlation_steps(table, "difference").loc[r.index]
+    assert (lead["sharing pairs"] > 0).all()
+    assert (r["sharing pairs"] > 0).all()
+    assert (lead["correlation"] < 0).all(), "nothing is added to the lead"
+    assert (r["correlation"].iloc[:2] < 0).all()
+    assert abs(r["correlation"].iloc[-1]) < 0.02, "the line of 300 QTL is nearly level"
+    steps = correlation.step_table(table)["its lead over ridge"]
+    shown = steps[~steps.str.endswith("(one cohort)")]
+    assert set(shown.index.get_level_values("QTL")) == {int(correlation.in_words(table)["most"])}
+    assert "[+" in shown.iloc[0]
+    assert "+" in shown.iloc[1].split(",")[1], "the second step is not shown"
+    found = agreement.compare_with_figure_3(table, pd.read_csv(DATA / "figure_3_digitised.csv"))
+    bounded = found.dropna(subset="bound")
+    assert bounded["agrees"].mean() > 0.5

@@ -16,6 +16,7 @@ MOST_NUMBERS, MOST_CROWDED = 3.0, 0.10
 RESULT_PAGE = 900, 1100
 NEW_FORM = {
     "book/approach": (700, 1100),
+    "book/correlation": RESULT_PAGE,
     "book/dilution": RESULT_PAGE,
     "book/ledger": RESULT_PAGE,
     "book/own_data": RESULT_PAGE,
@@ -29,7 +30,6 @@ NEW_FORM = {
 LEFT = {
     "index.md": 5,
     "book/beyond.ipynb": 13,
-    "book/correlation.ipynb": 7,
     "book/planner.ipynb": 2,
     "book/takeaways.ipynb": 5,
     "notebooks/by_hand.ipynb": 1,

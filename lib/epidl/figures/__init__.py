@@ -6,7 +6,7 @@ One module an experiment; `models` compares models within any of them,
 """
 
 from epidl.figures.beyond import accuracy_by_seconds, ladder, ladder_by, leads
-from epidl.figures.correlation import figure_3
+from epidl.figures.correlation import figure_3, sharing_and_correlation
 from epidl.figures.dilution import accuracy_by_markers, figure_2, importances
 from epidl.figures.forecasts import forecast_and_found, forecast_of_publication, forecasts_on_real
 from epidl.figures.models import accuracy_by_trait, differences, parity
@@ -48,6 +48,7 @@ __all__ = [
     "relatedness",
     "save",
     "scores_by_split",
+    "sharing_and_correlation",
     "use_style",
     "variance_ratios",
 ]
