@@ -95,17 +95,7 @@ def test_the_colours_of_a_dark_page_have_contrast(opened):
     assert dark.evaluate(SAME_AS_BEHIND) == []
 
 
-def test_the_figures_are_shown_with_number_caption_and_profile(page):
-    visit(page, "book/scaling")
-    captions = page.locator("figcaption").all_inner_texts()
-    assert len(captions) == page.locator("article img").count() == 3
-    for caption in captions:
-        assert caption.startswith("Fig.")
-        assert "Profile standard, the published network width of 4096" in caption
-        assert "cells of 1,000 to 10,000 individuals, cohorts in each" in caption
-
-
-@pytest.mark.parametrize(("name", "figures"), [("dilution", 2), ("correlation", 1), ("beyond", 6)])
+@pytest.mark.parametrize(("name", "figures"), [("beyond", 6)])
 def test_the_other_experiments_figures_say_where_they_were_computed(page, name, figures):
     visit(page, f"book/{name}")
     captions = page.locator("figcaption").all_inner_texts()
@@ -116,7 +106,10 @@ def test_the_other_experiments_figures_say_where_they_were_computed(page, name, 
         assert "0,000 individuals" in caption
 
 
-@pytest.mark.parametrize(("name", "figures"), [("ridge_vs_sgd", 4), ("ledger", 4)])
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [("scaling", 4), ("dilution", 3), ("correlation", 3), ("ridge_vs_sgd", 4), ("ledger", 4)],
+)
 def test_a_page_in_the_new_form_says_once_where_its_figures_were_computed(page, name, figures):
     """Not in every caption: a caption is a finding and how to read it."""
     visit(page, f"book/{name}")

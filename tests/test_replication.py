@@ -167,6 +167,7 @@ def diluted() -> pd.DataFrame:
             "pearson_r": 0.6 - 0.1 * trait + (value - 0.2 * k * (model == "mlp")) / trait,
             "learning_rate": 0.01 if "mlp" in model else np.nan,
             "n_features": 150.0,
+            "n_markers_kept": 88,
             "epochs": 30,
             "seconds": 2.0,
             "status": "converged",
@@ -338,26 +339,31 @@ def points(axes, marker: str) -> list[tuple[float, float]]:
 def test_the_data_behind_figure_2(diluted):
     figures.use_style()
     published = pd.read_csv(DATA / "figure_2_digitised.csv")
-    figure = figures.figure_2(diluted, published)
-    panels = [ax for ax in figure.axes if ax.get_visible()]
-    assert [ax.get_title() for ax in panels] == ["100 markers", "1,000 markers"]
-    assert [label.get_text() for label in panels[0].get_xticklabels()] == ["relAA 0", "relAA 1"]
-    ours, theirs = points(panels[1], "D")
-    assert [y for _, y in ours] == [0.1, 0.05], "the additive trait left, the epistatic right"
-    assert [y for _, y in sorted(theirs)] == [-0.002, -0.025]
-    assert [round(x) for x, _ in ours] == [round(x) for x, _ in sorted(theirs)] == [0, 1]
-    assert [y for _, y in points(panels[0], "P")[0]] == [0.24, 0.12]
-    elsewhere = figures.figure_2(diluted.assign(n_samples=200), published)
-    assert len(points(elsewhere.axes[0], "D")) == 1, "the publication has no such cohorts"
+    epistatic, theirs = diluted.query("rel_aa == 1"), published.query("rel_aa == 1")
+    (panel,) = figures.figure_2(epistatic, theirs).axes
+    assert points(panel, "D")[0] == [(100, 0.15), (1000, 0.05)]
+    medians = [y for _, y in points(panel, "D")[2]]
+    assert medians == theirs.query("model == 'mlp'")["median"].round(3).tolist()
+    assert points(panel, "P")[0] == [(100, 0.12), (1000, 0.12)]
+    assert [text.get_text() for text in panel.texts] == ["only the publication"]
+    elsewhere = figures.figure_2(epistatic.assign(n_samples=200), theirs)
     assert not any("publication" in text.get_text() for text in elsewhere.legends[0].get_texts())
 
 
-def test_the_data_behind_the_selection(diluted):
+def test_the_data_behind_accuracy_by_markers(diluted):
     figures.use_style()
-    precision, recall, pairs = figures.selection_by_markers(diluted).axes
-    assert points(precision, "o")[-1] == [(100, 0.9), (1000, 0.8)]
-    assert points(recall, "s")[-1] == [(100, 0.5), (1000, 0.5)]
-    assert points(pairs, "s")[-1] == [(100, 0.25), (1000, 0.25)]
+    pairs = diluted.query("model == 'ridge' and n_markers == 100")
+    beyond = pairs.assign(model="pairs", n_markers=2500, pearson_r=0.99)
+    drawn = dilution.with_sparse_pairs(diluted, beyond)
+    assert set(drawn["model"]) == {"ridge", "mlp", "mlp_pruned", "pairs"}
+    assert (drawn["rel_aa"] == 1).all()
+    (panel,) = figures.accuracy_by_markers(drawn, 10_000).axes
+    assert points(panel, "D")[-1] == [(100, 0.55), (1000, 0.45)]
+    names = {text.get_text() for text in panel.texts}
+    assert {"Ridge", "MLP", "Pruned MLP", "Sparse pairs", "network not computed"} == names
+    assert dilution.selection_table(diluted).loc["1,000"].tolist() == [
+        *("88", "80%", "100%", "50%", "25%")
+    ]
 
 
 def test_the_data_behind_figure_3(correlated):
@@ -380,6 +386,27 @@ def test_the_data_behind_figure_3(correlated):
         if max(line.get_xdata()) < 0.9  # not the line of parity
     }
     assert {(-0.14, 0.2), (0.0, 0.4), (0.14, 0.6)} <= medians
+
+
+def test_the_data_behind_sharing_and_correlation(correlated):
+    figures.use_style()
+    lower = correlated[correlated["pleiotropy"] > 0].assign(n_qtl=200, cell="200 QTL")
+    (panel,) = figures.sharing_and_correlation(pd.concat([correlated, lower])).axes
+    ours, ridge = (line.get_data() for line in panel.get_lines() if line.get_linestyle() == "-")
+    np.testing.assert_allclose(ours, [[0, 1, 2], [0.6, 0.7, 0.8]])
+    np.testing.assert_allclose(ridge[1], [0.5, 0.5, 0.5])
+    assert [text.get_text() for text in panel.texts] == ["100 QTL", "ridge"], (
+        "not without a control"
+    )
+    words = correlation.in_words(correlated)
+    assert words == {
+        "own": "0.60",
+        "shared": "0.70",
+        "correlated": "0.80",
+        "most": "100",
+        "pairs": "+0.10",
+        "effects": "+0.10",
+    }
 
 
 def test_the_pictures_of_agreement(table):
@@ -505,7 +532,7 @@ def test_leads_stand_beside_individuals_per_qtl(table):
     # its V_AA / V_G is 6 / 7
     of_epistatic = {model: np.array(R[model][:2]) for model in ("mlp", "ridge")}
     share = np.mean(of_epistatic["mlp"] ** 2 - of_epistatic["ridge"] ** 2) / 0.999 / (6 / 7)
-    assert leads.loc[(1000, 0.1), "share of V_AA"] == pytest.approx(share, abs=0.005)
+    assert leads.loc[(1000, 0.1), "share of interactions"] == pytest.approx(share, abs=0.005)
     assert leads.loc[(10_000, 20), "MLP minus ridge"].endswith("(one cohort)")
     shares = scaling_page.shares_in_words(both, [0.1, 20])
     assert shares["small"].startswith(f"{100 * share:.0f}, ")
@@ -566,13 +593,17 @@ def lines(axes) -> dict[str, list[np.ndarray]]:
 
 def test_the_data_behind_figure_1(table, digitised):
     figures.use_style()
-    b, a = (draw(table, digitised).axes[0] for draw in (figures.figure_1b, figures.figure_1a))
-    epistatic = lines(b)["-"][1]
-    np.testing.assert_allclose(epistatic, [[0.1, 20], [0.85, 0.25]])
+    b = figures.figure_1b(table, digitised).axes[-1]
+    a = figures.figure_1a(table, digitised).axes[0]
+    assert b.get_title() == "Mostly interactions"
+    ceiling, ridge, network = lines(b)["--"][1], *lines(b)["-"]
+    np.testing.assert_allclose(network, [[0.1, 20], [0.85, 0.25]])
+    np.testing.assert_allclose(ridge[1], [0.6, 0.3])
+    np.testing.assert_allclose(ceiling[1], np.sqrt(1 / 7))
     theirs = digitised.query("model == 'mlp' and n_samples == 1000 and rel_aa == 3").sort_values(
         "scaling"
     )
-    np.testing.assert_allclose(lines(b)[":"][1], theirs[["scaling", "r_mid"]].to_numpy().T)
+    np.testing.assert_allclose(lines(b)[":"][0], theirs[["scaling", "r_mid"]].to_numpy().T)
     np.testing.assert_allclose(lines(a)["-"][1], [[16, 202], [0.55, 0.1]])
     np.testing.assert_allclose(sorted(lines(a)["None"][1][1]), [0, 0.2, 0.5, 0.6], atol=1e-12)
     assert b.get_xscale() == a.get_xscale() == "log"

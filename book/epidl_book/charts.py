@@ -40,7 +40,7 @@ SHAPES = {
 }
 QUANTITIES = {
     "pearson_r": "Pearson's r",
-    "difference": "r less r of ridge",
+    "difference": "r minus r of ridge",
     "relative_gain": "Relative gain in r over ridge",
 }
 # dashed; that at 1 also makes the axis of r the same for every choice
@@ -121,7 +121,7 @@ def correlation_chart(table: pd.DataFrame, published: pd.DataFrame) -> alt.Layer
     )
     control = f"datum.value == '{CONTROL}' ? ['0,', 'shared', 'pairs'] : datum.value"
     axis = alt.Axis(
-        labelAngle=0, labelExpr=f"datum.value == '0' ? ['0,', 'drawn', 'apart'] : {control}"
+        labelAngle=0, labelExpr=f"datum.value == '0' ? ['0,', 'own', 'pairs'] : {control}"
     )
     scale = alt.Scale(domain=order, paddingInner=0.5, paddingOuter=0.25)
     x = alt.X("condition:O", sort=order, scale=scale, title="Correlation of effects", axis=axis)

@@ -84,3 +84,22 @@ def step_table(table: pd.DataFrame) -> pd.DataFrame:
             rows.append(changes)
     columns = ["traits", "QTL", "step", "MLP's r", "its lead over ridge"]
     return pd.DataFrame(rows, columns=columns).set_index(columns[:3])
+
+
+def in_words(table: pd.DataFrame) -> dict[str, str]:
+    """Return what the page says of the steps of `correlation_steps`, with the fewest QTL and over all.
+
+    own, shared, correlated: the MLP's mean r with the fewest QTL. pairs, effects: the range of what
+    each step changes in the MLP's lead over ridge. most: the most QTL.
+    """
+    r = correlation_steps(table, "pearson_r").dropna(subset=["sharing pairs", "correlation"])
+    leads = correlation_steps(table, "difference").loc[r.index]
+    highest = f"{table['pleiotropy'].max():g}"
+    fewest = r.iloc[0]
+    kinds = {"own": "0", "shared": CONTROL, "correlated": highest}
+    words = {name: f"{fewest[column]:.2f}" for name, column in kinds.items()}
+    return words | {
+        "most": f"{r.index[-1][1]:,}",
+        "pairs": span(leads["sharing pairs"]),
+        "effects": span(leads["correlation"]),
+    }

@@ -1,6 +1,12 @@
-"""The page of dilution: its computed words."""
+"""The page of dilution: its computed words and tables."""
+
+from collections.abc import Sequence
 
 import pandas as pd
+
+from epidl import figures
+from epidl.grid.contrasts import one_protocol, paired
+from epidl_book.phrases import labelled
 
 
 def selection_limit(table: pd.DataFrame, trials: pd.DataFrame) -> str:
@@ -18,3 +24,57 @@ def selection_limit(table: pd.DataFrame, trials: pd.DataFrame) -> str:
     )
     limited = int((tried["max_features"] < tried["n_features"]).sum())
     return f"a trial's limit was lower than the number of columns that pass the threshold in {limited} of {len(tried)}"
+
+
+def with_sparse_pairs(table: pd.DataFrame, beyond: pd.DataFrame) -> pd.DataFrame:
+    """Return the ridge, MLP and pruned MLP of the epistatic trait, with the sparse pairs of the table
+    beyond, held out.
+    """
+    models = {"ridge": table, "mlp": table, "mlp_pruned": table, "pairs": beyond}
+    parts = [part[part["model"] == model] for model, part in models.items()]
+    found = pd.concat(parts, ignore_index=True)
+    return found[found["rel_aa"] > 0]
+
+
+def in_words(table: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, str]:
+    """Return what the page says of r with the fewest and the most markers that are computed.
+
+    table: of one protocol, of both traits; drawn: of `with_sparse_pairs`. additive: the largest
+    difference between the MLP and ridge for the additive trait, a mean over cohorts.
+    """
+    r = drawn.pivot_table(index="n_markers", columns="model", values="pearson_r")
+    both = r.dropna(subset=["mlp", "mlp_pruned"])
+    words = {"few": f"{both.index[0]:,}", "many": f"{both.index[-1]:,}"}
+    for name, row in (("few", both.iloc[0]), ("many", both.iloc[-1])):
+        words |= {f"{name}_{model}": f"{value:.2f}" for model, value in row.items()}
+    words["pairs"] = f"{r['pairs'].min():.2f}"
+    words["pairs_markers"] = f"{r['pairs'].dropna().index[-1]:,}"
+    additive = paired(one_protocol(table[table["rel_aa"] == 0]), "mlp", "ridge")
+    gap = additive.groupby("n_markers")["difference"].mean().abs().max()
+    return words | {"additive": f"{gap:.3f}"}
+
+
+def selection_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what the LASSO kept for the pruned models, by number of markers: shares are means over
+    cohorts.
+    """
+    kept = one_protocol(table)
+    kept = kept[kept["model"] == "mlp_pruned"]
+    additive, epistatic = kept[kept["rel_aa"] == 0], kept[kept["rel_aa"] > 0]
+    columns = {
+        "kept": (additive, "n_markers_kept", "{:.0f}"),
+        "of these causal": (additive, "selection_precision", "{:.0%}"),
+        "QTL kept, additive trait": (additive, "selection_recall", "{:.0%}"),
+        "QTL kept, epistatic trait": (epistatic, "selection_recall", "{:.0%}"),
+        "pairs kept whole, epistatic trait": (epistatic, "pair_recall", "{:.0%}"),
+    }
+    found = {}
+    for name, (part, column, form) in columns.items():
+        found[name] = part.groupby("n_markers")[column].mean().map(form.format)
+    return pd.DataFrame(found).rename(index="{:,}".format).rename_axis("markers")
+
+
+def trials_table(trials: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return some columns of the searches' trials, to show."""
+    shown = trials.reindex(columns=columns).round(4)
+    return labelled(shown.replace({"model": figures.MODEL_NAMES}))

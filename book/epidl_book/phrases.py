@@ -50,6 +50,34 @@ NAMES = {
     "expected_share_1": "{:.0%} additive",
 }
 
+# a column of a table, as a reader is shown it
+LABELS = {
+    "n_samples": "individuals",
+    "n_markers": "markers",
+    "n_qtl": "QTL",
+    "n_traits": "traits",
+    "rel_aa": "relAA",
+    "pleiotropy": "correlation",
+    "shared_pairs": "shared pairs",
+    "learning_rate": "learning rate",
+    "n_features": "features",
+    "max_features": "features at most",
+}
+
+
+def labelled(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table to show: what its rows and columns are is said in words, models by their names."""
+    table = table.rename_axis(index=LABELS, columns=LABELS)
+    return table.rename(index=figures.MODEL_NAMES, columns=figures.MODEL_NAMES | LABELS)
+
+
+def replicated(compared: pd.DataFrame) -> str:
+    """Return how many of the values with a bound are within it: "7 of 9"; from a function of `agreement`
+    that compares with a figure.
+    """
+    bounded = compared[compared["bound"].notna()]
+    return f"{int(bounded['agrees'].sum())} of {len(bounded)}"
+
 
 def place(values: Mapping) -> str:
     """Return the values of some columns in words; a row of a table, or a mapping."""

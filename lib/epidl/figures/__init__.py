@@ -6,12 +6,12 @@ One module an experiment; `models` compares models within any of them,
 """
 
 from epidl.figures.beyond import accuracy_by_seconds, ladder, ladder_by, leads
-from epidl.figures.correlation import figure_3
-from epidl.figures.dilution import figure_2, importances, selection_by_markers
+from epidl.figures.correlation import figure_3, sharing_and_correlation
+from epidl.figures.dilution import accuracy_by_markers, figure_2, importances
 from epidl.figures.forecasts import forecast_and_found, forecast_of_publication, forecasts_on_real
 from epidl.figures.models import accuracy_by_trait, differences, parity
 from epidl.figures.own_data import allele_frequencies, ld_decay, relatedness, scores_by_split
-from epidl.figures.scaling import accuracy_by_scaling, figure_1a, figure_1b
+from epidl.figures.scaling import figure_1a, figure_1b, interaction_shares
 from epidl.figures.simulation import (
     genotype_matrix,
     interaction_matrix,
@@ -22,7 +22,7 @@ from epidl.figures.style import MODEL_NAMES, expected_va_over_vg, save, use_styl
 
 __all__ = [
     "MODEL_NAMES",
-    "accuracy_by_scaling",
+    "accuracy_by_markers",
     "accuracy_by_seconds",
     "accuracy_by_trait",
     "allele_frequencies",
@@ -38,6 +38,7 @@ __all__ = [
     "genotype_matrix",
     "importances",
     "interaction_matrix",
+    "interaction_shares",
     "ladder",
     "ladder_by",
     "ld_decay",
@@ -47,7 +48,7 @@ __all__ = [
     "relatedness",
     "save",
     "scores_by_split",
-    "selection_by_markers",
+    "sharing_and_correlation",
     "use_style",
     "variance_ratios",
 ]

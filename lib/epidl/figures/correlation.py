@@ -7,15 +7,56 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from epidl.figures.style import OPEN, PARITY, legend_below, select
+from epidl.figures.style import OPEN, PARITY, legend_below, select, trait_style
 from epidl.grid.contrasts import CONTROL, condition, one_protocol, paired
 
 BOX_WIDTH = 0.14  # of the place of one condition, where those of a number of QTL stand side by side
 
 
+def sharing_and_correlation(table: pd.DataFrame) -> Figure:
+    """Draw the MLP's r for traits of own pairs, of shared pairs and of correlated effects: a line for
+    each number of QTL, a point for each trait; ridge is grey.
+
+    table: of one protocol and one number of traits. Correlated is the highest correlation; numbers
+    of QTL without all three kinds of traits are left out.
+    """
+    gain = paired(one_protocol(table), "mlp", "ridge")
+    gain = gain.assign(condition=condition(gain))
+    kinds = ["0", CONTROL, f"{gain['pleiotropy'].max():g}"]
+    gain = gain[gain["condition"].isin(kinds)]
+    gain = gain.assign(place=gain["condition"].map(kinds.index))
+    complete = gain.groupby("n_qtl")["condition"].nunique() == len(kinds)
+    counts = list(complete.index[complete])
+    figure, ax = plt.subplots(figsize=(8, 5))
+    for k, n_qtl in enumerate(counts):
+        part = select(gain, n_qtl=n_qtl)
+        style = trait_style(k + 1)
+        shift = 0.05 * (k - (len(counts) - 1) / 2)
+        ax.plot(
+            part["place"] + shift,
+            part["pearson_r"],
+            style["marker"],
+            color=style["color"],
+            markersize=3,
+            alpha=0.3,
+        )
+        means = part.groupby("place")[["pearson_r", "pearson_r_baseline"]].mean()
+        x = means.index + shift
+        ax.plot(x, means["pearson_r"], **style, markersize=8, linewidth=1.8)
+        ax.plot(x, means["pearson_r_baseline"], color="0.6", linewidth=1.2)
+        end = means["pearson_r"].iloc[-1]
+        ax.text(2.2, end, f"{n_qtl} QTL", color=style["color"], va="center", fontsize=13)
+    ridge = gain.loc[gain["place"] == 2, "pearson_r_baseline"].mean()
+    ax.text(2.2, ridge, "ridge", color="0.45", va="center", fontsize=13)
+    labels = ["own pairs", "shared pairs", "shared pairs,\ncorrelated effects"]
+    ax.set_xticks(range(len(kinds)), labels)
+    ax.set(xlim=(-0.25, 2.6), ylabel="Pearson's r", ylim=(None, 1.03))
+    return figure
+
+
 def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Draw the MLP's relative gain over ridge by QTL and correlation of effects, one panel per number
-    of traits.
+    """Draw the MLP's relative gain over ridge by QTL and correlation of effects, one panel for each
+    number of traits.
 
     A box holds the traits of all replicates: the middle half, its median, and whiskers to the
     lowest and highest. published: the digitised medians of figure 3, drawn as open markers. The
@@ -28,7 +69,7 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     colors, counts = _colors(gain), sorted(gain["n_qtl"].unique())
     n_traits = sorted(gain["n_traits"].unique())
     figure, axes = plt.subplots(
-        1, len(n_traits), figsize=(1 + 5 * len(n_traits), 4.8), sharey=True, squeeze=False
+        1, len(n_traits), figsize=(max(8.5, 1 + 5 * len(n_traits)), 4.8), sharey=True, squeeze=False
     )
     for ax, letter, count in zip(axes[0], "ABCDEFGH", n_traits, strict=False):
         for (n_qtl, name), part in select(gain, n_traits=count).groupby(["n_qtl", "condition"]):

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -11,103 +12,87 @@ from epidl.figures.style import (
     MODEL_MARKERS,
     OPEN,
     PARITY,
+    draw_models,
+    label_ends,
     label_scale,
     legend_below,
     model_handles,
+    models_of,
     select,
-    trait_handles,
-    trait_style,
 )
 from epidl.grid.contrasts import one_protocol, paired
 
 COMPARED = ("mlp", "lasso_pruned", "mlp_pruned")  # with ridge, in figure 2
-SELECTION = {
-    "selection_precision": "Precision",
-    "selection_recall": "Recall of QTL",
-    "pair_recall": "Recall of whole pairs",
-}
+
+
+def accuracy_by_markers(table: pd.DataFrame, most: int) -> Figure:
+    """Draw the mean r of each model against the number of markers, with a point for each cohort and the
+    models' names at the right; grey where no model of the publication is computed.
+
+    table: of one trait; sparse pairs may be there for more markers than the others. most: the largest
+    number of markers of the publication.
+    """
+    figure, ax = plt.subplots(figsize=(8, 4.8))
+    for model in models_of(table):
+        part = select(table, model=model)
+        ax.plot(
+            part["n_markers"],
+            part["pearson_r"],
+            MODEL_MARKERS[model],
+            color=MODEL_COLORS[model],
+            markersize=3,
+            alpha=0.45,
+        )
+    draw_models(ax, table, "n_markers", "pearson_r", markersize=5)
+    _grey_from(
+        ax, table.loc[table["model"] == "mlp", "n_markers"].max(), most, "network not computed"
+    )
+    ax.set(xlabel="Markers", ylabel="Pearson's r", ylim=(0, 1.05))
+    label_scale(ax, pd.concat([table["n_markers"], pd.Series([most])]), most=4)
+    ends = table.loc[table.groupby("model")["n_markers"].transform("max") == table["n_markers"]]
+    label_ends(ax, ends.assign(n_markers=most), "n_markers", "pearson_r", apart=0.07, fontsize=13)
+    return figure
 
 
 def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Draw r of three models less r of ridge, one panel per number of markers, one group per trait.
+    """Draw r of three models minus r of ridge against the number of markers, for one trait.
 
-    table: results under one protocol. published: the digitised figure 2, drawn as an open marker
-    (median) and a bar (lowest to highest replicate) beside ours.
+    table: results under one protocol. published: the digitised figure 2 of the same trait, drawn as
+    bars from the lowest to the highest replicate with an open marker at the median. A small
+    point is a cohort of ours, a large one their mean; grey where we computed nothing.
     """
     table = one_protocol(table)
     # of cohorts like these
-    published = published.merge(table[["n_samples", "n_qtl"]].drop_duplicates())
-    counts, ratios = sorted(table["n_markers"].unique()), sorted(table["rel_aa"].unique())
-    columns = min(4, len(counts))
-    rows = -(-len(counts) // columns)
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(1 + 2.6 * columns, 1 + 2.7 * rows),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-    )
-    plt.setp(axes.flat[len(counts) :], visible=False)
-    plt.setp(axes[:, 0], ylabel="r - r of ridge")
-    for ax, n_markers in zip(axes.flat, counts, strict=False):
-        ax.axhline(0, **PARITY)
-        for k, model in enumerate(COMPARED):
-            ours = paired(select(table, n_markers=n_markers), model, "ridge")
-            theirs = select(published, n_markers=n_markers, model=model)
-            style = {"color": MODEL_COLORS[model], "marker": MODEL_MARKERS[model], "linestyle": ""}
-            for part, column, shift, open_marker in (
-                (ours, "difference", 0.0, {}),
-                (theirs, "median", 0.13, OPEN),
-            ):
-                x = part["rel_aa"].map(ratios.index) + 0.28 * (k - 1) - 0.05 + shift
-                ax.plot(x, part[column], **style, markersize=5, **open_marker)
-                if open_marker:
-                    ax.vlines(x, part["low"], part["high"], color=style["color"], linewidth=1)
-        ax.set_title(f"{n_markers:,} markers")
-        ax.set_xticks(range(len(ratios)), list(map("relAA {:g}".format, ratios)))
+    published = published.merge(table[["n_samples", "n_qtl", "rel_aa"]].drop_duplicates())
+    figure, ax = plt.subplots(figsize=(8, 4.8))
+    ax.axhline(0, **PARITY)
+    for k, model in enumerate(COMPARED):
+        ours, theirs = paired(table, model, "ridge"), select(published, model=model)
+        style = {"color": MODEL_COLORS[model], "marker": MODEL_MARKERS[model]}
+        mean = ours.groupby("n_markers")["difference"].mean()
+        points = style | {"linestyle": ""}
+        ax.plot(mean.index, mean, **points, markersize=7)
+        ax.plot(ours["n_markers"], ours["difference"], **points, markersize=3, alpha=0.45)
+        x = theirs["n_markers"] * 1.06 ** (k + 1)  # models next to each other
+        ax.vlines(x, theirs["low"], theirs["high"], color=style["color"], linewidth=3, alpha=0.3)
+        ax.plot(x, theirs["median"], **points, markersize=5, **OPEN)
+    ax.set(xlabel="Markers", ylabel="Pearson's r minus that of ridge")
+    counts = pd.concat([table["n_markers"], published["n_markers"]])
+    label_scale(ax, counts, most=5)
+    if counts.max() > table["n_markers"].max():
+        _grey_from(ax, table["n_markers"].max(), 1.3 * counts.max(), "only the publication")
     handles = model_handles(COMPARED)
-    if published["n_markers"].isin(counts).any():
-        handles.append(
-            Line2D(
-                [], [], color="gray", marker="D", linestyle="", **OPEN, label="publication (open)"
-            )
-        )
+    if len(published):
+        label = "publication: range, and median (open)"
+        bar = {"color": "gray", "marker": "D", "linewidth": 3, "alpha": 0.6}
+        handles.append(Line2D([], [], **bar, **OPEN, label=label))
     return legend_below(figure, handles)
 
 
-def selection_by_markers(table: pd.DataFrame) -> Figure:
-    """Draw precision, recall and pair recall of the pruned models' features against the number of
-    markers.
-
-    One panel per measure, one line per trait; precision is that of the selection, the same for
-    both. Dashed: the precision of markers kept at random.
-    """
-    kept = select(one_protocol(table), model="mlp_pruned")
-    ratios = sorted(kept["rel_aa"].unique())
-    figure, axes = plt.subplots(
-        1, len(SELECTION), figsize=(1 + 3.6 * len(SELECTION), 4.2), sharey=True
-    )
-    for ax, (column, label) in zip(axes, SELECTION.items(), strict=True):
-        for k, ratio in enumerate(ratios):
-            part = select(kept, rel_aa=ratio)
-            mean = part.groupby("n_markers")[column].mean()
-            ax.plot(
-                part["n_markers"],
-                part[column],
-                **trait_style(k),
-                linestyle="",
-                markersize=3,
-                alpha=0.45,
-            )
-            ax.plot(mean.index, mean, **trait_style(k), markersize=5)
-        ax.set(title=label, xlabel="Markers", ylim=(-0.03, 1.03))
-        label_scale(ax, kept["n_markers"], most=4)
-    n_qtl, markers = kept["n_qtl"].iloc[0], np.sort(kept["n_markers"].unique())
-    by_chance = 1 - (1 - n_qtl / markers) ** len(ratios)  # causal for one of the traits at least
-    axes[0].plot(markers, by_chance, **PARITY)
-    axes[0].set_ylabel("Share")
-    return legend_below(figure, trait_handles(ratios))
+def _grey_from(ax: Axes, last: float, most: float, words: str) -> None:
+    """Shade what is right of the last number of markers that is computed, and say what it is."""
+    ax.axvspan(1.35 * last, most, color="0.93", zorder=-1, linewidth=0)
+    ax.text(0.99, 0.03, words, transform=ax.transAxes, ha="right", fontsize=13, color="0.35")
 
 
 def importances(table: pd.DataFrame, threshold: float) -> Figure:

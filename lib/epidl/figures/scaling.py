@@ -1,6 +1,6 @@
 """Figures of the scaling experiment; the publication's figures 1A and 1B."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
@@ -13,11 +13,8 @@ from matplotlib.lines import Line2D
 from epidl.figures.style import (
     PARITY,
     PUBLICATION,
-    draw_models,
     label_scale,
     legend_below,
-    model_handles,
-    models_of,
     panel_title,
     select,
     trait_handles,
@@ -26,10 +23,18 @@ from epidl.figures.style import (
 from epidl.grid.contrasts import one_protocol, paired
 
 SCALING_LABEL = "Scaling (possible pairs per individual)"
+SCALING_WORDS = "Possible pairs per individual (0.1: ten individuals per pair)"
+GREY = "#8c8c8c"  # of what a network is compared with
+TRAITS = {  # of figure 1B, by relAA
+    0: "All additive",
+    0.5: "Half interactions",
+    3: "Mostly interactions",
+}
 
 
 def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Draw the MLP's relative gain over ridge by SGD against the number of QTL, a panel a sample size.
+    """Draw the MLP's relative gain over ridge by SGD against the number of QTL, a panel for each number
+    of individuals.
 
     table: results under the published protocol. published: the digitised figure 1.
     """
@@ -39,7 +44,7 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         index=["n_samples", "n_qtl", "rel_aa"], columns="model", values="r_mid"
     )
     theirs = ((r["mlp"] - r["linear_sgd"]) / r["linear_sgd"]).rename("value").reset_index()
-    figure, axes = _sample_size_panels(ours, theirs, x="n_qtl", center=np.median)
+    figure, axes = _sample_size_panels(ours, theirs)
     drawn = [
         line.get_ydata() for ax in axes for line in ax.get_lines() if line.get_linestyle() != "None"
     ]
@@ -48,11 +53,11 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         ax.axhline(0, **PARITY)
         ax.set(xlabel="QTL", ylim=(-1, highest))
         beyond = int((~part["value"].between(-1, highest)).sum())
-        if beyond:  # where ridge's r is next to nothing, a replicate's gain is huge, of either sign
+        if beyond:  # if ridge's r is almost nothing, a cohort's gain is huge, of either sign
             ax.text(
                 0.98,
                 0.95,
-                f"{beyond} replicates beyond",
+                f"{beyond} values beyond",
                 transform=ax.transAxes,
                 ha="right",
                 fontsize="small",
@@ -61,45 +66,102 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     return figure
 
 
-def figure_1b(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Draw the MLP's Pearson's r against the scaling, a panel a sample size; arguments as in
-    `figure_1a`.
+def interaction_shares(shares: pd.DataFrame, published: pd.DataFrame) -> Figure:
+    """Draw the share of the interaction variance that the MLP captures against the scaling: a line for
+    each number of individuals, with the range of its cohorts as a band.
+
+    shares: of `contrasts.epistatic_shares`, by n_samples and scaling. published: the publication's
+    shares, by the same columns, drawn as open markers.
     """
-    ours = one_protocol(table)[table["model"] == "mlp"].rename(columns={"pearson_r": "value"})
-    theirs = published[published["model"] == "mlp"].rename(columns={"r_mid": "value"})
-    figure, axes = _sample_size_panels(ours, theirs, x="scaling", center=np.mean)
-    for ax in axes:
-        ax.axvline(1, **PARITY)
-        ax.set(xlabel=SCALING_LABEL, ylim=(min(0, ours["value"].min()), 1.03))
-    axes[0].set_ylabel("Pearson's r of the MLP")
-    return figure
+    figure, ax = plt.subplots(figsize=(8, 4.8))
+    sizes = sorted(shares["n_samples"].unique())
+    for level in (0, 1):
+        ax.axhline(level, **PARITY)
+    ax.axvline(1, **PARITY)
+    ax.text(1.03, 1.12, "as many pairs as individuals", fontsize=13, va="center")
+    for n_samples in sizes:
+        style = _size_style(sizes, n_samples)
+        found = select(shares, n_samples=n_samples).groupby("scaling")["share"]
+        low, high = found.min(), found.max()
+        ax.fill_between(low.index, low, high, color=style["color"], alpha=0.18, linewidth=0)
+        ax.plot(found.mean().index, found.mean(), **style, markersize=5, linewidth=1.6)
+        theirs = select(published, n_samples=n_samples).sort_values("scaling")
+        ax.plot(theirs["scaling"], theirs["share"], **style, **PUBLICATION)
+    ax.set(xlabel=SCALING_WORDS, ylabel="Share of the interaction variance", ylim=(-0.15, 1.2))
+    label_scale(ax, shares["scaling"], most=10)
+    return legend_below(figure, _size_handles(sizes, published))
 
 
-def accuracy_by_scaling(table: pd.DataFrame) -> Figure:
-    """Draw the mean Pearson's r of every model against the scaling, a column a trait, a row a sample
-    size.
+def figure_1b(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
+    """Draw the MLP's Pearson's r against the scaling, a panel for each kind of trait in `TRAITS`, a line
+    for each number of individuals; ridge and the additive ceiling are grey.
 
-    Beside them the additive ceiling: the square root of V_A / V_G, the largest r that a linear
-    model can reach without noise, as a mean over the cohorts.
+    The additive ceiling is the square root of V_A / V_G, which a linear model cannot pass in
+    expectation. table: results under the published protocol. published: the digitised figure 1.
     """
     table = one_protocol(table)
-    figure, axes, sizes, ratios = trait_panels(table)
-    for row, n_samples in zip(axes, sizes, strict=True):
-        for ax, ratio in zip(row, ratios, strict=True):
-            part = select(table, n_samples=n_samples, rel_aa=ratio)
-            draw_models(ax, part, "scaling", "pearson_r", markersize=3.5)
-            ceiling = np.sqrt(part.groupby("scaling")["va_over_vg"].mean())
-            ax.plot(ceiling.index, ceiling, **PARITY)
-            ax.set(ylim=(min(0, table["pearson_r"].min()), 1.03))
-            label_scale(ax, table["scaling"], most=3)
-        row[0].set_ylabel(f"r, {n_samples:,} individuals")
-    ceiling = Line2D([], [], **PARITY, label="additive ceiling")
-    return legend_below(figure, [*model_handles(models_of(table), "-"), ceiling])
+    sizes = sorted(table["n_samples"].unique())
+    ratios = [ratio for ratio in TRAITS if ratio in set(table["rel_aa"])]
+    theirs = published[published["model"] == "mlp"]
+    figure, axes = plt.subplots(
+        1, len(ratios), figsize=(1.4 + 3.2 * len(ratios), 4.8), sharey=True, squeeze=False
+    )
+    for ax, ratio in zip(axes[0], ratios, strict=True):
+        part = select(table, rel_aa=ratio)
+        ax.axvline(1, **PARITY)
+        ceiling = np.sqrt(part.groupby("scaling")["va_over_vg"].mean())
+        if ratio > 0:
+            ax.plot(ceiling.index, ceiling, color="black", linewidth=1, linestyle="--")
+        for n_samples in sizes:
+            style, here = _size_style(sizes, n_samples), select(part, n_samples=n_samples)
+            ridge = select(here, model="ridge").groupby("scaling")["pearson_r"].mean()
+            ax.plot(ridge.index, ridge, **style | {"color": GREY}, markersize=3, linewidth=1.2)
+            network = select(here, model="mlp")
+            ax.plot(
+                network["scaling"],
+                network["pearson_r"],
+                **style | {"linestyle": ""},
+                markersize=3,
+                alpha=0.4,
+                rasterized=True,
+            )
+            r = network.groupby("scaling")["pearson_r"].mean()
+            ax.plot(r.index, r, **style, markersize=4.5, linewidth=1.4)
+            reference = select(theirs, n_samples=n_samples, rel_aa=ratio).sort_values("scaling")
+            ax.plot(reference["scaling"], reference["r_mid"], **style, **PUBLICATION)
+        ax.set_title(TRAITS[ratio])
+        ax.set_ylim(min(0, table["pearson_r"].min()), 1.04)
+        label_scale(ax, part["scaling"], most=4)
+    axes[0, 0].set_ylabel("Pearson's r on test individuals")
+    axes[0, len(ratios) // 2].set_xlabel(SCALING_WORDS)
+    handles = _size_handles(sizes, theirs)
+    handles.append(Line2D([], [], color=GREY, label="ridge"))
+    handles.append(
+        Line2D([], [], color="black", linewidth=1, linestyle="--", label="additive ceiling")
+    )
+    return legend_below(figure, handles)
+
+
+def _size_style(sizes: Sequence[int], n_samples: int) -> dict[str, str]:
+    """Return colour and marker of a number of individuals."""
+    return trait_style(1 + 3 * list(sizes).index(n_samples))
+
+
+def _size_handles(sizes: Sequence[int], published: pd.DataFrame) -> list[Line2D]:
+    """Return a legend's handles for numbers of individuals, and for the publication where it has them."""
+    handles = []
+    for n_samples in sizes:
+        label = f"network, {n_samples:,} individuals"
+        handles.append(Line2D([], [], **_size_style(sizes, n_samples), label=label))
+    if published["n_samples"].isin(sizes).any():
+        label = "publication (open)"
+        handles.append(Line2D([], [], color=GREY, marker="o", **PUBLICATION, label=label))
+    return handles
 
 
 def trait_panels(table: pd.DataFrame) -> tuple[Figure, np.ndarray, Sequence[int], Sequence[float]]:
-    """Return a figure with a row of panels a sample size and a column a trait, its axes, the sizes and
-    the relAA.
+    """Return a figure with a row of panels for each number of individuals and a column for each trait,
+    its axes, the numbers and the relAA.
     """
     ratios, sizes = sorted(table["rel_aa"].unique()), sorted(table["n_samples"].unique())
     figure, axes = plt.subplots(
@@ -116,12 +178,11 @@ def trait_panels(table: pd.DataFrame) -> tuple[Figure, np.ndarray, Sequence[int]
     return figure, axes, sizes, ratios
 
 
-def _sample_size_panels(
-    ours: pd.DataFrame, theirs: pd.DataFrame, x: str, center: Callable
-) -> tuple[Figure, Sequence[Axes]]:
-    """Draw `value` against x, a panel a sample size: our replicates and their centre, the digitised
-    values beside.
+def _sample_size_panels(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[Figure, Sequence[Axes]]:
+    """Draw `value` against the number of QTL, a panel for each number of individuals: our replicates and
+    their medians, with the digitised values.
     """
+    x = "n_qtl"
     sizes, ratios = sorted(ours["n_samples"].unique()), sorted(ours["rel_aa"].unique())
     figure, axes = plt.subplots(
         1, len(sizes), figsize=(1 + 4.8 * len(sizes), 5), sharey=True, squeeze=False
@@ -130,7 +191,7 @@ def _sample_size_panels(
         for k, ratio in enumerate(ratios):
             style = trait_style(k)
             part = select(ours, n_samples=n_samples, rel_aa=ratio)
-            middle = part.groupby(x)["value"].agg(center)
+            middle = part.groupby(x)["value"].median()
             # many small dots: as pixels they take a fraction of the page
             ax.plot(
                 part[x],

@@ -91,7 +91,9 @@ def draw_models(ax: Axes, table: pd.DataFrame, x: str, value: str, markersize: f
         )
 
 
-def label_ends(ax: Axes, table: pd.DataFrame, x: str, value: str, apart: float = 0.04) -> None:
+def label_ends(
+    ax: Axes, table: pd.DataFrame, x: str, value: str, apart: float = 0.04, fontsize: float = 9
+) -> None:
     """Write each model's name at the right end of its line, labels at least so far apart, as a share of
     the height.
 
@@ -111,7 +113,7 @@ def label_ends(ax: Axes, table: pd.DataFrame, x: str, value: str, apart: float =
             transform=ax.transAxes,
             color=MODEL_COLORS[model],
             va="center",
-            fontsize=9,
+            fontsize=fontsize,
         )
 
 

@@ -1,0 +1,97 @@
+"""The pages of scaling, dilution and correlation: what they say is true of the tables that ship."""
+
+import pandas as pd
+import pytest
+
+from conftest import ROOT
+from epidl.grid import contrasts, results
+from epidl_book import agreement, correlation, dilution, scaling
+
+DATA = ROOT / "book" / "data"
+
+
+@pytest.fixture(scope="module")
+def digitised():
+    return pd.read_csv(DATA / "figure_1_digitised.csv")
+
+
+@pytest.fixture(scope="module")
+def same_individuals():
+    table = results.read_table(DATA / "scaling.csv").query("protocol == 'published'")
+    return contrasts.ridge_on_test_individuals(table, results.read_table(DATA / "ridge_vs_sgd.csv"))
+
+
+def test_what_the_page_of_scaling_says_of_shares_is_so(same_individuals):
+    keys = ["n_samples", "scaling"]
+    shares = contrasts.epistatic_shares(same_individuals, "mlp", "ridge", keys)
+    share = shares.groupby(keys)["share"].mean().unstack("n_samples")
+    assert share.loc[1].between(0.45, 0.6).all(), "about half"
+    assert (share.loc[:0.2] > 0.9).all(axis=None), "nearly all"
+    assert (share.loc[7:] < 0.05).all(axis=None), "close to zero"
+    assert (share[1000] - share[10_000]).abs().max() < 0.07, "the lines nearly coincide"
+    words = scaling.in_words(shares, same_individuals)
+    assert float(words["ahead_few"]) > float(words["ahead_many"]), "fewer of the larger cohorts"
+
+
+def test_the_baseline_of_figure_1a_is_behind_exact_ridge(same_individuals):
+    """At the right end, with few individuals: the network is ahead of ridge by SGD, not of ridge."""
+    right = same_individuals.query("scaling == 20 and n_samples == 1000")
+    for model in ("ridge", "mlp"):
+        assert (contrasts.mean_difference(right, model, "ridge_sgd", ["scaling"])["low"] > 0).all()
+    assert (contrasts.mean_difference(right, "mlp", "ridge", ["scaling"])["low"] < 0).all()
+
+
+def test_the_publication_s_shares_need_all_traits(digitised):
+    shares = scaling.published_shares(digitised).set_index(["n_samples", "scaling"])["share"]
+    assert (100_000, 1.0) not in shares.index, "two of its traits could not be read"
+    assert shares[1000, 1.0] == pytest.approx(0.63, abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def diluted():
+    return results.read_table(DATA / "dilution.csv")
+
+
+def test_what_the_page_of_dilution_says_is_so(diluted):
+    drawn = dilution.with_sparse_pairs(diluted, results.read_table(DATA / "beyond_dilution.csv"))
+    r = drawn.pivot_table(index="n_markers", columns="model", values="pearson_r")
+    fewest, most = r.loc[100], r.loc[1000]
+    assert fewest["mlp"] > fewest["mlp_pruned"] > fewest["ridge"] + 0.3, "far ahead of ridge"
+    assert abs(most["mlp"] - most["ridge"]) < 0.03, "both predict about the same"
+    assert most["mlp_pruned"] > most["mlp"]
+    assert r["pairs"].min() > 0.99
+    pruned = diluted.query("n_markers == 1000 and rel_aa == 1").groupby("model")["pearson_r"].mean()
+    assert abs(pruned["lasso_pruned"] - pruned["mlp_pruned"]) < 0.02
+    kept = dilution.selection_table(diluted).map(lambda share: float(share.rstrip("%")))
+    assert kept["of these causal"].min() > 95
+    assert kept.iloc[-1, -1] < kept.iloc[-1, -2] < kept.iloc[-1, -3], "fewer pairs than QTL"
+
+
+def test_where_the_page_of_dilution_says_that_ours_differ_they_do(diluted):
+    found = agreement.compare_with_figure_2(
+        diluted, pd.read_csv(DATA / "figure_2_digitised.csv")
+    ).query("rel_aa == 1")
+    ahead = found.query("n_markers == 100 and model != 'lasso_pruned'")
+    assert (ahead["excess"] > ahead["bound"]).all()
+    less = found.query("n_markers == 1000 and model == 'mlp_pruned'")
+    assert (less["excess"] < -less["bound"]).all()
+    assert found["agrees"].sum() == len(found) - 3
+
+
+def test_what_the_page_of_correlation_says_is_so():
+    table = results.read_table(DATA / "correlation.csv")
+    r = correlation.both_steps(table)
+    lead = correlation.correlation_steps(table, "difference").loc[r.index]
+    assert (lead["sharing pairs"] > 0).all()
+    assert (r["sharing pairs"] > 0).all()
+    assert (lead["correlation"] < 0).all(), "nothing is added to the lead"
+    assert (r["correlation"].iloc[:2] < 0).all()
+    assert abs(r["correlation"].iloc[-1]) < 0.02, "the line of 300 QTL is nearly level"
+    steps = correlation.step_table(table)["its lead over ridge"]
+    shown = steps[~steps.str.endswith("(one cohort)")]
+    assert set(shown.index.get_level_values("QTL")) == {int(correlation.in_words(table)["most"])}
+    assert "[+" in shown.iloc[0]
+    assert "+" in shown.iloc[1].split(",")[1], "the second step is not shown"
+    found = agreement.compare_with_figure_3(table, pd.read_csv(DATA / "figure_3_digitised.csv"))
+    bounded = found.dropna(subset="bound")
+    assert bounded["agrees"].mean() > 0.5
