@@ -15,6 +15,7 @@ from conftest import ROOT
 MOST_NUMBERS, MOST_CROWDED = 3.0, 0.10
 RESULT_PAGE = 900, 1100
 NEW_FORM = {
+    "book/agreement": RESULT_PAGE,
     "book/approach": (700, 1100),
     "book/correlation": RESULT_PAGE,
     "book/dilution": RESULT_PAGE,
