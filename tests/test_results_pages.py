@@ -5,7 +5,7 @@ import pytest
 
 from conftest import ROOT
 from epidl.grid import contrasts, results
-from epidl_book import agreement, correlation, dilution, scaling
+from epidl_book import agreement, claims, correlation, dilution, scaling
 
 DATA = ROOT / "book" / "data"
 
@@ -115,3 +115,13 @@ def test_what_the_page_of_agreement_says_is_so():
     fits = agreement.single_fits(pd.read_csv(DATA / "gpu_fits.csv"), published["scaling"])
     at_one = fits.xs(1.0, level="scaling")["r"].unstack("n_samples").loc[0.5:]
     assert (at_one[100_000] < at_one[10_000]).all(), "the fall"
+
+
+def test_what_the_page_of_claims_says_is_so():
+    checked = pd.read_csv(DATA / "claims.csv")
+    verdicts = claims.counts(checked)["claims"]
+    assert verdicts[claims.FAILS] == 0, "none fails"
+    assert verdicts[[claims.HOLDS, claims.IN_PART, claims.UNDECIDED, claims.UNTESTED]].min() > 0
+    outcomes = claims.all_conditions(claims.read_tables(DATA))["outcome"]
+    tested = outcomes[outcomes != "untested"]
+    assert (tested == "shown").mean() > 0.5, "most conditions are shown"

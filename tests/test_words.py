@@ -17,6 +17,7 @@ RESULT_PAGE = 900, 1100
 NEW_FORM = {
     "book/agreement": RESULT_PAGE,
     "book/approach": (700, 1100),
+    "book/claims": RESULT_PAGE,
     "book/correlation": RESULT_PAGE,
     "book/dilution": RESULT_PAGE,
     "book/ledger": RESULT_PAGE,
