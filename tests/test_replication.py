@@ -888,9 +888,8 @@ def test_the_summary_counts_what_is_there(compared):
     assert table["computed"].tolist() == parts["ours"].count().tolist()
     assert table["within bound"].tolist() == parts["agrees"].sum().tolist()
     assert (table["within bound"] < table["with bound"]).any()
-    assert agreement_page.agreement_in_words(found).startswith(
-        f"Of {len(found)} values {found['ours'].count()} are computed"
-    )
+    words = agreement_page.in_words(found)
+    assert (words["values"], words["computed"]) == (str(len(found)), str(found["ours"].count()))
 
 
 def test_the_figure_draws_what_was_computed(compared):

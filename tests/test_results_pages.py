@@ -5,7 +5,7 @@ import pytest
 
 from conftest import ROOT
 from epidl.grid import contrasts, results
-from epidl_book import agreement, correlation, dilution, scaling
+from epidl_book import agreement, claims, correlation, dilution, scaling
 
 DATA = ROOT / "book" / "data"
 
@@ -95,3 +95,33 @@ def test_what_the_page_of_correlation_says_is_so():
     found = agreement.compare_with_figure_3(table, pd.read_csv(DATA / "figure_3_digitised.csv"))
     bounded = found.dropna(subset="bound")
     assert bounded["agrees"].mean() > 0.5
+
+
+def test_what_the_page_of_agreement_says_is_so():
+    tables, published = {}, {}
+    for k, name in enumerate(("scaling", "dilution", "correlation"), start=1):
+        tables[name] = results.read_table(DATA / f"{name}.csv")
+        published[name] = pd.read_csv(DATA / f"figure_{k}_digitised.csv")
+    compared = agreement.against_publication(tables, published)
+    words = {name: int(count) for name, count in agreement.in_words(compared).items()}
+    assert words["within"] < words["bound"] <= words["computed"] < words["values"]
+    table = agreement.agreement_table(compared)
+    of_network, of_linear = "r of the MLP, figure 1", "r of ridge by SGD, figure 1"
+    share = table["within bound"] / table["with bound"]
+    assert share[of_network] > 0.95 > share[of_linear]
+    assert table.loc[of_linear, "mean difference"] > 0
+    beyond = agreement.beyond_bound(compared)
+    assert (beyond.loc[of_linear, "difference"] > 0).all()
+    fits = agreement.single_fits(pd.read_csv(DATA / "gpu_fits.csv"), published["scaling"])
+    at_one = fits.xs(1.0, level="scaling")["r"].unstack("n_samples").loc[0.5:]
+    assert (at_one[100_000] < at_one[10_000]).all(), "the fall"
+
+
+def test_what_the_page_of_claims_says_is_so():
+    checked = pd.read_csv(DATA / "claims.csv")
+    verdicts = claims.counts(checked)["claims"]
+    assert verdicts[claims.FAILS] == 0, "none fails"
+    assert verdicts[[claims.HOLDS, claims.IN_PART, claims.UNDECIDED, claims.UNTESTED]].min() > 0
+    outcomes = claims.all_conditions(claims.read_tables(DATA))["outcome"]
+    tested = outcomes[outcomes != "untested"]
+    assert (tested == "shown").mean() > 0.5, "most conditions are shown"

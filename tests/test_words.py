@@ -15,9 +15,11 @@ MOST_NUMBERS, MOST_CROWDED = 3.0, 0.10
 RESULT_PAGE = 900, 1100
 NEW_FORM = {
     "index": (330, 330),
+    "book/agreement": RESULT_PAGE,
     "book/approach": (700, 1100),
     "book/background": RESULT_PAGE,
     "book/beyond": RESULT_PAGE,
+    "book/claims": RESULT_PAGE,
     "book/correlation": RESULT_PAGE,
     "book/dilution": RESULT_PAGE,
     "book/ledger": RESULT_PAGE,

@@ -6,10 +6,11 @@ import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from epidl.figures.style import PARITY, legend_below, select
+from epidl.figures.style import PARITY, select
 from epidl.grid.contrasts import one_protocol, paired
 from epidl_book.phrases import OUTCOMES, place
 
@@ -248,60 +249,71 @@ def comparison_table(
     return table.fillna("–")
 
 
-def agreement_in_words(compared: pd.DataFrame) -> str:
-    """Return in a sentence how many of the publication's values are computed, and how many are within
-    their bound.
-    """
-    total = agreement_table(compared.assign(comparison="all")).loc["all"].astype(int)
-    return (
-        f"Of {total['values']} values {total['computed']} are computed. Of the {total['with bound']} that have a "
-        f"bound {total['within bound']} are within it."
-    )
-
-
 def draw(compared: pd.DataFrame) -> Figure:
-    """Draw our values less the publication's, one panel per comparison, each over its bound.
+    """Draw our values against the publication's, a panel for each comparison, with the bound of each as
+    a grey bar.
 
     compared: from `against_publication`; values that we have not computed are left out. A value
     without a bound is drawn open.
     """
     compared = compared.dropna(subset="difference")
     names = list(compared["comparison"].unique())
-    counts = [max(17, (compared["comparison"] == name).sum()) for name in names]
-    figure, axes = plt.subplots(
-        1, len(names), figsize=(11, 3.8), width_ratios=counts, sharey=True, squeeze=False
-    )
-    for ax, name in zip(axes[0], names, strict=True):
-        part = select(compared, comparison=name).reset_index(drop=True)
-        ax.axhline(0, **PARITY)
-        ax.vlines(part.index, -part["bound"], part["bound"], color=str(apc.cloud), linewidth=3)
-        for outcome, kept in (("shown", True), ("contradicted", False)):
-            here = part["agrees"].eq(kept).fillna(False).to_numpy(bool)
-            ax.plot(
-                part.index[here],
-                part["difference"][here],
-                **OUTCOMES[outcome],
-                linestyle="",
-                markersize=4,
-            )
-        bare = part["bound"].isna().to_numpy()
-        ax.plot(
-            part.index[bare],
-            part["difference"][bare],
-            **OUTCOMES["open"],
-            linestyle="",
-            markersize=4,
-        )
-        ax.set(title=name.replace(", ", "\n"), xticks=[])
-        ax.title.set_fontsize(9)
-    axes[0, 0].set_ylabel("Ours less the publication's")
+    n_rows = -(-len(names) // 2)
+    figure, axes = plt.subplots(n_rows, 2, figsize=(8, 0.6 + 3.7 * n_rows), squeeze=False)
+    for ax, name in zip(axes.flat, names, strict=False):
+        _against(ax, select(compared, comparison=name))
+        ax.set_title(name, fontsize=12)
+    for ax in axes.flat[len(names) :]:
+        ax.set_axis_off()
+    figure.supxlabel("The publication's value", fontsize=13)
+    figure.supylabel("Ours", fontsize=13)
     labels = {
         "shown": "within its bound",
         "contradicted": "beyond it",
         "open": "no bound: one cohort",
     }
-    legend_below(
-        figure,
-        [Line2D([], [], linestyle="", **OUTCOMES[key], label=text) for key, text in labels.items()],
-    )
+    handles = []
+    for outcome, text in labels.items():
+        handles.append(Line2D([], [], linestyle="", **OUTCOMES[outcome], label=text))
+    axes[0, 0].legend(handles=handles, frameon=False, fontsize=10, loc="lower right")
     return figure
+
+
+def _against(ax: Axes, part: pd.DataFrame) -> None:
+    """Draw the values of one comparison around the diagonal, on which both agree."""
+    ends = part[["ours", "published"]].agg(["min", "max"])
+    low, high = ends.loc["min"].min() - 0.04, ends.loc["max"].max() + 0.04
+    ax.plot([low, high], [low, high], **PARITY)
+    x, bound = part["published"], part["bound"]
+    ax.vlines(x, part["ours"] - bound, part["ours"] + bound, color=str(apc.cloud), linewidth=2)
+    bare = bound.isna()
+    masks = {
+        "shown": part["agrees"].eq(True).fillna(False) & ~bare,
+        "contradicted": part["agrees"].eq(False).fillna(False) & ~bare,
+        "open": bare,
+    }
+    for outcome, mask in masks.items():
+        here = part[mask.to_numpy(bool)]
+        ax.plot(here["published"], here["ours"], **OUTCOMES[outcome], linestyle="", markersize=4)
+    ax.set(xlim=(low, high), ylim=(low, high))
+    ax.tick_params(labelsize=11)
+
+
+def beyond_bound(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return the values that are beyond their bound, to show."""
+    found = compared[compared["agrees"].eq(False).fillna(False)].drop(columns="agrees")
+    return found.set_index(["comparison", "place"]).round(2)
+
+
+def in_words(compared: pd.DataFrame) -> dict[str, str]:
+    """Return how many of the publication's values there are and are computed, and of those with a bound
+    how many are within it.
+    """
+    total = agreement_table(compared).sum()
+    columns = {
+        "values": "values",
+        "computed": "computed",
+        "bound": "with bound",
+        "within": "within bound",
+    }
+    return {name: str(int(total[column])) for name, column in columns.items()}

@@ -62,6 +62,9 @@ LABELS = {
     "learning_rate": "learning rate",
     "n_features": "features",
     "max_features": "features at most",
+    "r_low": "publication, lowest r",
+    "r_mid": "middle r",
+    "r_high": "highest r",
 }
 
 
