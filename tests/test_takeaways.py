@@ -148,3 +148,5 @@ def test_what_the_tabs_say_of_simulations_is_so():
     assert abs(r.loc[4, "mlp_patient"] - r.loc[4, "mlp"]) < 0.03  # training longer changes little
     assert (r["kernel"] > r["mlp"]).all()  # the limit is the network's
     assert r["pairs"].min() > 0.98  # a search for pairs predicts almost everything
+    for scaling in (1, 2):  # boosted trees are ahead of the network
+        assert r.loc[scaling, "trees"] > r.loc[scaling, "mlp"] + 0.03
