@@ -17,7 +17,7 @@ NEW_FORM = {
     "index": (330, 330),
     "book/agreement": RESULT_PAGE,
     "book/approach": (700, 1100),
-    "book/background": RESULT_PAGE,
+    "book/background": (1000, 1100),
     "book/beyond": RESULT_PAGE,
     "book/claims": RESULT_PAGE,
     "book/correlation": RESULT_PAGE,

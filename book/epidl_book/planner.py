@@ -188,7 +188,6 @@ def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) 
     return {
         "most": f"{most:,}",
         "conditions": str(len(known["points"])),
-        "worth": f"{surface.WORTH:g}",
         **dict(zip(("additive", "epistatic", "power"), efficiency, strict=True)),
         "larger_sizes": surface.sizes_in_words(larger),
         "larger_mean": f"{(larger['forecast'] - larger['found']).mean():.2f}",
@@ -252,19 +251,6 @@ def error_table(errors: pd.DataFrame) -> pd.DataFrame:
     return table.apply(
         lambda column: column.map(formats.get(column.name, "{:.3f}").format, na_action="ignore")
     ).fillna("–")
-
-
-def worst(left_out: pd.DataFrame, model: str = "mlp") -> dict[str, str]:
-    """Return where a model's forecast is most wrong over conditions left out, in words.
-
-    left_out: of `surface.left_out_with_fit`.
-    """
-    means = (
-        left_out[left_out["model"] == model].groupby(CONDITION)[["forecast", "pearson_r"]].mean()
-    )
-    place = (means["pearson_r"] - means["forecast"]).abs().idxmax()
-    found = dict(zip(CONDITION, map("{:,g}".format, place), strict=True))
-    return found | means.loc[place].map("{:.2f}".format).to_dict()
 
 
 LEAST_LEAD = 0.05  # of a network over the kernel, to be shown

@@ -530,9 +530,7 @@ class WorldCell(MlpCell):
 
     @property
     def place(self) -> str:
-        """For instance unlinked_n1000_q16_m16_all_0.5_0.5_H0.999, where 0.5 are the shares, and
-        segregants_yeast_n1000_q50_m500_between_disjoint_1_H0.8.
-        """
+        """Its parameters in words: unlinked_n1000_q16_m16_all_1_H0.8, where 1 is the only share."""
         population = f"{self.population}_{self.genome}" if self.genome else self.population
         between = "_between" if self.qtl_between else ""
         shares = "_".join(f"{share:g}" for share in self.shares)
