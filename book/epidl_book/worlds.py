@@ -213,18 +213,24 @@ def _check(said: str, estimate: float, interval: tuple[float, float], cohorts: i
     return {"check": said, "difference in r": words, "cohorts": str(cohorts), "verdict": verdict}
 
 
+def _mean_in_words(r: pd.Series) -> str:
+    """Return the mean of some r and its 95 % interval by Student, in words."""
+    half = scipy.stats.t.ppf(0.975, r.count() - 1) * r.sem()
+    return f"{r.mean():.2f} ± {half:.2f}"
+
+
 def orders_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return each model's mean r and its range over cohorts, a row for each condition of `orders`."""
+    """Return each model's mean r and its 95 % interval over cohorts, a row for each condition of `orders`."""
     groups = table.groupby(["n_samples", "n_qtl", "above", "model"])["pearson_r"]
-    words = groups.agg(lambda r: f"{r.mean():.2f} [{r.min():.2f}, {r.max():.2f}]")
+    words = groups.agg(_mean_in_words)
     shown = words.unstack("model")[style.models_of(table)].fillna("–")
     return shown.rename(columns=figures.MODEL_NAMES).rename_axis(columns=None)
 
 
 def crosses_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return each model's mean r and its range over cohorts, a row for each condition of `crosses`."""
+    """Return each model's mean r and its 95 % interval over cohorts, a row for each condition of `crosses`."""
     groups = table.groupby(["trait_kind", "population", "model"], sort=False)["pearson_r"]
-    words = groups.agg(lambda r: f"{r.mean():.2f} [{r.min():.2f}, {r.max():.2f}]")
+    words = groups.agg(_mean_in_words)
     shown = words.unstack("model")[style.models_of(table)].fillna("–")
     return shown.rename(columns=figures.MODEL_NAMES).rename_axis(columns=None)
 
