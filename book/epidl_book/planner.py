@@ -76,7 +76,7 @@ def curve_chart() -> alt.LayerChart:
     x = alt.X(
         "n_samples:Q", title="Individuals", scale=alt.Scale(type="log", nice=False), axis=axis
     )
-    y = alt.Y("pearson_r:Q", title="Expected r", scale=alt.Scale(zero=False))
+    y = alt.Y("pearson_r:Q", title="Expected r", scale=alt.Scale(domain=[0, 1]))
     color = alt.Color(
         "model:N", scale=colors, legend=alt.Legend(title=None, orient="bottom", columns=1)
     )

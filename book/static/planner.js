@@ -352,8 +352,8 @@
     ]);
   }
 
-  /** A curve that reaches beyond the study, and beyond the numbers at which other models pay. */
-  function curve(study, needed) {
+  /** A curve that reaches beyond the study, and beyond the numbers at which other models pay; one model has its band. */
+  function curve(study, needed, banded) {
     const rows = [], far = Math.max(...Object.values(needed).map((n) => n || 0)) / study.n_samples;
     const last = Math.max(30, Math.ceil(20 * Math.log10(2 * far)));
     for (let step = -30; step <= last; step++) {
@@ -361,9 +361,10 @@
       if (n < 20 || n > MOST_SAMPLES) continue;
       const other = { ...study, n_samples: n };
       for (const [model, found] of Object.entries(forecast(other))) {
+        const r = found.pearson_r, hasBand = model === banded;
         rows.push({
-          n_samples: n, model: surface.sentences.names[model], pearson_r: found.pearson_r, low: Math.max(0, found.low),
-          high: isBound(model, n) ? found.pearson_r : found.high, basis: basis(model, found, other),
+          n_samples: n, model: surface.sentences.names[model], pearson_r: r, low: hasBand ? Math.max(0, found.low) : r,
+          high: hasBand && !isBound(model, n) ? found.high : r, basis: basis(model, found, other),
         });
       }
     }
@@ -373,8 +374,9 @@
   function draw(study, found) {
     const { view } = element("chart").querySelector(".chart");
     if (!view) return; // it draws once it is there
+    const { kind } = choose(study, found.forecasts), banded = MODELS.includes(kind) ? kind : "ridge";
     view
-      .data("curve", curve(study, found.needed))
+      .data("curve", curve(study, found.needed, banded))
       .data("study", [{ n_samples: study.n_samples, ceiling: found.ceiling, additive: found.additive_ceiling }])
       .resize()
       .runAsync();
