@@ -123,9 +123,8 @@ def gain_by_share(table: pd.DataFrame, compared: pd.DataFrame, model: str = "mlp
     ax.axhline(0, **style.PARITY)
     for k, name in enumerate(order(both)):
         part = both[both["dataset"] == name]
-        color = style.TRAIT_COLORS[k % len(style.TRAIT_COLORS)]
-        marker = "osD^vPX*"[k]
-        ax.plot(part["share"], part["difference"], marker, color=color, label=title(name))
+        form = style.cohort_style(k) | {"linestyle": "", "label": title(name)}
+        ax.plot(part["share"], part["difference"], **form)
     ax.set(
         xlabel="Share of the variance that REML gives to pairs",
         ylabel=f"r of the {figures.MODEL_NAMES[model]} minus r of ridge",

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from epidl.figures import style
-from epidl.grid.contrasts import mean_difference, one_protocol
+from epidl.grid.contrasts import mean_difference, one_protocol, winners
 from epidl.own import registry
 from epidl_book import claims
 from epidl_book.phrases import smallest_cohorts
@@ -62,8 +62,7 @@ def real_in_words(compared: pd.DataFrame) -> dict[str, str]:
     the best.
     """
     compared = with_kind(compared)
-    keys = ["dataset", "trait"]
-    highest = compared.loc[compared.groupby(keys)["difference"].idxmax()]
+    highest = winners(compared)
     ridge = compared[compared["model"] == "ridge"]
     words = {"traits": str(len(highest)), "cohorts": str(compared["dataset"].nunique())}
     for name, (_, models) in ADVICE.items():
@@ -139,17 +138,14 @@ def first_figure(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def replication_in_words(compared: pd.DataFrame, checked: pd.DataFrame) -> dict[str, str]:
-    """Return how many of the publication's values and claims replicate, in words.
+def claims_in_words(checked: pd.DataFrame) -> dict[str, str]:
+    """Return how many of the publication's claims hold, hold in part and are refuted, in words.
 
-    compared: of `agreement.against_publication`; checked: of `claims.check_all`.
+    checked: of `claims.check_all`.
     """
     verdicts = checked["verdict"].value_counts().reindex(claims.VERDICTS, fill_value=0)
-    known = compared["agrees"].dropna()
     return {
-        "within": str(int(known.sum())),
-        "values": str(len(known)),
-        "claims": str(len(checked)),
+        "all": str(len(checked)),
         "hold": str(verdicts[claims.HOLDS]),
         "in_part": str(verdicts[claims.IN_PART]),
         "fail": str(verdicts[claims.FAILS]) if verdicts[claims.FAILS] else "none",

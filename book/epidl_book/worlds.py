@@ -1,5 +1,7 @@
 """The page of worlds closer to life: interactions above pairs, crosses, and noise."""
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -219,18 +221,11 @@ def _mean_in_words(r: pd.Series) -> str:
     return f"{r.mean():.2f} ± {half:.2f}"
 
 
-def orders_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return each model's mean r and its 95 % interval over cohorts, a row for each condition of `orders`."""
-    groups = table.groupby(["n_samples", "n_qtl", "above", "model"])["pearson_r"]
-    words = groups.agg(_mean_in_words)
-    shown = words.unstack("model")[style.models_of(table)].fillna("–")
-    return shown.rename(columns=figures.MODEL_NAMES).rename_axis(columns=None)
-
-
-def crosses_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return each model's mean r and its 95 % interval over cohorts, a row for each condition of `crosses`."""
-    groups = table.groupby(["trait_kind", "population", "model"], sort=False)["pearson_r"]
-    words = groups.agg(_mean_in_words)
+def conditions_table(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return each model's mean r and its 95 % interval over cohorts, a row for each condition: the values
+    of the columns `by`.
+    """
+    words = table.groupby([*by, "model"], sort=False)["pearson_r"].agg(_mean_in_words)
     shown = words.unstack("model")[style.models_of(table)].fillna("–")
     return shown.rename(columns=figures.MODEL_NAMES).rename_axis(columns=None)
 

@@ -226,10 +226,10 @@
       ["not_trained", study.n_markers > trained.n_markers, { most: thousands(trained.n_markers) }],
       ["not_screened", !isSearched(study), { most: thousands(surface.most_screened) }],
       ["too_large", isLarge, { gib: thousands(whole(large.gib_per_square * study.n_markers ** 2)) }],
-      ["observed", study.population, { observed: surface.observed[study.population] }],
       ["partners", study.n_qtl % 2, { n_qtl: study.n_qtl + 1 }],
     ];
-    return said.filter(([, applies]) => applies).map(([kind, , words]) => fill(sentences[kind], words));
+    const found = said.filter(([, applies]) => applies).map(([kind, , words]) => fill(sentences[kind], words));
+    return study.population ? [...found, surface.observed[study.population]] : found;
   }
 
   function basis(model, { supported }, study) {

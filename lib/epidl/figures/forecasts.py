@@ -13,7 +13,7 @@ from epidl.figures.style import (
     OPEN,
     PARITY,
     PUBLICATION,
-    TRAIT_COLORS,
+    cohort_style,
     handle,
     legend_below,
     model_handles,
@@ -58,18 +58,17 @@ def forecasts_on_real(found: pd.DataFrame) -> Figure:
     found: of `surface.on_real_cohorts`. Open: whole families were left out.
     """
     figure, axes = plt.subplots(1, 4, figsize=(11, 3.9), sharex=True, sharey=True)
-    colors = dict(zip(found["dataset"].unique(), 2 * TRAIT_COLORS, strict=False))
-    markers = dict(zip(colors, "osD^vPX*", strict=False))
+    styles = {name: cohort_style(k) for k, name in enumerate(found["dataset"].unique())}
     for ax, model in zip(axes, planning.MODELS, strict=True):
         ax.plot([0, 1], [0, 1], **PARITY)
         part = select(found, model=model)
         for (name, grouped), rows in part.groupby(["dataset", "grouped"]):
-            form = {"color": colors[name], "markersize": 5, "alpha": 0.8}
+            form = styles[name] | {"linestyle": "", "markersize": 5, "alpha": 0.8}
             form |= OPEN if grouped else {}
-            ax.plot(rows["forecast"], rows["found"], markers[name], **form)
+            ax.plot(rows["forecast"], rows["found"], **form)
         ax.set(title=MODEL_NAMES[model], aspect="equal", xlim=(0, 1), ylim=(0, 1))
     label_outside(axes[None], "Forecast r", "r that came")
-    handles = [handle(name.capitalize(), colors[name], markers[name]) for name in colors]
+    handles = [handle(name.capitalize(), **style) for name, style in styles.items()]
     return legend_below(figure, handles)
 
 

@@ -28,6 +28,7 @@ for _name, _model in MODELS.items():
         MODEL_COLORS[_name] = str(getattr(apc, _model.color))
 TRAIT_COLORS = list(map(str, (apc.dusk, apc.aegean, apc.seaweed, apc.mustard, apc.cinnabar)))
 TRAIT_MARKERS = "osD^v"
+COHORT_MARKERS = "osD^vPX*"
 OPEN = {"markerfacecolor": "none", "markeredgewidth": 1.1}  # a marker of the publication's
 PUBLICATION = OPEN | {"markersize": 6, "linestyle": ":", "linewidth": 1.2}
 PARITY = {"color": str(apc.slate), "linewidth": 0.8, "linestyle": (0, (5, 3)), "zorder": 0}
@@ -133,6 +134,11 @@ def trait_style(k: int) -> dict[str, str]:
         "color": TRAIT_COLORS[k % len(TRAIT_COLORS)],
         "marker": TRAIT_MARKERS[k % len(TRAIT_MARKERS)],
     }
+
+
+def cohort_style(k: int) -> dict[str, str]:
+    """Return colour and marker of the k-th real cohort, at most eight."""
+    return {"color": TRAIT_COLORS[k % len(TRAIT_COLORS)], "marker": COHORT_MARKERS[k]}
 
 
 def trait_handles(ratios: Sequence[float]) -> list[Line2D]:

@@ -125,6 +125,11 @@ def headline(compared: pd.DataFrame) -> pd.DataFrame:
     return compared[compared["protocol"] == compared["dataset"].map(first)]
 
 
+def winners(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return of each cohort and trait the row of the model with the greatest difference to ridge."""
+    return compared.loc[compared.groupby(["dataset", "trait"])["difference"].idxmax()]
+
+
 def holm(p: pd.Series) -> pd.Series:
     """Return p values adjusted for their number by Holm's method; NaN stays, and does not count."""
     ordered = p.dropna().sort_values()

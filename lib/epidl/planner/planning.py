@@ -515,7 +515,6 @@ def notes(study: Study) -> list[str]:
     """Return what an answer leaves out, in sentences."""
     known = surface()
     most_trained, large = known["trained"]["n_markers"], known["large"]
-    of_kind = {"observed": known["observed"].get(study.population)}
     is_large = study.n_samples > large["n_samples"] and study.n_markers > large["n_markers"]
     gib = _whole(large["gib_per_square"] * study.n_markers**2)
     said = [  # kind, whether it is said, and its words
@@ -525,10 +524,10 @@ def notes(study: Study) -> list[str]:
         ("not_trained", study.n_markers > most_trained, {"most": f"{most_trained:,}"}),
         ("not_screened", not is_searched(study), {"most": f"{known['most_screened']:,}"}),
         ("too_large", is_large, {"gib": f"{gib:,}"}),
-        ("observed", study.population, of_kind),
         ("partners", study.n_qtl % 2, {"n_qtl": study.n_qtl + 1}),
     ]
-    return [known["sentences"][kind].format(**words) for kind, applies, words in said if applies]
+    found = [known["sentences"][kind].format(**words) for kind, applies, words in said if applies]
+    return found + ([known["observed"][study.population]] if study.population else [])
 
 
 def _range(study: Study, name: str) -> dict[str, str]:
@@ -624,9 +623,7 @@ def observed_segments(genotypes: Genotypes) -> int:
     Of all pairs of markers that vary, each with itself among them; what chance makes of it among n
     individuals, 1 / n, is taken off. At least 2, and at most their number.
     """
-    dosages = genotypes.block(slice(None)).astype(np.float32)
-    dosages = dosages[:, np.ptp(dosages, axis=0) > 0]
-    codes = (dosages - dosages.mean(axis=0)) / dosages.std(axis=0)
+    codes = _standard_codes(genotypes, np.float32)
     n, m = codes.shape
     products = codes @ codes.T if n < m else codes.T @ codes
     squared = float((products.astype(float) ** 2).sum()) / (n * m) ** 2
@@ -643,15 +640,20 @@ def observed_pair_segments(genotypes: Genotypes) -> int:
 
     Raises ValueError where fewer than 2 markers vary.
     """
-    dosages = genotypes.block(slice(None)).astype(float)
-    dosages = dosages[:, np.ptp(dosages, axis=0) > 0]
-    codes = (dosages - dosages.mean(axis=0)) / dosages.std(axis=0)
+    codes = _standard_codes(genotypes, float)
     n, m = codes.shape
     checks.integer("the number of markers that vary", m, minimum=2)
     n_pairs, squares = math.comb(m, 2), codes**2
     relationship = ((codes @ codes.T) ** 2 - squares @ squares.T) / (2 * n_pairs)
     variance = relationship[np.triu_indices(n, 1)].var()
     return _whole(1 / np.clip(variance, 1 / n_pairs, 1))
+
+
+def _standard_codes(genotypes: Genotypes, dtype: type) -> NDArray[np.floating]:
+    """Return the codes of the markers that vary, each of mean 0 and variance 1."""
+    dosages = genotypes.block(slice(None)).astype(dtype)
+    dosages = dosages[:, np.ptp(dosages, axis=0) > 0]
+    return (dosages - dosages.mean(axis=0)) / dosages.std(axis=0)
 
 
 def _whole(value: float) -> int:

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
 from epidl import commands
-from epidl.grid.contrasts import between_splits, headline
+from epidl.grid.contrasts import between_splits, headline, winners
 from epidl.grid.params import PUBLISHED_H2, qtl_for_scaling
 from epidl.grid.results import read_table
 from epidl.models.kernels import EXACT_LIMIT
@@ -112,7 +112,6 @@ SENTENCES = {
     "not recommended here, and the line below leaves them out.",
     "too_large": "The line below needs at least {gib} GiB of memory: take fewer individuals and markers.",
     "partners": "The line below simulates {n_qtl} QTL, since each has a partner.",
-    "observed": "{observed}",
     "best_of_kind": "This book has real cohorts of this kind ({cohorts}). Best predicted by each model, of {traits}: "
     "{counts}. The greatest mean lead over ridge is that of {model}, {gain}.",
     "new_groups": " For whole families that it has not seen, ridge reached {grouped} there, and {random} for random "
@@ -453,7 +452,7 @@ def on_real_cohorts(table: pd.DataFrame, known: Mapping[str, Any] | None = None)
 
     A forecast knows what a reader could know before any test: individuals, independent segments, and
     the shares of variance that REML estimates in the training part, as means over splits. QTL: half
-    as many as segments. excess: the squared error. table: real.csv; known: as for `planning.forecast`.
+    as many as segments. table: real.csv; known: as for `planning.forecast`.
     """
     keys = ["dataset", "trait", "protocol"]
     found = table[table["dataset"].isin(real_cohorts())]
@@ -473,13 +472,11 @@ def on_real_cohorts(table: pd.DataFrame, known: Mapping[str, Any] | None = None)
         )
         for model, expected in planning.forecast(study, known).items():
             if (*place, model) in r:
-                came = r[(*place, model)]
-                excess = (expected.pearson_r - came) ** 2  # of a mean, whose scatter is small
                 rows.append(
                     dict(zip(keys, place, strict=True))
                     | {"model": model, "grouped": bool(row["grouped"]), "study": study}
                     | {"forecast": expected.pearson_r, "low": expected.low, "high": expected.high}
-                    | {"found": came, "excess": excess}
+                    | {"found": r[(*place, model)]}
                 )
     return pd.DataFrame(rows)
 
@@ -493,13 +490,12 @@ def excess_real(found: pd.DataFrame) -> pd.Series:
     found = found[~found["grouped"]]
     index = ["dataset", "trait", "protocol"]
     ridge = found[found["model"] == "ridge"].set_index(index)["forecast"]
-    lowest = found.join(ridge.rename("ridge"), on=index)["ridge"]
-    is_range = (found["model"] == "pairs") & found["found"].between(lowest, found["forecast"])
-    below = (found["model"] == "pairs") & (found["found"] < lowest)
-    excess = found["excess"].mask(is_range, 0.0)
-    excess = excess.mask(below, (found["found"] - lowest) ** 2)
-    means = found.assign(excess=excess).groupby(["model", "dataset"])["excess"].mean()
-    return means.groupby("model").mean().clip(lower=0).reindex(planning.MODELS)
+    lowest = found.join(ridge.rename("ridge"), on=index)["ridge"].where(found["model"] == "pairs")
+    in_range = found["found"].clip(lowest, found["forecast"].where(lowest.notna()))
+    nearest = found["forecast"].where(lowest.isna(), in_range)
+    squared = (found["found"] - nearest) ** 2  # of means, whose scatter is small
+    means = found.assign(squared=squared).groupby(["model", "dataset"])["squared"].mean()
+    return means.groupby("model").mean().reindex(planning.MODELS)
 
 
 def covered_on_real(found: pd.DataFrame, known: Mapping[str, Any] | None = None) -> pd.DataFrame:
@@ -513,8 +509,8 @@ def covered_on_real(found: pd.DataFrame, known: Mapping[str, Any] | None = None)
         for_real = {**known, "excess_real": others.to_dict()}
         for _, part in own.groupby(["trait", "protocol"], sort=False):
             expected = planning.forecast(part["study"].iloc[0], for_real, real=True)
-            low = part["model"].map(lambda model: expected[model].low)  # noqa: B023
-            high = part["model"].map(lambda model: expected[model].high)  # noqa: B023
+            ends = pd.DataFrame(expected.values(), index=expected).loc[part["model"]]
+            low, high = ends["low"].to_numpy(), ends["high"].to_numpy()
             parts.append(
                 part.assign(
                     before=part["found"].between(part["low"], part["high"]),
@@ -537,7 +533,7 @@ def observed(table: pd.DataFrame) -> dict[str, str]:
 
 def _observed(part: pd.DataFrame, compared: pd.DataFrame) -> str:
     """Return the sentences of one kind; part: headline rows; compared: of all kinds of splits."""
-    highest = part.loc[part.groupby(["dataset", "trait"])["difference"].idxmax(), "model"]
+    highest = winners(part)["model"]
     counts = highest.map(lambda model: MODELS[model].label).value_counts()
     gain = part.groupby("model")["difference"].mean()
     said = SENTENCES["best_of_kind"].format(
