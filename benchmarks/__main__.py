@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -176,37 +175,22 @@ def make_row(
     }
 
 
-def network_works(
-    n_samples: int,
-    n_qtl: int,
-    kind: str,
-    n_epochs: int,
-    rounds: int,
-    precision: Literal["single", "bfloat16"] = "single",
-) -> list[dict]:
+def network_works(n_samples: int, n_qtl: int, kind: str, n_epochs: int, rounds: int) -> list[dict]:
     """Time the training of the MLP or of ridge by SGD for some epochs, data ready at hand in each
-    way's form; precision: of our MLP.
+    way's form.
     """
     cohort = make_cohort(n_samples, n_qtl)
     with tempfile.TemporaryDirectory() as folder:
         published_way.make_files(cohort, Path(folder))
-        ways = training_ways(cohort, Path(folder), kind, n_epochs)
-        if precision != "single":
-            ways = {
-                "ours": training_ways(cohort, Path(folder), kind, n_epochs, precision)["ours"],
-                "ours in single precision": ways.pop("ours"),
-            } | ways
-        return compare(n_samples, n_qtl, ways, rounds)
+        return compare(
+            n_samples, n_qtl, training_ways(cohort, Path(folder), kind, n_epochs), rounds
+        )
 
 
 def training_ways(
-    cohort: Cohort,
-    folder: Path,
-    kind: str,
-    n_epochs: int,
-    precision: Literal["single", "bfloat16"] = "single",
+    cohort: Cohort, folder: Path, kind: str, n_epochs: int
 ) -> dict[str, Callable[[], object]]:
-    """Return the three ways of training one kind of network; precision: of our MLP."""
+    """Return the three ways of training one kind of network."""
     n_qtl, n_traits, generator = (
         cohort.genotypes.n_markers,
         len(cohort.traits),
@@ -214,7 +198,7 @@ def training_ways(
     )
     if kind == "mlp":
         plain = lambda: loop.mlp(n_qtl, n_traits, WIDTH)  # noqa: E731
-        ours = lambda: networks.mlp(n_qtl, n_traits, WIDTH, generator, precision=precision)  # noqa: E731
+        ours = lambda: networks.mlp(n_qtl, n_traits, WIDTH, generator)  # noqa: E731
         plan, our_plan = loop.MLP, endless(training.mlp_plan(), n_epochs)
     else:
         plain = lambda: torch.nn.Linear(2 * n_qtl, n_traits)  # noqa: E731
@@ -236,12 +220,6 @@ def mlp_epoch(quick: bool) -> list[dict]:
         *network_works(n_samples, n_qtl, "mlp", 1, rounds=1 if quick else 3),
         step_floor(n_qtl, quick),
     ]
-
-
-def mlp_epoch_in_bfloat16(quick: bool) -> list[dict]:
-    """One epoch of the MLP on products in bfloat16, against single precision too."""
-    n_samples, n_qtl = (500, 20) if quick else (10_000, 142)
-    return network_works(n_samples, n_qtl, "mlp", 1, 1 if quick else 3, precision="bfloat16")
 
 
 def sgd_ridge_fit(quick: bool) -> list[dict]:
@@ -382,7 +360,6 @@ def step_work(model: torch.nn.Module, n_qtl: int) -> tuple[float, float]:
 
 WORKS: dict[str, Callable[[bool], list[dict]]] = {
     "MLP epoch": mlp_epoch,
-    "MLP epoch in bfloat16": mlp_epoch_in_bfloat16,
     "SGD ridge fit": sgd_ridge_fit,
     "exact ridge": exact_ridge,
     "simulation": simulation,

@@ -1103,13 +1103,9 @@ def _networks() -> list[Place]:
                     "n_traits": size,
                     "hidden_width": size,
                     "generator": torch_generator,
-                }
-                | more,
+                },
             )
-            for name, inputs, more in (
-                ("mlp", "n_inputs", {"precision": choice("single", "bfloat16")}),
-                ("SkipMlp", "n_markers", {}),
-            )
+            for name, inputs in (("mlp", "n_inputs"), ("SkipMlp", "n_markers"))
         ),
         _place(
             networks,
@@ -1905,7 +1901,6 @@ LISTS = {"models": "ridge", "protocols": "published", "splits": "random", "searc
 MAY_BE_EMPTY = {"splits", "searched"}
 TRUE_OR_FALSE = {"drop_ragged_batch", "all_pairs", "shared_pairs", "qtl_between"}
 NAMES = {
-    "precision": ("single", "bfloat16"),
     "device": ("auto", "cpu", "cuda"),
     "backend": ("native", "alphasimr"),
     "source": ("simulated", "zenodo"),

@@ -8,17 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from benchmarks import loop, plain_way, precision, published_way
+from benchmarks import loop, plain_way, published_way
 from benchmarks.__main__ import WORKS
 
 from conftest import make_cohort
-from epidl import seeds
 from epidl.cohorts.splits import random_split
-from epidl.grid import core, costs
-from epidl.grid.params import ScalingCell, make_cell
+from epidl.grid import costs
 from epidl.models import ridge
 from epidl_book import performance
-from test_experiments import CELL
 
 
 def test_the_published_way_s_files_hold_the_cohort():
@@ -59,15 +56,10 @@ def test_the_references_learn():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker processes")
-@pytest.mark.parametrize(
-    "name", ["MLP epoch in bfloat16", "SGD ridge fit", "exact ridge", "simulation"]
-)
+@pytest.mark.parametrize("name", ["SGD ridge fit", "exact ridge", "simulation"])
 def test_a_work_is_measured_against_its_references(name):
     rows = WORKS[name](True)
-    references = {"published way", "plain way"}
-    if name == "MLP epoch in bfloat16":
-        references |= {"ours in single precision"}
-    assert {row["reference"] for row in rows} == references
+    assert {row["reference"] for row in rows} == {"published way", "plain way"}
     for row in rows:
         assert row["ratio"] == pytest.approx(row["reference_seconds"] / row["ours_seconds"])
 
@@ -108,78 +100,3 @@ def test_hours_are_told_of_the_fewest_and_the_most_individuals():
     assert performance.slowest_in_words(hours) == {"small": "12 minutes", "large": "5.0 hours"}
     line, *_ = performance.draw_hours({"a machine": hours}).axes[0].get_lines()
     assert list(line.get_ydata()) == hours.to_list()
-
-
-PLACE = ["n_samples", "scaling", "replicate", "trait"]
-
-
-def paired_fits(bias: float = 0.0, spread: float = 1.0) -> pd.DataFrame:
-    """Return differences of all planned fits: the control's with an SD of 0.002 about 0, those of
-    bfloat16 `spread` times as wide about `bias`.
-    """
-    rows = []
-    for cell, replicate, kind in precision.planned():
-        n_samples, scaling = cell.removeprefix("n").split("_scaling")
-        noise = seeds.generator(1, cell, replicate).normal(scale=0.002, size=5)
-        changes = {"published": 0 * noise, "control": noise, "bfloat16": bias + spread * noise}
-        for trait, change in enumerate(changes[kind], start=1):
-            place = dict(
-                zip(PLACE, (int(n_samples), float(scaling), replicate, trait), strict=True)
-            )
-            rows.append(place | {"cell": f"{cell}_{kind}", "seed": 7, "pearson_r": 0.5 + change})
-    table = pd.DataFrame(rows)
-    return precision.differences(table, as_published(table, seed=7))
-
-
-def as_published(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    return table.drop_duplicates(PLACE).assign(
-        model="mlp", protocol="published", precision="single", seed=seed, pearson_r=0.5
-    )
-
-
-def test_fits_of_other_cohorts_are_no_evidence():
-    table = paired_fits()[[*PLACE, "cell", "seed", "pearson_r"]]
-    with pytest.raises(ValueError, match="table must be of the cohorts of"):
-        precision.differences(table, as_published(table, seed=8))
-
-
-@pytest.mark.parametrize(
-    ("bias", "spread", "is_used"),
-    [(0, 1, True), (0.003, 1.1, True), (0.006, 1, False), (-0.006, 1, False), (0, 1.3, False)],
-)
-def test_the_verdict_on_bfloat16_is_that_of_the_rule(bias, spread, is_used):
-    pairs = paired_fits(bias, spread)
-    found = precision.verdict(pairs)
-    whole = found[found["group"] == "all"]
-    assert whole["cohorts"].tolist() == [100, 8]
-    np.testing.assert_allclose(whole["mean"], bias, atol=5e-4)
-    np.testing.assert_allclose(whole["sd_ratio"].astype(float), spread, rtol=1e-6)
-    assert whole["again"].tolist() == [0, 0]
-    assert precision.conclusion(pairs).startswith(f"bfloat16 {'is' if is_used else 'is not'} used")
-    some = pairs[~pairs["cell"].str.startswith("n10000_scaling7")]
-    assert "no verdict yet" in precision.conclusion(some)
-
-
-def test_a_bias_in_one_group_of_scalings_is_enough_against_bfloat16():
-    pairs = paired_fits()
-    one = (pairs["group"] == "above 4") & (pairs["n_samples"] == 1000)
-    pairs.loc[one & (pairs["kind"] == "bfloat16"), "difference"] += 0.006
-    assert precision.conclusion(pairs) == "bfloat16 is not used for the grid"
-
-
-def test_fits_are_made_again_on_the_published_cohort():
-    wanted = make_cell(ScalingCell, **CELL | {"models": ["mlp"], "protocols": ["published"]})
-    published = core.run(wanted).table.query("replicate == 2")
-    again, rounded, control = (
-        precision.fit_again(wanted, 2, kind, "abc") for kind in ("published", "bfloat16", "control")
-    )
-    numbers = ["seed", "pearson_r", "epochs"]
-    np.testing.assert_array_equal(again.table[numbers], published[numbers])
-    for other, name in ((rounded, "bfloat16"), (control, "single")):
-        assert other.table["seed"].tolist() == published["seed"].tolist()
-        assert other.table["va_over_vg"].tolist() == published["va_over_vg"].tolist()
-        assert (other.table["pearson_r"].to_numpy() != published["pearson_r"].to_numpy()).all()
-        assert set(other.table["precision"]) == {name}
-        assert other.record["parameters"]["precision"] == name
-    assert len({fit.name for fit in (again, rounded, control)}) == 3
-    assert again.record["commit"] == "abc"

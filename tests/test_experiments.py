@@ -158,13 +158,6 @@ def test_a_missing_gpu_is_said(monkeypatch):
         devices.resolve_device("cuda")
 
 
-def test_a_gpu_refuses_bfloat16_before_anything_is_computed(monkeypatch):
-    monkeypatch.setattr(core, "resolve_device", lambda device: "cuda")
-    monkeypatch.setattr(core, "make_cohort", None)
-    with pytest.raises(ValueError, match=r"precision must be single on a GPU.*got bfloat16"):
-        core.run(make_cell(ScalingCell, **CELL | {"precision": "bfloat16"}))
-
-
 DILUTION = {
     "n_samples": 300,
     "n_qtl": 10,

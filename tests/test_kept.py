@@ -6,7 +6,6 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -323,30 +322,6 @@ def test_published_fits_of_other_parameters_are_not_taken_nor_by_other_profiles(
         make_cell(ScalingCell, **SMALL | SHOWN | {"n_replicates": 1} | change), Path("second")
     )
     assert computed == ["published ridge", "cohort 1", "published mlp"]
-
-
-def test_a_fit_in_bfloat16_stands_beside_the_single_one_and_is_shown_in_its_absence(computed):
-    published = SMALL | SHOWN | {"hidden_width": 64}
-    before = publish_cell(make_cell(ScalingCell, **published | {"n_replicates": 1}))
-    computed.clear()
-    rounded = make_cell(ScalingCell, **published | {"n_replicates": 2, "precision": "bfloat16"})
-    after = publish_cell(rounded, "second")
-    assert [made for made in computed if "mlp" in made] == 2 * ["published mlp"]
-    assert set(after) == set(before) | rounded.fits
-    for name, fit in before.items():
-        kept_as_it_was = after[name].table.reset_index(drop=True)
-        pd.testing.assert_frame_equal(kept_as_it_was, fit.table.reset_index(drop=True))
-    one, other = (after[f"n100_scaling1{end} 1 published mlp"] for end in ("", "_bfloat16"))
-    assert set(one.table["precision"]) == {"single"}
-    assert set(other.table["precision"]) == {"bfloat16"}
-    assert one.table["seed"].tolist() == other.table["seed"].tolist()  # the same cohort
-    assert one.table["pearson_r"].tolist() != other.table["pearson_r"].tolist()
-    np.testing.assert_allclose(one.table["pearson_r"], other.table["pearson_r"], atol=0.1)
-    path = Path("book/data/scaling.csv")
-    mlp = results.read_table(path).query("model == 'mlp' and trait == 1")
-    assert mlp.set_index("replicate")["precision"].to_dict() == {1: "single", 2: "bfloat16"}
-    again = publish_cell(make_cell(ScalingCell, **published | {"n_replicates": 1}), "third")
-    assert set(again) == set(after)
 
 
 def test_a_cell_lacks_a_fit_though_each_model_and_each_protocol_has_one():

@@ -20,7 +20,6 @@ from epidl.grid.params import (
     load_grids,
     make_cell,
     qtl_for_scaling,
-    same_settings,
 )
 
 SCALINGS = [0.1, 0.2, 0.3, 0.5, 1, 2, 4, 7, 12, 20]
@@ -106,17 +105,6 @@ def test_cell_names_are_readable_and_distinct():
     )
 
 
-def test_the_precision_is_part_of_a_cell_s_name_and_not_of_its_cohorts():
-    single, rounded = (make_cell(ScalingCell, **CELL | p) for p in ({}, {"precision": "bfloat16"}))
-    assert (single.precision, rounded.name) == ("single", f"{single.name}_bfloat16")
-    assert rounded.cohort_name == single.cohort_name
-    assert not rounded.fits & single.fits
-    assert not same_settings(single.model_dump(), rounded)
-    old = single.model_dump(exclude={"precision"})  # from when there was one precision
-    assert same_settings(old, single)
-    assert not same_settings(old, rounded)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -129,7 +117,6 @@ def test_the_precision_is_part_of_a_cell_s_name_and_not_of_its_cohorts():
             {"drop_ragged_batch": "yes"},
             "drop_ragged_batch: Input should be a valid boolean, got 'yes'",
         ),
-        ({"precision": "half"}, "precision: Input should be 'single' or 'bfloat16', got 'half'"),
         ({"models": ["mlp", "mlp"]}, "models: .*must name each at most once"),
         (
             {"models": ["mlp"], "n_samples": 152},

@@ -78,11 +78,6 @@ def run_cell(
     """
     folder, progress = checks.folder("output", folder), checks.boolean("progress", progress)
     device = resolve_device(cell.device)
-    precision = getattr(cell, "precision", "single")
-    checks.require(
-        device == "cpu" or precision == "single",
-        f"precision must be single on a GPU, which trains in TF32, got {precision}",
-    )
     costs.check_memory(cell, device)
     if any(MODELS[model].searches(cell) for model in cell.models):
         tuning.check_installed()
@@ -213,7 +208,6 @@ def _outcome(model: str, task: Task, prediction: Prediction) -> dict[str, Any]:
             "learning_rate": np.nan,
             "epochs": 0,
             "seconds": 0.0,
-            "precision": "single",
         },
         **prediction.columns,
         "device": task.device,

@@ -202,15 +202,6 @@ class MlpCell(Cell):
     drop_ragged_batch: bool = Field(
         default=False, strict=True, description="leave out the last, smaller batch of an epoch"
     )
-    precision: Literal["single", "bfloat16"] = Field(
-        default="single",
-        description="of the products of the MLP's hidden layer in training on a CPU",
-    )
-
-    @property
-    def name(self) -> str:
-        """Its place and origin, and the precision if not single, which the cohorts do not depend on."""
-        return super().name + ("" if self.precision == "single" else f"_{self.precision}")
 
     @model_validator(mode="after")
     def _trainable(self) -> "MlpCell":

@@ -33,7 +33,6 @@ from epidl.storage import write_table, write_text
 PACKAGES = ("epidl", "numpy", "scipy", "torch", "scikit-learn", "optuna", "pandas")
 DATA = Path("book/data")  # the published tables
 KEY = ["cell", "replicate", "protocol", "model"]  # which fit of an experiment a row belongs to
-ROUNDED = "_bfloat16$"  # of the name of a cell that has a twin in single precision
 RECORD = {
     "parameters": dict,
     "commit": str,
@@ -240,23 +239,11 @@ def _checked(
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a result table that `write_table` wrote, each fit in one precision: single where it has both.
+    """Read a result table that `write_table` wrote.
 
-    A table without the column `precision` is all single. Raises ValueError where the file is
-    missing or holds no result table, and what `check_seal` raises.
+    Raises ValueError where the file is missing or holds no result table, and what `check_seal`
+    raises.
     """
-    table = _read_rows(path)
-    if not set(KEY) <= set(table.columns):
-        return table
-    if "precision" not in table:
-        return table.assign(precision="single")
-    table = table.fillna({"precision": "single"})
-    alike = pd.Series(names(table.replace({"cell": ROUNDED}, "", regex=True)), table.index)
-    rounded = table["cell"].str.contains(ROUNDED)
-    return table[~rounded | ~alike.isin(alike[~rounded])]
-
-
-def _read_rows(path: Path) -> pd.DataFrame:
     check_seal(path)
     try:
         table = pd.read_csv(path)
@@ -351,7 +338,7 @@ def read_collected(table_path: Path) -> list[Fitted]:
 
 
 def _read_fits(table_path: Path, provenance_path: Path, trials_path: Path) -> list[Fitted]:
-    table, records = _read_rows(table_path), read_records(provenance_path)
+    table, records = read_table(table_path), read_records(provenance_path)
     side = {"trials": pd.read_csv(trials_path)} if trials_path.exists() else {}
     try:
         return split(table, side, records)

@@ -55,7 +55,7 @@ def predict_mlp(task: Task, model: Model) -> Prediction:
     task's.
     """
     trained, trials = task.once("mlp", _train_mlp)
-    return trained.of(task, trials, hidden_width=task.hidden_width, precision=task.precision)
+    return trained.of(task, trials, hidden_width=task.hidden_width)
 
 
 def predict_mlp_recomputed(task: Task, model: Model) -> Prediction:
@@ -63,9 +63,7 @@ def predict_mlp_recomputed(task: Task, model: Model) -> Prediction:
     trained, _ = task.once("mlp", _train_mlp)
     network = copy.deepcopy(trained.network)
     training.recompute_batch_norm(network, trained.genotypes, task.split.train, task.device)
-    return replace(trained, network=network).of(
-        task, hidden_width=task.hidden_width, precision=task.precision
-    )
+    return replace(trained, network=network).of(task, hidden_width=task.hidden_width)
 
 
 def predict_mlp_patient(task: Task, model: Model) -> Prediction:
@@ -186,7 +184,6 @@ def _train_mlp(task: Task) -> tuple[Trained, dict[str, pd.DataFrame]]:
             task.n_traits,
             task.hidden_width,
             task.generator("weights", "mlp", *purpose),
-            precision=task.precision,
         )
         return train(task, network, task.genotypes, mlp_plan(task, settings), "mlp", *purpose)
 

@@ -12,7 +12,6 @@ optimiser sees both columns.
 
 import math
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +21,6 @@ from torch.nn import functional
 from epidl import checks
 
 BATCH_NORM_MOMENTUM = 0.8
-ADDED_ROWS = 256  # of a gradient in bfloat16 that are added up at a time
 LEAKY_SLOPE = 0.01
 
 
@@ -128,59 +126,6 @@ def _onednn_linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
     return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
 
 
-class RoundedLinear(HiddenLinear):
-    """A `HiddenLinear` that trains on products in bfloat16: factors of 8 bits in place of 24, single sums.
-
-    With r the rounding to the nearest bfloat16, y = r(r(x) r(W)') + b, dx = r(r(d) r(W)) and
-    dW = r(r(d)' r(x)). Weight, bias, the sum of gradients and what follows stay in single
-    precision, and so is all where nothing is trained, and on a GPU.
-    """
-
-    # of the rounded weight, then of its gradient: a new array each step costs more than rounding
-    memory: Tensor | None = None
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the outputs (samples, n_outputs) for inputs (samples, n_inputs)."""
-        if not self.training or not torch.is_grad_enabled() or inputs.device.type != "cpu":
-            return super().forward(inputs)
-        if self.memory is None:
-            self.memory = torch.empty_like(self.weight, dtype=torch.bfloat16, requires_grad=False)
-        return _RoundedProduct.apply(inputs, self.weight, self.bias, self.memory)
-
-
-class _RoundedProduct(torch.autograd.Function):
-    """The equations of `RoundedLinear`; `backward` adds the weight's gradient to its `grad` by itself."""
-
-    @staticmethod
-    def forward(
-        ctx: FunctionCtx, inputs: Tensor, weight: Tensor, bias: Tensor, memory: Tensor
-    ) -> Tensor:
-        inputs, rounded = inputs.bfloat16(), memory.copy_(weight)
-        # saved, so that torch refuses what another forward has overwritten
-        ctx.save_for_backward(inputs, weight, rounded)
-        return functional.linear(inputs, rounded).float().add_(bias)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, upstream: Tensor) -> tuple[Tensor, Tensor | None, Tensor, None]:
-        inputs, weight, rounded = ctx.saved_tensors
-        of_bias, upstream = upstream.sum(dim=0), upstream.bfloat16()
-        of_inputs = torch.mm(upstream, rounded).float()
-        if not ctx.needs_input_grad[1]:
-            return of_inputs, None, of_bias, None
-        of_weight = torch.mm(upstream.T, inputs, out=rounded)
-        if weight.grad is None:
-            return of_inputs, of_weight.float(), of_bias, None
-        # a few rows at a time: torch widens what it adds to a wider array as a whole
-        for total, part in zip(
-            *(m.split(ADDED_ROWS) for m in (weight.grad, of_weight)), strict=True
-        ):
-            total.add_(part)
-        return of_inputs, None, of_bias, None
-
-
-# how a hidden layer's products are computed in training on a CPU
-HIDDEN = {"single": HiddenLinear, "bfloat16": RoundedLinear}
 LayerMaker = Callable[[int, int, torch.Generator], nn.Module]  # inputs, outputs, generator
 
 
@@ -206,25 +151,21 @@ def mlp(
     hidden_width: int,
     generator: torch.Generator,
     first: LayerMaker = OneHotLinear,
-    precision: Literal["single", "bfloat16"] = "single",
 ) -> Mlp:
     """Return the publication's MLP: the layer `first` on the genotypes, a hidden one of the same
     width, all traits.
 
     n_inputs: markers for an `OneHotLinear`, columns for a `column_linear`. Batch norm and leaky
     ReLU follow each of the two layers; batch norm follows the output too, as in the authors' code.
-    precision: of the hidden layer's products in training on a CPU, see `RoundedLinear`.
 
-    Raises ValueError for sizes below 1, a generator that is none, as the other networks here do,
-    and an unknown precision.
+    Raises ValueError for sizes below 1 and a generator that is none, as the other networks here do.
     """
     _check_sizes(generator, n_inputs=n_inputs, n_traits=n_traits, hidden_width=hidden_width)
-    kind = HIDDEN[checks.choice("precision", precision, HIDDEN)]
     return Mlp(
         first(n_inputs, hidden_width, generator),
         nn.BatchNorm1d(hidden_width, momentum=BATCH_NORM_MOMENTUM),
         nn.LeakyReLU(LEAKY_SLOPE),
-        column_linear(hidden_width, hidden_width, generator, kind=kind),
+        column_linear(hidden_width, hidden_width, generator, kind=HiddenLinear),
         nn.BatchNorm1d(hidden_width, momentum=BATCH_NORM_MOMENTUM),
         nn.LeakyReLU(LEAKY_SLOPE),
         column_linear(hidden_width, n_traits, generator),

@@ -53,8 +53,7 @@ def predict_mlp_pruned(task: Task, model: Model) -> Prediction:
     columns = _kept(task, settings)
     if not len(columns):
         return _nothing_kept(task, settings)
-    known = {"hidden_width": task.hidden_width, "precision": task.precision}
-    known |= _report(task, settings, columns)
+    known = {"hidden_width": task.hidden_width} | _report(task, settings, columns)
     return _train_mlp(task, settings).of(task, side=trials, **known)
 
 
@@ -84,9 +83,7 @@ def _train_mlp(task: Task, settings: Mapping[str, Any], *purpose: object) -> dee
     columns = _kept(task, settings)
     generator = task.generator("weights", "mlp_pruned", *purpose)
     network = networks.mlp(
-        *(len(columns), task.n_traits, task.hidden_width, generator),
-        first=networks.column_linear,
-        precision=task.precision,
+        len(columns), task.n_traits, task.hidden_width, generator, first=networks.column_linear
     )
     genotypes = selection.take_columns(task.genotypes, columns)
     plan = deep.mlp_plan(task, settings, patience=PRUNED_PATIENCE)

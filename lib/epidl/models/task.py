@@ -8,7 +8,7 @@ row.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,7 +47,6 @@ class Task:
     rates: tuple[float, ...] = (0.01,)
     mlp_max_epochs: int = 100
     drop_ragged_batch: bool = False
-    precision: Literal["single", "bfloat16"] = "single"
     n_trials: int = 1
     n_trials_pruned: int = 1
     importance_threshold: float = 0.03
