@@ -99,7 +99,7 @@ def test_the_colours_of_a_dark_page_have_contrast(opened):
     ("name", "figures"),
     [
         ("scaling", 4),
-        ("dilution", 3),
+        ("dilution", 4),
         ("correlation", 3),
         ("ridge_vs_sgd", 4),
         ("ledger", 4),

@@ -289,7 +289,7 @@ def test_the_note_says_where_the_publications_scoring_of_ridge_changes_the_verdi
     s3 = row_of("S3", tables | {"scaling": lucky_splits})
     assert s3["verdict"] == HOLDS
     assert (
-        f"Against ridge on ten random splits, as the publication scores it: {IN_PART}."
+        f"Against ridge on ten random splits, as the publication scores it, the claim {IN_PART}."
         in s3["note"]
     )
 
@@ -313,7 +313,9 @@ def test_with_single_cohorts_nothing_is_tested_but_what_is_there_is_said(tables)
     d3 = checked.set_index("id").loc["D3"]
     assert d3["estimate"] == pytest.approx(0.1, abs=0.01)
     assert d3["cohorts"] == 1
-    assert d3["note"].startswith("Too few cohorts for an interval: MLP less ridge, 500 markers")
+    assert d3["note"].startswith(
+        "1 condition has too few cohorts for an interval: MLP minus ridge, 500 markers = 0."
+    )
 
 
 def test_without_rows_nothing_is_tested(tables):
@@ -321,7 +323,7 @@ def test_without_rows_nothing_is_tested(tables):
     assert set(checked["verdict"]) == {UNTESTED}
     assert checked["estimate"].isna().all()
     assert (checked["cohorts"] == 0).all()
-    assert checked["note"].str.startswith("Not in the table").all()
+    assert checked["note"].str.match(r"\d+ conditions? (is|are) not in the table").all()
 
 
 def test_one_sample_size_and_one_network_leave_their_claims_untested(tables):
@@ -345,7 +347,7 @@ def test_another_width_is_not_the_published_network(tables, id):
 def test_a_missing_point_is_not_passed_over(tables, id, expected):
     row = row_of(id, tables | {"dilution": tables["dilution"].query("n_markers != 2500")})
     assert row["verdict"] == expected
-    assert ("Not in the table: MLP less ridge, 2,500 markers." in row["note"]) == (
+    assert ("1 is not in the table: MLP minus ridge, 2,500 markers." in row["note"]) == (
         id in ("D1", "D2")
     )
 
@@ -356,11 +358,11 @@ def test_single_cohorts_of_another_size_do_not_hide_what_many_show(tables):
 
 
 def test_the_note_says_where_another_baseline_changes_the_verdict(tables):
-    assert "by SGD: " not in row_of("S7", tables)["note"]
+    assert "by SGD, the claim" not in row_of("S7", tables)["note"]
     table = changed(tables["scaling"], -0.05, "model == 'ridge_sgd' and rel_aa == 0")
     s7 = row_of("S7", tables | {"scaling": table})
     assert s7["verdict"] == HOLDS
-    assert f"Against ridge by SGD: {FAILS}." in s7["note"]
+    assert f"Against ridge by SGD, the claim {FAILS}." in s7["note"]
 
 
 def test_the_note_says_what_the_control_with_shared_pairs_changes(tables):
@@ -368,7 +370,7 @@ def test_the_note_says_what_the_control_with_shared_pairs_changes(tables):
     table = changed(tables["correlation"], 0.2, where)
     c5 = row_of("C5", tables | {"correlation": table})
     assert c5["verdict"] == HOLDS
-    assert f"Against traits that share pairs without correlation: {FAILS}." in c5["note"]
+    assert f"Against traits that share pairs without correlation, the claim {FAILS}." in c5["note"]
 
 
 def at(low: float, high: float, within: tuple[float, float] = GAIN) -> Condition:
@@ -520,6 +522,6 @@ def test_the_command_writes_the_table_or_nothing(tmp_path, monkeypatch, capsys):
 def test_a_claim_that_holds_says_at_how_many_individuals():
     conditions = [Condition("here", (0, 1), 0.5, 0.4, 0.6, 5, n_samples=n) for n in (10_000, 1000)]
     assert claims.summary(conditions).startswith(
-        "Shown: 2 of 2 conditions, at 1,000 and 10,000 individuals. Nearest"
+        "2 of 2 conditions are shown, at 1,000 and 10,000 individuals. Nearest"
     )
-    assert claims.summary([at(0.1, 0.2)]).startswith("Shown: 1 of 1 conditions. Nearest")
+    assert claims.summary([at(0.1, 0.2)]).startswith("1 of 1 condition is shown. Nearest")

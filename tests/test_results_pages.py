@@ -47,6 +47,15 @@ def test_the_publication_s_shares_need_all_traits(digitised):
     assert shares[1000, 1.0] == pytest.approx(0.63, abs=0.01)
 
 
+def test_the_publication_s_share_falls_in_larger_cohorts_as_the_page_says(digitised):
+    published = scaling.published_shares(digitised)
+    at_one = published.query("scaling == 1").set_index("n_samples")["share"].sort_index()
+    assert at_one.is_monotonic_decreasing
+    assert at_one.index[-1] == 1_000_000
+    words = scaling.published_in_words(published)
+    assert float(words["their_many"].rstrip("%")) < float(words["their_few"].rstrip("%")) / 2
+
+
 @pytest.fixture(scope="module")
 def diluted():
     return results.read_table(DATA / "dilution.csv")
@@ -65,6 +74,19 @@ def test_what_the_page_of_dilution_says_is_so(diluted):
     kept = dilution.selection_table(diluted).map(lambda share: float(share.rstrip("%")))
     assert kept["of these causal"].min() > 95
     assert kept.iloc[-1, -1] < kept.iloc[-1, -2] < kept.iloc[-1, -3], "fewer pairs than QTL"
+
+
+def test_the_drawing_loses_the_pair_of_a_marker_below_the_threshold():
+    (ax,) = dilution.lost_pair().axes
+    heights = [bar.get_height() for bar in ax.patches]
+    threshold = ax.get_lines()[0].get_ydata()[0]
+    words = [label.get_text().split()[-1] for label in ax.get_xticklabels()]
+    assert words == ["kept" if height > threshold else "dropped" for height in heights]
+    assert words.count("dropped") == 1
+    assert [text.get_text()[:5] for text in ax.texts if "×" in text.get_text()] == [
+        "A × B",
+        "C × D",
+    ]
 
 
 def test_where_the_page_of_dilution_says_that_ours_differ_they_do(diluted):

@@ -67,7 +67,7 @@ NUMBERS = {
     "FAR_BELOW": 0.2,  # scaling at most: five individuals a pair or more
     "LIMIT": 5,  # the scaling at which there are a fifth as many individuals as pairs
     "ALMOST_EVERY": 90,  # per cent of the conditions
-    "WIDTH": WIDTH,
+    "WIDTH": f"{WIDTH:,}",
     "RATE": RATE,
 }
 FILE = yaml.safe_load(
@@ -83,6 +83,12 @@ WORDS = {
     "mlp": "MLP",
     "lasso_pruned": "pruned LASSO",
     "mlp_pruned": "pruned MLP",
+}
+NOT_SHOWN = {  # what is said of conditions that are not shown, of several and of one
+    "are contradicted": "is contradicted",
+    "are open": "is open",
+    "have too few cohorts for an interval": "has too few cohorts for an interval",
+    "are not in the table": "is not in the table",
 }
 BOUND = {
     "color": str(apc.crow),
@@ -134,7 +140,7 @@ class Check:
     publication's grid.
 
     quantity: a key of `QUANTITIES`. table, protocol, rows: what it is computed from, rows a query.
-    of, less: the models compared. at, where: the columns of the grid and a query on its points.
+    of, minus: the models compared. at, where: the columns of the grid and a query on its points.
     each: columns of which every value in the table is a condition of its own. over, weights: a
     contrast between the values of a column.
     """
@@ -145,7 +151,7 @@ class Check:
     protocol: str = "published"
     rows: str = ""
     of: str = "mlp"
-    less: str = "ridge"
+    minus: str = "ridge"
     measure: str = "share"
     at: Sequence[str] = ()
     where: str = ""
@@ -162,7 +168,7 @@ class Check:
     @property
     def name(self) -> str:
         """What is compared, in words."""
-        return self.what or f"{WORDS[self.of]} less {WORDS[self.less]}"
+        return self.what or f"{WORDS[self.of]} minus {WORDS[self.minus]}"
 
     def points(self) -> list[tuple]:
         """Return the points of the publication's grid that the check is about."""
@@ -348,7 +354,7 @@ def _where(check: Check, row: Mapping) -> str:
 
 
 def _lead(check: Check, table: pd.DataFrame) -> list[Condition]:
-    return _at_points(check, paired(table, check.of, check.less), "difference")
+    return _at_points(check, paired(table, check.of, check.minus), "difference")
 
 
 def _lead_in_epistatic_part(check: Check, table: pd.DataFrame) -> list[Condition]:
@@ -364,7 +370,7 @@ def _explained(check: Check, table: pd.DataFrame) -> list[Condition]:
 
 def _share(check: Check, table: pd.DataFrame) -> list[Condition]:
     return _at_points(
-        check, epistatic_shares(table, check.of, check.less, check.by), "share", IN_SHARE
+        check, epistatic_shares(table, check.of, check.minus, check.by), "share", IN_SHARE
     )
 
 
@@ -372,7 +378,7 @@ def _contrast(check: Check, table: pd.DataFrame) -> list[Condition]:
     """Return the condition on a weighted sum over the values of a column; untested if one of them has
     no cohort.
     """
-    samples = _samples(paired(table, check.of, check.less), "difference", [*check.at, check.over])
+    samples = _samples(paired(table, check.of, check.minus), "difference", [*check.at, check.over])
     conditions = []
     for point in check.points():
         where = _where(check, dict(zip(check.at, point, strict=True)))
@@ -383,22 +389,27 @@ def _contrast(check: Check, table: pd.DataFrame) -> list[Condition]:
 
 
 def _sizes(check: Check, table: pd.DataFrame) -> list[Condition]:
-    """Return, for each scaling, the condition on each larger number of individuals less the smallest."""
+    """Return, for each scaling, the condition on each larger number of individuals minus the smallest."""
     shares = check.measure == "share"
     by = [*check.at, "n_samples"]
     compared = epistatic_shares if shares else lambda *models: paired(*models[:3])
-    samples = _samples(compared(table, check.of, check.less, by), check.measure, by)
+    samples = _samples(compared(table, check.of, check.minus, by), check.measure, by)
     within, scale = (RANGES["same share"], IN_SHARE) if shares else (RANGES["equal"], IN_R)
     conditions = []
     for (scaling,) in check.points():
         sizes = sorted(n_samples for at, n_samples in samples if at == scaling)
         if len(sizes) < 2:
-            conditions.append(Condition(f"scaling {scaling:g}, a second sample size", within))
+            conditions.append(
+                Condition(f"scaling {scaling:g}, a second number of individuals", within)
+            )
         for n in sizes[1:]:
             found = interval([samples[scaling, n], samples[scaling, sizes[0]]], [1, -1])
             conditions.append(
                 Condition(
-                    f"scaling {scaling:g}, {n:,} less {sizes[0]:,}", within, **found, scale=scale
+                    f"scaling {scaling:g}, {n:,} minus {sizes[0]:,} individuals",
+                    within,
+                    **found,
+                    scale=scale,
                 )
             )
     return conditions
@@ -424,17 +435,19 @@ def _spread(check: Check, table: pd.DataFrame) -> list[Condition]:
             "cohorts": len(table[both].groupby(["cell", "replicate"]))
         }
         conditions.append(
-            Condition(f"spread of r, 1,000 less {n:,}", RANGES[check.within], **found)
+            Condition(f"spread of r, 1,000 minus {n:,} individuals", RANGES[check.within], **found)
         )
-    return conditions or [Condition("a second sample size", RANGES[check.within])]
+    return conditions or [Condition("a second number of individuals", RANGES[check.within])]
 
 
 def _other_settings(check: Check, table: pd.DataFrame) -> list[Condition]:
-    """Return the conditions on each other width (units) or rate, less the published network."""
+    """Return the conditions on each other width (units) or rate, minus the published network."""
     conditions = []
     for other in sorted(set(table["model"]) - {"mlp"}):
         if check.of in other:
-            conditions += _lead(replace(check, of=other, what=f"{other} less the published"), table)
+            conditions += _lead(
+                replace(check, of=other, what=f"{other} minus the published"), table
+            )
     return conditions or [Condition(check.what, RANGES[check.within])]
 
 
@@ -508,7 +521,8 @@ def check_claim(claim: Claim, tables: Tables) -> dict[str, object]:
         other = conditions_of(claim, tables, reading)
         judged = verdict(other, claim.percent / 100)
         if judged != decided:
-            notes.append(f"{READINGS[reading]['words']}: {judged}. {summary(other)}")
+            says = judged if judged in (HOLDS, IN_PART, FAILS) else f"is {judged}"
+            notes.append(f"{READINGS[reading]['words']}, the claim {says}. {summary(other)}")
     return {
         "id": claim.id,
         "claim": claim.words,
@@ -578,44 +592,44 @@ def summary(conditions: Sequence[Condition], most: int = 3) -> str:
     """Return how many conditions are shown, and where they are not, in words; at most `most` places of
     a kind.
     """
-    shown, untested, sentences = [], [], []
-    for found in conditions:
-        if found.outcome == "shown":
-            shown.append(found)
-        elif found.outcome == "untested":
-            untested.append(found)
-    if len(untested) < len(conditions):
+    count, outcomes = len(conditions), [found.outcome for found in conditions]
+    shown = [found for found in conditions if found.outcome == "shown"]
+    sentences = []
+    if outcomes.count("untested") < count:
         sizes = sorted({found.n_samples for found in shown} - {0})
         at = f", at {' and '.join(map('{:,}'.format, sizes))} individuals" if sizes else ""
-        sentences.append(f"Shown: {len(shown)} of {len(conditions)} conditions{at}.")
-    if len(shown) == len(conditions):
-        return f"{sentences[0]} Nearest to its bound: {deciding(conditions).where}."
-    places = {
-        "Contradicted": [],
-        "Open": [],
-        "Too few cohorts for an interval": [],
-        "Not in the table": [],
-    }
+        verb = "is" if len(shown) == 1 else "are"
+        sentences.append(f"{len(shown)} of {_conditions(count)} {verb} shown{at}.")
+    if len(shown) == count:
+        return f"{sentences[0]} Nearest to its bound is {deciding(conditions).where}."
+    places = {words: [] for words in NOT_SHOWN}
     for found in sorted(conditions, key=lambda found: found.clearance):
         if found.outcome in ("contradicted", "open"):
-            places[found.outcome.capitalize()].append(
-                f"{found.where}, {_estimate(found.estimate, found.low, found.high)}"
+            estimate = _estimate(found.estimate, found.low, found.high)
+            places[f"are {found.outcome}"].append(f"{found.where} = {estimate}")
+    for found in conditions:
+        if found.outcome == "untested" and np.isfinite(found.estimate):
+            places["have too few cohorts for an interval"].append(
+                f"{found.where} = {found.estimate:z.3f}"
             )
-    for found in untested:
-        if np.isfinite(found.estimate):
-            places["Too few cohorts for an interval"].append(f"{found.where}, {found.estimate:.3f}")
-        else:
-            places["Not in the table"].append(found.where)
-    for name, words in places.items():
-        more = f"; and {len(words) - most} more" if len(words) > most else ""
-        if words:
-            sentences.append(f"{name}: {'; '.join(words[:most])}{more}.")
+        elif found.outcome == "untested":
+            places["are not in the table"].append(found.where)
+    for words, found in places.items():
+        more = f"; and {len(found) - most} more" if len(found) > most else ""
+        verb = words if len(found) > 1 else NOT_SHOWN[words]
+        if found:
+            number = len(found) if sentences else _conditions(len(found))
+            sentences.append(f"{number} {verb}: {'; '.join(found[:most])}{more}.")
     return " ".join(sentences)
 
 
+def _conditions(count: int) -> str:
+    return f"{count} condition{'' if count == 1 else 's'}"
+
+
 def _estimate(estimate: float, low: float, high: float) -> str:
-    interval = f"[{low:.3f}, {high:.3f}]" if np.isfinite([low, high]).all() else "(no interval)"
-    return f"{estimate:.3f} {interval}"
+    interval = f"[{low:z.3f}, {high:z.3f}]" if np.isfinite([low, high]).all() else "(no interval)"
+    return f"{estimate:z.3f} {interval}"
 
 
 # --- the figure, and the command ---

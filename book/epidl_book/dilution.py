@@ -1,12 +1,48 @@
-"""The page of dilution: its computed words and tables."""
+"""The page of dilution: its drawing, computed words and tables."""
 
 from collections.abc import Sequence
 
+import arcadia_pycolor as apc
+import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.figure import Figure
 
 from epidl import figures
+from epidl.figures.style import PARITY
 from epidl.grid.contrasts import one_protocol, paired
 from epidl_book.phrases import labelled
+
+KEPT, DROPPED = str(apc.aegean), str(apc.cinnabar)
+
+
+def lost_pair() -> Figure:
+    """Draw how selection by own effects loses a pair: four markers with their own effects as bars, and
+    an arc between the two of each pair, as wide as its interaction is strong.
+    """
+    own = {"A": (0, 0.75), "B": (1, 0.07), "C": (2.5, 0.5), "D": (3.5, 0.6)}
+    pairs = {"A × B: strong, and lost": ("A", "B", 6), "C × D: weak, and kept": ("C", "D", 1.5)}
+    threshold, top = 0.3, 0.85
+    figure, ax = plt.subplots(figsize=(7, 3.4))
+    ax.axhline(threshold, **PARITY)
+    ax.text(1.75, threshold + 0.02, "threshold", ha="center", fontsize=11)
+    for x, effect in own.values():
+        look = {"color": KEPT} if effect > threshold else {"color": "white", "edgecolor": DROPPED}
+        ax.bar(x, effect, 0.5, linewidth=1.5, **look)
+    for name, (first, second, width) in pairs.items():
+        (x, effect), (partner, other) = own[first], own[second]
+        kept = min(effect, other) > threshold
+        look = {"color": KEPT, "linestyle": "-"} if kept else {"color": DROPPED, "linestyle": ":"}
+        arc = {"arrowstyle": "-", "connectionstyle": "arc3,rad=-0.5", "linewidth": width} | look
+        ax.annotate("", (partner, top), (x, top), arrowprops=arc)
+        ax.text((x + partner) / 2, 1.2, name, ha="center", fontsize=12)
+    ax.set(xlim=(-0.55, 4.05), ylim=(0, 1.3), yticks=[], ylabel="Own effect")
+    labels = [
+        f"{name}\n{'kept' if effect > threshold else 'dropped'}"
+        for name, (_, effect) in own.items()
+    ]
+    ax.set_xticks([x for x, _ in own.values()], labels, fontsize=12)
+    ax.tick_params(bottom=False)
+    return figure
 
 
 def selection_limit(table: pd.DataFrame, trials: pd.DataFrame) -> str:

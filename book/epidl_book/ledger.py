@@ -193,7 +193,7 @@ def ragged_in_large_cohorts(table: pd.DataFrame, digitised: pd.DataFrame) -> pd.
         "mlp_dropped": "last batch left out",
     }
     r = r.reindex(columns=[*names, "ridge"]).rename(columns=names)
-    r = r.join(theirs.set_index(keys)["r_mid"].rename("publication, 4096 units"))
+    r = r.join(theirs.set_index(keys)["r_mid"].rename("publication, 4,096 units"))
     return r.rename_axis(["individuals", "scaling", "relAA"])
 
 
@@ -266,7 +266,7 @@ def draw_last_batch(table: pd.DataFrame) -> Figure:
         sizes = sorted(part["last_batch"].unique())
         # their labels would overlap
         ax.set_xticks([size for size in sizes if size != 127 or 128 not in sizes])
-        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_major_formatter("{x:,.12g}")
         ax.xaxis.set_minor_locator(NullLocator())
     axes[0, 0].set_ylabel("Pearson's r, mean of epistatic traits")
     handles = [

@@ -38,7 +38,7 @@ NAMES = {
     "n_traits": "{:,.0f} traits",
     "n_qtl": "{:,.0f} QTL",
     "condition": "correlation {}",
-    "all_pairs": "all pairs interact: {}",
+    "partners": "{}",
     "broad_sense_heritability": "H² {:g}",
     "hidden_width": "{:,.0f} units",
     "learning_rate": "rate {:g}",

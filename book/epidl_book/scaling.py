@@ -72,6 +72,15 @@ def published_shares(digitised: pd.DataFrame) -> pd.DataFrame:
     return (sums["explained"] / sums["variance"])[whole].rename("share").reset_index()
 
 
+def published_in_words(published: pd.DataFrame) -> dict[str, str]:
+    """Return the publication's share at a scaling of 1 with the fewest and the most individuals.
+
+    published: of `published_shares`.
+    """
+    share = published[published["scaling"] == 1].set_index("n_samples")["share"].sort_index()
+    return {"their_few": f"{share.iloc[0]:.0%}", "their_many": f"{share.iloc[-1]:.0%}"}
+
+
 def in_words(shares: pd.DataFrame, table: pd.DataFrame) -> dict[str, str]:
     """Return what the page says of the shares, at a scaling of 0.1, 1 and 4, and of the lead over ridge.
 

@@ -41,7 +41,7 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
         "**Settings.** Does another network predict the scaling cohorts as well ({doc}`scaling <scaling>`)?",
     ),
     "beyond": (
-        ["scaling", "all_pairs", "broad_sense_heritability"],
+        ["scaling", "partners", "broad_sense_heritability"],
         "**More models.** Are the epistatic kernel and sparse pairs ahead of the network? Which of "
         "them leads when all pairs interact ({doc}`beyond <beyond>`)?",
     ),
@@ -103,6 +103,9 @@ def with_conditions(name: str, table: pd.DataFrame) -> pd.DataFrame:
         return ledger.variants_of_the_last_batch(table)
     if name.endswith("correlation"):
         return table.assign(condition=contrasts.condition(table))
+    if name == "beyond":
+        partners = np.where(table["all_pairs"], "all pairs interact", "one partner each")
+        return table.assign(partners=partners)
     if name == "real":  # of unknown architecture; not counted, for its table has no width
         return table.assign(rel_aa=np.nan, hidden_width=np.nan)
     return table
@@ -136,12 +139,13 @@ def run_in_words(values: pd.DataFrame, records: Mapping[str, Records]) -> dict[s
 def agreement_by_model(values: pd.DataFrame) -> pd.DataFrame:
     """Return the mean and the largest difference in r, here minus shipped.
 
-    One row per model and width of its network, here and in the shipped table; 0 is no network.
+    One row per model and width of its network, here and in the shipped table; a dash is no network.
     """
-    keys = [values["model"].map(NAMES), *(values[column].astype(int) for column in UNITS)]
+    units = values[list(UNITS)].astype(int).map("{:,}".format).replace("0", "–")
+    keys = [values["model"].map(NAMES), *(units[column] for column in UNITS)]
     found = (values["here"] - values["shipped"]).groupby(keys)
     shown = found.agg(["size", "mean", lambda difference: difference.abs().max()])
-    shown.columns = ["values", "mean difference in r", "largest"]
+    shown.columns = ["values", "mean difference in r", "largest difference"]
     shown = shown.round(3).map("{:zg}".format).reset_index(names=["model", *UNITS.values()])
     return shown.set_index("model").rename_axis(None)
 

@@ -176,5 +176,5 @@ def label_scale(ax: Axes, values: pd.Series, most: int = 6) -> None:
     """
     values = np.sort(values.unique())
     ax.set(xscale="log", xticks=values[evenly_spread(len(values), most)])
-    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_major_formatter("{x:,.12g}")
     ax.xaxis.set_minor_locator(NullLocator())
