@@ -57,12 +57,9 @@ def test_the_table_that_ships_is_of_the_versions_that_are_pinned():
     )
 
 
-def test_the_audit_in_words():
+def test_the_audit_to_show_names_what_is_known_to_be_vulnerable():
     rows = pd.DataFrame({"package": ["a", "b"], "version": ["1", "2"], "known": ["", "X; Y"]})
     record = {"parameters": {"tool": "tool 3", "database": "a database", "as_of": "2026-01-02"}}
-    words = testing.audit_in_words(rows, record)
-    assert words.startswith(
-        "2 versions were looked up with tool 3 in a database as of 2026-01-02; 1 had"
-    )
-    assert words.endswith("b 2 (X; Y)")
-    assert testing.audit_in_words(rows.head(1), record).endswith("none had a known vulnerability")
+    shown = testing.audit_table(rows, record).data
+    assert shown.iloc[0].tolist() == ["2", "b 2 (X; Y)", "a database", "2026-01-02", "tool 3"]
+    assert testing.audit_table(rows.head(1), record).data.iloc[0, 1] == "none"

@@ -54,52 +54,46 @@ def _made_by(name: str) -> str:
     return "audit" if name == "audit" else "trust"
 
 
-def audit_in_words(audit: pd.DataFrame, record: Mapping[str, Any]) -> str:
+def audit_table(audit: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
     """Return how many pinned versions were looked up where, when and with what, and which have a known
     vulnerability.
 
     record: the table's provenance.
     """
     asked = record["parameters"]
-    known = [
-        f"{row.package} {row.version} ({row.known})"
-        for row in audit[audit["known"] != ""].itertuples()
-    ]
-    found = (
-        f"{len(known)} had a known vulnerability: {', '.join(known)}"
-        if known
-        else "none had a known vulnerability"
-    )
-    return (
-        f"{len(audit)} versions were looked up with {asked['tool']} in {asked['database']} as of {asked['as_of']}; "
-        f"{found}"
-    )
+    known = audit[audit["known"] != ""]
+    words = known["package"] + " " + known["version"] + " (" + known["known"] + ")"
+    row = {
+        "versions": f"{len(audit):,}",
+        "known to be vulnerable": ", ".join(words) or "none",
+        "database": asked["database"],
+        "as of": asked["as_of"],
+        "tool": asked["tool"],
+    }
+    return pd.DataFrame([row]).style.hide(axis="index")
 
 
 def trust_in_words(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     """Return the figures of the page on the tests, in words; tables: by the names of `TRUST`."""
     faults, bad = tables["faults"], tables["bad_input"]
     mutants, repeats = tables["mutants"], tables["repeats"]
-    killed = mutants["killed_by"] != ""
+    killed = (mutants["killed_by"] != "").sum()
     cost = tables["tests"].set_index("tier")
-    wall, cpu = cost.loc["fast", ["seconds", "cpu_seconds"]] / 60
     return {
-        "faults": f"{faults['survived'].sum():,} of {faults['tried'].sum():,} tries of {len(faults)} faults",
-        "bad_input": f"{_true(bad['refused']).sum():,} of {len(bad):,} kinds in {bad['where'].nunique()} places",
-        "mutants": f"{killed.sum()} of {len(mutants)} mutants in {mutants['module'].nunique()} modules",
-        "killers": str(mutants.loc[killed, "killed_by"].nunique()),
+        "faults": f"{faults['survived'].sum():,} of {faults['tried'].sum():,}",
+        "bad_input": f"{_true(bad['refused']).sum():,} of {len(bad):,}",
+        "mutants": f"{killed} of {len(mutants)}",
+        "known": str((tables["audit"]["known"] != "").sum() or "none"),
         "repeated": _same_numbers(repeats, "repeated"),
         "two_threads": _same_numbers(repeats, "two_threads"),
-        "largest": f"{repeats['two_threads'].max():.2g}",
-        "tests": f"{cost['tests'].sum():,}",
-        "fast": f"{wall:.1f} minutes ({cpu:.1f} of CPU time)",
+        "fast": f"{cost.loc['fast', 'seconds'] / 60:.0f} minutes",
         "all": f"{cost['seconds'].sum() / 60:.0f} minutes",
         "device": each(cost["device"]),
     }
 
 
 def mutants_by_module(mutants: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a module: how many mutants of it were tried, how many died, and by the tests of
+    """Return one row per module: how many mutants of it were tried, how many died, and by the tests of
     which files.
     """
     files = mutants["killed_by"].str.extract(r"tests/([^:]+)::", expand=False)
@@ -111,7 +105,7 @@ def mutants_by_module(mutants: pd.DataFrame) -> pd.DataFrame:
 
 
 def mutant_list(mutants: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a mutant: its module, what it breaks, and the test that killed it, by its name."""
+    """Return one row per mutant: its module, what it breaks, and the test that killed it, by its name."""
     test = mutants["killed_by"].str.replace(r".*::(?:test_)?", "", regex=True).str.split("[").str[0]
     names = test.str.replace("_", " ").replace("", "none: it survived")
     return pd.DataFrame({"what is broken": mutants["mutant"], "killed by": names}).set_index(
@@ -120,7 +114,7 @@ def mutant_list(mutants: pd.DataFrame) -> pd.DataFrame:
 
 
 def bad_input_by_place(bad_input: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a place that takes input: how many kinds of bad input were tried there, and
+    """Return one row per place that takes input: how many kinds of bad input were tried there, and
     refused.
     """
     groups = bad_input.assign(refused=_true(bad_input["refused"])).groupby("where", sort=False)
@@ -137,19 +131,19 @@ def examples_of_messages(bad_input: pd.DataFrame, count: int = 3) -> pd.DataFram
 
 
 def cost_of_tests(tests: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a tier of the tests: how many, their minutes, and the slowest with its seconds."""
+    """Return one row per tier of the tests: how many, their minutes, and the slowest with its seconds."""
     minutes = (tests[["seconds", "cpu_seconds"]] / 60).round(1)
     slowest = tests["slowest"].str.replace(r".*::(?:test_)?", "", regex=True).str.replace("_", " ")
     table = tests[["tier", "tests", "skipped"]].assign(
         minutes=minutes["seconds"], **{"CPU minutes": minutes["cpu_seconds"]}
     )
     return table.assign(
-        **{"the slowest": slowest, "its seconds": tests["slowest_seconds"].round(1)}
+        **{"the slowest": slowest, "seconds of the slowest": tests["slowest_seconds"].round(1)}
     ).set_index("tier")
 
 
 def differences_of_repeats(repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a model: the largest difference in r of any trait when repeated, and on two
+    """Return one row per model: the largest difference in r of any trait when repeated, and on two
     threads.
     """
     names = repeats["model"].map(lambda model: figures.MODEL_NAMES.get(model, model))
