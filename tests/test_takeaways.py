@@ -87,7 +87,7 @@ def test_the_parameters_of_experiments_stand_side_by_side():
     assert table.loc["n_samples"].tolist() == ["individuals in the cohort", "1000; 10000", "1000"]
     assert table.loc["scaling", "scaling"] == "0.5; 1"
     assert table.loc["rel_aa", "scaling"] == "0, 0.5"
-    assert table.loc["hidden_width", ["ridge_vs_sgd", "scaling"]].tolist() == ["–", "4096"]
+    assert table.loc["hidden_width", ["ridge vs sgd", "scaling"]].tolist() == ["–", "4096"]
     assert table.loc["drop_ragged_batch", "scaling"] == "False"
     assert not {"experiment", "profile", "device", "n_threads"} & set(table.index)
 

@@ -180,7 +180,8 @@ def parameter_table(grids: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
                 columns[experiment][name] = "; ".join(dict.fromkeys(values))
                 own[name] = field.description
         meanings = own | meanings
-    return pd.DataFrame({"meaning": meanings} | columns).fillna("–")
+    table = pd.DataFrame({"meaning": meanings} | columns).fillna("–")
+    return table.rename(columns=lambda name: name.replace("_", " "))
 
 
 def _value(value: object) -> str:

@@ -60,6 +60,11 @@ LABELS = {
     "pleiotropy": "correlation",
     "shared_pairs": "shared pairs",
     "learning_rate": "learning rate",
+    "mean_difference": "mean difference",
+    "lower_limit": "lower limit",
+    "upper_limit": "upper limit",
+    "trait_kind": "trait",
+    "above": "share above pairs",
     "n_features": "features",
     "max_features": "features at most",
     "r_low": "publication, lowest r",
@@ -69,9 +74,20 @@ LABELS = {
 
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table to show: what its rows and columns are is said in words, models by their names."""
+    """Return a table to show: what its rows and columns are is said in words, models by their names,
+    thousands with a comma.
+    """
     table = table.rename_axis(index=LABELS, columns=LABELS)
-    return table.rename(index=figures.MODEL_NAMES, columns=figures.MODEL_NAMES | LABELS)
+    table = table.rename(index=figures.MODEL_NAMES, columns=figures.MODEL_NAMES | LABELS)
+    return table.rename(index=_label, columns=_label)
+
+
+def _label(value: object) -> object:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}"
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def replicated(compared: pd.DataFrame) -> str:

@@ -32,7 +32,7 @@ NEAREST = [
     "Pairs",
     "Distance",
 ]
-FORECASTS = ["Model", "Expected r", "90 % of studies of this V_A/V_G", "Based on", "Against ridge"]
+FORECASTS = ["Model", "Expected r", "90% of studies of this V_A/V_G", "Based on", "Against ridge"]
 
 
 def show_planner() -> HTML:

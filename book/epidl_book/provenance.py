@@ -64,7 +64,7 @@ def provenance_table(
             row |= {"device": each(runs["device"]), "hours": f"{runs['seconds'].sum() / 3600:.3g}"}
             row["peak memory, GiB"] = f"{runs['peak_memory_mb'].max() / 1024:.1f}"
         rows[experiment] = row
-    return pd.DataFrame(rows).T.fillna("–")
+    return pd.DataFrame(rows).T.fillna("–").rename(index=_in_words)
 
 
 def versions_table(records: Mapping[str, Records]) -> pd.DataFrame:
@@ -73,7 +73,11 @@ def versions_table(records: Mapping[str, Records]) -> pd.DataFrame:
     for experiment, done in records.items():
         if done:
             columns[experiment] = pd.DataFrame([record["versions"] for record in done]).agg(each)
-    return pd.DataFrame(columns).sort_index().fillna("–")
+    return pd.DataFrame(columns).sort_index().fillna("–").rename(columns=_in_words)
+
+
+def _in_words(experiment: str) -> str:
+    return experiment.replace("_", " ")
 
 
 def count_repeated_seeds(table: pd.DataFrame, records: Records) -> tuple[int, int]:

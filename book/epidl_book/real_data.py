@@ -180,7 +180,7 @@ def all_traits(compared: pd.DataFrame) -> pd.DataFrame:
     shown = compared.assign(r=words).pivot(index=["dataset", "trait"], columns="model", values="r")
     shown = shown[style.models_of(compared)].reindex(order(compared), level="dataset")
     return (
-        shown.rename(columns=figures.MODEL_NAMES)
+        shown.rename(columns=figures.MODEL_NAMES, index=lambda name: name.replace("_", " "))
         .rename_axis(columns=None)
         .astype(object)
         .fillna("–")

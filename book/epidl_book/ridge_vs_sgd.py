@@ -1,11 +1,14 @@
 """The page that compares ridge by SGD with exact ridge: its main figure and its words."""
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from epidl.figures.style import PARITY, label_scale, legend_below, trait_style
-from epidl.grid.contrasts import mean_difference
+from epidl.grid.contrasts import agreement_of_models, mean_difference
+from epidl_book.phrases import labelled
 
 
 def by_scaling(table: pd.DataFrame) -> pd.DataFrame:
@@ -43,3 +46,11 @@ def in_words(found: pd.DataFrame) -> dict[str, str]:
         "many": f"{fewest['difference'].iloc[-1]:+z.2f}",
         "n": f"{found.index.get_level_values('n_samples').min():,}",
     }
+
+
+def agreement_table(
+    table: pd.DataFrame, by: Sequence[str] = ("n_samples", "protocol")
+) -> pd.DataFrame:
+    """Return `contrasts.agreement_of_models` of ridge by SGD and exact ridge, to show."""
+    found = agreement_of_models(table, "ridge_sgd", "ridge", by).rename(columns={"pairs": "values"})
+    return labelled(found.round(3))
