@@ -20,11 +20,14 @@ pdf: setup ## the book as one file, _build/PROFILE/book.pdf (needs Chromium)
 quick: setup ## run the quick grid
 	$(BIN)/python -m epidl.grid quick
 
+# two workers, a file's tests in one of them; by name, since the slowest files come early and the last are short
+BY_FILE := -n 2 --dist loadscope --no-loadscope-reorder
+
 check: setup ## ruff, layers of imports, and the unit and property tests that are fast
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not book" tests
+	$(BIN)/python -m pytest $(BY_FILE) -m "not slow and not book" tests
 
 # a thread each for what runs two at a time: more would wait for each other, and spend a core on that
 test: export OMP_NUM_THREADS := 1
@@ -32,8 +35,8 @@ test: setup ## ruff, layers of imports, unit and property tests, grid, notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -rs -n 2 --dist loadscope --durations 10 -m "not book" tests
-	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 600 $(COMPARED)
+	$(BIN)/python -m pytest -rs $(BY_FILE) --durations 10 -m "not book" tests
+	$(BIN)/python -m pytest $(BY_FILE) --nbval-lax --nbval-current-env --nbval-cell-timeout 600 $(COMPARED)
 	$(BIN)/python -m epidl.grid smoke book
 	$(BIN)/python -m pytest -rs -n 2 --dist loadgroup --durations 10 -m book tests
 
@@ -47,9 +50,9 @@ trust: setup ## try faults, bad input and mutants, count the tests: the tables o
 	$(BIN)/python tests/bad_input.py
 	$(BIN)/python tests/mutants.py
 	$(BIN)/python tests/repeats.py
-	$(TALLY) fast -n 2 --dist loadscope -m "not slow and not book" tests
-	$(TALLY) slow -n 2 --dist loadscope -m "slow and not book" tests
-	$(TALLY) notebooks -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 600 $(COMPARED)
+	$(TALLY) fast $(BY_FILE) -m "not slow and not book" tests
+	$(TALLY) slow $(BY_FILE) -m "slow and not book" tests
+	$(TALLY) notebooks $(BY_FILE) --nbval-lax --nbval-current-env --nbval-cell-timeout 600 $(COMPARED)
 	$(BIN)/python -m epidl.grid smoke book
 	$(TALLY) browser -n 2 --dist loadgroup -m book tests
 

@@ -1,6 +1,7 @@
 # One job a cell: params/*.yml -> papermill -> runs/<profile>/<experiment>/<cell>/ -> runs/<profile>/<experiment>.csv.
 # Run it through `python -m epidl.grid PROFILE` (see the Makefile), which clears what an interrupted run left behind.
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -103,20 +104,23 @@ PAGES = sorted(path.stem for path in Path("book").glob("*.ipynb"))
 SHOWN = ["by_hand", "simulate", *NOTEBOOKS.values(), "own_data"]
 LIBRARY = sorted(str(path) for folder in ("lib/epidl", "book/epidl_book") for path in Path(folder).rglob("*.py"))
 HTML = f"_build/{PROFILE}/html"
+# what pages are executed again for: a parameter, since Snakemake asks for the size of each input whenever it chooses jobs
+READ = hashlib.sha256(
+    b"".join(Path(path).read_bytes() for path in [*LIBRARY, *sorted(Path("book/data").rglob("*.*"))])
+).hexdigest()
 
 
 rule page:
     input:
         "book/{page}.ipynb",
-        LIBRARY,
         lambda wildcards: rules.tables.input if wildcards.page == "your_run" else [],  # the others show what ships
-        sorted(str(path) for path in Path("book/data").rglob("*.*")),
     output:
         f"{RUNS}/pages/book/{{page}}.ipynb",
     log:
         f"{RUNS}/pages/book/{{page}}.log",
     params:
         profile=PROFILE,
+        read=READ,
     shell:
         papermill("{input[0]:q} {output:q} --parameters_raw profile {params.profile:q}")
 
@@ -143,13 +147,14 @@ rule first_cell:
 rule notebook:
     input:
         "notebooks/{notebook}.ipynb",
-        LIBRARY,
     output:
         f"{RUNS}/pages/notebooks/{{notebook}}.ipynb",
     log:
         f"{RUNS}/pages/notebooks/{{notebook}}.log",
     wildcard_constraints:
         notebook="|".join(name for name in SHOWN if name not in FIRST),
+    params:
+        read=READ,
     shell:
         papermill("{input[0]:q} {output:q}")
 

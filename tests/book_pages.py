@@ -23,14 +23,13 @@ PAGES = [
 
 
 def visit(page, name: str) -> None:
-    """Open a page and wait until it is drawn, and half a second more for requests that come late.
+    """Open a page and wait until it is drawn.
 
     Not for Playwright's `networkidle`: where a chart's script runs longer than that between two
     requests, it was seen never to come, though all requests had ended.
     """
     page.goto((BOOK / f"{name}.html").as_uri())
     page.evaluate("() => Promise.all([document.fonts.ready, window.MathJax?.startup?.promise])")
-    page.wait_for_timeout(500)
 
 
 def looked_at(page, theme: str = "light", width: int = 1200):

@@ -9,9 +9,11 @@ import pytest
 
 import epidl
 from book_pages import BOOK, visit
+from conftest import watched_page
 from epidl.planner import planning
 
-pytestmark = pytest.mark.book
+# in one process, which opens the page once for all that enters its numbers first
+pytestmark = [pytest.mark.book, pytest.mark.xdist_group("planner")]
 GRID = []
 SIZES = (20, 9_999, 250_000)
 PLACES = ((2, 2, 0.05), (45, 45, 1), (640, 31, 0.8), (30_000, 500, 0.5))
@@ -89,9 +91,15 @@ def enter(page, study: dict) -> None:
         page.locator(f"#planner-{name}").fill(str(value))
 
 
-def test_the_page_and_python_give_the_same_plans(page):
-    open_planner(page)
-    theirs = page.evaluate(
+@pytest.fixture(scope="module")
+def planner(browser):
+    with watched_page(browser) as page:
+        open_planner(page)
+        yield page
+
+
+def test_the_page_and_python_give_the_same_plans(planner):
+    theirs = planner.evaluate(
         "studies => studies.map(study => planner.plan({population: '', ...study}))", GRID
     )
     for study, found in zip(GRID, theirs, strict=True):
@@ -118,8 +126,8 @@ def test_the_page_and_python_give_the_same_plans(page):
         assert found["additive_ceiling"] == pytest.approx(plan.additive_ceiling)
 
 
-def test_inputs_change_the_answer_the_table_the_curve_and_the_command(page):
-    open_planner(page)
+def test_inputs_change_the_answer_the_table_the_curve_and_the_command(planner):
+    page = planner
     assert page.problems == []
     before = page.locator("#planner-chart svg").inner_html()
     enter(page, TYPED)
@@ -141,11 +149,12 @@ def test_inputs_change_the_answer_the_table_the_curve_and_the_command(page):
     assert page.problems == []
 
 
-def test_every_preset_gives_its_plan(page):
-    open_planner(page)
+def test_every_preset_gives_its_plan(planner):
     for key, preset in planning.surface()["presets"].items():
-        page.locator("#planner-preset").select_option(key)
-        assert page.locator("#planner-answer").inner_text() == epidl.plan(**preset["study"]).answer
+        planner.locator("#planner-preset").select_option(key)
+        assert (
+            planner.locator("#planner-answer").inner_text() == epidl.plan(**preset["study"]).answer
+        )
 
 
 def test_the_link_brings_the_numbers_back(page):
@@ -173,8 +182,8 @@ def test_the_link_brings_the_numbers_back(page):
         ),
     ],
 )
-def test_a_wrong_number_is_said_and_the_last_answer_stays_dimmed(page, name, value, message):
-    open_planner(page)
+def test_a_wrong_number_is_said_and_the_last_answer_stays_dimmed(planner, name, value, message):
+    page = planner
     enter(page, TYPED)
     answer = page.locator("#planner-answer").inner_text()
     page.locator(f"#planner-{name}").fill(value)
@@ -205,11 +214,10 @@ def test_a_section_s_address_is_kept_until_a_number_is_chosen(page):
     assert page.evaluate("window.scrollY") > 500
 
 
-def test_the_mlp_beyond_its_cohorts_is_shown_as_a_bound(page):
-    open_planner(page)
-    page.locator("#planner-preset").select_option("yeast")
+def test_the_mlp_beyond_its_cohorts_is_shown_as_a_bound(planner):
+    planner.locator("#planner-preset").select_option("yeast")
     cells = (
-        page.locator("#planner-forecasts tr")
+        planner.locator("#planner-forecasts tr")
         .nth(planning.MODELS.index("mlp"))
         .locator("td")
         .all_inner_texts()

@@ -152,23 +152,14 @@ def run_small(notebook: str, **given: object) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (
-            ["-p", "n_sampels", "60"],
-            "ParameterError: n_sampels must be among the notebook's parameters: n_samples, ",
-        ),
-        (["-p", "output", "/dev/null/x"], "ValueError: output must be a folder that can be made"),
-    ],
-)
 def test_what_a_notebook_refuses_is_the_last_line_and_no_traceback_is_shown(
-    tmp_path, capfd, monkeypatch, arguments, said
+    tmp_path, capfd, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     notebook = str(ROOT / "notebooks" / "ridge_vs_sgd.ipynb")
-    assert rerun.main([notebook, str(tmp_path / "out.ipynb"), *arguments]) == 1
+    assert rerun.main([notebook, str(tmp_path / "out.ipynb"), "-p", "n_sampels", "60"]) == 1
     printed = capfd.readouterr().err
+    said = "ParameterError: n_sampels must be among the notebook's parameters: n_samples, "
     assert printed.splitlines()[-1].startswith(said)
     assert "Traceback" not in printed
 

@@ -311,6 +311,8 @@ def test_a_grid_of_hostile_parameters_in_a_hostile_folder_runs_none_of_them(tmp_
     assert set(table["profile"]) == {hostile}, done.stderr
     assert done.returncode == 1
     assert "Failed: n100_scaling1_zenodo" in done.stderr
+    assert "Failed: n100_scaling1;" not in done.stderr
+    assert not (cells / "n100_scaling1_zenodo" / "table.csv").exists()
     assert (
         "data must hold the authors' files"
         in (cells / "n100_scaling1_zenodo" / "log.txt").read_text()

@@ -6,11 +6,14 @@ import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from threadpoolctl import threadpool_limits
 
 from epidl import checks
+
+if TYPE_CHECKING:  # torch takes seconds: parameters and tables are read without it
+    import torch
 
 # more than any machine has; at some number the system makes no more, and the process ends
 MOST_THREADS = 1024
@@ -21,6 +24,8 @@ def resolve_device(device: str) -> str:
 
     Raises ValueError for 'cuda' where either is missing.
     """
+    import torch
+
     checks.choice("device", device, ("auto", "cpu", "cuda"))
     missing = "torch finds no CUDA device"
     if torch.cuda.is_available():
@@ -32,8 +37,10 @@ def resolve_device(device: str) -> str:
     return "cpu" if missing or device == "cpu" else "cuda"
 
 
-def checked_device(device: torch.device | str) -> torch.device:
+def checked_device(device: "torch.device | str") -> "torch.device":
     """Return a device that this machine has; raise ValueError for any other."""
+    import torch
+
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError):
@@ -54,6 +61,8 @@ def device_name(device: str) -> str:
     """Return the name of the GPU where `device` ('cpu', 'cuda' or 'auto') is one, or else of the CPU
     with its cores.
     """
+    import torch
+
     if device != "cpu" and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{_cpu_model()}, {os.cpu_count()} cores"
@@ -64,16 +73,18 @@ def machine_memory(device: str = "cpu") -> float:
     both.
     """
     memory = checks.memory_bytes()
-    return (
-        memory
-        if device == "cpu"
-        else min(memory, torch.cuda.get_device_properties(device).total_memory)
-    )
+    if device == "cpu":
+        return memory
+    import torch
+
+    return min(memory, torch.cuda.get_device_properties(device).total_memory)
 
 
 @contextlib.contextmanager
 def one_cell_threads(n_threads: int) -> Iterator[None]:
     """Let NumPy and torch use so many CPU threads, as a cell does."""
+    import torch
+
     n_threads = checks.integer("n_threads", n_threads, minimum=1, maximum=MOST_THREADS)
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)

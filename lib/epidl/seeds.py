@@ -4,10 +4,14 @@ Two draws with different purposes are independent, and a draw does not depend on
 before it: a replicate is the same alone, in a grid, or on another number of cores.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 
 from epidl import checks
+
+if TYPE_CHECKING:  # torch takes seconds: parameters and tables are read without it
+    import torch
 
 
 def generator(seed: int, *purpose: object) -> np.random.Generator:
@@ -19,10 +23,12 @@ def generator(seed: int, *purpose: object) -> np.random.Generator:
     return np.random.default_rng(_sequence(seed, *purpose))
 
 
-def torch_generator(seed: int, *purpose: object) -> torch.Generator:
+def torch_generator(seed: int, *purpose: object) -> "torch.Generator":
     """Return the torch generator of one purpose, on the CPU: weights and batch order then agree on
     every device.
     """
+    import torch
+
     state = _sequence(seed, *purpose).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 

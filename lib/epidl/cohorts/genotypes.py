@@ -12,14 +12,16 @@ for missing genotypes too.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from epidl import checks
 from epidl.devices import checked_device
+
+if TYPE_CHECKING:  # torch takes seconds: parameters and tables are read without it
+    import torch
 
 Rows = slice | NDArray[np.integer]
 
@@ -40,11 +42,11 @@ class DeviceGenotypes(Protocol):
     """Genotypes that live on a torch device."""
 
     n_markers: int
-    device: torch.device
-    centre: torch.Tensor
+    device: "torch.device"
+    centre: "torch.Tensor"
     whole: bool
 
-    def block(self, rows: torch.Tensor) -> torch.Tensor:
+    def block(self, rows: "torch.Tensor") -> "torch.Tensor":
         """Return the allele shares (len(rows), n_markers) of some samples as float32."""
 
 
@@ -63,7 +65,7 @@ class Genotypes(Protocol):
     def block(self, rows: Rows) -> NDArray:
         """Return the allele shares (len(rows), n_markers) of some samples."""
 
-    def on(self, device: torch.device | str) -> DeviceGenotypes:
+    def on(self, device: "torch.device | str") -> DeviceGenotypes:
         """Return the same genotypes on a torch device."""
 
 
@@ -124,8 +126,10 @@ class Haplotypes:
         """Return the alleles (len(rows), n_markers), 0 or 1, of some samples."""
         return np.unpackbits(self.packed[rows], axis=1, count=self.n_markers, bitorder="little")
 
-    def on(self, device: torch.device | str) -> "DeviceHaplotypes":
+    def on(self, device: "torch.device | str") -> "DeviceHaplotypes":
         """Return the packed bits on a torch device, where batches are decoded."""
+        import torch
+
         return DeviceHaplotypes(
             torch.from_numpy(self.packed).to(checked_device(device)), self.n_markers
         )
@@ -136,17 +140,19 @@ class DeviceHaplotypes:
 
     whole = True
 
-    def __init__(self, packed: torch.Tensor, n_markers: int) -> None:
+    def __init__(self, packed: "torch.Tensor", n_markers: int) -> None:
+        import torch
+
         self.n_markers = n_markers
         self.device = packed.device
         self.centre = torch.tensor(Haplotypes.centre, device=packed.device)
         self._packed = packed
         self._shifts = torch.arange(8, dtype=torch.uint8, device=packed.device)
 
-    def block(self, rows: torch.Tensor) -> torch.Tensor:
+    def block(self, rows: "torch.Tensor") -> "torch.Tensor":
         """Return the alleles (len(rows), n_markers) of some samples as float32."""
         bits = (self._packed[rows].unsqueeze(-1) >> self._shifts) & 1  # (rows, bytes, 8)
-        return bits.flatten(1)[:, : self.n_markers].to(torch.float32)
+        return bits.flatten(1)[:, : self.n_markers].float()
 
 
 @dataclass(frozen=True)
@@ -214,8 +220,10 @@ class Dosages:
         counts = self.counts[rows]
         return np.where(counts == MISSING, self.centre, counts.astype(np.float32) / self.ploidy)
 
-    def on(self, device: torch.device | str) -> "DeviceDosages":
+    def on(self, device: "torch.device | str") -> "DeviceDosages":
         """Return the counts on a torch device, where batches are decoded."""
+        import torch
+
         device = checked_device(device)
         counts, centre = torch.from_numpy(self.counts), torch.from_numpy(self.centre)
         return DeviceDosages(counts.to(device), centre.to(device), self.ploidy)
@@ -226,16 +234,16 @@ class DeviceDosages:
 
     whole = False
 
-    def __init__(self, counts: torch.Tensor, centre: torch.Tensor, ploidy: int) -> None:
+    def __init__(self, counts: "torch.Tensor", centre: "torch.Tensor", ploidy: int) -> None:
         self.n_markers = counts.shape[1]
         self.device = counts.device
         self.centre = centre
         self._counts, self._ploidy = counts, ploidy
 
-    def block(self, rows: torch.Tensor) -> torch.Tensor:
+    def block(self, rows: "torch.Tensor") -> "torch.Tensor":
         """Return the allele shares (len(rows), n_markers) of some samples as float32."""
         counts = self._counts[rows]
-        return torch.where(counts == MISSING, self.centre, counts.to(torch.float32) / self._ploidy)
+        return (counts.float() / self._ploidy).where(counts != MISSING, self.centre)
 
 
 def _matrix(name: str, value: ArrayLike) -> NDArray:

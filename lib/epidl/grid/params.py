@@ -26,7 +26,7 @@ from epidl.cohorts.splits import BATCH_SIZE, TRAIN_SHARE, Protocol, check_batche
 from epidl.grid import results
 from epidl.models.recipes import MODELS
 from epidl.own import registry
-from epidl.own.comparison import LEAST_TEST
+from epidl.own.registry import LEAST_TEST
 
 ProfileName = Literal["smoke", "quick", "standard", "full"]
 # a list of these is one value in a grid, not an axis

@@ -8,18 +8,20 @@ row.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import scipy.stats
-import torch
 from numpy.typing import NDArray
 
 from epidl import seeds
 from epidl.cohorts.genotypes import Genotypes
 from epidl.cohorts.simulate import Cohort, Trait
 from epidl.cohorts.splits import Protocol, Split
+
+if TYPE_CHECKING:  # torch takes seconds: parameters and tables are read without it
+    import torch
 
 REML_ROWS = 10_000  # samples that estimate variance components: 2 GB, of dosages 3.2 GB
 UNNAMED = ("ridge_sgd", "mlp")  # in a grid their random draws are those of no name
@@ -77,7 +79,7 @@ class Task:
             np.concatenate([self.split.train, self.split.validation]), self.split.test
         )
 
-    def generator(self, draw: str, model: str, *purpose: object) -> torch.Generator:
+    def generator(self, draw: str, model: str, *purpose: object) -> "torch.Generator":
         """Return the generator of a model's weights or batches; purpose: which of its fits they are
         for.
         """

@@ -29,11 +29,11 @@ from epidl.cohorts.splits import BATCH_SIZE, Split, random_split
 from epidl.devices import MOST_THREADS, one_cell_threads, resolve_device
 from epidl.models import recipes
 from epidl.models.task import Task, pearson_r
+from epidl.own.registry import LEAST_TEST
 
 SplitKind = Literal["random", "family", "folds", "forward"]
 
 LEAST_SAMPLES = 40  # of a cohort: a split of fewer says nothing
-LEAST_TEST = 10  # individuals: a score of fewer says nothing
 MOST_FOLDS = 10  # of groups that are tested together
 FORWARD_SHARES = (0.55, 0.70, 0.85)  # of individuals, in order of time, that train
 MOST_SPLITS = 1000  # random ones: all are drawn first, and an interval gets no narrower by more

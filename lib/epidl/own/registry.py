@@ -11,6 +11,7 @@ REGISTRY = Path(__file__).with_name("public.yml")
 ADDRESS = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
 RANDOM = "random"
 LANDSCAPE = "landscape"  # the learning curve
+LEAST_TEST = 10  # individuals: a score of fewer says nothing
 # kinds of populations, and what they are called
 KINDS = {
     "cross": "a cross of two parents",
