@@ -1,7 +1,7 @@
-"""What goes wrong with files of one's own, provoked on a small cohort, and what is said or done about
-it.
+"""What goes wrong with one's own files, provoked on a small cohort, and what the library says or
+does.
 
-The book's page shows the answers, the tests check them: neither can drift from the code.
+The book's page shows the answers and the tests check them, so neither can drift from the code.
 """
 
 import tempfile
@@ -22,7 +22,7 @@ NAMES = np.array([f"line_{k + 1}" for k in range(N_SAMPLES)])
 
 @dataclass
 class Files:
-    """A sound cohort's files; a case damages them, or names others."""
+    """A sound cohort's files, which a case damages, or names others."""
 
     genotypes: Path
     phenotypes: Path
@@ -102,7 +102,9 @@ def _without_last_marker(files: Files) -> None:
 
 
 def _as_vcf(files: Files, allele: str = "G", genotypes: Sequence[str] = ()) -> None:
-    """Write a VCF: its sound markers, and one of other alternative alleles and genotypes, if given."""
+    """Write a VCF of the sound markers and, if given, one of other alternative alleles and
+    genotypes.
+    """
     files.genotypes = files.genotypes.with_suffix(".vcf")
     calls = np.array(["0/0", "0/1", "1/1"])[files.counts.T].tolist()
     alleles = ["G"] * len(calls)
@@ -119,8 +121,8 @@ def _as_vcf(files: Files, allele: str = "G", genotypes: Sequence[str] = ()) -> N
 
 
 def _vcf_without_last_block(files: Files) -> None:
-    """Write a .vcf.gz as bgzip does, and cut it where its last block starts, as a writer that is
-    stopped leaves it.
+    """Write a .vcf.gz as bgzip does, and cut it where its last block starts, as a stopped writer
+    leaves it.
     """
     import cyvcf2
 

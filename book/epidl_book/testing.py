@@ -31,10 +31,10 @@ TRUST = {
 
 
 def read_trust(data: Path, name: str) -> pd.DataFrame:
-    """Return one of the tables that `make trust` and `make audit` write about the tests; name: a key
-    of `TRUST`.
+    """Return one of the tables that `make trust` and `make audit` write about the tests. name: a
+    key of `TRUST`.
 
-    Raises ValueError where it is missing, empty or lacks a column.
+    Raises ValueError if it is missing, empty or lacks a column.
     """
     path = Path(data, f"{name}.csv")
     try:
@@ -77,7 +77,7 @@ def audit_in_words(audit: pd.DataFrame, record: Mapping[str, Any]) -> str:
 
 
 def trust_in_words(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """Return the figures of the page on the tests, in words; tables: by the names of `TRUST`."""
+    """Return the numbers of the page on the tests, in words. tables: by the names of `TRUST`."""
     faults, bad = tables["faults"], tables["bad_input"]
     mutants, repeats = tables["mutants"], tables["repeats"]
     killed = mutants["killed_by"] != ""
@@ -99,8 +99,8 @@ def trust_in_words(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 
 
 def mutants_by_module(mutants: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a module: how many mutants of it were tried, how many died, and by the tests of
-    which files.
+    """Return one row per module: how many mutants of it were tried, how many died, and by the tests
+    of which files.
     """
     files = mutants["killed_by"].str.extract(r"tests/([^:]+)::", expand=False)
     groups = mutants.assign(died=mutants["killed_by"] != "", file=files).groupby(
@@ -111,7 +111,9 @@ def mutants_by_module(mutants: pd.DataFrame) -> pd.DataFrame:
 
 
 def mutant_list(mutants: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a mutant: its module, what it breaks, and the test that killed it, by its name."""
+    """Return one row per mutant: its module, what it breaks, and the name of the test that killed
+    it.
+    """
     test = mutants["killed_by"].str.replace(r".*::(?:test_)?", "", regex=True).str.split("[").str[0]
     names = test.str.replace("_", " ").replace("", "none: it survived")
     return pd.DataFrame({"what is broken": mutants["mutant"], "killed by": names}).set_index(
@@ -120,7 +122,7 @@ def mutant_list(mutants: pd.DataFrame) -> pd.DataFrame:
 
 
 def bad_input_by_place(bad_input: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a place that takes input: how many kinds of bad input were tried there, and
+    """Return one row per place that takes input: how many kinds of bad input were tried there, and
     refused.
     """
     groups = bad_input.assign(refused=_true(bad_input["refused"])).groupby("where", sort=False)
@@ -128,7 +130,7 @@ def bad_input_by_place(bad_input: pd.DataFrame) -> pd.DataFrame:
 
 
 def examples_of_messages(bad_input: pd.DataFrame, count: int = 3) -> pd.DataFrame:
-    """Return some kinds of bad input that are refused with their messages, from places spread over the
+    """Return some refused kinds of bad input with their messages, from places spread over the
     table.
     """
     refused = bad_input[_true(bad_input["refused"])].drop_duplicates("where")
@@ -137,7 +139,9 @@ def examples_of_messages(bad_input: pd.DataFrame, count: int = 3) -> pd.DataFram
 
 
 def cost_of_tests(tests: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a tier of the tests: how many, their minutes, and the slowest with its seconds."""
+    """Return one row per tier of the tests: how many, their minutes, and the slowest with its
+    seconds.
+    """
     minutes = (tests[["seconds", "cpu_seconds"]] / 60).round(1)
     slowest = tests["slowest"].str.replace(r".*::(?:test_)?", "", regex=True).str.replace("_", " ")
     table = tests[["tier", "tests", "skipped"]].assign(
@@ -149,7 +153,7 @@ def cost_of_tests(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def differences_of_repeats(repeats: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a model: the largest difference in r of any trait when repeated, and on two
+    """Return one row per model: the largest difference in r of any trait when repeated, and on two
     threads.
     """
     names = repeats["model"].map(lambda model: figures.MODEL_NAMES.get(model, model))

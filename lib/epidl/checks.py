@@ -211,7 +211,7 @@ def rows(
 
 
 def path(name: str, value: object) -> Path:
-    """Return a path that a file system can have, whether or not anything is there."""
+    """Return a path that a file system can have, whether or not it exists."""
     require(
         isinstance(value, (str, os.PathLike)) and os.fspath(value),
         f"{name} must be a path, got {shown(value)}",

@@ -17,7 +17,7 @@ MOST_THREADS = 1024
 
 
 def resolve_device(device: str) -> str:
-    """Return 'cuda' or 'cpu'; 'auto' takes the GPU if there is one, and Triton to train on it.
+    """Return 'cuda' or 'cpu'. 'auto' takes the GPU if there is one, and Triton to train on it.
 
     Raises ValueError for 'cuda' if either is missing.
     """

@@ -102,8 +102,8 @@ def simulate(
 def trait_of(found: Mapping[str, NDArray], rel_aa: float) -> Trait:
     """Return a trait with markers numbered from 0.
 
-    found: qtl, (n_qtl,) marker numbers from 1; additive, (n_qtl,); pairs, (n_pairs, 3): two places
-    among the trait's QTL, from 1, and the effect; intercept.
+    found: has qtl, (n_qtl,) marker numbers from 1, additive, (n_qtl,), pairs, (n_pairs, 3), each
+    two places among the trait's QTL, from 1, and the effect, and intercept.
     """
     qtl = np.asarray(found["qtl"], dtype=np.int64) - 1
     pairs = np.asarray(found["pairs"], dtype=float)

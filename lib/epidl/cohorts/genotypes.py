@@ -45,7 +45,7 @@ class DeviceGenotypes(Protocol):
     whole: bool
 
     def block(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return the allele shares (len(rows), n_markers) of some samples as float32."""
+        """Return the allele shares (len(rows), n_markers) of some individuals as float32."""
 
 
 class Genotypes(Protocol):
@@ -61,7 +61,7 @@ class Genotypes(Protocol):
     whole: bool
 
     def block(self, rows: Rows) -> NDArray:
-        """Return the allele shares (len(rows), n_markers) of some samples."""
+        """Return the allele shares (len(rows), n_markers) of some individuals."""
 
     def on(self, device: torch.device | str) -> DeviceGenotypes:
         """Return the same genotypes on a torch device."""
@@ -121,7 +121,7 @@ class Haplotypes:
         return cls(packed, n_markers)
 
     def block(self, rows: Rows) -> NDArray[np.uint8]:
-        """Return the alleles (len(rows), n_markers), 0 or 1, of some samples."""
+        """Return the alleles (len(rows), n_markers), 0 or 1, of some individuals."""
         return np.unpackbits(self.packed[rows], axis=1, count=self.n_markers, bitorder="little")
 
     def on(self, device: torch.device | str) -> "DeviceHaplotypes":
@@ -144,7 +144,7 @@ class DeviceHaplotypes:
         self._shifts = torch.arange(8, dtype=torch.uint8, device=packed.device)
 
     def block(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return the alleles (len(rows), n_markers) of some samples as float32."""
+        """Return the alleles (len(rows), n_markers) of some individuals as float32."""
         bits = (self._packed[rows].unsqueeze(-1) >> self._shifts) & 1  # (rows, bytes, 8)
         return bits.flatten(1)[:, : self.n_markers].to(torch.float32)
 
@@ -209,7 +209,7 @@ class Dosages:
         return int((self.counts[rows] == MISSING).sum())
 
     def block(self, rows: Rows) -> NDArray[np.float32]:
-        """Return the allele shares (len(rows), n_markers), 0 to 1, of some samples."""
+        """Return the allele shares (len(rows), n_markers), 0 to 1, of some individuals."""
         counts = self.counts[rows]
         return np.where(counts == MISSING, self.centre, counts.astype(np.float32) / self.ploidy)
 
@@ -232,7 +232,7 @@ class DeviceDosages:
         self._counts, self._ploidy = counts, ploidy
 
     def block(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return the allele shares (len(rows), n_markers) of some samples as float32."""
+        """Return the allele shares (len(rows), n_markers) of some individuals as float32."""
         counts = self._counts[rows]
         return torch.where(counts == MISSING, self.centre, counts.to(torch.float32) / self._ploidy)
 

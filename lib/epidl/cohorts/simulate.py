@@ -417,7 +417,7 @@ def _codes(genotypes: Genotypes, rows: slice) -> NDArray[np.int8 | np.float64]:
 
 
 def _cached_blocks(genotypes: Genotypes) -> Iterator[slice]:
-    """Yield slices of samples whose codes fit a processor's cache."""
+    """Yield slices of individuals whose codes fit a processor's cache."""
     return row_blocks(genotypes.n_samples, genotypes.n_markers, n_bytes=2**22)
 
 

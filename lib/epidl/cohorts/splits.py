@@ -56,7 +56,7 @@ def training_size(n_samples: int, protocol: Protocol) -> int:
 
 
 def _sizes(n_samples: int, protocol: Protocol) -> tuple[int, int]:
-    """Return how many samples train, and how many are not tested."""
+    """Return how many individuals train, and how many are not tested."""
     n_samples = checks.integer("n_samples", n_samples, minimum=10)
     checks.choice("protocol", protocol, Protocol.__args__)
     n_train = round(TRAIN_SHARE * n_samples)

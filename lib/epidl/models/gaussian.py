@@ -51,7 +51,7 @@ class GaussianFit:
     device: str = "cpu"
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples."""
+        """Return the predicted phenotypes (len(rows), n_traits) of some individuals."""
         rows = checked_rows(genotypes, self.genotypes.n_markers, rows)
         weights = torch.as_tensor(self.weights, device=self.device)
         predicted = np.tile(self.intercepts, (len(rows), 1))

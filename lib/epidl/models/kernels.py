@@ -74,7 +74,7 @@ class KernelFit:
     device: str = "cpu"
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples."""
+        """Return the predicted phenotypes (len(rows), n_traits) of some individuals."""
         return self.intercepts + sum(self.predict_parts(genotypes, rows))
 
     def predict_parts(
@@ -187,9 +187,9 @@ class Products:
     """The products that both kernels are made of: inner, XX' (n, n), and self_terms, (X#2)(X#2)',
     or m if all its entries are m.
 
-    For haploids these are whole numbers, exact in single precision. Those of dosages are not, and
-    are kept in double precision. Rounding would give K_AA eigenvalues below 0 if pairs are fewer
-    than individuals.
+    For haploids these are whole numbers, exact in single precision. The products of dosages are
+    not, and are kept in double precision. Rounding would give K_AA eigenvalues below 0 if pairs are
+    fewer than individuals.
     """
 
     inner: NDArray[np.floating]

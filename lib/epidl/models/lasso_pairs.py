@@ -3,14 +3,14 @@
 The model of a trait is that of `pairs`, but most markers have no effect. Three things differ:
 
 - *Base.* All effects have the LASSO's penalty (Tibshirani 1996), the one of the smallest
-  cross-validated error. One marker stands for all that correlate with it: otherwise its neighbours
+  cross-validated error. One marker represents all that correlate with it: otherwise its neighbours
   would share its effect, and their pairs the effect of its pair. Clumping goes by r^2 and needs no
   positions.
 - *Candidates.* Each round tests the residual of the fit so far twice: on the few pairs of markers
   that have an effect, and on all pairs, which finds loci that have none of their own. At the end
   all pairs of the strongest markers are tried without a test.
-- *Choice.* The LASSO is fitted again with the candidates. They stay if its cross-validated error
-  falls, for untested ones by at least 0.5% of the trait's variance.
+- *Choice.* The LASSO is fitted again with the candidates. Candidates stay if its cross-validated
+  error falls, for untested ones by at least 0.5% of the trait's variance.
 
 Tested candidates are found on all training individuals, so the error with them is somewhat too
 small. The level of the tests bounds how often a trait without pairs gets any.

@@ -7,7 +7,7 @@ true groups of loci),
     y = mu + sum_k Z_k e_k + e,    V(y) = sum_k s_k Z_k Z_k' + s_E I,
 
 where s_k is the mean square of the true effects of the order k and s_E that of the true noise. This
-is ridge on all products, the columns of each order weighted by its variance.
+prediction is ridge on all products, the columns of each order weighted by its variance.
 """
 
 import numpy as np

@@ -51,7 +51,7 @@ class OrdersFit:
     scales: NDArray[np.float64]
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples."""
+        """Return the predicted phenotypes (len(rows), n_traits) of some individuals."""
         rows = checked_rows(genotypes, self.genotypes.n_markers, rows)
         training = _codes(self.genotypes, self.rows, self.genotypes)
         predicted = np.tile(self.intercepts, (len(rows), 1))

@@ -186,8 +186,8 @@ def precision_and_recall(
 
     n_pairs: pairs kept. pair_precision: the share of these that interact, NaN if none is kept.
     pair_recall: the share kept of the pairs that interact. pair_variance_recall: the share of the
-    sum of their squared effects, which weighs a pair by its variance. Both are NaN for a trait
-    without interaction.
+    sum of their squared effects, which weighs a pair by its variance. Both recalls are NaN for a
+    trait without interaction.
 
     Raises ValueError if the numbers of traits differ.
     """

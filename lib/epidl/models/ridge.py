@@ -43,7 +43,7 @@ class RidgeFit:
     loo_error: NDArray[np.float64]
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples.
+        """Return the predicted phenotypes (len(rows), n_traits) of some individuals.
 
         Raises ValueError for genotypes of another number of markers, and rows that do not exist.
         """
@@ -280,7 +280,7 @@ def _blocks(
 
 
 def _product(genotypes: DeviceGenotypes, rows: NDArray[np.integer], y: Tensor) -> Tensor:
-    """Return G'y (n_markers, n_traits) of the allele shares G of some samples."""
+    """Return G'y (n_markers, n_traits) of the allele shares G of some individuals."""
     return sum(alleles.double().T @ y[part] for part, alleles in _blocks(genotypes, rows))
 
 

@@ -11,7 +11,7 @@ and the correlation of the prediction with the phenotype is r = sqrt(sum_c v_c r
 variance that is left: what the model cannot hold, and what it has not learnt. A component that the
 model lacks has r2 = 0.
 
-This is the formula of Daetwyler et al. (2008, 2010) with the residual variance corrected for what
+The formula is that of Daetwyler et al. (2008, 2010) with the residual variance corrected for what
 is learnt. The formula is more than a heuristic. For one component it solves (1 - r2)(n - M r2) v =
 M r2 (1 - v), the risk of ridge at its best penalty on independent features for large n and M at a
 fixed ratio, from the law of Marchenko and Pastur (Dobriban and Wager 2018). For several components
@@ -58,7 +58,7 @@ class Accuracy(NamedTuple):
 
 
 def predict(task: Task, model: Model) -> Prediction:
-    """Return a model's expected accuracy, from the shares of variance that the sample has."""
+    """Return a model's expected accuracy, from the shares of variance in the cohort."""
     truth, form = task.truth, model.closed_form
     h2 = np.minimum(truth.genetic_values.var(axis=0) / task.phenotypes.var(axis=0), 1)
     parts = np.stack([part.var(axis=0) for part in task.parts])
@@ -150,8 +150,8 @@ def expected_accuracy(
     linear prediction from additive and epistatic kernels: M_A = m and M_AA = m(m-1)/2, all pairs.
     "oracle", which knows the pairs: M_A = m and M_AA = m/2, where m is then the number of causal
     loci. efficiency: the share of its individuals that a learner uses for the additive and for the
-    epistatic component. It multiplies n, and is below 1 for a learner that wastes data. Arguments
-    broadcast.
+    epistatic component. The efficiency multiplies n, and is below 1 for a learner that wastes data.
+    Arguments broadcast.
 
     Raises ValueError for fewer than 1 individual or 2 markers, shares below 0 or above 1 in sum, an
     unknown model, and an efficiency that is not positive.
@@ -207,7 +207,7 @@ def expected_pairs_accuracy(
 
     with r2_A as for ridge, solved from u = 1 downwards: the largest root is where the search ends,
     and it jumps. The k pairs that are found are estimated from n individuals: r2_AA = F n v F / (n
-    v F + k u), v = epistatic. This formula is ours, not a published result. It assumes that a
+    v F + k u), v = epistatic. This formula is ours, not a published result, and assumes that a
     threshold alone decides, which no rule of false discovery does exactly.
 
     level: of false discovery. Arguments broadcast. Raises ValueError as `expected_accuracy`, and

@@ -216,7 +216,7 @@ def train_together(
     records.
 
     Models that are small together take turns. While the device computes the epoch of one, it is
-    handed the epochs of the others, each on its own stream. They fill a GPU that a single model
+    handed the epochs of the others, each on its own stream, which fills a GPU that a single model
     leaves idle. The records' seconds are then equal shares of the time of all.
 
     Raises ValueError for models, plans and generators of different numbers, for a model or
@@ -283,7 +283,7 @@ def _small_together(models: Sequence[nn.Module]) -> Iterator[slice]:
 
 
 def _take_turns(trainings: Sequence[Iterator[None]], device: torch.device | str) -> None:
-    """Go on with each training in turn until all have ended, each on a stream of its own if the
+    """Continue each training in turn until all have ended, each on a stream of its own if the
     device has streams.
     """
     streams, contexts = [], [nullcontext()] * len(trainings)
@@ -385,7 +385,7 @@ def recompute_batch_norm(
 def predict(
     model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], device: str = "cpu"
 ) -> NDArray:
-    """Return the predicted phenotypes (len(rows), n_traits) of some samples as float64.
+    """Return the predicted phenotypes (len(rows), n_traits) of some individuals as float64.
 
     Raises ValueError for a model of other markers, and rows that do not exist.
     """
@@ -459,7 +459,7 @@ def _train_epoch(
 
 
 def _n_used(n_train: int, plan: TrainingPlan) -> int:
-    """Return how many training samples an epoch uses."""
+    """Return how many training individuals an epoch uses."""
     return n_train - n_train % plan.batch_size if plan.drop_ragged_batch else n_train
 
 

@@ -78,7 +78,7 @@ def check_installed() -> None:
 
 
 def _import_optuna() -> ModuleType:
-    """Import Optuna without its warning that a progress bar needs widgets."""
+    """Import Optuna without the warning about its progress bar."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="IProgress not found")
         import optuna

@@ -23,10 +23,10 @@ N_ROUNDS, N_SWEEPS = 300, 30  # that boosted trees and coordinate descent take, 
 class Machine:
     """A machine's measured rates, on one of its threads or on its GPU.
 
-    products, exact_products: floating-point operations a second of matrix products as training
-    takes them, of the shape of a step (in single precision; in TF32 on a GPU), and in double
-    precision. bandwidth: bytes a second, read and written, of a large copy. step_overhead: seconds
-    of a training step that computes hardly anything. decomposition: seconds of an
+    products, exact_products: floating-point operations per second of matrix products as training
+    takes them, of the shape of a step (in single precision, or TF32 on a GPU), and in double
+    precision. bandwidth: bytes per second, read and written, of a large copy. step_overhead:
+    seconds of a training step that computes hardly anything. decomposition: seconds of an
     eigendecomposition, divided by the cube of its size. simulation: seconds per individual, marker
     and trait. memory: bytes. overlaps: whether memory moves while products are computed, as on a
     GPU.

@@ -1,12 +1,12 @@
 """How each column of a phenotype table is read: as numbers, labels or times, and what in it is
 missing.
 
-A value is missing where it is empty, one of the usual texts for it (`genotype_files.MISSING_TEXTS`;
-among numbers also `MISSING_WORDS`), or named by `missing_codes`. A number of nines alone is missing
-where it is negative and no other number is, or where it is as far from all others as these are from
-each other. What fits two readings, such as a number that stands apart several times, is refused
-with the line that settles it: any `missing_codes`, an empty list included. An empty list keeps the
-nines, too.
+A value is missing if it is empty, a usual word for missing, or named by `missing_codes`. The usual
+words are `genotype_files.MISSING_TEXTS`, and among numbers also `MISSING_WORDS`. A number of nines
+alone is missing if it is negative and no other number is, or if it is as far from all others as
+these are from each other. What fits two readings, such as a number that is repeated far from all
+others, is refused with the line that settles it: any `missing_codes`, an empty list included. An
+empty list keeps the nines, too.
 """
 
 from collections.abc import Sequence
@@ -55,15 +55,15 @@ def read_column(
     missing_codes: Sequence[str | float] | None = None,
     separator: str = ",",
 ) -> tuple[pd.Series, str]:
-    """Return what a column of texts holds for an argument of `read_cohort`, and how it was read, in
-    words.
+    """Return what a column of strings holds for an argument of `read_cohort`, and how it was read,
+    in words.
 
-    argument: trait, covariates, group or time. Numbers and days are floats, NaN where missing,
-    labels texts or NaN.
+    argument: trait, covariates, group or time. Numbers and days are floats, labels strings, and
+    missing values NaN.
 
-    separator: of the table; beside semicolons a comma is a decimal one.
+    separator: of the table. If it is a semicolon, a comma is a decimal comma.
 
-    Raises ValueError for what is no number where one is needed, and for what fits two readings.
+    Raises ValueError if a needed number is none, and for what fits two readings.
     """
     codes = [f"{code:g}" if isinstance(code, float) else str(code) for code in missing_codes or ()]
     missing = texts.str.lower().isin(MISSING_TEXTS) | texts.isin(codes)
@@ -105,7 +105,7 @@ def read_column(
 
 
 def _numbers(known: pd.Series, argument: str, separator: str) -> tuple[pd.Series, list[str]]:
-    """Return numbers, NaN for what is none, and whether commas were taken as decimal ones."""
+    """Return numbers, NaN for what is none, and whether commas were taken as decimal commas."""
     commas, notes = known[known.str.contains(",", regex=False)], []
     points = known.str.contains(".", regex=False)
     if separator == ";" and points.any() and _all(known[points], r"[-+]?[1-9]\d{0,2}(\.\d{3})+"):
@@ -130,7 +130,7 @@ def _numbers(known: pd.Series, argument: str, separator: str) -> tuple[pd.Series
 
 
 def _check_no_labels(known: pd.Series) -> None:
-    """Refuse texts such as 1.1 and 1.10, which are one number and may be two labels."""
+    """Refuse values such as 1.1 and 1.10, which are one number and may be two labels."""
     padded = known[known.str.fullmatch(r"-?\d+\.\d*[1-9]0+")]
     both = padded[padded.str.rstrip("0").isin(known)]
     if len(both):
@@ -141,7 +141,7 @@ def _check_no_labels(known: pd.Series) -> None:
 
 
 def _padded(known: pd.Series) -> bool:
-    """Tell whether whole numbers are written with zeros before them, as labels are."""
+    """Tell whether whole numbers are written with leading zeros, as labels are."""
     return bool(known.str.fullmatch(r"0\d+").any())
 
 
@@ -150,8 +150,8 @@ def _is_number(text: str) -> bool:
 
 
 def _without_label_codes(known: pd.Series, numbers: pd.Series) -> pd.Series:
-    """Leave out words for missing, a number of nines that stands alone among texts, negative nines among
-    numbers that are not negative, and 0 where it stands alone for a sex. None is a label: no treatment.
+    """Leave out words for missing, a number of nines among words, negative nines among numbers that
+    are not negative, and 0 among words for sex. `None` is a label: no treatment.
     """
     missing = known.str.lower().isin(MISSING_WORDS - {"none"})
     nines = _is_nines(numbers)
@@ -168,7 +168,7 @@ def _without_label_codes(known: pd.Series, numbers: pd.Series) -> pd.Series:
 def _labels(
     texts: pd.Series, known: pd.Series, numbers: pd.Series, argument: str
 ) -> tuple[pd.Series, str]:
-    """Take texts as they are, and say what is odd about them."""
+    """Take labels as they are, and say what is odd about them."""
     if (
         argument == "covariates"
         and numbers.isna().any()
@@ -202,8 +202,8 @@ def _labels(
 def _without_codes(
     values: pd.Series, texts: pd.Series, argument: str, settled: bool, kind: str
 ) -> tuple[pd.Series, list[str]]:
-    """Return the numbers that are no code for missing, and what is noticed about the rest; refuse what
-    may be one.
+    """Return the numbers that are no code for missing, and what is noticed about the rest, or
+    refuse what may be a code.
     """
     codes = _nines_to_drop(values) if kind == "numbers" else []
     if (
@@ -290,8 +290,8 @@ def _doubtful(values: pd.Series, argument: str) -> list[float]:
 
 
 def _lowest(values: pd.Series, share: float, least: int = 1) -> NDArray[np.float64]:
-    """Return the few lowest numbers, each there `least` times, where a gap follows that is wide beside
-    all others'.
+    """Return the few lowest numbers, each there `least` times, if a gap follows that is wide
+    compared with all others.
     """
     distinct, counts = np.unique(values, return_counts=True)
     for k in range(min(MOST_CODES, len(distinct) - 2), 0, -1):
@@ -305,9 +305,7 @@ def _lowest(values: pd.Series, share: float, least: int = 1) -> NDArray[np.float
 
 
 def _spike(values: pd.Series) -> float | None:
-    """Return the least or greatest number, where it stands there much more often than any other of
-    many.
-    """
+    """Return the least or greatest number if it occurs much more often than any other of many."""
     counts = values.value_counts()
     if len(counts) < MOST_NUMBERED_LEVELS or counts.iloc[0] < SPIKE * counts.iloc[1]:
         return None
@@ -319,7 +317,7 @@ def _spike(values: pd.Series) -> float | None:
 
 
 def _check_sorted(known: pd.Series) -> None:
-    """Refuse numbers that are dates written so that they do not sort by time."""
+    """Refuse numbers that are dates in a form that does not sort by time."""
     form = next(
         (
             form
@@ -355,7 +353,7 @@ def _all(known: pd.Series, pattern: str) -> bool:
 
 
 def _days(known: pd.Series, numbers_among_them: bool) -> pd.Series:
-    """Return days since 1970 of dates, those without a zone as they stand."""
+    """Return days since 1970 of dates, those without a time zone as written."""
     try:
         if numbers_among_them:
             raise ValueError("numbers and texts")
@@ -392,7 +390,7 @@ def _shown(value: float, kind: str) -> str:
 
 
 def _missing(texts: pd.Series, known: pd.Series) -> list[str]:
-    """Say which texts were taken as missing, and how many."""
+    """Say which values were taken as missing, and how many."""
     counts = texts.drop(known.index).value_counts()
     shown = [f"{text or 'empty'} ({count})" for text, count in counts.items()]
     return [f"missing: {some(shown, 6)}"] if shown else []
