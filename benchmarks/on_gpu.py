@@ -1,5 +1,4 @@
-"""Measure what a GPU adds, on a machine that has one: `python -m benchmarks.on_gpu [FOLDER]`, some 3
-minutes.
+"""Measure what a GPU adds, in some 3 minutes: `python -m benchmarks.on_gpu [FOLDER]`.
 
 Writes tables, each with its provenance. gpu.csv has our training, the references and the limits of
 the GPU, gpu_fits.csv whole fits, and gpu_precision.csv the accuracy with factors of 10 bits and in

@@ -1,10 +1,9 @@
-"""Compute one cell without a notebook, at the project's root: `python -m epidl.grid.cell EXPERIMENT
-PROFILE CELL`.
+"""Compute one cell without a notebook: `python -m epidl.grid.cell EXPERIMENT PROFILE CELL`.
 
-The command is for a machine without Jupyter and Snakemake, such as a GPU node, and needs Optuna
-only for a cell that searches. The command writes the same table and provenance as the notebook,
-into the folder that the grid would take, so that `epidl.grid.publish` finds them. A stopped cell
-continues after its finished fits.
+Run at the project's root, the command is for a machine without Jupyter and Snakemake, and needs
+Optuna only for a cell that searches. The command writes the same table and provenance as the
+notebook, into the folder that the grid would take, so that `epidl.grid.publish` finds them. A
+stopped cell continues after its finished fits.
 """
 
 import argparse

@@ -1,11 +1,10 @@
-"""Run a profile without Snakemake and Jupyter: `python -m epidl.grid PROFILE --plain`, at the
-project's root.
+"""Run a profile without Snakemake and Jupyter: `python -m epidl.grid PROFILE --plain`.
 
-The command is for a machine lent by the hour, such as a GPU node. Several processes compute what is
-neither published nor there, cell by cell, in the order of the parameter files or of the named
-cells. `--stop-after 9m` stops in time, keeping finished fits. `--archive FILE` then packs what
-there is, for `epidl.grid.publish --also FILE`. If the archive is unpacked into `runs`, the next run
-continues from it.
+Run at the project's root, the command is for a machine lent by the hour, such as a GPU node.
+Several processes compute what is neither published nor there, cell by cell, in the order of the
+parameter files or of the named cells. `--stop-after 9m` stops in time, keeping finished fits.
+`--archive FILE` then packs what there is, for `epidl.grid.publish --also FILE`. If the archive is
+unpacked into `runs`, the next run continues from it.
 """
 
 import argparse

@@ -1,11 +1,10 @@
-"""The command that runs a profile's grid: `python -m epidl.grid PROFILE [SNAKEMAKE ARGUMENTS]`, at the
-project's root.
+"""The command that runs a profile's grid: `python -m epidl.grid PROFILE [SNAKEMAKE ARGUMENTS]`.
 
-The command checks all parameter files, clears what a killed run left behind (Snakemake's lock,
-orphaned notebooks), sets aside damaged tables, hands over to Snakemake, and names the cells that
-failed. Finished cells are not repeated, nor are the finished fits of a stopped cell. With
-`--stop-after 9m` the command stops in time, for machines lent by the hour, and says what is left.
-The profile `published` has no grid, only the book of the shipped tables.
+Run at the project's root, the command checks all parameter files, clears what a killed run left
+behind (Snakemake's lock, orphaned notebooks), sets aside damaged tables, hands over to Snakemake,
+and names the cells that failed. Finished cells are not repeated, nor are the finished fits of a
+stopped cell. With `--stop-after 9m` the command stops in time, for machines lent by the hour, and
+says what is left. The profile `published` has no grid, only the book of the shipped tables.
 """
 
 import argparse

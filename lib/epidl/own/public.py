@@ -1,5 +1,4 @@
-"""Public cohorts: `python -m epidl.own.public [COHORT ...]` fetches them, checks and reads them, and
-says what they hold.
+"""Public cohorts, fetched, checked and read: `python -m epidl.own.public [COHORT ...]`.
 
 public.yml has one row per cohort (`registry`): where its files are, their hashes, licence,
 citation, traits and groups. Files are kept in the user's cache, and checked by hash each time. A

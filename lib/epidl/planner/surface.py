@@ -1,10 +1,10 @@
-"""What the planner knows: measured from the book's tables by `python -m epidl.planner.surface`, kept
-in surface.json.
+"""Measure what the planner knows from the book's tables: `python -m epidl.planner.surface`.
 
-Each simulated condition, a cell's traits of one relAA, is a point: its place, and each model's mean
-residual from its closed form. The MLP's closed form has three numbers, fitted here. How far
-residuals reach, and how much they are shrunk towards the closed form, is chosen by the error of
-leaving each cell out. The errors that the planner states come from leaving out too.
+The results are kept in surface.json. Each simulated condition, a cell's traits of one relAA, is a
+point: its place, and each model's mean residual from its closed form. The MLP's closed form has
+three numbers, fitted here. How far residuals reach, and how much they are shrunk towards the closed
+form, is chosen by the error of leaving each cell out. The errors that the planner states come from
+leaving out too.
 """
 
 import argparse
