@@ -52,14 +52,14 @@ def main() -> None:
     part.add_argument(
         "--quick",
         action="store_true",
-        help="small sizes, to see that all works run; writes nothing",
+        help="small sizes, to see that all works run, without writing",
     )
     part.add_argument(
         "--only",
         choices=WORKS,
         nargs="*",
         default=list(WORKS),
-        help="works to measure; writes nothing",
+        help="works to measure, without writing",
     )
     part.add_argument(
         "--largest",

@@ -313,7 +313,7 @@ def test_with_single_cohorts_nothing_is_tested_but_what_is_there_is_said(tables)
     d3 = checked.set_index("id").loc["D3"]
     assert d3["estimate"] == pytest.approx(0.1, abs=0.01)
     assert d3["cohorts"] == 1
-    assert d3["note"].startswith("Too few cohorts for an interval: MLP less ridge, 500 markers")
+    assert d3["note"].startswith("Too few cohorts for an interval: MLP minus ridge, 500 markers")
 
 
 def test_without_rows_nothing_is_tested(tables):
@@ -345,7 +345,7 @@ def test_another_width_is_not_the_published_network(tables, id):
 def test_a_missing_point_is_not_passed_over(tables, id, expected):
     row = row_of(id, tables | {"dilution": tables["dilution"].query("n_markers != 2500")})
     assert row["verdict"] == expected
-    assert ("Not in the table: MLP less ridge, 2,500 markers." in row["note"]) == (
+    assert ("Not in the table: MLP minus ridge, 2,500 markers." in row["note"]) == (
         id in ("D1", "D2")
     )
 

@@ -162,7 +162,7 @@ class Check:
     @property
     def name(self) -> str:
         """What is compared, in words."""
-        return self.what or f"{WORDS[self.of]} less {WORDS[self.less]}"
+        return self.what or f"{WORDS[self.of]} minus {WORDS[self.less]}"
 
     def points(self) -> list[tuple]:
         """Return the points of the publication's grid that the check is about."""
@@ -400,7 +400,7 @@ def _sizes(check: Check, table: pd.DataFrame) -> list[Condition]:
             found = interval([samples[scaling, n], samples[scaling, sizes[0]]], [1, -1])
             conditions.append(
                 Condition(
-                    f"scaling {scaling:g}, {n:,} less {sizes[0]:,}", within, **found, scale=scale
+                    f"scaling {scaling:g}, {n:,} minus {sizes[0]:,}", within, **found, scale=scale
                 )
             )
     return conditions
@@ -426,7 +426,7 @@ def _spread(check: Check, table: pd.DataFrame) -> list[Condition]:
             "cohorts": len(table[both].groupby(["cell", "replicate"]))
         }
         conditions.append(
-            Condition(f"spread of r, 1,000 less {n:,}", RANGES[check.within], **found)
+            Condition(f"spread of r, 1,000 minus {n:,}", RANGES[check.within], **found)
         )
     return conditions or [Condition("a second sample size", RANGES[check.within])]
 
@@ -436,7 +436,9 @@ def _other_settings(check: Check, table: pd.DataFrame) -> list[Condition]:
     conditions = []
     for other in sorted(set(table["model"]) - {"mlp"}):
         if check.of in other:
-            conditions += _lead(replace(check, of=other, what=f"{other} less the published"), table)
+            conditions += _lead(
+                replace(check, of=other, what=f"{other} minus the published"), table
+            )
     return conditions or [Condition(check.what, RANGES[check.within])]
 
 

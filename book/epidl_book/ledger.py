@@ -66,7 +66,7 @@ def additive_shares(tables: Sequence[pd.DataFrame], rel_aa: float) -> str:
         ["experiment", "cell", "replicate", "trait"]
     )
     drawn = traits["va_over_vg"].mean()
-    return f"V_A/V_G is {code:.2f} in expectation, not {text:.2f}; the mean over our traits is {drawn:.2f}"
+    return f"V_A/V_G is {code:.2f} in expectation, not {text:.2f}, and the mean over our traits is {drawn:.2f}"
 
 
 def caption_share(rel_aa: float) -> str:
@@ -126,7 +126,7 @@ def random_splits(table: pd.DataFrame) -> str:
     words = []
     for n_samples, sd in spread.items():
         words.append(f"{sd:.3f} at {n_samples:,} individuals")
-    return f"standard deviation of the difference in exact ridge's r: {'; '.join(words)}"
+    return f"standard deviation of the difference in exact ridge's r: {', '.join(words)}"
 
 
 def growth_of_pairs(cells: Sequence[Cell]) -> str:

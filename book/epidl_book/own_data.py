@@ -158,7 +158,7 @@ CASES: dict[str, Callable[[Files], None]] = {
         files.table.assign(**{"yield": files.table["yield"].mask(files.table.index < 5)})
     ),
     "a constant phenotype": lambda files: files.write(files.table.assign(**{"yield": 5.0})),
-    "text among the phenotypes": lambda files: files.write(
+    "a word among the phenotypes": lambda files: files.write(
         files.table.assign(**{"yield": ["tall", *files.table["yield"][1:]]})
     ),
     "monomorphic markers": lambda files: files.set_counts(slice(None), slice(0, 3), 2),
@@ -171,7 +171,7 @@ CASES: dict[str, Callable[[Files], None]] = {
     "a truncated .bed": _without_end,
     "a .bim of the wrong length": _without_last_marker,
     "a .fam that is missing": lambda files: files.genotypes.with_suffix(".fam").unlink(),
-    "text in a dosage column": _as_table,
+    "a word in a dosage column": _as_table,
     "an empty file": lambda files: files.phenotypes.write_text(""),
     "a marker with a fifth missing": lambda files: files.set_counts(slice(0, 12), 0, MISSING),
     "a marker with more missing": lambda files: files.set_counts(slice(0, 13), 0, MISSING),

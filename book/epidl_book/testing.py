@@ -71,7 +71,7 @@ def audit_in_words(audit: pd.DataFrame, record: Mapping[str, Any]) -> str:
         else "none had a known vulnerability"
     )
     return (
-        f"{len(audit)} versions were looked up with {asked['tool']} in {asked['database']} as of {asked['as_of']}; "
+        f"{len(audit)} versions were looked up with {asked['tool']} in {asked['database']} as of {asked['as_of']}, and "
         f"{found}"
     )
 

@@ -34,7 +34,7 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
     ),
     "ridge_vs_sgd": (
         ["scaling"],
-        "**Ridge by SGD.** Does it fall behind exact ridge where QTL are many ({doc}`ridge by SGD <ridge_vs_sgd>`)?",
+        "**Ridge by SGD.** Does it fall behind exact ridge if QTL are many ({doc}`ridge by SGD <ridge_vs_sgd>`)?",
     ),
     "hyperparameters": (
         ["scaling", "hidden_width", "learning_rate"],
@@ -64,7 +64,7 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
     ),
     "worlds": (
         ["population", "n_qtl", "expected_share_1"],
-        "**Worlds closer to life.** Which model leads in a cross, and where more than two loci interact "
+        "**Worlds closer to life.** Which model leads in a cross, and if more than two loci interact "
         "({doc}`worlds`)?",
     ),
     "real": (

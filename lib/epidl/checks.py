@@ -126,7 +126,8 @@ def matrix(name: str, value: ArrayLike, *, rows: int | None = None) -> NDArray[n
         f"{name} must be a matrix with at least one row and one column, got shape {array.shape}",
     )
     require(
-        rows in (None, len(array)), f"{name} must have {rows} rows, one a sample, got {len(array)}"
+        rows in (None, len(array)),
+        f"{name} must have {rows} rows, one per individual, got {len(array)}",
     )
     n_bad = array.size - np.isfinite(array).sum()
     require(n_bad == 0, f"{name} must be finite, got {n_bad} values that are not")
@@ -195,13 +196,13 @@ def rows(
     array = np.asarray(value) if dimensions(value) == 1 else np.zeros(1)
     require(
         not array.size or array.dtype.kind in "iu",
-        f"{name} must be whole numbers, one a sample, got {shown(value)}",
+        f"{name} must be whole numbers, one per individual, got {shown(value)}",
     )
     integer(f"len({name})", len(array), minimum=minimum)
     outside = array[(array < 0) | (array >= n_samples)].tolist()
     require(
         not outside,
-        f"{name} must be from 0 to {n_samples - 1}, one a sample, got {shown(outside[:1])[1:-1]}",
+        f"{name} must be from 0 to {n_samples - 1}, one per individual, got {shown(outside[:1])[1:-1]}",
     )
     require(
         not different or len(np.unique(array)) == len(array),

@@ -39,7 +39,9 @@ def set_damaged_aside(table_path: Path, read: Callable[[], Any]) -> bool:
     except ValueError as error:
         aside = table_path.with_suffix(".damaged")
         os.replace(table_path, aside)
-        print(f"{error}. It is made again; what was there: {aside}", file=sys.stderr)
+        print(
+            f"{error}. It is made again, and the damaged file is kept as {aside}", file=sys.stderr
+        )
         return True
     return False
 

@@ -123,7 +123,7 @@ def check_version(version: str) -> None:
     if FIRST_WRONG <= numbers <= LAST_WRONG:
         raise RuntimeError(
             f"AlphaSimR must be older than 2.0.0 or newer than 2.1.0, got {version}, which computes wrong "
-            "additive-by-additive values where a trait's QTL are some of all markers (upstream issue 263): in R, "
+            "additive-by-additive values if a trait's QTL are only some of the markers (upstream issue 263): in R, "
             'remotes::install_version("AlphaSimR", "1.6.1")'
         )
 

@@ -183,7 +183,7 @@ class Dosages:
         """
         ploidy = checks.integer("ploidy", ploidy, minimum=1, maximum=2)
         counts = _matrix("counts", counts)
-        must = f"counts must be whole numbers from 0 to {ploidy} (ploidy), or {MISSING} where missing, got "
+        must = f"counts must be whole numbers from 0 to {ploidy} (ploidy), or {MISSING} if missing, got "
         if counts.dtype != np.int8:
             counts = checks.floats("counts", counts)
             # NaN among them: it is no way to say missing here
@@ -241,7 +241,7 @@ def _matrix(name: str, value: ArrayLike) -> NDArray:
     array = checks.array(name, value)
     checks.require(
         array.ndim == 2 and array.size,
-        f"{name} must be a matrix of samples by markers, got shape {array.shape}",
+        f"{name} must be a matrix of individuals by markers, got shape {array.shape}",
     )
     return array
 

@@ -194,7 +194,7 @@ def _scaled(genotypes: Genotypes, trait: Trait, shares: Sequence[float]) -> Trai
         checks.require(
             not share or sd[k] >= 1e-12,
             f"n_samples must be large enough for variance of order {k + 1}: there is none among "
-            f"{genotypes.n_samples} samples",
+            f"{genotypes.n_samples} individuals",
         )
         scale[k] = np.sqrt(share) / sd[k] if share else 0.0
     higher = []

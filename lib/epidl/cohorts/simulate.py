@@ -223,7 +223,7 @@ class TraitPlan:
         correlation = checks.correlation_matrix("pleiotropy", pleiotropy, len(rel_aa))
         checks.require(
             shared_pairs or np.array_equal(correlation, np.eye(len(rel_aa))),
-            "pleiotropy must be 0 where shared_pairs is False: traits drawn separately are independent",
+            "pleiotropy must be 0 if shared_pairs is False: traits drawn separately are independent",
         )
         return cls(n_qtl, rel_aa, h2, shared_pairs, correlation, all_pairs)
 
@@ -306,7 +306,7 @@ def standardise(
     checks.require(
         sd.min() >= 1e-12,
         f"n_samples must be large enough for genetic variance: trait {int(np.argmin(sd)) + 1} has none "
-        f"among {genotypes.n_samples} samples",
+        f"among {genotypes.n_samples} individuals",
     )
     scaled = []
     for t, trait in enumerate(traits):

@@ -86,10 +86,10 @@ def check_batches(
     batch_size = checks.integer("batch_size", batch_size, minimum=1)
     checks.require(
         n_train >= batch_size or not drop_ragged_batch,
-        f"drop_ragged_batch must be False with {n_train} training samples: they fill no batch of {batch_size}",
+        f"drop_ragged_batch must be False with {n_train} training individuals, which fill no batch of {batch_size}",
     )
     checks.require(
         not (batch_norm and not drop_ragged_batch and n_train % batch_size == 1),
-        f"n_samples must not leave a last batch of one sample for batch norm, as {n_train} training samples in "
-        f"batches of {batch_size} do; change n_samples by a few, or set drop_ragged_batch",
+        f"n_samples must not leave a last batch of one individual for batch norm, as {n_train} training individuals in "
+        f"batches of {batch_size} do. Change n_samples by a few, or set drop_ragged_batch",
     )

@@ -127,7 +127,7 @@ def read_haplotypes(path: Path) -> tuple[list[str], Haplotypes]:
             n_markers += len(lines)
     checks.require(
         columns and names,
-        f"{path} must hold a header of individuals and a row a marker, got {n_markers} markers",
+        f"{path} must hold a header of individuals and one row per marker, got {n_markers} markers",
     )
     return names, Haplotypes(np.stack(columns, axis=1), n_markers)
 
@@ -156,7 +156,7 @@ def _read_phenotypes(path: Path, names: list[str], n_traits: int) -> NDArray[np.
     checks.require(
         names in (individuals, list(map("{}_1".format, individuals))),
         f"{path} must name its individuals as the header of the g file does, in the same order, as 1 or as the "
-        f"haplotype 1_1, got {checks.shown(individuals)} beside {checks.shown(names)}",
+        f"haplotype 1_1, got {checks.shown(individuals)} and {checks.shown(names)}",
     )
     values = checks.floats(f"phenotypes of {path}", table[columns])
     checks.require(
@@ -217,7 +217,7 @@ def _table(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, sep=" ")
     except ValueError as error:  # empty, cut off, or no text
         raise ValueError(
-            f"{path} must be a table with a header, its columns a space apart, got: {error}"
+            f"{path} must be a table with a header, its columns separated by single spaces, got: {error}"
         ) from None
 
 

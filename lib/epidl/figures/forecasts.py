@@ -48,7 +48,7 @@ def forecast_and_found(forecasts: pd.DataFrame, table: pd.DataFrame) -> Figure:
             alpha=0.8,
         )
     ax.set_xticks(range(len(ratios)), [trait_name(ratio).replace(" (", "\n(") for ratio in ratios])
-    ax.set_ylabel("Pearson's r, test samples")
+    ax.set_ylabel("Pearson's r, test individuals")
     return legend_below(figure, model_handles(models))
 
 

@@ -49,7 +49,7 @@ def accuracy_by_trait(table: pd.DataFrame) -> Figure:
             ylim=(min(0, table["pearson_r"].min()), 1.03),
         )
         ax.set_xticks(range(len(ratios)), list(map("{:g}".format, ratios)))
-    axes[0, 0].set_ylabel("Pearson's r, test samples")
+    axes[0, 0].set_ylabel("Pearson's r, test individuals")
     return legend_below(figure, model_handles(models))
 
 

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "cell",
         nargs="?",
-        help="its name; without one, the names of the profile's cells are printed",
+        help="its name, without which the names of the profile's cells are printed",
     )
     parser.add_argument("--output", help="the folder to write to (runs/PROFILE/EXPERIMENT/CELL)")
     options = parser.parse_args(arguments)
@@ -65,7 +65,7 @@ def compute_safely(cell: Cell, folder: Path) -> int:
         return 1
     except Exception as error:  # torch's and Optuna's own too, for want of memory or disk
         if _is_out_of_memory(error):
-            print(f"Out of memory; finished fits are kept. {error}", file=sys.stderr)
+            print(f"Out of memory. Finished fits are kept. {error}", file=sys.stderr)
             return 1
         if storage.is_full(folder):
             print(

@@ -104,7 +104,7 @@ def check_memory(cell: Cell, device: str) -> None:
     if needed > available:
         raise MemoryError(
             f"{cell.name} needs about {needed / 2**30:.1f} GiB of memory, and this machine has "
-            f"{available / 2**30:.1f} ({device}); take fewer samples or markers, a smaller hidden_width, or fewer "
+            f"{available / 2**30:.1f} ({device}). Take fewer individuals or markers, a smaller hidden_width, or fewer "
             f"models than {', '.join(cell.models)}"
         )
 

@@ -122,7 +122,7 @@ class Cell(BaseModel):
         ge=1,
         le=1024,
         strict=True,
-        description="CPU threads; another number rounds differently",
+        description="CPU threads, of which another number rounds differently",
     )
     backend: Literal["native", "alphasimr"] = Field(default="native", description="the simulator")
     source: Literal["simulated", "zenodo"] = Field(
@@ -225,7 +225,7 @@ class TunedCell(MlpCell):
     mlp_learning_rates: Annotated[tuple[Positive, ...], AfterValidator(_all_different)] = Field(
         default=(0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 0.0001),
         min_length=1,
-        description="initial rates of AdamW that are tried; a single one is taken without a search",
+        description="initial rates of AdamW that are tried, a single one without a search",
     )
     n_trials: PositiveInt = Field(default=10, description="Optuna's trials of the MLP's rate")
 
@@ -244,10 +244,10 @@ class _Scaled(Cell):
         le=MOST,
         allow_inf_nan=False,
         strict=True,
-        description="possible pairs of QTL for each sample",
+        description="possible pairs of QTL for each individual",
     )
     rel_aa: tuple[NonNegative, ...] = Field(
-        min_length=1, description="relative epistatic variance, one number a trait"
+        min_length=1, description="relative epistatic variance of each trait"
     )
 
     @property
@@ -356,7 +356,7 @@ class _Diluted(TunedCell):
     n_markers: PositiveInt = Field(description="all markers")
     n_qtl: EvenInt = Field(description="causal loci of each trait, even")
     rel_aa: tuple[NonNegative, ...] = Field(
-        min_length=1, description="relative epistatic variance, one number a trait"
+        min_length=1, description="relative epistatic variance of each trait"
     )
 
     @property
@@ -445,7 +445,7 @@ class CorrelationCell(TunedCell):
     def _possible(self) -> "CorrelationCell":
         checks.require(
             not self.pleiotropy or self.shared_pairs,
-            f"shared_pairs must be True where pleiotropy is not 0, got pleiotropy {self.pleiotropy:g}: effects are "
+            f"shared_pairs must be True if pleiotropy is not 0, got pleiotropy {self.pleiotropy:g}: effects are "
             "correlated pair by pair",
         )
         return self
@@ -492,15 +492,15 @@ class WorldCell(MlpCell):
         description="unlinked haploids, or a cross of two inbred founders"
     )
     genome: Literal["", *GENOMES] = Field(default="", description="the chromosomes of a cross")
-    n_markers: PositiveInt = Field(description="all markers; of a cross spread evenly")
+    n_markers: PositiveInt = Field(description="all markers, spread evenly in a cross")
     n_qtl: PositiveInt = Field(description="causal loci")
     shares: tuple[NonNegative, ...] = Field(
         min_length=1,
         max_length=MOST_ORDER,
-        description="of the genetic variance: additive, pairs, and so on; they sum to 1",
+        description="of the genetic variance: additive, pairs, and so on, summing to 1",
     )
     grouping: Literal[*GROUPINGS] = Field(
-        description="which QTL interact: disjoint groups of each order, or all of that many"
+        description="which QTL interact: disjoint groups of each order, or all groups"
     )
     qtl_between: bool = Field(
         default=False, strict=True, description="whether the QTL of a cross are between its markers"
@@ -587,7 +587,7 @@ class RealCell(Cell):
     ] = Field(min_length=1, description="models to fit")
     splits: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
         default=(),
-        description="random, columns of groups, the one of published folds; none: all of the cohort's",
+        description="random, columns of groups, or that of published folds, by default all of the cohort's",
     )
     searched: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
         default=(), description="models that are fitted to the first 5 splits of each kind alone"
@@ -597,7 +597,7 @@ class RealCell(Cell):
         default=0,
         ge=0,
         strict=True,
-        description="individuals that train, drawn from a fixed half and tested on the other; 0: whole splits",
+        description="individuals that train, drawn from a fixed half and tested on the other, or 0 for whole splits",
     )
 
     @property
@@ -785,7 +785,7 @@ class ParameterFile(BaseModel):
         missing = set(ProfileName.__args__) - set(self.profiles)
         checks.require(
             not missing,
-            f"profiles must hold smoke, quick, standard and full; missing: {', '.join(sorted(missing))}",
+            f"profiles must hold smoke, quick, standard and full, got none for {', '.join(sorted(missing))}",
         )
         return self
 
@@ -858,7 +858,7 @@ class _Loader(yaml.SafeLoader):
         for number, key in enumerate(keys):
             if key in keys[:number]:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key} stands twice", node.start_mark
+                    None, None, f"the key {key} occurs twice", node.start_mark
                 )
         return super().construct_mapping(node, deep)
 
@@ -893,7 +893,7 @@ def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list
         parameters = file.base | profile.changes | point
         cell = _validated(CELL_TYPES[file.experiment], {"profile": name} | parameters, place)
         if cell.name in cells:
-            raise ParameterError(f"{place}: the cell {cell.name} stands in this profile twice")
+            raise ParameterError(f"{place}: the cell {cell.name} occurs in this profile twice")
         cells[cell.name] = cell
     return list(cells.values())
 
@@ -901,7 +901,7 @@ def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list
 def _validated(model: type[BaseModel], values: Mapping[str, Any], place: str) -> Any:
     if set(map(type, values)) - {str}:
         raise ParameterError(
-            f"{place}: names of parameters must be texts, got {checks.shown(list(values))}"
+            f"{place}: names of parameters must be strings, got {checks.shown(list(values))}"
         )
     try:
         return model(**values)

@@ -104,7 +104,7 @@ def run(cells: Mapping[Path, Cell], jobs: int, stop_after: float | None) -> int:
         status = int(bool(failed))
     except TimeoutError:
         print(
-            f"Stopped after {stop_after:g} s; left: {len(left)} of {len(cells)} cells. Finished fits are kept."
+            f"Stopped after {stop_after:g} s with {len(left)} of {len(cells)} cells left. Finished fits are kept."
         )
     except KeyboardInterrupt:
         print(

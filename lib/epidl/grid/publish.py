@@ -190,7 +190,7 @@ def fits_in(folder: Path, cell: Cell) -> list[Fitted]:
     for fit in results.read_cell(folder) if (folder / results.TABLE).exists() else []:
         checks.require(
             same_settings(fit.record["parameters"], cell),
-            f"{folder} must have been computed with the parameters of its profile; run the grid again",
+            f"{folder} must have been computed with the parameters of its profile. Run the grid again",
         )
         checks.require(
             _is_committed(fit),

@@ -330,7 +330,7 @@ def read_collected(table_path: Path) -> list[Fitted]:
     """
     checks.require(
         table_path.with_suffix(SEAL).exists(),
-        f"{table_path} must have its checksums beside it, but {table_path.stem}{SEAL} is missing",
+        f"{table_path} must have its checksums next to it, but {table_path.stem}{SEAL} is missing",
     )
     return _read_fits(table_path, *_beside(table_path))
 

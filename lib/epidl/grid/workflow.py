@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
     except filelock.Timeout:
         print(
-            f"Another run works in {root / 'runs'}; wait for its end, or stop it.", file=sys.stderr
+            f"Another run works in {root / 'runs'}. Wait for its end, or stop it.", file=sys.stderr
         )
     except OSError as error:
         print(f"{root} must be a folder that can be written to: {error}", file=sys.stderr)
@@ -132,7 +132,7 @@ def check_finished(folder: Path, cells: list[Path]) -> None:
             os.replace(table, table.with_suffix(".outdated"))
         if notebook.exists() and not _is_notebook(notebook):
             print(
-                f"{notebook} cannot be read as a notebook. The cell's table stands; to have both again, remove "
+                f"{notebook} cannot be read as a notebook. The cell's table is kept. To make both again, remove "
                 f"{notebook.parent}",
                 file=sys.stderr,
             )
@@ -158,7 +158,7 @@ def run(
     if stopped:
         left = [folder.name for folder in folders if not (folder / "table.csv").exists()]
         print(
-            f"Stopped after {stop_after:g} s; left of the profile: {len(left)} of {len(folders)} cells.",
+            f"Stopped after {stop_after:g} s with {len(left)} of {len(folders)} cells of the profile left.",
             file=sys.stderr,
         )
     if not status:
@@ -211,7 +211,7 @@ def _reason(folder: Path) -> str:
     log, last = folder / "log.txt", "no log"
     if log.exists() and log.read_text(errors="replace").strip():
         last = log.read_text(errors="replace").strip().split("\n")[-1].strip()
-    return f"{last}; its notebook so far: {folder / 'unfinished.ipynb'}"
+    return f"{last}. Its notebook so far: {folder / 'unfinished.ipynb'}"
 
 
 def _is_notebook(path: Path) -> bool:

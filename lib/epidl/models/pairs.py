@@ -193,7 +193,7 @@ def precision_and_recall(
     """
     checks.require(
         len(pairs) == len(traits),
-        f"pairs must have one entry a trait, {len(traits)}, got {len(pairs)}",
+        f"pairs must have one entry per trait, {len(traits)}, got {len(pairs)}",
     )
     table = []
     for kept, trait in zip(pairs, traits, strict=True):

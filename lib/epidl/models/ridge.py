@@ -137,7 +137,7 @@ def checked_rows(genotypes: Genotypes, n_markers: int, rows: ArrayLike) -> NDArr
     check_genotypes(genotypes)
     checks.require(
         genotypes.n_markers == n_markers,
-        f"genotypes.n_markers must be that of the training samples, {n_markers}, got {genotypes.n_markers}",
+        f"genotypes.n_markers must be that of the training individuals, {n_markers}, got {genotypes.n_markers}",
     )
     return checks.rows("rows", rows, genotypes.n_samples, minimum=0, different=False)
 

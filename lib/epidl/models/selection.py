@@ -37,7 +37,7 @@ def select(
     importance = checks.floats("importance", importance)
     checks.require(
         importance.ndim == 1 and np.isfinite(importance).all(),
-        f"importance must be a finite number a column, got {checks.shown(importance.tolist())}",
+        f"importance must have a finite number for each column, got {checks.shown(importance.tolist())}",
     )
     threshold = checks.real("threshold", threshold, minimum=0)
     max_features = checks.integer("max_features", max_features, minimum=1)
@@ -61,7 +61,7 @@ def take_columns(genotypes: Genotypes, columns: NDArray[np.integer]) -> Haplotyp
     )
     checks.require(
         genotypes.whole,
-        "genotypes must be of alleles 0 and 1, got dosages: two columns a marker do not hold them",
+        "genotypes must be of alleles 0 and 1, got dosages: two columns per marker cannot hold them",
     )
     markers, alleles = np.divmod(columns, 2)
     blocks = [

@@ -112,7 +112,7 @@ def _numbers(known: pd.Series, argument: str, separator: str) -> tuple[pd.Series
         first = known[points].iloc[0]
         if not points.all() and _all(known[~points], r"[-+]?\d{1,3}"):
             raise ValueError(
-                f"{argument} must fit one reading, got {first!r} beside {known[~points].iloc[0]!r} in the column "
+                f"{argument} must fit one reading, got {first!r} and {known[~points].iloc[0]!r} in the column "
                 f"{known.name}, a decimal point or a thousand's: write {first.replace('.', '', 1)}, or "
                 f"{known[~points].iloc[0]}.000"
             )
@@ -136,7 +136,7 @@ def _check_no_labels(known: pd.Series) -> None:
     if len(both):
         raise ValueError(
             f"covariates must fit one reading, got {both.iloc[0]} and {both.iloc[0].rstrip('0')} in the column "
-            f"{known.name}: one number? write it alike; two labels? write them as texts such as plot_{both.iloc[0]}"
+            f"{known.name}: one number? write it alike; two labels? write them as words such as plot_{both.iloc[0]}"
         )
 
 
@@ -176,9 +176,9 @@ def _labels(
     ):
         text = known[numbers.isna()].iloc[0]
         raise ValueError(
-            f"covariates must be numbers, or texts with at most {MOST_NUMBERED_LEVELS} different numbers among them, "
+            f"covariates must be numbers, or words with at most {MOST_NUMBERED_LEVELS} different numbers among them, "
             f"got {text!r} among {numbers.nunique()} numbers in the column {texts.name}: leave it empty, name it in "
-            f"missing_codes: [{text}], or write the numbers as texts such as plot_1"
+            f"missing_codes: [{text}], or write the numbers as words such as plot_1"
         )
     counts = known.value_counts()
     names = known.unique()
@@ -233,10 +233,10 @@ def _without_codes(
         )
     few = 3 < len(counts) <= MOST_NUMBERED_LEVELS and (values % 1 == 0).all()
     if argument != "time" and few and values.min() == 0 and counts[0] < counts.get(1, 0):
-        notes.append(f"0 stands there {counts[0]} times: missing? missing_codes: [0]")
+        notes.append(f"0 occurs {counts[0]} times: missing? missing_codes: [0]")
     if spike is not None and argument != "time":
         notes.append(
-            f"{spike:g} stands there {(values == spike).sum()} times, far more often than any other"
+            f"{spike:g} occurs {(values == spike).sum()} times, far more often than any other"
         )
     return values, notes
 
@@ -381,7 +381,7 @@ def _in_words(
     in_a_row = values.min() == 1 and values.max() == n <= len(values) / 2
     few = n <= max(MOST_NUMBERED_LEVELS, len(values) / 5) or in_a_row
     if argument == "covariates" and n > 2 and few and (values % 1 == 0).all():
-        start += f", one slope for all; labels? write them as texts such as {texts.name}_1"
+        start += f", one slope for all; labels? write them as words such as {texts.name}_1"
     return "; ".join([start, *notes, *_missing(texts, values)])
 
 

@@ -114,7 +114,7 @@ def _check_scale(phenotypes: NDArray[np.float64]) -> None:
     if not SQUARED[0] <= high - low <= SQUARED[1]:
         raise ValueError(
             f"phenotypes must have a range from {SQUARED[0]:g} to {SQUARED[1]:g}, got {low:g} to {high:g}: squares are "
-            "lost on this scale; give the trait in another unit"
+            "lost on this scale. Give the trait in another unit"
         )
     _check_spread(phenotypes.std(), max(abs(low), abs(high)))
 
@@ -123,8 +123,8 @@ def _check_spread(spread: float, size: float) -> None:
     if not spread > LEAST_SPREAD * size:
         raise ValueError(
             f"phenotypes must have a standard deviation above {LEAST_SPREAD:g} of their largest value, {size:g}, got "
-            f"{spread:g}: what varies is lost in rounding; take a constant from the trait, such as its mean, or leave "
-            "out outliers"
+            f"{spread:g}: what varies is lost in rounding. Subtract a constant from the trait, such as its mean, "
+            "or leave out outliers"
         )
 
 

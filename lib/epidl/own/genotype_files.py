@@ -152,7 +152,7 @@ def read_genotypes(path: Path | str) -> GenotypeFile:
         | dict.fromkeys(SEPARATORS, _read_table)
     )
     if suffix not in readers:
-        way = f"; convert it: {CONVERT[suffix]}" if suffix in CONVERT else ""
+        way = f". Convert it: {CONVERT[suffix]}" if suffix in CONVERT else ""
         raise ValueError(
             f"genotypes must be a file that ends in {', '.join(readers)}, got {path}{way}"
         )
@@ -309,10 +309,12 @@ def read_companion(path: Path, columns: list[str]) -> pd.DataFrame:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} must be text in UTF-8, got: {error}") from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-        raise ValueError(f"{path} must hold {len(columns)} columns a line, got: {error}") from None
+        raise ValueError(
+            f"{path} must hold {len(columns)} columns per line, got: {error}"
+        ) from None
     if table.shape[1] != len(columns) or table.isna().any(axis=None):
         raise ValueError(
-            f"{path} must hold {len(columns)} columns a line ({', '.join(columns)}), got {table.shape[1]}"
+            f"{path} must hold {len(columns)} columns per line ({', '.join(columns)}), got {table.shape[1]}"
         )
     return table.set_axis(columns, axis=1)
 
@@ -328,7 +330,7 @@ def _check_bed(path: Path, n_samples: int, n_markers: int) -> None:
     if found != expected:
         raise ValueError(
             f"{path} must have {expected:,} bytes for the {n_samples:,} individuals of its .fam and the {n_markers:,} "
-            f"markers of its .bim, got {found:,}: it is cut off, or belongs to other files"
+            f"markers of its .bim, got {found:,}: the file is cut off, or belongs to other files"
         )
 
 
@@ -405,7 +407,7 @@ def _counts_of_site(site: object, number: int, ploidies: set[int], where: str) -
     """
     if "GT" not in (site.FORMAT or ()):
         raise ValueError(
-            f"genotypes must stand in the field GT, got none at {where}; from imputed dosages make calls: {IMPUTED}"
+            f"genotypes must be in the field GT, got none at {where}. From imputed dosages make calls: {IMPUTED}"
         )
     alleles = site.genotype.array()[:, :-1]  # the last column says whether they are phased
     called = (alleles >= 0).any(axis=1)  # a lone dot has no ploidy
@@ -417,7 +419,7 @@ def _counts_of_site(site: object, number: int, ploidies: set[int], where: str) -
         )
     if max(ploidies, default=2) > 2:
         raise ValueError(
-            f"genotypes must be haploid or diploid, got {max(ploidies)} alleles an individual at {where}; tetraploids "
+            f"genotypes must be haploid or diploid, got {max(ploidies)} alleles per individual at {where}. Tetraploids "
             f"as diploids, all heterozygotes alike: {TETRAPLOID}"
         )
     largest, n_alternatives = alleles.max(initial=0), len(site.ALT)
@@ -523,7 +525,7 @@ def _check_format(path: Path, header: list[str]) -> None:
     if form:
         name = {".hmp": "HapMap file", ".traw": ".traw"}[form]
         raise ValueError(
-            f"{path} must have a row an individual, got a {name}, a marker a row; convert it: {CONVERT[form]}"
+            f"{path} must have one row per individual, got a {name} with one per marker. Convert it: {CONVERT[form]}"
         )
     if start[0].startswith("#fileformat=vcf"):  # one # is taken away
         raise ValueError(
@@ -531,7 +533,7 @@ def _check_format(path: Path, header: list[str]) -> None:
         )
     if header[-1].endswith("_HET"):
         raise ValueError(
-            f"{path} must have a column a marker, got {header[-1]} beside it; write it again: plink --bfile NAME "
+            f"{path} must have one column per marker, got {header[-1]} next to it. Write it again: plink --bfile NAME "
             "--recode A --out NAME"
         )
 
@@ -588,7 +590,7 @@ def _refuse(chunk: pd.DataFrame, wrong: NDArray[np.bool_], path: Path) -> None:
         row, column = np.argwhere(wrong)[0]
         value = chunk.iloc[row, column]
         raise ValueError(
-            f"{path} must hold 0, 1 or 2 copies of an allele, empty or NA where missing, got "
+            f"{path} must hold 0, 1 or 2 copies of an allele, empty or NA if missing, got "
             f"{str(value)!r} for {chunk.index[row]} at {chunk.columns[column]} ({wrong.sum()} such){_remedy(value)}"
         )
 
@@ -709,7 +711,7 @@ def _lines(path: Path, encoding: str) -> Iterator[str]:
         raise ValueError(f"{path} must be a whole table with a header, got: {error}") from None
     except UnicodeError as error:
         raise ValueError(
-            f"{path} must be a whole table with a header, in UTF-8 or UTF-16, got: {error}; from Latin-1: iconv -f "
+            f"{path} must be a whole table with a header, in UTF-8 or UTF-16, got: {error}. From Latin-1: iconv -f "
             "latin1 -t utf-8 OLD > NEW"
         ) from None
 
@@ -717,7 +719,7 @@ def _lines(path: Path, encoding: str) -> Iterator[str]:
 def _separator(path: Path) -> str:
     suffix = _suffix(path)
     if suffix not in SEPARATORS:
-        way = f"; convert it: {CONVERT[suffix]}" if suffix in CONVERT else ""
+        way = f". Convert it: {CONVERT[suffix]}" if suffix in CONVERT else ""
         raise ValueError(
             f"a table must be a file that ends in {', '.join(SEPARATORS)}, got {path}{way}"
         )
@@ -751,5 +753,5 @@ def _check_bgzf(path: Path) -> None:
     if end != BGZF_END:
         raise ValueError(
             f"{path} must be a whole BGZF file, which ends with an empty block of {len(BGZF_END)} bytes, got another "
-            "end: it is truncated; copy or write it again"
+            "end: it is truncated. Copy or write it again"
         )

@@ -169,7 +169,7 @@ def files_and_columns(
     """
     if phenotypes and not genotypes:
         raise ValueError(
-            f"genotypes must be given with phenotypes, got none beside {checks.shown(str(phenotypes))}"
+            f"genotypes must be given with phenotypes, got none with {checks.shown(str(phenotypes))}"
         )
     named = {name: value for name, value in columns.items() if value is not None}
     if not genotypes:
@@ -238,7 +238,7 @@ def _checked_codes(missing_codes: Sequence[str | float] | None) -> list[str | fl
     right = isinstance(missing_codes, Sequence) and not isinstance(missing_codes, str)
     if not right or not all(type(code) in (str, int, float) for code in missing_codes):
         raise ValueError(
-            f"missing_codes must be a list of numbers and texts, got {checks.shown(missing_codes)}: as -y "
+            f"missing_codes must be a list of numbers and words, got {checks.shown(missing_codes)}: as -y "
             "\"{missing_codes: [-999, 'NO']}\""
         )
     return list(missing_codes)
@@ -275,7 +275,7 @@ def _read_phenotypes(
                     f"{_hint(argument, name, table)}"
                 )
     if table.empty:
-        raise ValueError(f"{path} must have a row an individual, got a header alone")
+        raise ValueError(f"{path} must have one row per individual, got a header alone")
     empty = (table[sample_id] == "").sum()
     if empty:
         raise ValueError(
@@ -347,9 +347,9 @@ def _without_columns(
             f"{named}"
         )
     if merged:
-        kept = "kept; none but those that are named is left out"
+        kept = "kept, and only the named ones are left out"
         report.add(
-            "read", "markers that stand in the phenotypes, too", (shared & markers).sum(), kept
+            "read", "markers that are in the phenotypes, too", (shared & markers).sum(), kept
         )
     report.add("read", "markers named as other columns", (~markers).sum(), f"dropped: {named}")
     return take(found, np.ones(len(found.sample_ids), dtype=bool), markers)
@@ -368,11 +368,11 @@ def _join(
         if set(ids) & set(found.markers["marker"]):
             ways = ": its columns are individuals? pandas' table.T, or R's t(X), turns it"
         elif set(ids) & {name.rpartition("_")[2] for name in found.sample_ids}:
-            ways = ": the ids stand in several families? a column FID is joined to them"
+            ways = ": the ids occur in several families? a column FID is joined to them"
         elif set(_bare(ids)) & set(_bare(pd.Series(found.sample_ids))):
             ways = ": they differ by capitals, zeros before a number or .0 behind it"
         raise ValueError(
-            f"sample ids of genotypes and phenotypes must match, got none in common: {some(found.sample_ids)} beside "
+            f"sample ids of genotypes and phenotypes must match, got none in common: {some(found.sample_ids)} and "
             f"{some(list(ids))} in the column {sample_id}{ways}"
         )
     _check_different(ids, path, sample_id)
@@ -381,7 +381,9 @@ def _join(
     lost, without = found.sample_ids[~known], table.index[~table.index.isin(found.sample_ids)]
     near = set(_bare(pd.Series(lost))) & set(_bare(pd.Series(without, dtype=str)))
     alike = (
-        f"; {len(near)} differ by capitals, zeros before a number or .0 behind it" if near else ""
+        f", of which {len(near)} differ by capitals, zeros before a number or .0 behind it"
+        if near
+        else ""
     )
     report.add(
         "join",

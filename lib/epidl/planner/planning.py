@@ -58,7 +58,7 @@ INPUTS = {  # of a study: label, hint, least and most; n_qtl is at most n_marker
     "n_markers": ("Independent markers", "m, or independent segments", 2, MOST_SAMPLES),
     "n_qtl": (
         "Causal loci (QTL)",
-        "q, a guess; at most m: loci in one segment count as one",
+        "q, a guess, at most m, since loci in one segment count as one",
         2,
         MOST_SAMPLES,
     ),

@@ -66,16 +66,18 @@ SENTENCES = {
         "pairs": "sparse pairs",
     },
     "outside": "No recommendation: nothing like this study was simulated, and by theory alone ridge would reach "
-    "{ridge} and the epistatic kernel {kernel}; simulate it with the line below.",
-    "nothing": "No model predicts this trait from {n} individuals: the best of them is expected at {best}; {later}.",
+    "{ridge} and the epistatic kernel {kernel}, so simulate the study with the line below.",
+    "nothing": "No model predicts this trait from {n} individuals: the best of them is expected at {best}, "
+    "and {later}.",
     "ridge": "Use ridge: with {n} individuals its r of {ridge} is not expected to be beaten by more than this forecast "
-    "can be wrong; {later}.",
-    "kernel": "Use the epistatic kernel: an r of {kernel} against ridge's {ridge}; {network}.",
+    "can be wrong, and {later}.",
+    "kernel": "Use the epistatic kernel: an r of {kernel} against ridge's {ridge}, and {network}.",
     "pairs": "Start from {spread}, at {r_spread}, and look for few interacting pairs next to it: that reaches up to "
-    "{pairs} if each QTL has one partner, and no more than ridge's {ridge} if many small pairs interact; {network}.",
+    "{pairs} if each QTL has one partner, and no more than ridge's {ridge} if many small pairs interact, "
+    "and {network}.",
     "mlp": "Use deep learning: an r of {mlp} against {ridge} of ridge and {kernel} of the epistatic kernel.",
     "unproven": "Start from ridge, at {ridge}: {unproven} would reach {r_unproven}, but too little like this study was "
-    "simulated to rely on that; simulate it with the line below.",
+    "simulated to rely on that, so simulate the study with the line below.",
     "unscreened": "Start from ridge, at {ridge}: sparse pairs would reach {pairs} if each QTL has one partner, but "
     "this project's code does not search so many markers.",
     "network_clear": "deep learning is expected ahead of ridge too, at {mlp}, but not ahead of what is named here by "
@@ -100,12 +102,12 @@ SENTENCES = {
     "bound": "an upper bound",
     "at_most": "at most {r}",
     "wrong": "Correct the numbers to see the answer.",
-    "beyond_n_samples": "No cohort of {value} individuals informs this forecast; those that do have {fewest} to "
+    "beyond_n_samples": "No cohort of {value} individuals informs this forecast. Cohorts that do have {fewest} to "
     "{most}.",
     "bound_n_samples": "Ridge, kernel and sparse pairs follow theory. For the MLP the forecast is an upper bound: at "
     "{sizes} individuals the publication's network was below such forecasts by {mean} on average, and by {worst} at "
     "worst.",
-    "beyond_n_markers": "No cohort of {value} independent markers informs this forecast; those that do have {fewest} "
+    "beyond_n_markers": "No cohort of {value} independent markers informs this forecast. Cohorts that do have {fewest} "
     "to {most}.",
     "not_trained": "No network was trained with more than {most} markers: the MLP's forecast is by its formula alone.",
     "not_screened": "This project's code looks for interacting pairs among at most {most} markers: sparse pairs are "
