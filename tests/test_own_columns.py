@@ -288,9 +288,7 @@ def test_plink_s_phenotype_of_minus_9_is_always_missing():
 
 
 def test_thousands_points_beside_semicolons():
-    with pytest.raises(
-        ValueError, match=r"got '1\.050' and '917' in the column yield, a decimal"
-    ):
+    with pytest.raises(ValueError, match=r"got '1\.050' and '917' in the column yield, a decimal"):
         read(np.resize(["1.050", "917", "1.128"], N), separator=";")
     values, words = read(np.resize(["1.050", "1.917", "2.128"], N), separator=";")
     assert "decimal points, 1.050 is 1.05" in words

@@ -226,7 +226,11 @@ CORRELATION = {name: DILUTION[name] for name in DILUTION if name != "n_markers"}
             {"importance_threshold": -1},
             "importance_threshold: Input should be greater than or equal to 0",
         ),
-        (DilutionCell, {"n_samples": 152}, "n_samples must not leave a last batch of one individual"),
+        (
+            DilutionCell,
+            {"n_samples": 152},
+            "n_samples must not leave a last batch of one individual",
+        ),
         (
             CorrelationCell,
             {"shared_pairs": False},
