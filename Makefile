@@ -29,7 +29,7 @@ check: setup ## ruff, layers of imports, and the unit and property tests that ar
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest $(BY_FILE) -m "not slow and not book" tests
 
-# a thread each for what runs two at a time: more would wait for each other, and spend a core on that
+# one thread for each process, since two run at a time and more threads would wait for each other
 test: export OMP_NUM_THREADS := 1
 test: setup ## ruff, layers of imports, unit and property tests, grid, notebooks, the strict book and a browser on it
 	$(BIN)/ruff check .
@@ -65,7 +65,7 @@ notebooks: setup ## run the notebooks with their defaults and keep the outputs t
 
 setup: $(VENV)/.ready
 
-# without ensurepip, which Debian ships apart; pip then installs into the environment from outside
+# Debian ships ensurepip apart, so pip installs into the environment from outside
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --without-pip $(VENV)
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet -c constraints.txt -e ".[figures,grid,data,real,example,book,bench,test]"
@@ -74,14 +74,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 plan: setup ## print PROFILE's cells with the time and memory that each will take on this machine
 	$(BIN)/python -m epidl.grid.costs $(PROFILE)
 
-bench: setup ## measure our way beside the published and the plain one (an idle machine, some 12 minutes)
+bench: setup ## compare our way with the published and the plain one (an idle machine, some 12 minutes)
 	$(BIN)/python -W ignore -m benchmarks
 
-# pip-audit asks the network; DATABASE=FOLDER, a copy of the public safety-db, is read by safety instead
+# pip-audit asks the network. With DATABASE=FOLDER, a copy of the public safety-db, safety reads that instead
 audit: setup ## look the pinned versions up among known vulnerabilities, and write the table of the book's page
 	$(PYTHON) -m venv --without-pip --clear _build/audit
 	$(PYTHON) -m pip --python _build/audit/bin/python install --quiet $(if $(DATABASE),"safety<3",pip-audit)
 	$(BIN)/python tests/audit.py $(DATABASE)
 
-clean: ## remove what was built; results in runs/ stay
+clean: ## remove what was built, but not the results in runs/
 	rm -rf _build $(VENV)

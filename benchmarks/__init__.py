@@ -1,3 +1,3 @@
-"""Benchmarks: our way of computing a cell beside two references on the same cohort, in one run (`make
+"""Benchmarks: our way of computing a cell and two references on the same cohort, in one run (`make
 bench`).
 """

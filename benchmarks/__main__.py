@@ -1,8 +1,8 @@
 """Measure every work in our way and in the references, alternating, in one run: `make bench`.
 
-Writes book/data/benchmarks.csv with its provenance: seconds are medians over the rounds, a ratio is
-the reference's seconds over ours. Beside it growth.csv, our seconds and memory at growing sizes,
-and machines.csv, the rates of each machine that was measured, from which costs are estimated.
+Writes book/data/benchmarks.csv with its provenance. Seconds are medians over the rounds, and a
+ratio is the reference's seconds over ours. Also writes growth.csv, our seconds and memory at
+growing sizes, and machines.csv, the rates of each measured machine, from which costs are estimated.
 `--largest` writes largest.csv alone.
 """
 
@@ -44,7 +44,7 @@ LARGEST = {"exact ridge, one split": [(1_000_000, 6326)]}  # the publication's l
 
 
 def main() -> None:
-    """Run the works, print a row as it is measured, and write the table of a whole run."""
+    """Run the works, print each row as it is measured, and write the table of a whole run."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__.splitlines()[0]
     )
@@ -52,14 +52,14 @@ def main() -> None:
     part.add_argument(
         "--quick",
         action="store_true",
-        help="small sizes, to see that all works run; writes nothing",
+        help="small sizes, to see that all works run, without writing",
     )
     part.add_argument(
         "--only",
         choices=WORKS,
         nargs="*",
         default=list(WORKS),
-        help="works to measure; writes nothing",
+        help="works to measure, without writing",
     )
     part.add_argument(
         "--largest",
@@ -131,8 +131,8 @@ def with_this_machine(path: Path, commit: str) -> pd.DataFrame:
 def compare(
     n_samples: int, n_qtl: int, ways: dict[str, Callable[[], object]], rounds: int
 ) -> list[dict]:
-    """Time each way in turn, `rounds` times, and return a row a reference: the way named 'ours'
-    against it.
+    """Time each way in turn, `rounds` times, and return one row per reference, compared with the
+    way named 'ours'.
     """
     medians = in_turn(ways, rounds)
     return [
@@ -145,7 +145,7 @@ def compare(
 def in_turn(
     works: dict[str, Callable[[], object]], rounds: int, warm_up: int = 0
 ) -> dict[str, float]:
-    """Return the median seconds of each work, measured in turn; warm_up: rounds before those that
+    """Return the median seconds of each work, measured in turn. warm_up: rounds before those that
     count.
     """
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
@@ -163,7 +163,7 @@ def in_turn(
 def make_row(
     n_samples: int, n_qtl: int, ours: float, reference: str, seconds: float, rounds: int
 ) -> dict:
-    """Return a row of the table: our seconds beside a reference's."""
+    """Return a row of the table: our seconds and a reference's."""
     return {
         "n_samples": n_samples,
         "n_qtl": n_qtl,
@@ -176,7 +176,7 @@ def make_row(
 
 
 def network_works(n_samples: int, n_qtl: int, kind: str, n_epochs: int, rounds: int) -> list[dict]:
-    """Time the training of the MLP or of ridge by SGD for some epochs, data ready at hand in each
+    """Time the training of the MLP or of ridge by SGD for some epochs, with data ready in each
     way's form.
     """
     cohort = make_cohort(n_samples, n_qtl)
@@ -233,7 +233,7 @@ def sgd_ridge_fit(quick: bool) -> list[dict]:
 
 
 def exact_ridge(quick: bool) -> list[dict]:
-    """Five traits and ten splits of exact ridge; the plain way's penalties and r are checked to be
+    """Five traits and ten splits of exact ridge, checking that the plain way's penalties and r are
     ours.
     """
     n_samples, n_qtl = (300, 20) if quick else (10_000, 142)
@@ -267,8 +267,8 @@ def exact_ridge(quick: bool) -> list[dict]:
 
 
 def simulation(quick: bool) -> list[dict]:
-    """From nothing to data that a network can be trained on; each way in a process of its own, with
-    its peak memory.
+    """From nothing to data that a network can be trained on, each way in its own process, with its
+    peak memory.
     """
     n_samples, n_qtl = (300, 20) if quick else (100_000, 2002)
     ours, rows = in_own_process("simulation", n_samples, n_qtl), []
@@ -288,7 +288,7 @@ def in_own_process(work: str, n_samples: int, n_qtl: int) -> dict[str, float]:
 
 
 def whole_cell(quick: bool) -> list[dict]:
-    """One replicate of a cell: simulate, prepare, ridge by SGD (40 epochs), exact ridge, MLP (33
+    """One cohort of a cell: simulate, prepare, ridge by SGD (40 epochs), exact ridge, MLP (33
     epochs).
     """
     (n_samples, n_qtl), epochs = ((300, 20), (1, 1)) if quick else ((1000, 64), (40, 33))
@@ -320,11 +320,11 @@ def whole_cell(quick: bool) -> list[dict]:
 
 
 def step_floor(n_qtl: int, quick: bool) -> dict:
-    """Return the time of one training step beside its floor, medians of steps and of limits measured
+    """Return the time of one training step and its floor, medians of steps and of limits measured
     in turn.
 
-    The floor: what `step_work` counts, at the rate of a large product and at copy bandwidth, one
-    after the other.
+    The floor is the time for what `step_work` counts, at the rate of a large product and at copy
+    bandwidth, one after the other.
     """
     batch, n_traits, rounds = BATCH_SIZE, len(TRAITS), 3 if quick else 25
     model = networks.mlp(n_qtl, n_traits, WIDTH, torch.Generator().manual_seed(1))
@@ -351,8 +351,8 @@ def step_work(model: torch.nn.Module, n_qtl: int) -> tuple[float, float]:
     """Return the least that a step of an MLP takes: operations of its products, and bytes that AdamW
     moves.
 
-    Products: forward, and twice backward but for the input. AdamW: three arrays and the gradient
-    read, three written, four bytes a parameter.
+    Products are forward once and backward twice, but for the input. AdamW reads three arrays and
+    the gradient and writes three, at four bytes per parameter.
     """
     products = 2 * BATCH_SIZE * (2 * n_qtl * WIDTH + 3 * WIDTH**2 + 3 * WIDTH * len(TRAITS))
     return products, 7 * 4 * sum(parameter.numel() for parameter in model.parameters())

@@ -1,4 +1,4 @@
-"""A work measured in a process of its own: `python -m benchmarks.alone WORK N_SAMPLES N_QTL`.
+"""A work measured in its own process: `python -m benchmarks.alone WORK N_SAMPLES N_QTL`.
 
 Prints seconds, and the megabytes that the process grew by at most.
 """
@@ -28,8 +28,8 @@ Work = Callable[[], object]
 
 
 def make_cohort(n_samples: int, n_qtl: int, seed: int = 1) -> Cohort:
-    """Simulate the scaling experiment's five traits; its packed haplotypes are what our loop trains
-    on.
+    """Simulate the scaling experiment's five traits, with packed haplotypes on which our loop
+    trains.
     """
     return simulate(
         n_samples=n_samples, n_qtl=n_qtl, rel_aa=TRAITS, broad_sense_heritability=0.999, seed=seed
@@ -43,9 +43,7 @@ def plain_simulation(n_samples: int, n_qtl: int) -> object:
 
 
 def published_simulation(n_samples: int, n_qtl: int) -> None:
-    """Write text files and parse them into HDF5 (after our own simulation: AlphaSimR is no part of
-    this).
-    """
+    """Write text files and parse them into HDF5 after our own simulation, without AlphaSimR."""
     with tempfile.TemporaryDirectory() as folder:
         published_way.make_files(make_cohort(n_samples, n_qtl), Path(folder))
 
@@ -62,7 +60,7 @@ def fit_ours(
 
 
 def endless(plan: training.TrainingPlan, n_epochs: int) -> training.TrainingPlan:
-    """Return a plan that runs exactly so many epochs: the same work in every way."""
+    """Return a plan that runs an exact number of epochs, the same work in every way."""
     return training.TrainingPlan(**vars(plan) | {"max_epochs": n_epochs, "patience": n_epochs})
 
 

@@ -1,4 +1,4 @@
-"""The training loop of both references: loaders, one step a batch, the loss read back every step."""
+"""The training loop of both references: loaders, one step per batch, the loss read back every step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def take_step(
     optimizer: torch.optim.Optimizer,
     plan: Plan,
 ) -> float:
-    """Take a step on a batch; return its loss."""
+    """Take a step on a batch and return its loss."""
     optimizer.zero_grad()
     loss = functional.l1_loss(model(genotypes), phenotypes) + plan.penalty(model)
     loss.backward()

@@ -1,9 +1,8 @@
-"""Measure what a GPU adds, on a machine that has one: `python -m benchmarks.on_gpu [FOLDER]`, some 3
-minutes.
+"""Measure what a GPU adds, in some 3 minutes: `python -m benchmarks.on_gpu [FOLDER]`.
 
-Writes tables, each with its provenance: gpu.csv, our training beside references and beside the
-limits of the GPU; gpu_fits.csv, whole fits; gpu_precision.csv, the accuracy with factors of 10 bits
-and in single precision; and this machine's row of machines.csv.
+Writes tables, each with its provenance. gpu.csv has our training, the references and the limits of
+the GPU, gpu_fits.csv whole fits, and gpu_precision.csv the accuracy with factors of 10 bits and in
+single precision. Also writes this machine's row of machines.csv.
 """
 
 import argparse
@@ -66,8 +65,8 @@ def main() -> None:
 
 
 def side_by_side() -> Iterator[dict]:
-    """Steps beside their floor and the plain way's, fits beside the plain way's, and several models at
-    once.
+    """Steps compared with their floor and the plain way's, fits with the plain way's, and several
+    models at once.
     """
     yield from several_models()
     for n_qtl in (448, 1002, 2002):
@@ -76,12 +75,12 @@ def side_by_side() -> Iterator[dict]:
 
 
 def step(n_qtl: int, rounds: int = 15) -> list[dict]:
-    """Return the time of a training step beside its floor, measured in turn, and beside the plain
-    way's, after them.
+    """Return the time of a training step, of its floor, measured in turn, and then of the plain
+    way's step.
 
-    The floor: the larger of what `step_work` counts, products at the rate of a large one in TF32,
-    and the traffic of PyTorch's AdamW (its gradient included, which ours does not read) at copy
-    bandwidth.
+    The floor is the larger of two times that `step_work` counts: products at the rate of a large
+    one in TF32, and the traffic of PyTorch's AdamW at copy bandwidth. The traffic includes the
+    gradient, which our step does not read.
     """
     alleles = torch.randint(0, 2, (CHUNK, n_qtl), device="cuda").float()
     phenotypes = torch.randn(CHUNK, len(TRAITS), device="cuda")
@@ -119,7 +118,7 @@ def step(n_qtl: int, rounds: int = 15) -> list[dict]:
 
 
 def our_steps(n_qtl: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """Return what our training does with the samples of a graph, ready to run."""
+    """Return what our training does with the individuals of a graph, ready to run."""
     model = networks.mlp(n_qtl, len(TRAITS), WIDTH, torch.Generator().manual_seed(1)).cuda()
     plan = training.mlp_plan()
     return training._stepper(model, training._optimizer(model, plan), plan, CHUNK, "cuda")
@@ -150,7 +149,7 @@ def fit_several(
     plan: training.TrainingPlan,
     most_together: float,
 ) -> None:
-    """Train several models of a kind, side by side where they have at most so many weights."""
+    """Train several models of a kind, side by side if they have at most `most_together` weights."""
     generators = [torch.Generator().manual_seed(seed) for seed in range(n_models)]
     models = [make(generator) for generator in generators]
     data = (
@@ -165,7 +164,7 @@ def fit_several(
 
 
 def epochs(n_samples: int, n_qtl: int, n_epochs: int) -> dict:
-    """Return the time of an MLP's fit of some epochs beside the plain way's on the same GPU."""
+    """Return the time of an MLP's fit of some epochs and the plain way's on the same GPU."""
     cohort, plan = make_cohort(n_samples, n_qtl), endless(training.mlp_plan(), n_epochs)
     generator = torch.Generator().manual_seed(1)
     ours = lambda: fit_ours(  # noqa: E731
@@ -225,7 +224,7 @@ def fits() -> Iterator[dict]:
 
 
 def fit(cohort: Cohort, seed: int) -> tuple[training.TrainingRecord, np.ndarray]:
-    """Train the MLP to its early end; return its record and r of each trait."""
+    """Train the MLP to its early end, and return its record and r of each trait."""
     generator = torch.Generator().manual_seed(seed)
     model = networks.mlp(cohort.genotypes.n_markers, len(TRAITS), WIDTH, generator)
     split = split_samples(cohort.genotypes.n_samples, "published")
@@ -238,7 +237,7 @@ def fit(cohort: Cohort, seed: int) -> tuple[training.TrainingRecord, np.ndarray]
 
 
 def fit_ridge(cohort: Cohort, _: int) -> tuple[training.TrainingRecord, np.ndarray]:
-    """Fit exact ridge; return a record that says so, and r of each trait."""
+    """Fit exact ridge, and return a record that says so, and r of each trait."""
     split = split_samples(cohort.genotypes.n_samples, "published")
     found = ridge.fit_ridge(cohort.genotypes, cohort.phenotypes, split.train, device="cuda")
     return training.TrainingRecord("exact"), pearson_r(

@@ -1,9 +1,9 @@
 """What comparing models on one's own data costs: `python -m benchmarks.own_data` writes
 book/data/own_data_costs.csv.
 
-Each model is fitted to one split, in a process of its own, on two threads. A size that a model
-refuses is left out, and for the networks that try several penalties so are the large ones, which
-take an hour and more.
+Each model is fitted to one split, in its own process, on two threads. Sizes that a model refuses
+are left out, and so are large ones for networks that try several penalties, which take an hour and
+more.
 """
 
 import json

@@ -30,7 +30,7 @@ def simulate(
 
 
 def one_hot(alleles: np.ndarray) -> torch.Tensor:
-    """Return the float one-hot matrix, two columns a marker."""
+    """Return the float one-hot matrix, two columns per marker."""
     return torch.from_numpy(
         np.stack([1 - alleles, alleles], axis=2).reshape(len(alleles), -1).astype(np.float32)
     )

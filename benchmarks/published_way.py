@@ -1,9 +1,9 @@
 """The published way, rewritten from its description: what the authors' workflow does to a cohort, step
 by step.
 
-Text files are parsed into an HDF5 file with a gzipped group an individual; a DataLoader with three
-workers, restarted every epoch, reads it in float one-hot batches; the optimiser is not fused; the
-loss is read back every step; ridge is one RidgeCV a trait and split.
+Text files are parsed into an HDF5 file with one gzipped group per individual. A DataLoader with
+three workers, restarted every epoch, reads it in float one-hot batches. The optimiser is not fused,
+and the loss is read back every step. Ridge is one RidgeCV per trait and split.
 """
 
 from pathlib import Path
@@ -20,8 +20,8 @@ from epidl.models.ridge import PENALTIES
 
 
 def write_text(cohort: Cohort, folder: Path) -> None:
-    """Write genotypes, a marker a row, and phenotypes, an individual a row, as the simulation leaves
-    them.
+    """Write genotypes, one row per marker, and phenotypes, one row per individual, as the
+    simulation leaves them.
     """
     individuals = [str(i) for i in range(cohort.genotypes.n_samples)]
     with (folder / "g.txt").open("w") as file:
@@ -45,7 +45,7 @@ def make_files(cohort: Cohort, folder: Path) -> None:
 
 
 def prepare(folder: Path) -> None:
-    """Parse the text files and write one HDF5 file for training (85 %) and one for testing."""
+    """Parse the text files and write one HDF5 file for training (85%) and one for testing."""
     one_hot = {"0": [1, 0], "1": [0, 1]}
     rows = [line.split() for line in (folder / "p.txt").read_text().split("\n")[1:-1]]
     phenotypes = [[float(value) for value in row[1:]] for row in rows]
@@ -94,7 +94,9 @@ def fit(model: torch.nn.Module, folder: Path, plan: Plan, n_epochs: int) -> None
 
 
 def ridge(cohort: Cohort, rng: np.random.Generator, n_splits: int = 10) -> np.ndarray:
-    """Return r of ridge (n_traits, n_splits): a RidgeCV for each, on splits drawn anew for each trait."""
+    """Return r of ridge (n_traits, n_splits), a RidgeCV for each, on splits drawn anew for each
+    trait.
+    """
     alleles, n_samples = cohort.genotypes.block(slice(None)), cohort.genotypes.n_samples
     r = np.empty((cohort.phenotypes.shape[1], n_splits))
     for t, y in enumerate(cohort.phenotypes.T):

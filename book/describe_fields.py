@@ -18,7 +18,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def describe_fields(
     app: Sphinx, what: str, name: str, documented: object, options: object, lines: list[str]
 ) -> None:
-    """Add the fields that a class of parameters adds to its parent's, a line each, to its docstring."""
+    """Add to a class of parameters' docstring one line for each field that its parent lacks."""
     if inspect.isclass(documented) and issubclass(documented, BaseModel):
         fields = documented.model_fields
         described = [field for field in inspect.get_annotations(documented) if field in fields]

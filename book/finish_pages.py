@@ -1,8 +1,8 @@
 """A Sphinx extension that finishes the HTML of every page after the build.
 
-It gives readers with a screen reader or a keyboard what the theme's pages lack, shows a citation's
-reference where the pointer or the keyboard's focus is on it, and takes out what only makes pages
-heavy. tests/test_book.py looks at all pages.
+The extension gives readers with a screen reader or a keyboard what the theme's pages lack, shows a
+citation's reference when the pointer or the keyboard's focus is on it, and removes what only makes
+pages heavy. tests/test_book.py checks all pages.
 """
 
 import re
@@ -21,8 +21,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def load_parts_of_mathjax(app: Sphinx, config: Config) -> None:
-    """Start MathJax with the parts that the configuration names; sphinx-mathjax-offline always takes
-    all of it.
+    """Start MathJax with the parts that the configuration names, since sphinx-mathjax-offline takes
+    all.
     """
     config.mathjax_path = "mathjax/startup.js"
 
@@ -41,8 +41,8 @@ def finish_pages(app: Sphinx, error: Exception | None) -> None:
 
 
 def make_accessible(page: BeautifulSoup) -> None:
-    """Correct what breaks axe-core's rules in a page of the theme (by bs4's own searches: selectors
-    are slower).
+    """Correct what breaks axe-core's rules in a page of the theme, by bs4's own searches, since
+    selectors are slower.
     """
     # pandas leaves the corner above a table's row names empty: a header of nothing
     for cell in page.find_all("th"):
@@ -79,10 +79,10 @@ def show_references(page: BeautifulSoup) -> None:
 
 
 def leave_out_files(page: BeautifulSoup) -> None:
-    """Take out scripts and styles that a page loads and does not need, 1.7 MB in all.
+    """Remove scripts and styles that a page loads and does not need, 1.7 MB in all.
 
-    The theme's script of all icons, since the page's font has them; the search's, beside the page
-    of the search; and those of cards and tabs, where there are none.
+    Unneeded are the theme's script of all icons, which the page's font has, the search's scripts
+    outside the page of the search, and those of cards and tabs if there are none.
     """
     unneeded = ["scripts/fontawesome.js"]
     if not page.find(id="search-results"):

@@ -2,7 +2,7 @@
 
 Four populations that split from one come from a coalescent simulator, msprime, so that the
 genotypes have linkage disequilibrium, structure and rare alleles as real ones do. The traits are
-ours: their QTL and effects are in truth.csv.
+ours, with QTL and effects in truth.csv.
 """
 
 import json
@@ -62,8 +62,8 @@ def main(folder: Path) -> None:
 
 
 def draw_genotypes(rng: np.random.Generator) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return counts (individuals, markers) and the table of markers: common alleles, a random choice
-    of them.
+    """Return counts (individuals, markers) and the table of markers, a random choice of those with
+    common alleles.
     """
     demography = msprime.Demography()
     for name in POPULATIONS:

@@ -49,8 +49,8 @@ def main(arguments: list[str]) -> int:
 
 
 def print_pdf(html: Path, pdf: Path) -> None:
-    """Print the page `html` to `pdf`, in light mode, when its mathematics is typeset; raise where some
-    is wrong.
+    """Print the page `html` to `pdf`, in light mode, when its mathematics is typeset, or raise if
+    some is wrong.
     """
     from playwright.sync_api import sync_playwright
 

@@ -428,7 +428,7 @@ def predictions(fit: object) -> dict[str, list[Wrong]]:
     other = simulation.simulate(
         n_samples=N, n_qtl=4, rel_aa=[0], broad_sense_heritability=1, seed=1
     ).genotypes
-    number = f"genotypes.n_markers must be that of the training samples, {M}"
+    number = f"genotypes.n_markers must be that of the training individuals, {M}"
     return {
         "genotypes": [*GENOTYPES, Wrong("other markers", other, number, says="got 4")],
         "rows": rows(N, least=0, different=False),
@@ -508,9 +508,9 @@ def _simulation() -> list[Place]:
             Wrong("not symmetric", np.array([[1, 0.5], [0, 1]]), "symmetric", says="symmetric"),
             Wrong("no correlation", np.diag([1.0, 2.0]), "ones on its diagonal", says="diagonal"),
             Wrong(
-                "not for traits drawn apart",
+                "for traits of own pairs",
                 0.5,
-                "must be 0 where shared_pairs is False",
+                "must be 0 if shared_pairs is False",
                 says="independent",
             ),
         ],
@@ -602,13 +602,13 @@ def _simulation() -> list[Place]:
                     {"n_train": 33},
                     "n_samples must not leave a last batch of one",
                     st.integers(1, 50).map(lambda k: {"n_train": 16 * k + 1}),
-                    says="training samples in batches of 16",
+                    says="training individuals in batches of 16",
                 ),
                 Wrong(
                     "fewer samples than a batch that is dropped",
                     {"n_train": 9, "drop_ragged_batch": True},
                     "drop_ragged_batch must be False",
-                    says="9 training samples",
+                    says="9 training individuals",
                 ),
             ],
         ),
@@ -717,7 +717,7 @@ def every_allele() -> Haplotypes:
 
 
 def _genotypes() -> list[Place]:
-    shape = "must be a matrix of samples by markers"
+    shape = "must be a matrix of individuals by markers"
     shapes = [
         Wrong("one dimension", np.zeros(4, dtype=int), shape, says="shape"),
         Wrong("empty", np.zeros((0, 4), dtype=int), shape, says="shape"),
@@ -996,7 +996,7 @@ def _fits() -> list[Place]:
             "precision_and_recall",
             lambda: {"pairs": [np.array([[0, 1]])] * 2, "traits": traits},
             pairs=[
-                Wrong("one too few", [np.array([[0, 1]])], "one entry a trait, 2", says="got 1")
+                Wrong("one too few", [np.array([[0, 1]])], "one entry per trait, 2", says="got 1")
             ],
         ),
         _place(
@@ -1665,7 +1665,7 @@ def _files() -> list[Place]:
         "an empty table of phenotypes": ("p", "", "must be a table"),
         "a genotype that is no allele": ("g", "qtl 1 2\n1_1 0 2\n", "a 0 or 1"),
         "a genotype too few": ("g", "qtl 1 2\n1_1 0\n", "a 0 or 1"),
-        "no marker": ("g", "qtl 1 2\n", "a row a marker"),
+        "no marker": ("g", "qtl 1 2\n", "one row per marker"),
         "a locus that is text": (
             "eff",
             "trait locus add_eff epi_loc epi_eff\nTrait1 x 1 NA NA\n",
@@ -2064,7 +2064,7 @@ def _whole_files() -> list[Wrong]:
             "a key twice",
             text.replace("  seed:", "  models: [ridge]\n  seed:"),
             unread,
-            says="models stands twice",
+            says="models occurs twice",
         ),
         Wrong("empty", "", "must hold the keys", says="keys"),
         Wrong("a list", "- 1", "must hold the keys", says="keys"),
@@ -2093,7 +2093,7 @@ def _whole_files() -> list[Wrong]:
         Wrong(
             "a cell twice",
             text.replace("[0.5, 1]", "[1, 1]"),
-            "stands in this profile twice",
+            "occurs in this profile twice",
             says="n200",
         ),
         Wrong(

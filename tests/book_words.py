@@ -108,11 +108,11 @@ def page_words(name: str) -> Words:
 # ten rules for the book's English say why; each would be said in another way to a colleague
 _COUNTED = (
     "rows?|columns?|points?|dots?|bars?|stars?|lines?|curves?|panels?|numbers?|fits?|steps|seconds|outputs|weights|"
-    "regressions?|decompositions?|networks?|groups?|cohorts|traits|models|replicates|RidgeCV"
+    "regressions?|decompositions?|networks?|groups?|cohorts|traits|models|replicates|RidgeCV|bits?|bytes"
 )
 _FOR_EACH = (
     "trait|cell|cohort|condition|pair|point|row|replicate|fit|marker|locus|split|individual|scaling|epoch|experiment|"
-    "page|panel|parameter"
+    "page|panel|parameter|sample|genotype"
 )
 PHRASES = {
     "a row a cell": rf"\b(?:{_COUNTED}) an? (?:{_FOR_EACH})\b",
@@ -124,6 +124,9 @@ PHRASES = {
     "steers": r"\bsteer(?:s|ed|ing)?\b",
     "beside": r"\bbeside\b",
     "for want of": r"\bfor want of\b",
+    "lies in": r"\bl(?:ie|ies|ay) (?:in|within)\b",
+    "where for if": r"\b(?:Error|NaN|None|empty) where\b",
+    "53 %": r"\d %",
     "texts": r"\btexts\b",
 }
 

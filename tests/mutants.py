@@ -80,7 +80,7 @@ class Mutant:
         if source.count(self.original) != 1:
             raise ValueError(
                 f"original of the mutant {self.breaks!r} must stand once in {self.path}, "
-                f"stands there {source.count(self.original)} times: {self.original!r}"
+                f"occurs {source.count(self.original)} times: {self.original!r}"
             )
         (root / self.path).write_text(source.replace(self.original, self.mutated))
 
@@ -235,7 +235,7 @@ MUTANTS = [
             "cohorts/splits",
             "return Split(rows[:n_fit], rows[n_fit:n_train], rows[n_train:])",
             "return Split(rows[:n_fit], rows[n_fit:], rows[n_train:])",
-            "the test samples steer training under held_out",
+            "the test individuals decide when training stops under held_out",
         ),
         (
             "cohorts/splits",
@@ -247,7 +247,7 @@ MUTANTS = [
             "cohorts/splits",
             "n_train % batch_size == 1",
             "n_train % batch_size == 0",
-            "a last batch of one sample is not refused for batch norm",
+            "a last batch of one individual is not refused for batch norm",
         ),
         # --- ridge
         (

@@ -413,7 +413,7 @@ REFUSED = {
     (
         "a last batch of one",
         "mlp",
-    ): "n_samples must not leave a last batch of one sample for batch norm, as 129",
+    ): "n_samples must not leave a last batch of one individual for batch norm, as 129",
 }
 
 

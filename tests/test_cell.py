@@ -98,7 +98,7 @@ def test_a_profile_runs_in_a_time_box_without_jupyter_snakemake_and_psutil(proje
         [*command, "--stop-after", "0.1s"], env=env, capture_output=True, text=True
     )
     assert stopped.returncode == 1
-    assert "Stopped after 0.1 s; left: 2 of 2 cells" in stopped.stdout
+    assert "Stopped after 0.1 s with 2 of 2 cells left" in stopped.stdout
     done = subprocess.run([*command, "--stop-after", "9m"], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert re.search(r"2 of 2 cells in \d+\.\d min, about 0\.0 min to come: scaling/", done.stdout)

@@ -196,7 +196,7 @@ def test_what_hangs_is_killed(tmp_path, monkeypatch, capsys, stop_after):
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory"),
             1,
-            "Out of memory; finished fits are kept",
+            "Out of memory. Finished fits are kept",
         ),
         (OSError(28, "No space left on device"), 2, "No space left on device"),
         (KeyboardInterrupt(), 1, "Run the same command again to continue"),

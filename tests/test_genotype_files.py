@@ -98,7 +98,7 @@ def test_a_companion_of_the_wrong_length_is_refused(plink, companion):
     file.write_text(
         "".join(file.read_text().splitlines(keepends=True)[: -5 if companion == ".fam" else -1])
     )
-    with pytest.raises(ValueError, match="it is cut off, or belongs to other files"):
+    with pytest.raises(ValueError, match="the file is cut off, or belongs to other files"):
         read_genotypes(path)
 
 
@@ -116,7 +116,7 @@ def test_a_companion_of_another_encoding_is_refused(plink, companion):
 def test_a_companion_with_too_few_columns_is_refused(plink):
     _, path = plink
     path.with_suffix(".bim").write_text("1 m0 0 100\n" * 12)
-    with pytest.raises(ValueError, match=r"must hold 6 columns a line .* got 4"):
+    with pytest.raises(ValueError, match=r"must hold 6 columns per line .* got 4"):
         read_genotypes(path)
 
 
@@ -251,7 +251,7 @@ def test_mixed_ploidy_is_refused(tmp_path, sites):
 def test_tetraploids_are_refused(tmp_path):
     with pytest.raises(
         ValueError,
-        match=r"must be haploid or diploid, got 4 alleles an individual at m1 .* sed -E 's:0",
+        match=r"must be haploid or diploid, got 4 alleles per individual at m1 .* sed -E 's:0",
     ):
         read_genotypes(
             write_vcf(tmp_path / "c.vcf", ("m1", "G", ("0/0/0/1", "0/0/0/1", "1/1/1/1")))
@@ -536,19 +536,19 @@ def test_a_table_is_read_however_it_is_written(tmp_path, name, text, encoding):
         (
             "c.hmp.txt",
             "rs# alleles chrom pos s1\nm1 A/G 1 9 AA\n",
-            "got a HapMap file, a marker a row; convert it: run_pi",
+            "got a HapMap file with one per marker. Convert it: run_pi",
         ),
         (
             "c.txt",
             "CHR SNP (C)M POS\n1 m1 0 9\n",
-            r"got a \.traw, a marker a row; convert it: plink --bfile",
+            r"got a \.traw with one per marker. Convert it: plink --bfile",
         ),
-        ("c.raw", "FID IID m1_A m1_HET\na a 0 0\n", "got m1_HET beside it; write it again: plink"),
+        ("c.raw", "FID IID m1_A m1_HET\na a 0 0\n", "got m1_HET next to it. Write it again: plink"),
         ("c.txt", "##fileformat=VCFv4.2\n#CHROM POS\n", r"got a VCF: let its name end in \.vcf"),
         ("c.txt", '"m1" "m2"\n"a" 0 1\n', "got 3 in line 2: R's row names"),
         ("c.csv", "my cohort\nid,m1\na,0\n", "got 2 in line 2: a title above the header"),
-        ("c.pgen", "", r"ends in \.bed, .* convert it: plink2 --pfile NAME --make-bed --out NAME"),
-        ("c.xlsx", "", "convert it: save it as CSV UTF-8"),
+        ("c.pgen", "", r"ends in \.bed, .* Convert it: plink2 --pfile NAME --make-bed --out NAME"),
+        ("c.xlsx", "", "Convert it: save it as CSV UTF-8"),
         ("c.csv", "PK\x03\x04", "must be a table of text, got an Excel workbook or zip"),
     ],
 )

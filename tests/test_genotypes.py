@@ -92,7 +92,7 @@ def test_missing_dosages_take_the_mean_of_the_training_samples_alone(counts, see
     ("counts", "ploidy", "message"),
     [
         ([[0, 1]], 3, "ploidy must be at most 2, got 3"),
-        ([0, 1], 2, "counts must be a matrix of samples by markers, got shape"),
+        ([0, 1], 2, "counts must be a matrix of individuals by markers, got shape"),
         (
             [[0, 0.5]],
             2,

@@ -290,7 +290,9 @@ def test_a_grid_that_is_stopped_in_time_goes_on_after_its_finished_fits(
     assert workflow.main(command) == 1
     said = capfd.readouterr().err
     assert "Traceback" not in said
-    assert re.search(r"Stopped after 120 s; left of the profile: (\d+) of \1 cells\.", said), said
+    assert re.search(r"Stopped after 120 s with (\d+) of \1 cells of the profile left\.", said), (
+        said
+    )
     kept = len(list(cell.glob("fits/*/*.json")))
     assert 0 < kept < 60
     assert finish(project)[0] == 0

@@ -274,7 +274,7 @@ def test_test_samples_do_not_reach_the_fit(cohort):
     [
         (
             {"phenotypes": np.zeros((299, 5))},
-            "phenotypes must have 300 rows, one a sample, got 299",
+            "phenotypes must have 300 rows, one per individual, got 299",
         ),
         (
             {"phenotypes": np.zeros((300, 2))},
@@ -312,7 +312,7 @@ def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message
 def test_other_genotypes_are_refused(cohort):
     fit = fit_kernel(cohort.genotypes, cohort.phenotypes, np.arange(200), COMPONENTS)
     with pytest.raises(
-        ValueError, match=r"n_markers must be that of the training samples, 16, got 18"
+        ValueError, match=r"n_markers must be that of the training individuals, 16, got 18"
     ):
         fit.predict(make_cohort(20, 18).genotypes, np.arange(20))
 

@@ -36,7 +36,7 @@ def test_a_mutant_whose_text_is_not_there_once_fails_loudly(library, original, c
     (library / "lib/epidl/cohorts/simulate.py").write_text("plan = plan\n")
     with pytest.raises(
         ValueError,
-        match=rf"must stand once in lib/epidl/cohorts/simulate.py, stands there {count} times",
+        match=rf"must stand once in lib/epidl/cohorts/simulate.py, occurs {count} times",
     ):
         Mutant("cohorts/simulate", original, "", "a text").apply(library)
 

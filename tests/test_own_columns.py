@@ -168,7 +168,7 @@ def test_covariates_that_are_labels(values, levels):
 
 def test_covariates_that_are_numbers_or_may_be_labels():
     assert (
-        "one slope for all; labels? write them as texts such as cage_1"
+        "one slope for all; labels? write them as words such as cage_1"
         in read(AGE % 8, "covariates", "cage")[1]
     )
     assert "labels" not in read(AGE, "covariates", "age")[1]
@@ -288,9 +288,7 @@ def test_plink_s_phenotype_of_minus_9_is_always_missing():
 
 
 def test_thousands_points_beside_semicolons():
-    with pytest.raises(
-        ValueError, match=r"got '1\.050' beside '917' in the column yield, a decimal"
-    ):
+    with pytest.raises(ValueError, match=r"got '1\.050' and '917' in the column yield, a decimal"):
         read(np.resize(["1.050", "917", "1.128"], N), separator=";")
     values, words = read(np.resize(["1.050", "1.917", "2.128"], N), separator=";")
     assert "decimal points, 1.050 is 1.05" in words
@@ -338,7 +336,7 @@ def test_codes_below_small_numbers():
     with pytest.raises(ValueError, match=r"got -1 in the column parity, 7 times"):
         read(with_code("-1", parity), "covariates", "parity")
     words = read(with_code("0", parity), "covariates", "parity")[1]
-    assert "0 stands there 7 times: missing? missing_codes: [0]" in words
+    assert "0 occurs 7 times: missing? missing_codes: [0]" in words
     assert read(np.resize([-1, 0, 1], N), "covariates", "contrast")[0].notna().all()
 
 

@@ -441,7 +441,7 @@ def test_cohorts_that_cannot_be_split_are_refused(cohort):
     [
         (
             lambda y: y + 1e12,
-            r"standard deviation above 1e-09 of their largest value, 1e\+12, got .*take a constant",
+            r"standard deviation above 1e-09 of their largest value, 1e\+12, got .*Subtract a constant",
         ),
         (
             lambda y: y * 1e-300,
@@ -539,7 +539,9 @@ def test_a_model_that_predicts_all_alike_is_constant(cohort, monkeypatch, binary
 def test_what_cannot_be_compared_is_refused(cohort, monkeypatch):
     with pytest.raises(ValueError, match="phenotypes must vary, all 240 are 3"):
         make_observed(phenotypes=np.full(240, 3))
-    with pytest.raises(ValueError, match="phenotypes must have 240 rows, one a sample, got 239"):
+    with pytest.raises(
+        ValueError, match="phenotypes must have 240 rows, one per individual, got 239"
+    ):
         make_observed(phenotypes=np.arange(239))
     with pytest.raises(ValueError, match=r"genotypes\.n_samples must be at least 40, got 36"):
         make_observed(36)

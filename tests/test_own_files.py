@@ -208,7 +208,7 @@ def test_missing_genotypes_are_filled_from_those_that_train(files):
         ),
         (lambda t: t.drop(columns="yield"), r"trait must name a column of .* got 'yield'"),
         (lambda t: t.drop(columns="sample_id"), "sample_id must name a column"),
-        (lambda t: t.head(0), "a row an individual, got a header alone"),
+        (lambda t: t.head(0), "one row per individual, got a header alone"),
         (lambda t: t.head(30), "at least 40 individuals and 2 markers, got 30 and 12"),
         (lambda t: t.assign(sample_id=["", *t["sample_id"][1:]]), "must not be empty, got 1"),
     ],
@@ -702,7 +702,7 @@ def test_the_example_s_columns_are_not_looked_for_in_other_files():
     )
     assert files_and_columns("a.bed", "", none | {"trait": "yield"}) == ("a.bed", "", {})
     with pytest.raises(
-        ValueError, match=r"genotypes must be given with phenotypes, got none beside 'p.csv'"
+        ValueError, match=r"genotypes must be given with phenotypes, got none with 'p.csv'"
     ):
         files_and_columns("", "p.csv", none)
 
@@ -724,7 +724,7 @@ def test_markers_that_stand_in_the_phenotypes_too(files, tmp_path):
     merged = files.table.join(pd.DataFrame(files.counts).add_prefix("m"))
     found = files(table=merged)
     assert found.genotypes.counts.shape == (N, M)
-    assert count(found, "markers that stand in the phenotypes, too") == M
+    assert count(found, "markers that are in the phenotypes, too") == M
     assert files(table=merged[["sample_id", "yield", "m3"]]).genotypes.counts.shape == (N, M - 1)
     assert files(table=merged, covariates=["m3"]).genotypes.counts.shape == (N, M - 1)
     with pytest.raises(ValueError, match=r"genotypes must hold markers, got 12 columns that are"):

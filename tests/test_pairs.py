@@ -233,7 +233,7 @@ def test_precision_and_recall_of_a_known_selection():
     [
         (
             {"phenotypes": np.zeros((299, 5))},
-            "phenotypes must have 300 rows, one a sample, got 299",
+            "phenotypes must have 300 rows, one per individual, got 299",
         ),
         ({"phenotypes": np.full((300, 1), np.nan)}, "phenotypes must be finite, got 300 values"),
         ({"rows": np.arange(4)}, r"len\(rows\) must be at least 5, got 4"),
@@ -258,7 +258,7 @@ def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message
 def test_other_numbers_of_traits_are_refused(cohort):
     with pytest.raises(ValueError, match="traits must be 5, one a column of phenotypes, got 4"):
         pairs.fit_oracle(cohort.genotypes, cohort.phenotypes, np.arange(255), cohort.traits[:4])
-    with pytest.raises(ValueError, match="pairs must have one entry a trait, 5, got 0"):
+    with pytest.raises(ValueError, match="pairs must have one entry per trait, 5, got 0"):
         pairs.precision_and_recall([], cohort.traits)
 
 

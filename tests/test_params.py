@@ -120,7 +120,7 @@ def test_cell_names_are_readable_and_distinct():
         ({"models": ["mlp", "mlp"]}, "models: .*must name each at most once"),
         (
             {"models": ["mlp"], "n_samples": 152},
-            "n_samples must not leave a last batch of one sample for batch norm, as 129 training",
+            "n_samples must not leave a last batch of one individual for batch norm, as 129 training",
         ),
         (
             {"models": ["mlp"], "n_samples": 100, "drop_ragged_batch": True},
@@ -226,11 +226,15 @@ CORRELATION = {name: DILUTION[name] for name in DILUTION if name != "n_markers"}
             {"importance_threshold": -1},
             "importance_threshold: Input should be greater than or equal to 0",
         ),
-        (DilutionCell, {"n_samples": 152}, "n_samples must not leave a last batch of one sample"),
+        (
+            DilutionCell,
+            {"n_samples": 152},
+            "n_samples must not leave a last batch of one individual",
+        ),
         (
             CorrelationCell,
             {"shared_pairs": False},
-            "shared_pairs must be True where pleiotropy is not 0, got pleiotropy 0.5",
+            "shared_pairs must be True if pleiotropy is not 0, got pleiotropy 0.5",
         ),
         (
             CorrelationCell,
@@ -320,7 +324,7 @@ def altered_file(folder, alter) -> object:
             ),
             "twice",
         ),
-        (lambda c: c["profiles"].pop("standard"), "missing: standard"),
+        (lambda c: c["profiles"].pop("standard"), "got none for standard"),
         (lambda c: c["profiles"].update(huge=c["profiles"]["full"]), "profiles.huge"),
         (
             lambda c: c.update(experiment="scalling"),

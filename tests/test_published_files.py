@@ -180,7 +180,7 @@ def test_files_as_the_authors_script_writes_them_are_read(tmp_path):
     for header in ("1_1 3_1 2_1 4_1 5_1 6_1", "1_1 1_2 2_1 2_2 3_1 3_2"):
         write_authors(tmp_path, "c", header=header)
         with pytest.raises(
-            ValueError, match=r"as 1 or as the haplotype 1_1, got \['1', '2', .* beside \['1_1'"
+            ValueError, match=r"as 1 or as the haplotype 1_1, got \['1', '2', .* and \['1_1'"
         ):
             read_cohort(tmp_path / "c", [0.5], H2)
 

@@ -146,7 +146,7 @@ def test_test_samples_do_not_reach_the_fit(cohort):
     [
         (
             {"phenotypes": np.zeros((299, 5))},
-            "phenotypes must have 300 rows, one a sample, got 299",
+            "phenotypes must have 300 rows, one per individual, got 299",
         ),
         ({"phenotypes": np.full((300, 1), np.nan)}, "phenotypes must be finite, got 300 values"),
         ({"phenotypes": np.zeros(300)}, "phenotypes must be a matrix"),

@@ -315,7 +315,7 @@ def test_blocks_do_not_change_the_values(monkeypatch):
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"pleiotropy": "high"}, "pleiotropy must hold numbers only, got 'high'"),
         ({"shared_pairs": "no"}, "shared_pairs must be True or False, got 'no'"),
-        ({"pleiotropy": 0.5}, "pleiotropy must be 0 where shared_pairs is False"),
+        ({"pleiotropy": 0.5}, "pleiotropy must be 0 if shared_pairs is False"),
         ({"shared_pairs": True, "pleiotropy": 1.5}, "pleiotropy must be at most 1, got 1.5"),
         (
             {"shared_pairs": True, "pleiotropy": [[1, 0.5], [0.4, 1]]},
@@ -361,7 +361,7 @@ def test_more_pairs_than_fit_into_memory_are_refused():
 
 def test_lists_of_unequal_lengths_are_no_rows():
     with pytest.raises(
-        ValueError, match=r"rows must be whole numbers, one a sample, got \[\[1\], \[1, 2\]\]"
+        ValueError, match=r"rows must be whole numbers, one per individual, got \[\[1\], \[1, 2\]\]"
     ):
         checks.rows("rows", [[1], [1, 2]], 10)
 

@@ -443,12 +443,12 @@ def test_a_last_batch_of_one_is_refused_for_batch_norm():
     cohort = make_cohort(152, 4)  # 129 training samples
     with pytest.raises(
         ValueError,
-        match="n_samples must not leave a last batch of one sample for batch norm, as 129 tr",
+        match="n_samples must not leave a last batch of one individual for batch norm, as 129 tr",
     ):
         fit_mlp(cohort)
     fit_mlp(cohort, mlp_plan(max_epochs=1, drop_ragged_batch=True))
     with pytest.raises(
-        ValueError, match="drop_ragged_batch must be False with 85 training samples"
+        ValueError, match="drop_ragged_batch must be False with 85 training individuals"
     ):
         fit_mlp(make_cohort(100, 4), mlp_plan(max_epochs=1, drop_ragged_batch=True))
 

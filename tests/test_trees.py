@@ -95,7 +95,7 @@ def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message
 def test_other_genotypes_are_refused(table):
     genotypes, y = table
     fit = fit_trees(genotypes, y, TRAIN, most_rounds=2)
-    with pytest.raises(ValueError, match=r"must be that of the training samples, 30, got 18"):
+    with pytest.raises(ValueError, match=r"must be that of the training individuals, 30, got 18"):
         fit.predict(make_cohort(20, 18).genotypes, np.arange(20))
 
 

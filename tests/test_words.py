@@ -4,10 +4,13 @@ phrases that no page may get back.
 `pytest -s -m book tests/test_words.py` prints the table of all pages.
 """
 
+import ast
+
 import pytest
 
 import book_words
 from book_pages import PAGES
+from conftest import ROOT
 
 # what a page in the new form may have: words outside dropdowns and with them, numbers for every 100
 # words, the share of sentences with three numbers or more
@@ -95,6 +98,18 @@ def test_words_and_numbers_are_counted_where_they_are_read():
 @pytest.mark.parametrize("path", book_words.sources(), ids=lambda path: path.name)
 def test_a_source_has_none_of_the_phrases_that_the_book_s_rules_exclude(path):
     found = book_words.phrases_in(book_words.source_text(path))
+    assert not any(found.values()), found
+
+
+CODE = [*(ROOT / "lib" / "epidl").rglob("*.py"), *(ROOT / "book" / "epidl_book").glob("*.py")]
+
+
+@pytest.mark.parametrize("path", sorted(CODE), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_docstrings_have_none_of_these_phrases_and_no_semicolons(path):
+    code = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    told = [part for part in code if isinstance(part, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    text = "\n".join(book_words.prose(ast.get_docstring(part) or "") for part in told)
+    found = book_words.phrases_in(text) | {";": [line for line in text.splitlines() if ";" in line]}
     assert not any(found.values()), found
 
 

@@ -1,4 +1,4 @@
-"""The page of agreement: our values beside the publication's digitised ones."""
+"""The page of agreement: our values and the publication's digitised ones."""
 
 from collections.abc import Mapping, Sequence
 
@@ -36,13 +36,13 @@ PUBLISHED_NAME = {"mlp": "mlp", "ridge_sgd": "linear_sgd"}
 def compare_with_figure_1(
     table: pd.DataFrame, published: pd.DataFrame, model: str = "mlp"
 ) -> pd.DataFrame:
-    """Return our mean r beside the middle of the digitised replicates, a row a sample size, scaling
-    and relAA.
+    """Return our mean r with the middle of the digitised cohorts, one row per number of
+    individuals, scaling and relAA.
 
-    Columns: r and its standard error, r_published and its standard error (from the range of the
-    digitised replicates), difference, and the bound that it should lie within: two combined
-    standard errors plus the error of digitising, 0.02. Only rows that both hold. Raises ValueError
-    where the table mixes protocols.
+    Columns: r and its standard error, r_published and its standard error from the range of the
+    digitised cohorts, difference, and its bound: two combined standard errors plus the error of
+    digitising, 0.02. Only rows that both hold are returned. Raises ValueError if the table mixes
+    protocols.
     """
     keys = ["n_samples", "scaling", "rel_aa"]
     table = one_protocol(table)
@@ -67,14 +67,14 @@ def compare_with_figure_1(
 def compare_with_figure_2(
     table: pd.DataFrame, published: pd.DataFrame, baseline: str = "ridge"
 ) -> pd.DataFrame:
-    """Return our mean difference in r from ridge beside figure 2's median, a row a number of markers,
-    relAA and model.
+    """Return our mean difference in r from ridge with figure 2's median, one row per number of
+    markers, relAA and model.
 
-    Columns: r, r_baseline and their difference; difference_published with low and high, its lowest
-    and highest of five replicates; excess (ours less theirs) and the bound that it should lie
-    within: two standard errors, from the range of the digitised replicates for their five and for
-    ours, plus the error of digitising. Where no range could be read off, the bound is that error
-    alone. Only rows that both hold. Raises ValueError where the table mixes protocols.
+    Columns: r, r_baseline and their difference, difference_published with low and high, its lowest
+    and highest of five cohorts, excess, ours minus theirs, and its bound: two standard errors, from
+    the range of the digitised cohorts for their five and for ours, plus the error of digitising. If
+    no range could be read off, the bound is that error alone. Only rows that both hold are
+    returned. Raises ValueError if the table mixes protocols.
     """
     keys = ["n_samples", "n_qtl", "n_markers", "rel_aa", "model"]
     table = one_protocol(table)
@@ -99,16 +99,16 @@ def compare_with_figure_2(
 
 
 def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Return our median relative gain of the MLP over ridge beside figure 3's, a row a number of
+    """Return our median relative gain of the MLP over ridge with figure 3's, one row per number of
     traits, QTL and rho.
 
-    Columns: cohorts, r and r_baseline (means), median_relative_gain,
-    median_relative_gain_published, excess (ours less theirs), and the bound that it should lie
-    within: two standard errors, from the standard deviation of our cohorts' medians for our cohorts
-    and for the publication's five, plus the error of digitising. The traits of a cohort share a
-    network, individuals and variances, and are no independent sample: with one cohort there is no
-    bound (NaN). Only rows that both hold; not the control that shares pairs without correlation,
-    which the publication lacks. Raises ValueError where the table mixes protocols.
+    Columns: cohorts, mean r and r_baseline, median_relative_gain, median_relative_gain_published,
+    excess, ours minus theirs, and its bound: two standard errors, from the standard deviation of
+    our cohorts' medians for our cohorts and for the publication's five, plus the error of
+    digitising. The traits of a cohort share a network, individuals and variances, and are no
+    independent sample. With one cohort the bound is NaN. Only rows that both hold are returned,
+    without the control that shares pairs without correlation, which the publication lacks. Raises
+    ValueError if the table mixes protocols.
     """
     keys = ["n_samples", "n_traits", "n_qtl", "rel_aa", "pleiotropy"]
     gain = paired(one_protocol(table), "mlp", "ridge")
@@ -133,11 +133,12 @@ def compare_with_figure_3(table: pd.DataFrame, published: pd.DataFrame) -> pd.Da
 
 
 def single_fits(fits: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's r in single fits beside the digitised replicates of figure 1, by size, scaling
+    """Return the MLP's r in single fits with the digitised cohorts of figure 1, by size, scaling
     and relAA.
 
     fits: as `benchmarks.on_gpu` writes them, a column `r_<relAA>` per trait. Only values that both
-    hold. in range: of the publication's replicates, or off by no more than reading its figure.
+    hold are returned. in range: of the publication's cohorts, or off by no more than the error of
+    digitising.
     """
     columns = fits.filter(like="r_").columns
     ours = fits[fits["model"] == "mlp"].melt(["n_samples", "n_qtl"], columns, "rel_aa", "r")
@@ -155,7 +156,7 @@ def single_fits(fits: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
 def against_publication(
     tables: Mapping[str, pd.DataFrame], published: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Return every value of the publication's figures beside ours, one per row, also those that we
+    """Return every value of the publication's figures with ours, one per row, also those that we
     have not computed.
 
     tables: of scaling, dilution and correlation, computed with the published network and protocol.
@@ -194,7 +195,7 @@ def _beside(
     keys: list[str],
     columns: tuple[str, str],
 ) -> pd.DataFrame:
-    """Return one figure's rows of `against_publication`; columns: of our values, and of the
+    """Return one figure's rows of `against_publication`. columns: of our values, and of the
     publication's.
     """
     ours, digitised = columns
@@ -208,8 +209,8 @@ def _beside(
 
 
 def agreement_table(compared: pd.DataFrame, difference: str = "difference") -> pd.DataFrame:
-    """Return one row per comparison: how many values, with a bound, within it; and their mean
-    difference.
+    """Return one row per comparison: how many values there are, have a bound, and are within it,
+    and their mean difference.
 
     compared: from `against_publication`, or from a function that compares with a figure, whose
     values are all computed.
@@ -235,9 +236,9 @@ def comparison_table(
     """Return differences from the publication: one row per combination of `rows`, one column per value
     of `columns`.
 
-    comparison: from a function that compares with a figure; value: its column with the differences.
-    A star marks one beyond its bound, a ring one without a bound; a dash a value that could not be
-    read off the publication's figure.
+    comparison: from a function that compares with a figure. value: its column with the differences.
+    A star marks one beyond its bound, a ring one without a bound, and a dash a value that could not
+    be read off the publication's figure.
     """
     mark = (
         (~comparison["agrees"]).map({True: " *", False: ""}).mask(comparison["bound"].isna(), " °")
@@ -253,7 +254,7 @@ def draw(compared: pd.DataFrame) -> Figure:
     """Draw our values against the publication's, a panel for each comparison, with the bound of each as
     a grey bar.
 
-    compared: from `against_publication`; values that we have not computed are left out. A value
+    compared: from `against_publication`. Values that we have not computed are left out. A value
     without a bound is drawn open.
     """
     compared = compared.dropna(subset="difference")
@@ -306,8 +307,8 @@ def beyond_bound(compared: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_words(compared: pd.DataFrame) -> dict[str, str]:
-    """Return how many of the publication's values there are and are computed, and of those with a bound
-    how many are within it.
+    """Return how many values the publication has, how many are computed, and how many of those with
+    a bound are within it.
     """
     total = agreement_table(compared).sum()
     columns = {

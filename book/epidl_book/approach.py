@@ -41,10 +41,10 @@ VARIED = {  # what makes the cells of the publication's experiments differ, in w
 
 
 def who_is_scored(n_samples: int = 200) -> Figure:
-    """Draw both protocols: for a network and for exact ridge a bar of individuals, coloured by what
+    """Draw both protocols: a bar of individuals for a network and for exact ridge, coloured by what
     they are for.
 
-    The parts are those that `split_samples` and `random_split` give a cohort of so many.
+    The parts are those that `split_samples` and `random_split` make of a cohort.
     """
     figure, axes = plt.subplots(2, 1, figsize=(9, 4.4), sharex=True)
     for ax, protocol in zip(axes, ("published", "held_out"), strict=True):
@@ -164,12 +164,12 @@ def experiment_table(grids: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
 
 
 def parameter_table(grids: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
-    """Return the values of each parameter over the cells of experiments, a row a parameter, a column
-    an experiment.
+    """Return the values of each parameter over the cells of experiments, one row per parameter, one
+    column per experiment.
 
-    Beside them what the parameter means, in the first experiment that has it. A dash: the
-    experiment has no such parameter. Semicolons separate the values of different cells, commas
-    those of a parameter that is a list.
+    A further column says what the parameter means, in the first experiment that has it. A dash
+    means that the experiment has no such parameter. Semicolons separate the values of different
+    cells, commas those of a parameter that is a list.
     """
     columns, meanings = {}, {}
     for experiment, cells in grids.items():

@@ -30,7 +30,7 @@ def worth_of_test_individuals(published: pd.DataFrame, held_out: pd.DataFrame) -
     """Return `mean_difference` of the MLP under `published` to that under `held_out`, on the same
     cohorts.
 
-    One row per number of individuals and scaling; none without a common cohort.
+    One row per number of individuals and scaling with common cohorts.
     """
     mlp = published[published["model"] == "mlp"]
     # paired by protocol, too
@@ -39,7 +39,9 @@ def worth_of_test_individuals(published: pd.DataFrame, held_out: pd.DataFrame) -
 
 
 def ladder_table(table: pd.DataFrame, by: Sequence[str] = ("scaling",)) -> pd.DataFrame:
-    """Return the mean r of every model over traits, one column per value of `by`; a dash: not fitted."""
+    """Return the mean r of every model over traits, one column per value of `by`. A dash means not
+    fitted.
+    """
     r = table.pivot_table(index="model", columns=list(by), values="pearson_r")
     names = dict(figures.MODEL_NAMES)
     for model in r.index[r.index.str.startswith("theory_")]:

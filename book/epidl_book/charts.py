@@ -80,7 +80,7 @@ def scaling_chart(table: pd.DataFrame, published: pd.DataFrame) -> alt.LayerChar
     reader chooses.
 
     table: results of the scaling experiment. published: the digitised figure 1. Raises ValueError
-    where the table mixes protocols.
+    if the table mixes protocols.
     """
     theirs = published.rename(columns={"r_mid": "value", "r_low": "low", "r_high": "high"})
     theirs = theirs.replace({"model": {name: model for model, name in PUBLISHED_NAME.items()}})
@@ -93,7 +93,7 @@ def dilution_chart(table: pd.DataFrame, published: pd.DataFrame) -> alt.LayerCha
     chosen trait.
 
     table: results of the dilution experiment. published: the digitised figure 2, which holds
-    differences. Raises ValueError where the table mixes protocols.
+    differences. Raises ValueError if the table mixes protocols.
     """
     theirs = published.merge(table[["n_samples", "n_qtl"]].drop_duplicates()).rename(
         columns={"median": "value"}
@@ -109,7 +109,7 @@ def correlation_chart(table: pd.DataFrame, published: pd.DataFrame) -> alt.Layer
     and QTL.
 
     table: results of the correlation experiment. published: the digitised figure 3, which holds
-    medians of the relative gain. Raises ValueError where the table mixes protocols.
+    medians of the relative gain. Raises ValueError if the table mixes protocols.
     """
     theirs = published.merge(table[["n_samples", "rel_aa"]].drop_duplicates())
     theirs = theirs.rename(columns={"median_relative_gain": "value"})
@@ -135,8 +135,8 @@ def correlation_chart(table: pd.DataFrame, published: pd.DataFrame) -> alt.Layer
 
 
 def show_chart(chart: alt.LayerChart, name: str) -> HTML:
-    """Return a chart for a page in the folder book/, with an accessible name and words for where no
-    script runs.
+    """Return a chart for a page in the folder book/, with an accessible name and words for readers
+    without scripts.
     """
     text = json.dumps(specification(chart), separators=(",", ":"))
     content = text.replace("<", "\\u003c")  # no tag may end the script
@@ -158,7 +158,7 @@ def script() -> str:
     """Return the script that draws the charts of a page: Vega, Vega-Lite and Vega-Embed in one, and
     their start.
 
-    In a function, so that its names do not meet those of a page's other scripts.
+    The script is a function, so that its names do not meet those of a page's other scripts.
     """
     return f"{LICENCE}(() => {{{vl_convert.javascript_bundle(DRAW)}}})();\n"
 
@@ -210,9 +210,9 @@ def _chart(
 def _layers(
     sources: Mapping[str, alt.Chart], keys: Sequence[str], looks: Looks, quantities: Sequence[str]
 ) -> list[alt.Chart]:
-    """Return what is drawn, from back to front; the publication's values are of the last quantity.
+    """Return what is drawn, from back to front. The publication's values are of the last quantity.
 
-    Where a control chooses something that a layer has nothing of, the layer is empty.
+    A layer without the chosen values is empty.
     """
     chosen = " && ".join(["true", *(f"datum.{key} == {key}" for key in keys)])
     of_model = f"{chosen} && (model == null || datum.model == model)"
@@ -264,7 +264,7 @@ def _gap_words(gaps: alt.Chart, x: alt.X) -> alt.Chart:
 
 
 def _means(replicates: alt.Chart, looks: Looks) -> alt.Chart:
-    """Return the models' means: a line, or a bar a place where x is ordinal."""
+    """Return the models' means: a line, or bars if x is ordinal."""
     if "xOffset" in looks:
         marks = replicates.mark_tick(thickness=3, size=18, orient="horizontal", aria=False)
     else:
@@ -295,7 +295,7 @@ def _published(published: alt.Chart, looks: Looks, quantity: str) -> alt.Chart:
 
 
 def _replicates(replicates: alt.Chart, looks: Looks, quantities: Sequence[str]) -> alt.Chart:
-    """Return a point a replicate (and trait), whose tooltip has all quantities."""
+    """Return one point per cohort and trait, whose tooltip has all quantities."""
     words = {
         f"{name}_words": f"isValid(datum.{name}) ? format(datum.{name}, '.3f') : 'none'"
         for name in quantities
@@ -334,8 +334,8 @@ def _gaps(table: pd.DataFrame, options: Mapping[str, Sequence]) -> pd.DataFrame:
 
 
 def _choice(key: str, options: Sequence, computed: pd.Series) -> alt.Parameter:
-    """Return a column's control; it starts with the most epistatic trait that is computed, else with
-    the smallest.
+    """Return a column's control, which starts with the most epistatic trait that is computed, else
+    with the smallest value.
     """
     start = computed.max() if key == "rel_aa" else computed.min()
     return _control(
@@ -353,7 +353,7 @@ def _display_choices(models: Sequence[str], quantities: Sequence[str]) -> list[a
 
 
 def _control(name: str, label: str, options: Mapping[str, object], start: object) -> alt.Parameter:
-    """Return a parameter, with a control for it where there is something to choose."""
+    """Return a parameter, with a control if there is something to choose."""
     if len(options) == 1:
         return alt.param(name=name, value=start)
     bind = alt.binding_select(options=list(options.values()), labels=list(options), name=label)
@@ -374,9 +374,7 @@ def _plain(value: object) -> object:
 
 
 def _log_axis(column: str, title: str, *tables: pd.DataFrame) -> alt.X:
-    """Return a logarithmic x that spans the values of all tables and labels those that there is room
-    for.
-    """
+    """Return a logarithmic x that spans the values of all tables and labels as many as fit."""
     values = sorted({_plain(value) for table in tables for value in table[column]})
     scale = alt.Scale(type="log", domain=[values[0] / 1.2, values[-1] * 1.2], nice=False)
     axis = alt.Axis(values=values, format=",~g", grid=False, labelOverlap=True)
@@ -390,8 +388,8 @@ def _place(x: alt.X) -> list[alt.Tooltip]:
 
 
 def _with_gains(table: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
-    """Return the table with those columns of `paired` that are wanted: what a row gains over ridge on
-    its cohort.
+    """Return the table with the columns of `paired` that are wanted, such as a row's gain over
+    ridge on its cohort.
     """
     keys = ["cell", "replicate", "trait", "protocol", "model"]
     gained = [name for name in quantities if name != "pearson_r"]
@@ -406,8 +404,8 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _csv(table: pd.DataFrame) -> str:
-    """Return a table as text with the three decimals that tooltips show: less than half of a list of
-    records.
+    """Return a table as CSV with the three decimals that tooltips show, less than half the size of
+    a list of records.
     """
     return table.round(3).to_csv(index=False, float_format="%.6g")
 
@@ -422,7 +420,7 @@ def _source(name: str, table: pd.DataFrame) -> alt.NamedData:
 
 @commands.answers_with(2)
 def main(arguments: list[str] | None = None) -> int:
-    """Write the script that draws the charts; return 0, or 2 where it cannot be written."""
+    """Write the script that draws the charts. Return 0, or 2 if it cannot be written."""
     description = "Write the script that draws the interactive charts of a page."
     parser = argparse.ArgumentParser(prog="python -m epidl_book.charts", description=description)
     parser.add_argument("file", metavar="FILE", help="where the script is written")

@@ -3,11 +3,11 @@
 At the project's root it writes the verdicts to book/data, and draws the README's figure from the
 same tables.
 
-A claim asks for conditions: that a mean over cohorts is in a range. Its 95 % interval is Student's
-over cohorts (the mean over traits within a cohort comes first), or Welch's where different cohorts
-are compared. A condition is shown if the whole interval is in the range, contradicted if all of it
-is outside, else open; without an interval, as from a single cohort, it is not tested. `verdict`
-says what follows for the claim. The claims are rows of claims.yml.
+A claim asks for conditions: that a mean over cohorts is in a range. The mean's 95% interval is
+Student's over cohorts, after a mean over traits within each, or Welch's if different cohorts are
+compared. A condition is shown if the whole interval is in the range, contradicted if all of it is
+outside, else open. Without an interval, as from a single cohort, the condition is not tested.
+`verdict` says what follows for the claim. The claims are rows of claims.yml.
 """
 
 import argparse
@@ -102,8 +102,8 @@ Tables = Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True)
 class Condition:
-    """A range that a claim asks a mean over cohorts to be in; the mean with its interval, NaN where
-    there is none.
+    """A range that a claim asks a mean over cohorts to be in, and the mean with its interval, NaN
+    if there is none.
 
     n_samples: of the cohorts, 0 if the condition is not about one number of individuals.
     """
@@ -130,7 +130,7 @@ class Condition:
 
     @property
     def clearance(self) -> float:
-        """How far the interval's nearer end is inside the range; negative where it is outside."""
+        """How far the interval's nearer end is inside the range, negative if it is outside."""
         return min(self.low - self.within[0], self.within[1] - self.high)
 
 
@@ -186,7 +186,7 @@ class Claim:
     """A claim in our words, what is checked of it, and of which share of its conditions it must be
     shown.
 
-    readings: other ways to check it, keys of `READINGS`; the note says where their verdict differs.
+    readings: other ways to check it, keys of `READINGS`. The note says if their verdict differs.
     """
 
     id: str
@@ -206,7 +206,7 @@ CLAIMS = {id: Claim(id, **row) for id, row in FILE["claims"].items()}
 
 
 def conditions_of(claim: Claim, tables: Tables, reading: str = "") -> list[Condition]:
-    """Return the conditions of a claim, in one of its readings; raise ValueError where a table is
+    """Return the conditions of a claim, in one of its readings, or raise ValueError if a table is
     missing.
     """
     missing = [name for name in TABLES if name not in tables]
@@ -250,7 +250,7 @@ def _with_both_ridges(table: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFra
 
 
 def _scaling(tables: Tables, protocol: str) -> pd.DataFrame:
-    """Return the rows of the published network and of other models; those held out are of the table
+    """Return the rows of the published network and of other models, held-out ones from the table
     beyond.
     """
     if protocol == "published":
@@ -303,10 +303,10 @@ def _samples(rows: pd.DataFrame, value: str, by: Sequence[str]) -> dict[tuple, n
 
 
 def interval(samples: Sequence[np.ndarray], weights: Sequence[float]) -> dict[str, float]:
-    """Return the weighted sum of the means of independent samples with its 95 % interval.
+    """Return the weighted sum of the means of independent samples with its 95% interval.
 
-    The interval is Student's for one sample and Welch's for more; there is none (NaN) if a sample
-    holds one value.
+    The interval is Student's for one sample and Welch's for more, or NaN if a sample holds one
+    value.
     """
     sizes = np.array(list(map(len, samples)))
     estimate = np.dot(weights, list(map(np.mean, samples)))
@@ -329,7 +329,7 @@ def _at_points(check: Check, rows: pd.DataFrame, value: str, scale: str = IN_R) 
     """Return a condition on the mean of a column for each point of a check, and each value of its
     columns `each`.
 
-    Means of a single cohort count only if a point has no other; a point without rows is a condition
+    Means of a single cohort count only if a point has no other. A point without rows is a condition
     without values.
     """
     means = []
@@ -375,8 +375,8 @@ def _share(check: Check, table: pd.DataFrame) -> list[Condition]:
 
 
 def _contrast(check: Check, table: pd.DataFrame) -> list[Condition]:
-    """Return the condition on a weighted sum over the values of a column; untested if one of them has
-    no cohort.
+    """Return the condition on a weighted sum over the values of a column, untested if one of them
+    has no cohort.
     """
     samples = _samples(paired(table, check.of, check.minus), "difference", [*check.at, check.over])
     conditions = []
@@ -416,7 +416,7 @@ def _sizes(check: Check, table: pd.DataFrame) -> list[Condition]:
 
 
 def _spread(check: Check, table: pd.DataFrame) -> list[Condition]:
-    """Return the conditions on how much more replicates of 1,000 individuals differ than those of
+    """Return the conditions on how much more cohorts of 1,000 individuals differ than those of
     another number.
     """
     r = table.groupby(["cell", "trait"])["pearson_r"]
@@ -467,11 +467,11 @@ QUANTITIES: Mapping[str, Callable[[Check, pd.DataFrame], list[Condition]]] = {
 
 
 def verdict(conditions: Sequence[Condition], share: float = 1) -> str:
-    """Return what a claim's conditions say of it, where at least `share` of them must be shown.
+    """Return what a claim's conditions say of it, if at least `share` of them must be shown.
 
-    holds: enough are shown. Where more are contradicted than may fail, the claim holds in part if
-    some are shown, and does not hold if none is. Otherwise it is not tested at this profile while a
-    condition lacks cells or cohorts, and undecided where intervals are too wide.
+    The claim holds if enough are shown. If more are contradicted than may fail, the claim holds in
+    part if some are shown, and does not hold if none is. Otherwise it is not tested at this profile
+    while a condition lacks cells or cohorts, and undecided if intervals are too wide.
 
     Raises ValueError for no condition.
     """
@@ -486,8 +486,8 @@ def verdict(conditions: Sequence[Condition], share: float = 1) -> str:
 
 
 def deciding(conditions: Sequence[Condition]) -> Condition:
-    """Return the condition that speaks most against the claim; where none is tested, the first with an
-    estimate.
+    """Return the condition that speaks most against the claim, or if none is tested, the first with
+    an estimate.
     """
     order = ("contradicted", "open", "shown", "untested")
     return min(
@@ -504,10 +504,10 @@ def check_all(tables: Tables) -> pd.DataFrame:
     """Return the verdict on every claim, one row per claim, with what was checked and the `deciding`
     condition.
 
-    estimate, low, high (95 % interval; NaN if there is none) and cohorts are those of that
-    condition. tables: the result tables named in `TABLES`.
+    estimate, low and high, its 95% interval or NaN, and cohorts are those of that condition.
+    tables: the result tables named in `TABLES`.
 
-    Raises ValueError where one is missing.
+    Raises ValueError if one is missing.
     """
     return pd.DataFrame([check_claim(claim, tables) for claim in CLAIMS.values()])
 
@@ -541,7 +541,7 @@ def all_conditions(tables: Tables) -> pd.DataFrame:
     """Return every condition of every claim: id, where, lower and upper bound, estimate with interval,
     and outcome.
 
-    Raises ValueError where a table is missing.
+    Raises ValueError if a table is missing.
     """
     parts = []
     for claim in CLAIMS.values():
@@ -556,7 +556,9 @@ def all_conditions(tables: Tables) -> pd.DataFrame:
 
 
 def read_tables(folder: Path = DATA) -> dict[str, pd.DataFrame]:
-    """Read the tables that the claims are checked on; raise ValueError where one is missing or none."""
+    """Read the tables that the claims are checked on, or raise ValueError if one is missing or
+    none.
+    """
     return {name: read_table(Path(folder, f"{name}.csv")) for name in TABLES}
 
 
@@ -589,8 +591,8 @@ def in_words(checked: pd.DataFrame, experiment: str) -> str:
 
 
 def summary(conditions: Sequence[Condition], most: int = 3) -> str:
-    """Return how many conditions are shown, and where they are not, in words; at most `most` places of
-    a kind.
+    """Return how many conditions are shown, and where they are not, in words, with at most `most`
+    places of a kind.
     """
     count, outcomes = len(conditions), [found.outcome for found in conditions]
     shown = [found for found in conditions if found.outcome == "shown"]
@@ -636,12 +638,13 @@ def _estimate(estimate: float, low: float, high: float) -> str:
 
 
 def forest(conditions: pd.DataFrame) -> Figure:
-    """Draw the estimate of every tested condition with its interval, a row a claim, a panel a scale.
+    """Draw the estimate of every tested condition with its interval, one row per claim, one panel
+    per scale.
 
     conditions: from `claims.all_conditions`. The bounds that a condition asks for are vertical
-    ticks; conditions without an interval are left out.
+    ticks. Conditions without an interval are left out.
 
-    Raises ValueError where none has one.
+    Raises ValueError if no condition has one.
     """
     tested = conditions[conditions["outcome"] != "untested"]
     checks.require(not tested.empty, "conditions must hold at least one with an interval, got none")
@@ -682,7 +685,7 @@ def _draw(ax: Axes, part: pd.DataFrame) -> None:
 
 @commands.answers_with(1)
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 1 where a table is missing or cannot be
+    """Run the command and return its exit status: 0, or 1 if a table is missing or cannot be
     written.
     """
     argparse.ArgumentParser(
@@ -696,7 +699,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def draw_readme_figure() -> None:
-    """Draw figure 1B from the published table beside the publication's digitised values."""
+    """Draw figure 1B from the published table with the publication's digitised values."""
     figures.use_style()
     table = read_table(DATA / "scaling.csv").query("protocol == 'published'")
     figure = figures.figure_1b(table, pd.read_csv(DATA / "figure_1_digitised.csv"))

@@ -12,7 +12,7 @@ def correlation_steps(table: pd.DataFrame, value: str) -> pd.DataFrame:
     steps change.
 
     One row per number of traits and QTL, one column per condition. sharing pairs: shared pairs
-    minus own pairs, both without correlation; correlation: the highest one minus shared pairs
+    minus own pairs, both without correlation. correlation: the highest one minus shared pairs
     without correlation. NaN without a condition.
     """
     gain = paired(one_protocol(table), "mlp", "ridge").sort_values(
@@ -59,7 +59,7 @@ def steps_in_words(table: pd.DataFrame) -> dict[str, str]:
 def step_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return what the steps of `correlation_steps` change in the MLP's r and in its lead over ridge.
 
-    One row per step and number of traits and QTL that has all three conditions, with Welch's 95 %
+    One row per step and number of traits and QTL that has all three conditions, with Welch's 95%
     interval over cohorts if both conditions of the step have several.
     """
     gain = paired(one_protocol(table), "mlp", "ridge")

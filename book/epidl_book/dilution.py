@@ -46,7 +46,7 @@ def lost_pair() -> Figure:
 
 
 def selection_limit(table: pd.DataFrame, trials: pd.DataFrame) -> str:
-    """Return in how many trials the number of features was limited by what Optuna chose, in words.
+    """Return in how many trials the number that Optuna chose limited the features, in words.
 
     If fewer columns pass the threshold than the trial allows, the trial's limit does nothing.
     """
@@ -63,8 +63,8 @@ def selection_limit(table: pd.DataFrame, trials: pd.DataFrame) -> str:
 
 
 def with_sparse_pairs(table: pd.DataFrame, beyond: pd.DataFrame) -> pd.DataFrame:
-    """Return the ridge, MLP and pruned MLP of the epistatic trait, with the sparse pairs of the table
-    beyond, held out.
+    """Return the ridge, MLP and pruned MLP of the epistatic trait, with the held-out sparse pairs
+    of the table beyond.
     """
     models = {"ridge": table, "mlp": table, "mlp_pruned": table, "pairs": beyond}
     parts = [part[part["model"] == model] for model, part in models.items()]
@@ -75,7 +75,7 @@ def with_sparse_pairs(table: pd.DataFrame, beyond: pd.DataFrame) -> pd.DataFrame
 def in_words(table: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, str]:
     """Return what the page says of r with the fewest and the most markers that are computed.
 
-    table: of one protocol, of both traits; drawn: of `with_sparse_pairs`. additive: the largest
+    table: of one protocol, of both traits. drawn: of `with_sparse_pairs`. additive: the largest
     difference between the MLP and ridge for the additive trait, a mean over cohorts.
     """
     r = drawn.pivot_table(index="n_markers", columns="model", values="pearson_r")

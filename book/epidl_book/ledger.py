@@ -1,5 +1,5 @@
-"""The ledger's page: what each disagreement of text, code and figures is worth, and the figures of its
-four stories.
+"""The ledger's page: what each disagreement between prose, code and figures matters, and the
+figures of its four stories.
 """
 
 from collections.abc import Sequence
@@ -50,21 +50,23 @@ def epoch_limit(table: pd.DataFrame) -> str:
 
 
 def ceiling(heritability: float) -> str:
-    """Return how far the ceiling of r, sqrt(H2), is above the one of the text's H2 (row 2)."""
+    """Return how far the ceiling of r, sqrt(H2), is above that of the H2 in the publication's prose
+    (row 2).
+    """
     return (
         f"in closed form: the ceiling of r is {np.sqrt(heritability) - np.sqrt(TEXT_H2):.4f} higher"
     )
 
 
 def additive_shares(tables: Sequence[pd.DataFrame], rel_aa: float) -> str:
-    """Return V_A / V_G as expected with the code's relAA and with the text's, and as drawn (row 3)."""
+    """Return V_A / V_G as expected with the relAA of code and prose, and as drawn (row 3)."""
     code, text = theory.expected_shares([rel_aa, TEXT_REL_AA], 1).additive
     table = pd.concat(tables)
     traits = table[table["rel_aa"] == rel_aa].drop_duplicates(
         ["experiment", "cell", "replicate", "trait"]
     )
     drawn = traits["va_over_vg"].mean()
-    return f"V_A/V_G is {code:.2f} in expectation, not {text:.2f}; the mean over our traits is {drawn:.2f}"
+    return f"V_A/V_G is {code:.2f} in expectation, not {text:.2f}, and the mean over our traits is {drawn:.2f}"
 
 
 def caption_share(rel_aa: float) -> str:
@@ -85,8 +87,7 @@ def printed_label(pleiotropy: float) -> float:
     """Return the correlation that the publication's figure script reads from a cohort's file name (row
     7).
 
-    It takes the digits right before the word, those after the point, as hundredths: 0.25 is right,
-    0.5 becomes 0.05.
+    The script takes the digits after the point as hundredths: 0.25 is right, 0.5 becomes 0.05.
     """
     return int(f"{pleiotropy:g}".split(".")[-1]) / 100
 
@@ -114,7 +115,7 @@ def kinds_of_gain(table: pd.DataFrame) -> str:
 
 
 def random_splits(table: pd.DataFrame) -> str:
-    """Return how much exact ridge's r over ten random splits differs from that on the last 15 % (row
+    """Return how much exact ridge's r over ten random splits differs from that on the last 15% (row
     13).
     """
     keys = ["n_samples", "cell", "replicate", "trait"]
@@ -125,7 +126,7 @@ def random_splits(table: pd.DataFrame) -> str:
     words = []
     for n_samples, sd in spread.items():
         words.append(f"{sd:.3f} at {n_samples:,} individuals")
-    return f"standard deviation of the difference in exact ridge's r: {'; '.join(words)}"
+    return f"standard deviation of the difference in exact ridge's r: {', '.join(words)}"
 
 
 def growth_of_pairs(cells: Sequence[Cell]) -> str:
@@ -145,11 +146,11 @@ def variants_of_the_last_batch(table: pd.DataFrame) -> pd.DataFrame:
     """Return the ragged experiment's table with a column last_batch, and the variants of the MLP as
     models.
 
-    mlp, mlp_recomputed: of the cells that train on the last batch; mlp_dropped: the MLP of those
-    that leave it out. Rows of the same cohort have the same cell, so that models are paired by it.
-    Ridge is kept once.
+    mlp, mlp_recomputed: of the cells that train on the last batch. mlp_dropped: the MLP of those
+    that leave the batch out. Rows of the same cohort have the same cell, so that models are paired
+    by cell. Ridge is kept once.
 
-    Raises ValueError where the table mixes protocols.
+    Raises ValueError if the table mixes protocols.
     """
     table = one_protocol(table)
     dropped = table["cell"].str.endswith("_dropped")
@@ -173,7 +174,7 @@ def ragged_in_large_cohorts(table: pd.DataFrame, digitised: pd.DataFrame) -> pd.
     """Return the MLP's mean r in the largest cohorts of the ragged experiment by scaling and trait,
     and by variant.
 
-    The last column is the publication's value. Empty if no cohort has the size of one of the
+    The last column is the publication's value. The table is empty if no cohort has a size of the
     publication's.
     """
     theirs = digitised[digitised["model"] == "mlp"]
@@ -200,12 +201,12 @@ def ragged_in_large_cohorts(table: pd.DataFrame, digitised: pd.DataFrame) -> pd.
 def draw_mislabelled(
     simulated: Sequence[float], table: pd.DataFrame, published: pd.DataFrame
 ) -> Figure:
-    """Draw the printed label of each simulated correlation, and beside it the MLP's median relative
-    gain over ridge.
+    """Draw the printed label of each simulated correlation, and next to it the MLP's median
+    relative gain over ridge.
 
     simulated: the correlations of a grid. table: results of the correlation experiment. published:
-    the digitised figure 3, its labels corrected; of it, the numbers of traits and QTL that the
-    table holds.
+    the digitised figure 3 with corrected labels, for the numbers of traits and QTL that the table
+    holds.
     """
     gain = paired(one_protocol(table), "mlp", "ridge")
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6), width_ratios=(1, 1.5))
@@ -243,8 +244,8 @@ def draw_last_batch(table: pd.DataFrame) -> Figure:
     """Draw the mean r over epistatic traits against the size of the last batch, one panel per number
     of QTL.
 
-    table: from `variants_of_the_last_batch`. Small points are cohorts, lines their means; dashed:
-    ridge.
+    table: from `variants_of_the_last_batch`. Small points are cohorts, lines their means. Dashed
+    lines are ridge.
     """
     epistatic = one_protocol(table)[table["rel_aa"] > 0]
     cohorts = (
@@ -281,8 +282,8 @@ def draw_last_batch(table: pd.DataFrame) -> Figure:
 
 
 def last_batch_in_words(variants: pd.DataFrame) -> dict[str, str]:
-    """Return what leaving out the smallest last batch changes in the MLP's r at most, what recomputed
-    statistics change there, and from which size on neither changes as much as 0.01.
+    """Return what leaving out the smallest last batch changes in the MLP's r at most, what
+    recomputed statistics change there, and from which size on neither changes r by as much as 0.01.
 
     variants: from `variants_of_the_last_batch`.
     """
@@ -359,7 +360,7 @@ def output_norm_in_words(scores: pd.DataFrame) -> dict[str, str]:
 
 
 def _draw_labels(ax: Axes, simulated: Sequence[float]) -> None:
-    """Draw the label against the simulated correlation; the wrong ones in red, with what they should
+    """Draw the label against the simulated correlation, wrong ones in red with what they should
     say.
     """
     for value in sorted(set(simulated)):

@@ -1,7 +1,7 @@
-"""What goes wrong with files of one's own, provoked on a small cohort, and what is said or done about
-it.
+"""What goes wrong with one's own files, provoked on a small cohort, and what the library says or
+does.
 
-The book's page shows the answers, the tests check them: neither can drift from the code.
+The book's page shows the answers and the tests check them, so neither can drift from the code.
 """
 
 import tempfile
@@ -22,7 +22,7 @@ NAMES = np.array([f"line_{k + 1}" for k in range(N_SAMPLES)])
 
 @dataclass
 class Files:
-    """A sound cohort's files; a case damages them, or names others."""
+    """A sound cohort's files, which a case damages, or names others."""
 
     genotypes: Path
     phenotypes: Path
@@ -102,7 +102,9 @@ def _without_last_marker(files: Files) -> None:
 
 
 def _as_vcf(files: Files, allele: str = "G", genotypes: Sequence[str] = ()) -> None:
-    """Write a VCF: its sound markers, and one of other alternative alleles and genotypes, if given."""
+    """Write a VCF of the sound markers and, if given, one of other alternative alleles and
+    genotypes.
+    """
     files.genotypes = files.genotypes.with_suffix(".vcf")
     calls = np.array(["0/0", "0/1", "1/1"])[files.counts.T].tolist()
     alleles = ["G"] * len(calls)
@@ -119,8 +121,8 @@ def _as_vcf(files: Files, allele: str = "G", genotypes: Sequence[str] = ()) -> N
 
 
 def _vcf_without_last_block(files: Files) -> None:
-    """Write a .vcf.gz as bgzip does, and cut it where its last block starts, as a writer that is
-    stopped leaves it.
+    """Write a .vcf.gz as bgzip does, and cut it where its last block starts, as a stopped writer
+    leaves it.
     """
     import cyvcf2
 
@@ -156,7 +158,7 @@ CASES: dict[str, Callable[[Files], None]] = {
         files.table.assign(**{"yield": files.table["yield"].mask(files.table.index < 5)})
     ),
     "a constant phenotype": lambda files: files.write(files.table.assign(**{"yield": 5.0})),
-    "text among the phenotypes": lambda files: files.write(
+    "a word among the phenotypes": lambda files: files.write(
         files.table.assign(**{"yield": ["tall", *files.table["yield"][1:]]})
     ),
     "monomorphic markers": lambda files: files.set_counts(slice(None), slice(0, 3), 2),
@@ -169,7 +171,7 @@ CASES: dict[str, Callable[[Files], None]] = {
     "a truncated .bed": _without_end,
     "a .bim of the wrong length": _without_last_marker,
     "a .fam that is missing": lambda files: files.genotypes.with_suffix(".fam").unlink(),
-    "text in a dosage column": _as_table,
+    "a word in a dosage column": _as_table,
     "an empty file": lambda files: files.phenotypes.write_text(""),
     "a marker with a fifth missing": lambda files: files.set_counts(slice(0, 12), 0, MISSING),
     "a marker with more missing": lambda files: files.set_counts(slice(0, 13), 0, MISSING),

@@ -60,8 +60,8 @@ def gpu_estimates(fits: pd.DataFrame, machines: pd.DataFrame) -> str:
 
 
 def precision_against_replicates(precision: pd.DataFrame) -> pd.DataFrame:
-    """Return of each size and trait the difference in r, 10 bits minus single precision, beside that
-    of replicates.
+    """Return of each size and trait the difference in r, 10 bits minus single precision, with that
+    of cohorts.
 
     precision: as `benchmarks.on_gpu` measures it.
     """
@@ -90,8 +90,8 @@ def growth_exponents(growth: pd.DataFrame) -> pd.DataFrame:
     """Return how seconds and memory of each work grow: b of cost ~ size^b, from the points in which
     one size grows.
 
-    The points that grow in n_samples are those of the smallest n_qtl, and the other way round those
-    of the n_samples that has the most n_qtl.
+    The points that grow in n_samples have the smallest n_qtl. The points that grow in n_qtl have
+    the n_samples with the most n_qtl.
     """
     rows = []
     for work, points in growth.groupby("work", sort=False):
@@ -114,8 +114,8 @@ def growth_exponents(growth: pd.DataFrame) -> pd.DataFrame:
 def hours_by_machine(
     machines: pd.DataFrame, cells: Mapping[str, Sequence[Cell]], epochs: Mapping
 ) -> pd.DataFrame:
-    """Return the estimated hours of each profile's experiments on each measured machine, a job at a
-    time.
+    """Return the estimated hours of each profile's experiments on each measured machine, one job at
+    a time.
     """
     rows = []
     for values in machines.drop(columns="commit").to_dict("records"):
@@ -130,8 +130,8 @@ def hours_by_machine(
 def estimate_against_seconds(
     records: Sequence[Mapping], machine: costs.Machine, epochs: Mapping
 ) -> pd.Series:
-    """Return the estimated seconds of cells over those that they took, by their provenances: a number
-    a cell.
+    """Return the estimated seconds of cells over those that they took, by their provenances, one
+    number per cell.
     """
     ratios = {}
     for record in records:
@@ -145,10 +145,10 @@ def estimate_against_seconds(
 
 
 def draw_ratios(benchmarks: pd.DataFrame) -> Figure:
-    """Draw how many times as long each reference takes as our way, one row for each work, the largest
+    """Draw how many times as long as ours each reference takes, one row for each work, the largest
     at the top.
 
-    benchmarks: as `make bench` measures them; floors are left out, which nobody can run.
+    benchmarks: as `make bench` measures them. Floors, which nobody can run, are left out.
     """
     ways = benchmarks[benchmarks["reference"].isin(WAYS)]
     order = ways.groupby("work")["ratio"].max().sort_values().index

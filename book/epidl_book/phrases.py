@@ -1,5 +1,5 @@
-"""What several pages say and show: words about a run, tables of differences, figures to glue into the
-text.
+"""What several pages say and show: words about a run, tables of differences, figures to glue into a
+page.
 """
 
 import json
@@ -74,8 +74,8 @@ LABELS = {
 
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table to show: what its rows and columns are is said in words, models by their names,
-    thousands with a comma.
+    """Return a table to show, with its rows and columns in words, models by their names, and thousands
+    with a comma.
     """
     table = table.rename_axis(index=LABELS, columns=LABELS)
     table = table.rename(index=figures.MODEL_NAMES, columns=figures.MODEL_NAMES | LABELS)
@@ -91,20 +91,20 @@ def _label(value: object) -> object:
 
 
 def replicated(compared: pd.DataFrame) -> str:
-    """Return how many of the values with a bound are within it: "7 of 9"; from a function of `agreement`
-    that compares with a figure.
+    """Return how many of the values with a bound are within it, as "7 of 9". The values are from a
+    function of `agreement` that compares with a figure.
     """
     bounded = compared[compared["bound"].notna()]
     return f"{int(bounded['agrees'].sum())} of {len(bounded)}"
 
 
 def place(values: Mapping) -> str:
-    """Return the values of some columns in words; a row of a table, or a mapping."""
+    """Return the values of some columns in words, from a row of a table or a mapping."""
     return ", ".join(NAMES[column].format(value) for column, value in values.items())
 
 
 def tell_run(prefix: str, experiment: str) -> pd.DataFrame:
-    """Return an experiment's table; the page's text gets words about its run, as <prefix>_<word>."""
+    """Return an experiment's table, and give the page words about its run, as <prefix>_<word>."""
     table = results.read_table(DATA / f"{experiment}.csv")
     say(prefix, describe_run(table, DATA / f"{experiment}.provenance.json"))
     return table
@@ -114,7 +114,7 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
     """Return words about a run: profile, width, cells, what is left, device, time, commit, how
     networks were tuned.
 
-    table: its results. provenance: the list that `results.collect` wrote beside them.
+    table: its results. provenance: the list that `results.collect` wrote with them.
     """
     records = json.loads(Path(provenance).read_text())
     runs = pd.DataFrame(records)
@@ -164,8 +164,8 @@ def values_by_model(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
     """Return each model's mean r for each kind of trait and how it was fitted, one row per combination
     of `rows`.
 
-    Beside them V_A / V_G of the most epistatic trait, on which any lead over a linear model
-    depends. Settings are those of all replicates, listed where they differ; features and epochs are
+    A further column has V_A / V_G of the most epistatic trait, on which any lead over a linear
+    model depends. Settings are those of all cohorts, listed if they differ. Features and epochs are
     medians.
     """
     keys = [*rows, "model"]
@@ -187,7 +187,9 @@ def values_by_model(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
 
 
 def epistatic_traits(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of traits with epistasis, of the scaling experiment's own cohorts: no control."""
+    """Return the rows of traits with epistasis, of the scaling experiment's own cohorts, without
+    controls.
+    """
     return own_cohorts(table[table["rel_aa"] > 0])
 
 
@@ -199,15 +201,15 @@ def own_cohorts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def smallest_cohorts(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the fewest individuals; raise ValueError where the table mixes protocols."""
+    """Return the rows of the fewest individuals, or raise ValueError if the table mixes protocols."""
     return one_protocol(table)[table["n_samples"] == table["n_samples"].min()]
 
 
 def difference_table(
     table: pd.DataFrame, models: Sequence[str], baseline: str, by: Sequence[str]
 ) -> pd.DataFrame:
-    """Return models' mean differences in r to a baseline, one column per model; two cohorts have an
-    interval.
+    """Return models' mean differences in r to a baseline, one column per model, with an interval
+    from two cohorts on.
     """
     columns = {}
     for model in models:
@@ -217,7 +219,7 @@ def difference_table(
 
 
 def with_interval(found: Mapping[str, float]) -> str:
-    """Return an estimate with its interval in words: a row of `mean_difference`, or what
+    """Return an estimate with its interval in words, from a row of `mean_difference` or what
     `claims.interval` returns.
     """
     estimate = found["difference"] if "difference" in found else found["estimate"]
@@ -227,7 +229,7 @@ def with_interval(found: Mapping[str, float]) -> str:
 
 
 def say(prefix: str, words: Mapping[str, object]) -> None:
-    """Make words available to a page's text as <prefix>_<name>."""
+    """Make words available to a page as <prefix>_<name>."""
     from myst_nb import glue  # late: it belongs to the book
 
     for name, text in words.items():

@@ -1,5 +1,5 @@
-"""The planner's page: its form and curve, with the data that book/static/planner.js works with; words
-and tables.
+"""The planner's page: its form and curve, with the data that book/static/planner.js works with,
+words and tables.
 """
 
 import html
@@ -36,7 +36,7 @@ FORECASTS = ["Model", "Expected r", "90% of studies of this V_A/V_G", "Based on"
 
 
 def show_planner() -> HTML:
-    """Return the planner for a page in the folder book/; book/static/planner.js fills it."""
+    """Return the planner for a page in the folder book/, which book/static/planner.js fills."""
     content = planning.surface()
     presets = pd.DataFrame(content["presets"]).T[["name", "study"]].to_dict("index")
     fields = "".join(map(_field, planning.INPUTS)) + _population_field()
@@ -180,7 +180,7 @@ def _table(name: str, columns: list[str], caption: str) -> str:
 def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
     """Return the page's computed words.
 
-    known: the surface; rows: its evidence; compared: of `surface.publication_forecast`.
+    known: the surface. rows: its evidence. compared: of `surface.publication_forecast`.
     """
     most = known["simulated"]["n_samples"][1]
     efficiency = "{:.2f} {:.2f} {:.2f}".format(*known["efficiency"]).split()
@@ -195,7 +195,7 @@ def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) 
 
 
 def real_in_words(real: pd.DataFrame) -> dict[str, str]:
-    """Return of how many traits of random individuals the intervals hold the r that came, in words.
+    """Return for how many traits the intervals hold the observed r on random individuals, in words.
 
     real: of `surface.covered_on_real`.
     """
@@ -260,8 +260,8 @@ def leads_of_the_network(rows: pd.DataFrame, least: float = LEAST_LEAD) -> pd.Da
     """Return the conditions in which the MLP's mean r is ahead of what theory expects of the epistatic
     kernel.
 
-    rows: of `surface.evidence`. least: of the lead. Beside it what theory expects of sparse pairs
-    and of ridge, and the mean r of kernel and pairs where they were fitted.
+    rows: of `surface.evidence`. least: of the lead. Further columns have what theory expects of
+    sparse pairs and of ridge, and the mean r of kernel and pairs if they were fitted.
     """
     mlp = _of_the_network(rows)
     fitted = rows.pivot_table(index=CONDITION, columns="model", values="pearson_r")
@@ -281,7 +281,9 @@ def leads_of_the_network(rows: pd.DataFrame, least: float = LEAST_LEAD) -> pd.Da
 
 
 def _of_the_network(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's rows of at least 1000 individuals: fewer test samples scatter too much."""
+    """Return the MLP's rows of at least 1,000 individuals, since fewer test individuals scatter too
+    much.
+    """
     return rows[(rows["model"] == "mlp") & (rows["n_samples"] >= 1000)]
 
 

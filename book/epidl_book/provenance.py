@@ -16,12 +16,14 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def read_records(path: Path) -> Records:
-    """Return the provenances of a collected table, none where the file is missing."""
+    """Return the provenances of a collected table, none if the file is missing."""
     return json.loads(path.read_text()) if path.exists() else []
 
 
 def fits_of(record: Mapping[str, Any]) -> set[str]:
-    """Return the names of a record's fits; one without `fits` is of all fits that its parameters name."""
+    """Return the names of a record's fits. A record without `fits` is of all fits that its
+    parameters name.
+    """
     return set(record["fits"]) if "fits" in record else cell_of(record).fits
 
 
@@ -49,8 +51,8 @@ def provenance_table(
     """Return one row per experiment: how much of some profiles is computed, by which code, where, and
     at what cost.
 
-    records: provenances by experiment. grids: the cells of each profile by experiment. Hours: of
-    computing, one job at a time; peak memory: of the largest job, in GiB.
+    records: provenances by experiment. grids: the cells of each profile by experiment. Hours are of
+    computing, one job at a time. Peak memory is of the largest job, in GiB.
     """
     rows = {}
     for experiment, done in records.items():
@@ -97,7 +99,7 @@ def count_repeated_seeds(table: pd.DataFrame, records: Records) -> tuple[int, in
 
 
 def repeat_commands(table: pd.DataFrame, record: Mapping[str, Any]) -> str:
-    """Return the shell commands that compute a published cell again; table: its results."""
+    """Return the shell commands that compute a published cell again. table: its results."""
     experiment, profile, cell = table[["experiment", "profile", "cell"]].iloc[0]
     return "\n".join(
         [

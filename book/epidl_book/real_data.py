@@ -19,8 +19,8 @@ from epidl_book import phrases
 
 
 def read() -> pd.DataFrame:
-    """Return the table of real cohorts without the example and the learning curve; the page's text gets
-    words about its run.
+    """Return the table of real cohorts without the example and the learning curve, and give the
+    page words about its run.
     """
     table = results.read_table(phrases.DATA / "real.csv")
     runs = pd.DataFrame(json.loads((phrases.DATA / "real.provenance.json").read_text()))
@@ -60,8 +60,8 @@ def title(name: str) -> str:
 
 
 def gains(compared: pd.DataFrame) -> Figure:
-    """Draw each model's mean difference in r to ridge with its interval: a panel for each cohort, a row
-    for each model, and in a row a point for each trait.
+    """Draw each model's mean difference in r to ridge with its interval: a panel for each cohort, a
+    row for each model, and a point for each trait.
 
     compared: of `contrasts.between_splits`, one kind of splits for each cohort.
     """
@@ -144,9 +144,9 @@ def with_share(table: pd.DataFrame, compared: pd.DataFrame, model: str) -> pd.Da
 
 
 def how_often_best(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return for each model and cohort of how many traits it has the highest mean r, and of how many
-    it is not told apart from the best; a dash: not fitted to all traits. The last row counts the
-    traits.
+    """Return for each model and cohort for how many traits the model has the highest mean r, and
+    for how many it is not told apart from the best. A dash means not fitted to all traits. The last
+    row counts the traits.
     """
     keys = ["dataset", "trait"]
     highest = compared.groupby(keys)["difference"].transform("max")
@@ -162,7 +162,7 @@ def how_often_best(compared: pd.DataFrame) -> pd.DataFrame:
 
 
 def accuracies(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return each model's mean r over the traits of a cohort, of which all models are fitted."""
+    """Return each model's mean r over the traits of a cohort to which all models are fitted."""
     columns = {}
     for name in order(compared):
         part = compared[compared["dataset"] == name]
@@ -173,7 +173,9 @@ def accuracies(compared: pd.DataFrame) -> pd.DataFrame:
 
 
 def all_traits(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean r of each trait, one column per model; a star: not told apart from the best."""
+    """Return the mean r of each trait, one column per model. A star means not told apart from the
+    best.
+    """
     words = compared["pearson_r"].map("{:.2f}".format) + compared["best"].map(
         {True: "*", False: ""}
     )
@@ -227,8 +229,8 @@ def curve_table(curve: pd.DataFrame) -> pd.DataFrame:
 def published(compared: pd.DataFrame) -> pd.DataFrame:
     """Return accuracies that papers printed, with ours under the same kind of splits in a column `ours`.
 
-    The measure is r, or the share of variance that is explained, 1 - SSE/SST. A paper that gives the
-    best of several methods has our model of the highest mean beside it.
+    The measure is r, or the share of variance that is explained, 1 - SSE/SST. A paper that gives
+    the best of several methods is compared with our model of the highest mean.
     """
     printed = pd.read_csv(phrases.DATA / "published_accuracies.csv", keep_default_na=False)
     rows = []

@@ -14,7 +14,7 @@ def leads_by_scaling(table: pd.DataFrame) -> pd.DataFrame:
     """Return the MLP's lead over exact ridge for the epistatic traits, by number of individuals and
     scaling.
 
-    table: of one protocol. With the lead and its 95 % interval over cohorts come both models' mean
+    table: of one protocol. With the lead and its 95% interval over cohorts come both models' mean
     r, the mean of `epistatic_shares`, QTL and individuals per QTL.
     """
     part = one_protocol(table)[table["rel_aa"] > 0]
@@ -39,7 +39,7 @@ def shares_in_words(table: pd.DataFrame, scalings: Sequence[float]) -> dict[str,
     some scalings.
 
     small, large: with the fewest and the most individuals, whose numbers are small_n and large_n.
-    cohorts: of either, at the scaling that has fewest.
+    cohorts: the fewest of either at any scaling.
     """
     shares = epistatic_shares(one_protocol(table), "mlp", "ridge", ["n_samples", "scaling"])
     found = shares.groupby(["n_samples", "scaling"])["share"].agg(["mean", "count"])
@@ -58,9 +58,9 @@ def shares_in_words(table: pd.DataFrame, scalings: Sequence[float]) -> dict[str,
 def published_shares(digitised: pd.DataFrame) -> pd.DataFrame:
     """Return the share of the interaction variance of the publication's MLP, by n_samples and scaling.
 
-    Its linear values are of ridge by SGD, and its cohorts' variances are not known: the share is
-    beyond that model, of the expected variance. Only where all traits with epistasis could be read
-    off its figure.
+    The publication's linear model is ridge by SGD, and the variances of its cohorts are not known.
+    The share is therefore beyond that model, of the expected variance. The share is given only if
+    all traits with epistasis could be read off the figure.
     """
     epistatic = digitised[digitised["rel_aa"] > 0]
     keys = ["n_samples", "scaling", "rel_aa"]
@@ -84,7 +84,7 @@ def published_in_words(published: pd.DataFrame) -> dict[str, str]:
 def in_words(shares: pd.DataFrame, table: pd.DataFrame) -> dict[str, str]:
     """Return what the page says of the shares, at a scaling of 0.1, 1 and 4, and of the lead over ridge.
 
-    shares: of `epistatic_shares`; table: of one protocol, as of `leads_by_scaling`. A share is the
+    shares: of `epistatic_shares`. table: of one protocol, as for `leads_by_scaling`. A share is the
     lowest and the highest of the means of each number of individuals. ahead: the highest scaling up
     to which the lead is shown for the fewest individuals, few, and for the most, many.
     """
@@ -117,8 +117,8 @@ def settings_table(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
     """Return how the MLP's mean r with other settings differs from that in a table, over all traits,
     with intervals.
 
-    One row for each number of individuals and scaling, one column for each setting; the tables are those of
-    `settings_as_models`.
+    One row for each number of individuals and scaling, one column for each setting. The tables are
+    those of `settings_as_models`.
     """
     settings = settings_as_models(one_protocol(table), one_protocol(others))
     found = difference_table(
@@ -128,8 +128,8 @@ def settings_table(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
 
 
 def settings_in_words(table: pd.DataFrame, others: pd.DataFrame) -> dict[str, str]:
-    """Return by how much the MLP's mean r with another setting differs from that in a table, at most;
-    arguments as of `settings_table`.
+    """Return by how much the MLP's mean r with another setting differs at most from that in a
+    table, with the arguments of `settings_table`.
     """
     settings = settings_as_models(one_protocol(table), one_protocol(others))
     names = settings["model"].drop_duplicates()[1:]

@@ -21,8 +21,8 @@ def lead_over_scalings(table: pd.DataFrame, model: str, baseline: str) -> dict[s
     """Return a model's mean lead in r over another at the lowest and the highest scaling of the
     smallest cohorts.
 
-    Of a table of one protocol, paired by cohort. until: the highest scaling up to which every 95 %
-    interval of the mean lead is above 0.
+    The table is of one protocol, and models are paired by cohort. until: the highest scaling up to
+    which every 95% interval of the mean lead is above 0.
     """
     leads = mean_difference(smallest_cohorts(table), model, baseline, ["scaling"])
     ahead = leads.index[(leads["low"] > 0).cummin()]
@@ -85,7 +85,8 @@ def gains_by_kind(compared: pd.DataFrame) -> Figure:
     """Draw each model's mean difference in r to ridge, a panel for each row of `ADVICE`, a dot for each
     cohort.
 
-    compared: headline rows of `contrasts.between_splits`. Filled: the models that the page names.
+    compared: headline rows of `contrasts.between_splits`. The models that the page names are
+    filled.
     """
     compared = with_kind(compared)
     titles = {

@@ -31,10 +31,10 @@ TRUST = {
 
 
 def read_trust(data: Path, name: str) -> pd.DataFrame:
-    """Return one of the tables that `make trust` and `make audit` write about the tests; name: a key
-    of `TRUST`.
+    """Return one of the tables that `make trust` and `make audit` write about the tests. name: a
+    key of `TRUST`.
 
-    Raises ValueError where it is missing, empty or lacks a column.
+    Raises ValueError if it is missing, empty or lacks a column.
     """
     path = Path(data, f"{name}.csv")
     try:
@@ -74,7 +74,7 @@ def audit_table(audit: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def trust_in_words(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """Return the figures of the page on the tests, in words; tables: by the names of `TRUST`."""
+    """Return the numbers of the page on the tests, in words. tables: by the names of `TRUST`."""
     faults, bad = tables["faults"], tables["bad_input"]
     mutants, repeats = tables["mutants"], tables["repeats"]
     killed = (mutants["killed_by"] != "").sum()
@@ -122,7 +122,7 @@ def bad_input_by_place(bad_input: pd.DataFrame) -> pd.DataFrame:
 
 
 def examples_of_messages(bad_input: pd.DataFrame, count: int = 3) -> pd.DataFrame:
-    """Return some kinds of bad input that are refused with their messages, from places spread over the
+    """Return some refused kinds of bad input with their messages, from places spread over the
     table.
     """
     refused = bad_input[_true(bad_input["refused"])].drop_duplicates("where")

@@ -74,8 +74,8 @@ def by_order(table: pd.DataFrame) -> Figure:
 
 
 def by_population(table: pd.DataFrame) -> Figure:
-    """Draw each model's mean r in each population, a panel for each kind of trait; the oracle knows the
-    loci, where they lie between the markers too.
+    """Draw each model's mean r in each population, a panel for each kind of trait. The oracle knows
+    the loci, even those between the markers.
 
     table: of `crosses`.
     """
@@ -95,10 +95,11 @@ def by_population(table: pd.DataFrame) -> Figure:
 
 
 def by_noise(shares: pd.DataFrame, expected: pd.DataFrame) -> Figure:
-    """Draw the share of the epistatic variance that the MLP predicts beyond ridge against the scaling, a
-    line for each broad-sense heritability; dashed: what theory expects of the kernel.
+    """Draw the share of the epistatic variance that the MLP predicts beyond ridge against the
+    scaling, a line for each broad-sense heritability. Dashed lines are what theory expects of the
+    kernel.
 
-    shares: of `noise_shares`; expected: of `expected_shares`.
+    shares: of `noise_shares`. expected: of `expected_shares`.
     """
     figure, ax = plt.subplots(figsize=(8, 4.4))
     for k, (h2, part) in enumerate(shares.groupby("broad_sense_heritability")):
@@ -122,8 +123,9 @@ def by_noise(shares: pd.DataFrame, expected: pd.DataFrame) -> Figure:
 
 
 def noise(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the held-out rows of the experiment beyond that ask about noise: the heritabilities that have
-    most scalings, and the published one at these, with the fewest individuals.
+    """Return the held-out rows of the experiment beyond that ask about noise: the heritabilities
+    that have most scalings, and the published one at the same scalings, with the fewest
+    individuals.
     """
     found = table[(table["protocol"] == "held_out") & ~table["all_pairs"]]
     found = found[found["n_samples"] == found["n_samples"].min()]
@@ -138,8 +140,8 @@ def noise(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def noise_shares(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the share of the epistatic variance, as far as it is no noise, that the MLP predicts beyond
-    ridge, for each cohort.
+    """Return, for each cohort, the share of the heritable epistatic variance that the MLP predicts
+    beyond ridge.
     """
     shares = contrasts.epistatic_shares(
         table, "mlp", "ridge", ["broad_sense_heritability", "scaling"]
@@ -183,7 +185,8 @@ def until_by_noise(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def checks_of_crosses(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what the publication expects of crosses, each with its estimate, 95 % interval and verdict.
+    """Return what the publication expects of crosses, each with its estimate, 95% interval and
+    verdict.
 
     table: of `crosses`. Between populations the interval is Welch's, within one Student's for paired
     cohorts. The first two ask for a greater lead of the MLP over ridge than at unlinked markers.
@@ -216,14 +219,14 @@ def _check(said: str, estimate: float, interval: tuple[float, float], cohorts: i
 
 
 def _mean_in_words(r: pd.Series) -> str:
-    """Return the mean of some r and its 95 % interval by Student, in words."""
+    """Return the mean of some r and its 95% interval by Student, in words."""
     half = scipy.stats.t.ppf(0.975, r.count() - 1) * r.sem()
     return f"{r.mean():.2f} ± {half:.2f}"
 
 
 def conditions_table(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Return each model's mean r and its 95 % interval over cohorts, a row for each condition: the values
-    of the columns `by`.
+    """Return each model's mean r and its 95% interval over cohorts, one row per condition: the
+    values of the columns `by`.
     """
     words = table.groupby([*by, "model"], sort=False)["pearson_r"].agg(_mean_in_words)
     shown = words.unstack("model")[style.models_of(table)].fillna("–")

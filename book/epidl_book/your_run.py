@@ -1,4 +1,4 @@
-"""The page of your machine's run: what a profile computed here beside the tables that ship."""
+"""The page of your machine's run: what a profile computed here, compared with the shipped tables."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
     ),
     "ridge_vs_sgd": (
         ["scaling"],
-        "**Ridge by SGD.** Does it fall behind exact ridge where QTL are many ({doc}`ridge by SGD <ridge_vs_sgd>`)?",
+        "**Ridge by SGD.** Does it fall behind exact ridge if QTL are many ({doc}`ridge by SGD <ridge_vs_sgd>`)?",
     ),
     "hyperparameters": (
         ["scaling", "hidden_width", "learning_rate"],
@@ -64,7 +64,7 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
     ),
     "worlds": (
         ["population", "n_qtl", "expected_share_1"],
-        "**Worlds closer to life.** Which model leads in a cross, and where more than two loci interact "
+        "**Worlds closer to life.** Which model leads in a cross, and if more than two loci interact "
         "({doc}`worlds`)?",
     ),
     "real": (
@@ -75,7 +75,7 @@ QUESTIONS = {  # of each experiment: what tells its conditions apart, and what t
 
 
 def read_run(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the tables that a profile computed, by experiment; none if nothing was computed."""
+    """Return the tables that a profile computed, by experiment, or none if nothing was computed."""
     paths = {name: folder / f"{name}.csv" for name in QUESTIONS}
     return {name: results.read_table(path) for name, path in paths.items() if path.exists()}
 
@@ -83,7 +83,7 @@ def read_run(folder: Path) -> dict[str, pd.DataFrame]:
 def beside_shipped(name: str, run: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of an experiment's run with the r of the same fits in the shipped table.
 
-    The columns are `here` and `shipped`. The same fit: of the same simulated individuals, trait,
+    The columns are `here` and `shipped`. The same fit is of the same simulated individuals, trait,
     model and protocol. `shipped` is NaN if the table lacks the fit.
     """
     shipped = with_conditions(name, results.read_table(phrases.DATA / f"{name}.csv"))
@@ -139,7 +139,7 @@ def run_in_words(values: pd.DataFrame, records: Mapping[str, Records]) -> dict[s
 def agreement_by_model(values: pd.DataFrame) -> pd.DataFrame:
     """Return the mean and the largest difference in r, here minus shipped.
 
-    One row per model and width of its network, here and in the shipped table; a dash is no network.
+    One row per model and width of its network, here and in the shipped table. A dash is no network.
     """
     units = values[list(UNITS)].astype(int).map("{:,}".format).replace("0", "–")
     keys = [values["model"].map(NAMES), *(units[column] for column in UNITS)]
@@ -154,7 +154,7 @@ def condition_table(both: pd.DataFrame, places: Sequence[str], other: str) -> pd
     """Return the mean r over the traits with epistasis under one protocol, one column per model.
 
     Two rows per condition: of the column `here`, and of the column `other` of the same fits. A dash
-    stands for what is not there for all of them.
+    marks what is not there for all of them.
     """
     one = both[both["protocol"] == both["protocol"].min()]  # held_out, if there
     epistatic = one[(one["rel_aa"] != 0) & one["model"].isin(NAMES)]

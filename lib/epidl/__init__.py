@@ -1,10 +1,10 @@
 """epidl: when does deep learning predict a phenotype from a genotype better than a linear model?
 
 `cohorts` simulates individuals and their traits, reads the authors' cohorts, and splits them.
-`models` holds what predicts, a row a model in `models.recipes`, and its expected accuracy. `grid`
+`models` holds what predicts, one row per model in `models.recipes`, and expected accuracies. `grid`
 runs many cells of an experiment, estimates what they cost, resumes them and publishes their tables.
-`own` reads a cohort of the reader's own, or a public one, and compares models on it; `planner`
-forecasts them for a study that is still to be made. `figures` draws what the tables hold.
+`own` reads a cohort of the reader's own, or a public one, and compares models on it. `planner`
+forecasts accuracies for a study that is still to be made. `figures` draws what the tables hold.
 """
 
 import os
@@ -35,7 +35,7 @@ __all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:
-    """Give a public name when it is asked for: to import the package alone stays quick."""
+    """Give a public name when it is asked for, so that importing the package alone stays quick."""
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return pkgutil.resolve_name(f"{__name__}.{_PUBLIC[name]}:{name}")

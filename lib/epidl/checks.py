@@ -38,9 +38,7 @@ def require(condition: object, message: str) -> None:
 
 
 def dimensions(value: object) -> int:
-    """Return how many dimensions a value has as an array; two for lists of unequal lengths, which are
-    no array.
-    """
+    """Return how many dimensions a value has as an array, two for lists of unequal lengths."""
     try:
         return np.ndim(value)
     except ValueError:
@@ -50,7 +48,7 @@ def dimensions(value: object) -> int:
 def integer(
     name: str, value: object, *, minimum: int, maximum: int | None = None, why: str = ""
 ) -> int:
-    """Return `value` as an int within [minimum, maximum]; `why` completes the message of the upper
+    """Return `value` as an int within [minimum, maximum]. `why` completes the message of the upper
     bound.
     """
     try:
@@ -121,14 +119,15 @@ def correlation_matrix(name: str, value: float | ArrayLike, size: int) -> NDArra
 
 
 def matrix(name: str, value: ArrayLike, *, rows: int | None = None) -> NDArray[np.float64]:
-    """Return `value` as a finite two-dimensional float array, with `rows` rows where given."""
+    """Return `value` as a finite two-dimensional float array, with `rows` rows if given."""
     array = floats(name, value)
     require(
         array.ndim == 2 and array.size,
         f"{name} must be a matrix with at least one row and one column, got shape {array.shape}",
     )
     require(
-        rows in (None, len(array)), f"{name} must have {rows} rows, one a sample, got {len(array)}"
+        rows in (None, len(array)),
+        f"{name} must have {rows} rows, one per individual, got {len(array)}",
     )
     n_bad = array.size - np.isfinite(array).sum()
     require(n_bad == 0, f"{name} must be finite, got {n_bad} values that are not")
@@ -136,7 +135,7 @@ def matrix(name: str, value: ArrayLike, *, rows: int | None = None) -> NDArray[n
 
 
 def boolean(name: str, value: object) -> bool:
-    """Return `value` where it is True or False; "no" is neither."""
+    """Return `value` if it is True or False. "no" is neither."""
     require(
         isinstance(value, (bool, np.bool_)), f"{name} must be True or False, got {shown(value)}"
     )
@@ -144,7 +143,7 @@ def boolean(name: str, value: object) -> bool:
 
 
 def choice(name: str, value: object, names: Collection[str]) -> str:
-    """Return `value` where it is one of some names."""
+    """Return `value` if it is one of some names."""
     require(
         isinstance(value, str) and value in names,
         f"{name} must be one of {', '.join(names)}, got {shown(value)}",
@@ -153,7 +152,9 @@ def choice(name: str, value: object, names: Collection[str]) -> str:
 
 
 def texts(name: str, value: object) -> list[str]:
-    """Return `value` if it is a list of strings; a single string is rejected, although it is iterable."""
+    """Return `value` if it is a list of strings. A single string is rejected, although it is
+    iterable.
+    """
     is_list = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
     require(
         is_list and all(isinstance(item, str) for item in value),
@@ -163,13 +164,13 @@ def texts(name: str, value: object) -> list[str]:
 
 
 def instance(name: str, value: object, kind: type, what: str) -> None:
-    """Raise ValueError if `value` is not of a kind; `what` names the kind."""
+    """Raise ValueError if `value` is not of a kind, which `what` names."""
     if not isinstance(value, kind):  # to show a table takes milliseconds
         raise ValueError(f"{name} must be {what}, got {shown(value)}")
 
 
 def array(name: str, value: ArrayLike) -> NDArray:
-    """Return `value` as an array of any type and shape; lists of unequal lengths are rejected."""
+    """Return `value` as an array of any type and shape. Lists of unequal lengths are rejected."""
     try:
         return np.asarray(value)
     except ValueError:
@@ -177,8 +178,8 @@ def array(name: str, value: ArrayLike) -> NDArray:
 
 
 def floats(name: str, value: object) -> NDArray[np.float64]:
-    """Return `value` as a float array of any shape; strings, even of digits, and complex numbers are
-    rejected.
+    """Return `value` as a float array of any shape. Strings, even of digits, and complex numbers
+    are rejected.
     """
     found = array(name, value)
     has_texts = found.dtype == object and any(isinstance(item, (str, bytes)) for item in found.flat)
@@ -191,17 +192,17 @@ def floats(name: str, value: object) -> NDArray[np.float64]:
 def rows(
     name: str, value: ArrayLike, n_samples: int, *, minimum: int = 1, different: bool = True
 ) -> NDArray[np.int64]:
-    """Return numbers of samples, from 0; unless `different` is False, none may occur twice."""
+    """Return row numbers of individuals, from 0. Unless `different` is False, none may occur twice."""
     array = np.asarray(value) if dimensions(value) == 1 else np.zeros(1)
     require(
         not array.size or array.dtype.kind in "iu",
-        f"{name} must be whole numbers, one a sample, got {shown(value)}",
+        f"{name} must be whole numbers, one per individual, got {shown(value)}",
     )
     integer(f"len({name})", len(array), minimum=minimum)
     outside = array[(array < 0) | (array >= n_samples)].tolist()
     require(
         not outside,
-        f"{name} must be from 0 to {n_samples - 1}, one a sample, got {shown(outside[:1])[1:-1]}",
+        f"{name} must be from 0 to {n_samples - 1}, one per individual, got {shown(outside[:1])[1:-1]}",
     )
     require(
         not different or len(np.unique(array)) == len(array),
@@ -211,7 +212,7 @@ def rows(
 
 
 def path(name: str, value: object) -> Path:
-    """Return a path that a file system can have, whether or not anything is there."""
+    """Return a path that a file system can have, whether or not it exists."""
     require(
         isinstance(value, (str, os.PathLike)) and os.fspath(value),
         f"{name} must be a path, got {shown(value)}",
@@ -229,8 +230,8 @@ def path(name: str, value: object) -> Path:
 
 
 def folder(name: str, value: object) -> Path | str:
-    """Return a folder that can be written to, or made; "" for None or an empty string, which mean
-    none.
+    """Return a folder that can be written to or made, or "" for None and an empty string, which
+    mean no folder.
     """
     if value is None or value == "":
         return ""
@@ -244,7 +245,7 @@ def folder(name: str, value: object) -> Path | str:
 
 
 def memory(name: str, value: object, n_bytes: float) -> None:
-    """Raise MemoryError where what an argument asks for needs more memory than the machine has."""
+    """Raise MemoryError if what an argument asks for needs more memory than the machine has."""
     available = memory_bytes()
     if n_bytes > available:
         raise MemoryError(

@@ -14,7 +14,8 @@ from typing import NoReturn
 def end(main: Callable[[], int]) -> NoReturn:
     """Run a command and end the process with the exit status that `main` returns.
 
-    1 where it is interrupted, and where nobody reads what it prints any more, as behind `| head`.
+    The status is 1 if it is interrupted, or if nobody reads what it prints any more, as behind `|
+    head`.
     """
     try:
         status = main()
@@ -30,8 +31,8 @@ def end(main: Callable[[], int]) -> NoReturn:
 
 
 def answers_with(status: int) -> Callable:
-    """Return a decorator of a command's `main`: it prints a ValueError or OSError, and returns `status`
-    then.
+    """Return a decorator of a command's `main`: on a ValueError or OSError it prints the message
+    and returns `status`.
     """
 
     def decorate(main: Callable[..., int]) -> Callable[..., int]:
@@ -51,8 +52,8 @@ def answers_with(status: int) -> Callable:
 
 
 def number_from(least: int) -> Callable[[str], int]:
-    """Return what reads a whole number of at least `least`; it raises argparse.ArgumentTypeError for
-    anything else.
+    """Return a function that reads a whole number of at least `least`, or raises
+    argparse.ArgumentTypeError.
     """
 
     def number(text: str) -> int:
@@ -66,7 +67,7 @@ def number_from(least: int) -> Callable[[str], int]:
 
 
 def duration(text: str) -> float:
-    """Return the seconds of 90s, 9m or 1.5h; raise argparse.ArgumentTypeError for anything else."""
+    """Return the seconds of 90s, 9m or 1.5h, or raise argparse.ArgumentTypeError."""
     found = re.fullmatch(r"([0-9]*\.?[0-9]+)([smh])", text)
     if not found or not float(found[1]) > 0:
         raise argparse.ArgumentTypeError(

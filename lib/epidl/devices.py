@@ -20,9 +20,9 @@ MOST_THREADS = 1024
 
 
 def resolve_device(device: str) -> str:
-    """Return 'cuda' or 'cpu'; 'auto' takes the GPU where there is one, and Triton to train on it.
+    """Return 'cuda' or 'cpu'. 'auto' takes the GPU if there is one, and Triton to train on it.
 
-    Raises ValueError for 'cuda' where either is missing.
+    Raises ValueError for 'cuda' if either is missing.
     """
     import torch
 
@@ -38,7 +38,7 @@ def resolve_device(device: str) -> str:
 
 
 def checked_device(device: "torch.device | str") -> "torch.device":
-    """Return a device that this machine has; raise ValueError for any other."""
+    """Return a device that this machine has, or raise ValueError for any other."""
     import torch
 
     try:
@@ -58,8 +58,8 @@ def checked_device(device: "torch.device | str") -> "torch.device":
 
 
 def device_name(device: str) -> str:
-    """Return the name of the GPU where `device` ('cpu', 'cuda' or 'auto') is one, or else of the CPU
-    with its cores.
+    """Return the name of the GPU if `device` ('cpu', 'cuda' or 'auto') is one, else of the CPU with
+    its cores.
     """
     import torch
 
@@ -69,8 +69,8 @@ def device_name(device: str) -> str:
 
 
 def machine_memory(device: str = "cpu") -> float:
-    """Return the bytes of memory of this machine, or of its GPU where that has less: a cohort is on
-    both.
+    """Return the bytes of memory of this machine, or of its GPU if that has less, since a cohort is
+    on both.
     """
     memory = checks.memory_bytes()
     if device == "cpu":
@@ -82,7 +82,7 @@ def machine_memory(device: str = "cpu") -> float:
 
 @contextlib.contextmanager
 def one_cell_threads(n_threads: int) -> Iterator[None]:
-    """Let NumPy and torch use so many CPU threads, as a cell does."""
+    """Let NumPy and torch use this many CPU threads, as a cell does."""
     import torch
 
     n_threads = checks.integer("n_threads", n_threads, minimum=1, maximum=MOST_THREADS)

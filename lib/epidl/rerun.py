@@ -1,9 +1,9 @@
 """Rerun a notebook: `python -m epidl.rerun NOTEBOOK OUT -p NAME VALUE ...` is papermill without
 tracebacks.
 
-It takes papermill's arguments and hands them on. If the notebook refuses a parameter, the command
-ends with that message alone; papermill itself also prints where in its own code it met the error.
-The notebooks of the experiments begin with `read_cell` and end with `check_table`.
+The command takes papermill's arguments and hands them on. If the notebook refuses a parameter, the
+command ends with that message alone. Papermill would also print where in its own code it met the
+error. The notebooks of the experiments begin with `read_cell` and end with `check_table`.
 """
 
 import ast
@@ -28,8 +28,8 @@ def read_cell(experiment: str, notebook: Mapping[str, Any]) -> Cell:
 
     notebook: its `globals()`. A field that the notebook does not set has its default.
 
-    Raises ParameterError that names each wrong parameter, and each one handed over that the cell
-    does not have.
+    Raises ParameterError that names each wrong parameter, and each given one that the cell does not
+    have.
     """
     cell_type = CELL_TYPES[experiment]
     fields = [name for name in cell_type.model_fields if name != "experiment"]
@@ -38,8 +38,8 @@ def read_cell(experiment: str, notebook: Mapping[str, Any]) -> Cell:
 
 
 def check_table(cell: Cell, table: pd.DataFrame) -> pd.Series:
-    """Return whether a cell's table has what it should, by what that is, on any machine and for any
-    parameters.
+    """Return, for each thing that a cell's table should have on any machine and for any parameters,
+    whether it does.
     """
     keys = ["replicate", "trait", "model", "protocol"]
     n_traits = getattr(cell, "n_traits", 0) or len(cell.rel_aa)
@@ -57,11 +57,11 @@ def check_table(cell: Cell, table: pd.DataFrame) -> pd.Series:
 
 
 def check_names(more: Iterable[str] = ()) -> None:
-    """Refuse parameters that the notebook at work does not have; papermill only warns of them.
+    """Refuse parameters that the running notebook does not have, of which papermill only warns.
 
     more: names of parameters that the notebook takes without listing them.
 
-    Raises ParameterError that names them, with the parameters that there are.
+    Raises ParameterError that names them and the parameters that there are.
     """
     shell = IPython.get_ipython()
     history = list(shell.history_manager.input_hist_parsed) if shell else []
@@ -92,8 +92,8 @@ def _assigned(source: str) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run papermill and return its exit status; where the notebook ends with an error, its last words
-    and 1.
+    """Run papermill and return its exit status. If the notebook ends with an error, print its last
+    words and return 1.
     """
     # a C or Latin-1 locale; files hold UTF-8
     if arguments is None and sys.getfilesystemencoding() != "utf-8":

@@ -1,7 +1,7 @@
 """Seeds: every random draw of the project starts from a seed and the purpose of the draw.
 
-Two draws with different purposes are independent, and a draw does not depend on what was drawn
-before it: a replicate is the same alone, in a grid, or on another number of cores.
+Two draws with different purposes are independent, and a draw does not depend on earlier draws: a
+cohort is the same alone, in a grid, or on another number of cores.
 """
 
 from typing import TYPE_CHECKING
@@ -24,8 +24,8 @@ def generator(seed: int, *purpose: object) -> np.random.Generator:
 
 
 def torch_generator(seed: int, *purpose: object) -> "torch.Generator":
-    """Return the torch generator of one purpose, on the CPU: weights and batch order then agree on
-    every device.
+    """Return the torch generator of one purpose, on the CPU, so that weights and batch order agree
+    on every device.
     """
     import torch
 
@@ -34,9 +34,7 @@ def torch_generator(seed: int, *purpose: object) -> "torch.Generator":
 
 
 def derive(seed: int, *purpose: object) -> int:
-    """Return the seed (0 to 2^63 - 1) of a part of the work, to be passed on to a function that takes
-    a seed.
-    """
+    """Return the seed (0 to 2^63 - 1) of a part of the work, for a function that takes a seed."""
     return int(_sequence(seed, *purpose).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, synced, then renamed."""
+"""Files that are whole or absent: written under another name, synced, then renamed."""
 
 import contextlib
 import os
@@ -13,12 +13,14 @@ import pandas as pd
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, whole or not at all; numbers keep all their digits."""
+    """Write a table as CSV with all digits of its numbers, whole or not at all."""
     write_text(path, table.to_csv(index=False))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all: into a temporary file beside it, synced, then renamed."""
+    """Write a text file, whole or not at all: into a temporary file in its folder, synced, then
+    renamed.
+    """
     path = Path(path)
     with replacing(path) as handle:
         handle.write(text)
@@ -27,8 +29,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def set_damaged_aside(table_path: Path, read: Callable[[], Any]) -> bool:
-    """Rename a file, mostly a table, that `read` cannot read, so that it is made again; say so; return
-    whether.
+    """Rename a file, mostly a table, that `read` cannot read, so that it is made again. Say so, and
+    return whether.
     """
     if not table_path.exists():
         return False
@@ -37,14 +39,16 @@ def set_damaged_aside(table_path: Path, read: Callable[[], Any]) -> bool:
     except ValueError as error:
         aside = table_path.with_suffix(".damaged")
         os.replace(table_path, aside)
-        print(f"{error}. It is made again; what was there: {aside}", file=sys.stderr)
+        print(
+            f"{error}. It is made again, and the damaged file is kept as {aside}", file=sys.stderr
+        )
         return True
     return False
 
 
 def is_full(folder: Path) -> bool:
-    """Tell whether the disk that holds a folder has less than 1 MiB left; a folder that is none is on
-    no disk.
+    """Tell whether the disk that holds a folder has less than 1 MiB left. A missing folder is on no
+    disk.
     """
     try:
         return shutil.disk_usage(folder).free < 2**20
@@ -54,7 +58,7 @@ def is_full(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Any]:
-    """Give a text file to write beside `path`, which takes its place once it is whole."""
+    """Give a temporary text file in the folder of `path`, renamed to `path` once it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

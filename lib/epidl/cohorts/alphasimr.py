@@ -1,11 +1,11 @@
-"""The publication's own simulator, AlphaSimR, through rpy2: R starts when this is asked for, and not
-before.
+"""The publication's own simulator, AlphaSimR, through rpy2. R starts only when a cohort is asked
+for.
 
-AlphaSimR keeps a bit a locus, as `genotypes.Haplotypes` does, so that its bytes are taken as they
-are: no text, no dense matrix. Its pairs count within a trait's QTL; here they come back as marker
-numbers. Versions 2.0.0 to 2.1.0 are refused: where a trait's QTL are some of all markers they
-compute wrong additive-by-additive values (upstream issue 263). Whatever the version, each cohort is
-checked against its own effects.
+AlphaSimR keeps one bit per locus, as `genotypes.Haplotypes` does, so its bytes are taken as they
+are. AlphaSimR numbers pairs within a trait's QTL, and this module returns marker numbers. Versions
+2.0.0 to 2.1.0 are refused: if a trait's QTL are only some of the markers, they compute wrong
+additive-by-additive values (upstream issue 263). Whatever the version, each cohort is checked
+against its own effects.
 """
 
 import re
@@ -58,15 +58,14 @@ def simulate(
     pleiotropy: float | ArrayLike = 0.0,
     all_pairs: bool = False,
 ) -> Cohort:
-    """Simulate a cohort as `simulate.simulate` does, by AlphaSimR; arguments, cohort and errors are
-    the same.
+    """Simulate a cohort as `simulate.simulate` does, by AlphaSimR, with the same arguments, cohort
+    and errors.
 
-    The same seed gives the same cohort in one version of R and AlphaSimR, and another one than the
-    native simulator.
+    A seed gives the same cohort in one version of R and AlphaSimR, but not the native simulator's.
 
-    Raises ValueError also for all_pairs, which AlphaSimR cannot do, and where the cohort's effects
-    do not give its values; ImportError where R, rpy2 or AlphaSimR is missing, with how to get it;
-    RuntimeError for a version that computes wrong values.
+    Also raises ValueError for all_pairs, which AlphaSimR cannot do, and if the cohort's effects do
+    not give its values. Raises ImportError with how to get it if R, rpy2 or AlphaSimR is missing,
+    and RuntimeError for a version that computes wrong values.
     """
     n_markers, plan = checked_arguments(
         n_samples,
@@ -103,8 +102,8 @@ def simulate(
 def trait_of(found: Mapping[str, NDArray], rel_aa: float) -> Trait:
     """Return a trait with markers numbered from 0.
 
-    found: qtl, (n_qtl,) marker numbers from 1; additive, (n_qtl,); pairs, (n_pairs, 3): two places
-    among the trait's QTL, from 1, and the effect; intercept.
+    found: has qtl, (n_qtl,) marker numbers from 1, additive, (n_qtl,), pairs, (n_pairs, 3), each
+    two places among the trait's QTL, from 1, and the effect, and intercept.
     """
     qtl = np.asarray(found["qtl"], dtype=np.int64) - 1
     pairs = np.asarray(found["pairs"], dtype=float)
@@ -124,19 +123,19 @@ def check_version(version: str) -> None:
     if FIRST_WRONG <= numbers <= LAST_WRONG:
         raise RuntimeError(
             f"AlphaSimR must be older than 2.0.0 or newer than 2.1.0, got {version}, which computes wrong "
-            "additive-by-additive values where a trait's QTL are some of all markers (upstream issue 263): in R, "
+            "additive-by-additive values if a trait's QTL are only some of the markers (upstream issue 263): in R, "
             'remotes::install_version("AlphaSimR", "1.6.1")'
         )
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of R and AlphaSimR, and start R if need be; raises what `simulate` does."""
+    """Return the versions of R and AlphaSimR, starting R if need be. Raises what `simulate` does."""
     return start()[1]
 
 
 @cache
 def start() -> tuple[Any, dict[str, str]]:
-    """Start R and return the function `SIMULATE` and `versions`; raises what `simulate` does."""
+    """Start R and return the function `SIMULATE` and `versions`. Raises what `simulate` does."""
     try:
         from rpy2 import robjects
     except ImportError as error:

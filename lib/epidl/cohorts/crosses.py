@@ -1,14 +1,15 @@
 """Crosses of two inbred founders: gametes of the F1, the F2, and inbred lines by selfing.
 
-Founders differ at every locus; the allele is 1 where it is the second founder's, so that its
-frequency is 1/2. A gamete goes along a chromosome and changes between the two haplotypes of its
-parent where crossovers fall, independently of each other (no interference): loci at a distance of d
-Morgans recombine with the probability
+Founders differ at every locus. The second founder's allele is 1, so its frequency is 1/2. A gamete
+follows one haplotype of its parent and changes to the other at each crossover. Crossovers are
+independent of each other, without interference: loci at a distance of d Morgans recombine with the
+probability
 
     r = (1 - exp(-2 d)) / 2                                        (Haldane 1919).
 
-Codes of loci then correlate as 1 - 2r = exp(-2d) in gametes and in the F2, and as (1 - 2r) / (1 +
-2r) in lines from selfing (Haldane and Waddington 1931), whose many meioses recombine more.
+Codes of loci then correlate as 1 - 2r = exp(-2d) in gametes and in the F2. In lines from selfing,
+whose many meioses recombine more, they correlate as (1 - 2r) / (1 + 2r) (Haldane and Waddington
+1931).
 """
 
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ class GeneticMap:
 
     @property
     def recombination(self) -> NDArray[np.float64]:
-        """The recombination fraction (n_loci,) with the locus before; 1/2 at a chromosome's start."""
+        """The recombination fraction (n_loci,) with the locus before, 1/2 at a chromosome's start."""
         fractions = np.full(len(self.places), 0.5)
         same = np.diff(self.chromosomes) == 0
         fractions[1:][same] = haldane(np.diff(self.places)[same])
@@ -57,8 +58,8 @@ def haldane(distance: ArrayLike) -> NDArray[np.float64]:
 
 
 def even_map(lengths: Sequence[float], n_markers: int) -> GeneticMap:
-    """Return markers spread evenly over chromosomes of some lengths in centimorgans, as many on each,
-    the first ones with one more where that does not come out.
+    """Return markers spread evenly over chromosomes of some lengths in centimorgans, as many on
+    each, with one more on the first ones if the division leaves a remainder.
     """
     chromosomes, places = [], []
     for number, length in enumerate(lengths):
@@ -69,7 +70,7 @@ def even_map(lengths: Sequence[float], n_markers: int) -> GeneticMap:
 
 
 def random_map(lengths: Sequence[float], n_loci: int, rng: np.random.Generator) -> GeneticMap:
-    """Return loci at random places of the genome, on a long chromosome more than on a short one."""
+    """Return loci at random places of the genome, more on a long chromosome than on a short one."""
     ends = np.cumsum(lengths)
     anywhere = np.sort(rng.uniform(0, ends[-1], size=n_loci))
     chromosomes = np.searchsorted(ends, anywhere, side="right")
@@ -81,9 +82,9 @@ def draw_cross(
 ) -> Genotypes:
     """Draw the individuals of a cross.
 
-    cross: `segregants`, haploid gametes of the F1; `f2`, diploids of two such gametes; `inbred`,
-    lines by selfing from an F2 individual each, of whose two haplotypes, which hardly differ, one
-    gamete is taken as the code.
+    cross: `segregants` are haploid gametes of the F1, `f2` diploids of two such gametes, and
+    `inbred` lines by selfing, each from an F2 individual. The two haplotypes of a line hardly
+    differ, and one gamete is taken as the code.
     """
     checks.choice("cross", cross, CROSSES)
     recombination = genetic_map.recombination
@@ -126,7 +127,7 @@ def _some_loci(genotypes: Genotypes, chosen: NDArray[np.bool_]) -> Genotypes:
 def _switches(
     shape: tuple[int, int], recombination: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Return from which haplotype of its parent each gamete has each locus: the gametes of an F1
+    """Return from which haplotype of its parent each gamete has each locus: for an F1, the gametes
     themselves.
     """
     return np.logical_xor.accumulate(rng.random(shape) < recombination, axis=1)

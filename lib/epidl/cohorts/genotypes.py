@@ -1,13 +1,13 @@
-"""Genotypes: packed haplotypes or dosages, read in blocks of samples.
+"""Genotypes: packed haplotypes or dosages, read in blocks of individuals.
 
 Everything downstream reads genotypes only through `block(rows)` (NumPy) or `on(device).block(rows)`
 (torch), so that no dense matrix of a large cohort is ever needed. A block holds the share g of the
-counted allele among an individual's copies of each locus: the allele itself, 0 or 1, of a haploid,
-and 0, 1/2 or 1 of a diploid.
+counted allele among an individual's copies of each locus: 0 or 1 for a haploid, and 0, 1/2 or 1 for
+a diploid.
 
 Models that ask for codes take x = 2 (g - centre). Simulated haploids have the centre 1/2, so that x
-is -1 or +1; the centre of real genotypes is the mean share in the training samples, which stands
-for missing genotypes too.
+is -1 or +1. Real genotypes have the mean share in the training individuals as their centre, which
+also fills missing genotypes.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def check_genotypes(genotypes: object) -> None:
 
 
 class DeviceGenotypes(Protocol):
-    """Genotypes that live on a torch device."""
+    """Genotypes on a torch device."""
 
     n_markers: int
     device: "torch.device"
@@ -47,14 +47,14 @@ class DeviceGenotypes(Protocol):
     whole: bool
 
     def block(self, rows: "torch.Tensor") -> "torch.Tensor":
-        """Return the allele shares (len(rows), n_markers) of some samples as float32."""
+        """Return the allele shares (len(rows), n_markers) of some individuals as float32."""
 
 
 class Genotypes(Protocol):
     """What every model asks of genotypes.
 
     centre: (n_markers,), or one number for all: the share that has the code 0. whole: whether all
-    shares are 0 or 1, so that their sums and products are exact in single precision.
+    shares are 0 or 1, with sums and products that are exact in single precision.
     """
 
     n_samples: int
@@ -63,7 +63,7 @@ class Genotypes(Protocol):
     whole: bool
 
     def block(self, rows: Rows) -> NDArray:
-        """Return the allele shares (len(rows), n_markers) of some samples."""
+        """Return the allele shares (len(rows), n_markers) of some individuals."""
 
     def on(self, device: "torch.device | str") -> DeviceGenotypes:
         """Return the same genotypes on a torch device."""
@@ -71,10 +71,10 @@ class Genotypes(Protocol):
 
 @dataclass(frozen=True)
 class Haplotypes:
-    """Haploid genotypes at one bit a locus.
+    """Haploid genotypes at one bit per locus.
 
-    packed: (n_samples, ceil(n_markers / 8)) bytes, the first marker in the lowest bit; unused bits
-    are 0.
+    packed: (n_samples, ceil(n_markers / 8)) bytes, the first marker in the lowest bit, unused bits
+    0.
     """
 
     packed: NDArray[np.uint8]
@@ -96,7 +96,7 @@ class Haplotypes:
     def from_alleles(cls, alleles: ArrayLike) -> "Haplotypes":
         """Pack an (n_samples, n_markers) matrix of alleles 0 and 1.
 
-        Raises ValueError where `alleles` is no matrix or holds anything but 0 and 1.
+        Raises ValueError if `alleles` is no matrix or holds anything but 0 and 1.
         """
         alleles = _matrix("alleles", alleles)
         wrong = alleles[~np.isin(alleles, (0, 1))].tolist()
@@ -107,8 +107,8 @@ class Haplotypes:
 
     @classmethod
     def from_bytes(cls, packed: NDArray[np.uint8], n_markers: int) -> "Haplotypes":
-        """Take (n_samples, ceil(n_markers / 8)) bytes whose unused bits may hold anything; they become
-        0, in place.
+        """Take (n_samples, ceil(n_markers / 8)) bytes whose unused bits may hold anything and
+        become 0 in place.
 
         Raises ValueError for another shape or type.
         """
@@ -123,7 +123,7 @@ class Haplotypes:
         return cls(packed, n_markers)
 
     def block(self, rows: Rows) -> NDArray[np.uint8]:
-        """Return the alleles (len(rows), n_markers), 0 or 1, of some samples."""
+        """Return the alleles (len(rows), n_markers), 0 or 1, of some individuals."""
         return np.unpackbits(self.packed[rows], axis=1, count=self.n_markers, bitorder="little")
 
     def on(self, device: "torch.device | str") -> "DeviceHaplotypes":
@@ -150,7 +150,7 @@ class DeviceHaplotypes:
         self._shifts = torch.arange(8, dtype=torch.uint8, device=packed.device)
 
     def block(self, rows: "torch.Tensor") -> "torch.Tensor":
-        """Return the alleles (len(rows), n_markers) of some samples as float32."""
+        """Return the alleles (len(rows), n_markers) of some individuals as float32."""
         bits = (self._packed[rows].unsqueeze(-1) >> self._shifts) & 1  # (rows, bytes, 8)
         return bits.flatten(1)[:, : self.n_markers].float()
 
@@ -159,10 +159,9 @@ class DeviceHaplotypes:
 class Dosages:
     """Genotypes of real individuals: how many copies of an allele each has, some of them missing.
 
-    counts: (n_samples, n_markers), 0 to `ploidy`, `MISSING` where not known. ploidy: copies of each
-    locus, 1 or 2; 2 for inbred lines too. centre: (n_markers,), the mean allele share of the
-    samples that train (see `trained_on`): the share of a missing genotype, and the one that has the
-    code 0.
+    counts: (n_samples, n_markers), 0 to `ploidy`, `MISSING` if unknown. ploidy: copies of each
+    locus, 1 or 2, and 2 for inbred lines too. centre: (n_markers,), the mean allele share of the
+    training individuals (see `trained_on`), which fills missing genotypes and has the code 0.
     """
 
     counts: NDArray[np.int8]
@@ -182,15 +181,15 @@ class Dosages:
 
     @classmethod
     def from_counts(cls, counts: ArrayLike, ploidy: int) -> "Dosages":
-        """Take an (n_samples, n_markers) matrix of allele counts; until training samples are named,
-        all of them train.
+        """Take an (n_samples, n_markers) matrix of allele counts. Until training individuals are
+        named, all of them train.
 
-        Raises ValueError where `counts` is no matrix of whole numbers from 0 to `ploidy` or
-        `MISSING`, and for a ploidy other than 1 and 2.
+        Raises ValueError if `counts` is no matrix of whole numbers from 0 to `ploidy` or `MISSING`,
+        and for a ploidy other than 1 and 2.
         """
         ploidy = checks.integer("ploidy", ploidy, minimum=1, maximum=2)
         counts = _matrix("counts", counts)
-        must = f"counts must be whole numbers from 0 to {ploidy} (ploidy), or {MISSING} where missing, got "
+        must = f"counts must be whole numbers from 0 to {ploidy} (ploidy), or {MISSING} if missing, got "
         if counts.dtype != np.int8:
             counts = checks.floats("counts", counts)
             # NaN among them: it is no way to say missing here
@@ -202,21 +201,21 @@ class Dosages:
         return cls(counts, ploidy, _mean_shares(counts, ploidy, np.arange(len(counts))))
 
     def trained_on(self, rows: NDArray[np.integer]) -> "Dosages":
-        """Return the same genotypes, centred on and with missing ones filled by the mean of the
-        samples `rows` alone.
+        """Return the same genotypes, centred on the mean of the individuals `rows` alone, which
+        fills missing ones.
 
-        A marker that none of them has known is filled by 1/2. Raises ValueError for rows that are
-        not there.
+        A marker that is missing in all of them is filled by 1/2. Raises ValueError for rows that do
+        not exist.
         """
         rows = checks.rows("rows", rows, self.n_samples, different=False)
         return replace(self, centre=_mean_shares(self.counts, self.ploidy, rows))
 
     def n_missing(self, rows: Rows = slice(None)) -> int:
-        """Return how many genotypes of some samples are missing, and filled."""
+        """Return how many genotypes of some individuals are missing and filled."""
         return int((self.counts[rows] == MISSING).sum())
 
     def block(self, rows: Rows) -> NDArray[np.float32]:
-        """Return the allele shares (len(rows), n_markers), 0 to 1, of some samples."""
+        """Return the allele shares (len(rows), n_markers), 0 to 1, of some individuals."""
         counts = self.counts[rows]
         return np.where(counts == MISSING, self.centre, counts.astype(np.float32) / self.ploidy)
 
@@ -230,7 +229,7 @@ class Dosages:
 
 
 class DeviceDosages:
-    """Dosages on a torch device, a byte a genotype."""
+    """Dosages on a torch device, one byte per genotype."""
 
     whole = False
 
@@ -241,7 +240,7 @@ class DeviceDosages:
         self._counts, self._ploidy = counts, ploidy
 
     def block(self, rows: "torch.Tensor") -> "torch.Tensor":
-        """Return the allele shares (len(rows), n_markers) of some samples as float32."""
+        """Return the allele shares (len(rows), n_markers) of some individuals as float32."""
         counts = self._counts[rows]
         return (counts.float() / self._ploidy).where(counts != MISSING, self.centre)
 
@@ -250,7 +249,7 @@ def _matrix(name: str, value: ArrayLike) -> NDArray:
     array = checks.array(name, value)
     checks.require(
         array.ndim == 2 and array.size,
-        f"{name} must be a matrix of samples by markers, got shape {array.shape}",
+        f"{name} must be a matrix of individuals by markers, got shape {array.shape}",
     )
     return array
 
@@ -258,8 +257,8 @@ def _matrix(name: str, value: ArrayLike) -> NDArray:
 def known_and_copies(
     counts: NDArray[np.int8], rows: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return, for each marker, how many genotypes of some samples are known, and how many copies these
-    have in all.
+    """Return, for each marker, how many genotypes of some individuals are known, and how many
+    copies these have in all.
     """
     known, total = np.zeros(counts.shape[1]), np.zeros(counts.shape[1])
     for part in row_blocks(len(rows), counts.shape[1]):

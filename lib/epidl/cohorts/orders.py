@@ -7,10 +7,9 @@ value of a trait is
 
 where S runs over products of k QTL (the loci of effects): each QTL alone for k = 1, and for k > 1
 groups of k. Groups are `disjoint`, a random partition of the QTL for each order, or `all` C(q, k)
-sets. Codes are centred, so that what order k adds is the part of its order, in the sense of
-`simulate.genetic_parts`: at unlinked loci the parts are uncorrelated but for what chance makes of
-it in a sample. Each part is scaled so that its variance in the sample is its share, and then G so
-that it has mean 0 and variance 1.
+sets. Codes are centred, so that order k adds a part of its own, as in `simulate.genetic_parts`. At
+unlinked loci these parts correlate only by chance. Each part is scaled so that its variance in the
+sample is its share, and then G so that its mean is 0 and its variance 1.
 """
 
 import itertools
@@ -33,7 +32,7 @@ TOLERANCE = 1e-6  # of the sum of shares
 
 
 def check_orders(shares: Sequence[float], n_qtl: int, grouping: str) -> tuple[float, ...]:
-    """Return the shares of the orders 1, 2, ...; raise ValueError for what no trait can have."""
+    """Return the shares of the orders 1, 2, ..., or raise ValueError for what no trait can have."""
     checks.require(
         isinstance(shares, (list, tuple)), f"shares must be a list, got {checks.shown(shares)}"
     )
@@ -79,12 +78,12 @@ def simulate_orders(
 ) -> Cohort:
     """Simulate one trait on given genotypes, with given shares of the genetic variance in each order.
 
-    genotypes: (n_samples, n_loci), of which n_qtl random ones are the QTL. shares: of the orders 1,
-    2, ..., at most 5, that sum to 1. grouping: `disjoint` or `all`. broad_sense_heritability: H2 =
-    V_G / V_P, from 1e-6 to 1. markers: of the same individuals, what models see where the QTL are
-    not among them. The trait's relAA is NaN, since its shares are exact.
+    genotypes: (n_samples, n_loci), of which n_qtl random ones are the QTL. shares: of at most five
+    orders 1, 2, ..., which sum to 1. grouping: `disjoint` or `all`. broad_sense_heritability: H2 =
+    V_G / V_P, from 1e-6 to 1. markers: what models see of the same individuals if the QTL are not
+    among them. The trait's relAA is NaN, since its shares are exact.
 
-    Raises ValueError for an argument out of its bounds, and where a part has no variance in the
+    Raises ValueError for an argument out of its bounds, and if a part has no variance in the
     sample.
     """
     check_genotypes(genotypes)
@@ -115,7 +114,7 @@ def draw_trait(
     grouping: str,
     rng: np.random.Generator,
 ) -> Trait:
-    """Draw QTL, products and effects of variance 1; an order without share has no effects."""
+    """Draw QTL, products and effects of variance 1. An order without share has no effects."""
     qtl = np.sort(rng.choice(genotypes.n_markers, size=n_qtl, replace=False))
     terms = {}
     for order in range(1, MOST_ORDER + 1):
@@ -138,7 +137,7 @@ def draw_trait(
 def draw_products(
     n_qtl: int, order: int, grouping: str, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return the places (n_products, order) among the QTL of what is multiplied; the QTL that a
+    """Return the places (n_products, order) among the QTL of what is multiplied. QTL that a
     partition leaves over are in no product.
     """
     if order == 1:
@@ -168,8 +167,8 @@ def order_terms(trait: Trait) -> dict[int, tuple[NDArray[np.int64], NDArray[np.f
 
 
 def order_parts(genotypes: Genotypes, trait: Trait) -> NDArray[np.float64]:
-    """Return what each order adds to the genetic values, (n_samples, 5), of mean 0; genotypes: that
-    the QTL are among.
+    """Return what each order adds to the genetic values, (n_samples, 5), of mean 0. genotypes:
+    those that hold the QTL.
     """
     alone = [_of_order(trait, order) for order in range(1, MOST_ORDER + 1)]
     parts = genetic_values(genotypes, alone)
@@ -177,8 +176,8 @@ def order_parts(genotypes: Genotypes, trait: Trait) -> NDArray[np.float64]:
 
 
 def order_covariances(cohort: Cohort) -> NDArray[np.float64]:
-    """Return the covariances (n_traits, 5, 5) of the orders' parts in the sample, their variances on
-    the diagonal, as shares of V_G: they sum to 1.
+    """Return the covariances (n_traits, 5, 5) of the orders' parts in the sample, their variances
+    on the diagonal, as shares of V_G, which sum to 1.
     """
     covariances = []
     for trait in cohort.traits:
@@ -195,7 +194,7 @@ def _scaled(genotypes: Genotypes, trait: Trait, shares: Sequence[float]) -> Trai
         checks.require(
             not share or sd[k] >= 1e-12,
             f"n_samples must be large enough for variance of order {k + 1}: there is none among "
-            f"{genotypes.n_samples} samples",
+            f"{genotypes.n_samples} individuals",
         )
         scale[k] = np.sqrt(share) / sd[k] if share else 0.0
     higher = []

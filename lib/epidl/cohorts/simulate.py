@@ -1,5 +1,5 @@
-"""Simulation of the publication's traits: additive effects and disjoint pairs of epistatic effects,
-haploid samples.
+"""Simulation of the publication's traits: additive effects and disjoint pairs of epistatic effects
+in haploids.
 
 With x = 2g - 1 in {-1, +1} for allele g in {0, 1}, the genetic value of a trait is
 
@@ -9,8 +9,8 @@ over q causal loci (QTL) that a uniformly random perfect matching puts into q/2 
 then scaled so that G has mean 0 and variance 1 (divisor n) in the simulated sample. The expected
 variances have the ratio V_AA / V_A = 2 relAA, so V_A / V_G is about 1 / (1 + 2 relAA).
 
-As a control of our own, all q(q-1)/2 pairs of QTL can interact, with smaller effects, so that the
-ratio is the same.
+As our own control, all q(q-1)/2 pairs of QTL can interact, with smaller effects that keep the
+ratio.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,15 +29,15 @@ ROUNDING = 1e-24  # of the variance of a part that a trait lacks, where V_G is 1
 
 @dataclass(frozen=True)
 class Trait:
-    """The true architecture of one trait; markers are numbered from 0.
+    """The true architecture of one trait, with markers numbered from 0.
 
     qtl: (n_qtl,) markers that have an effect, ascending. additive_effects: (n_qtl,) in that order.
-    pairs: (n_pairs, 2) markers that interact: each QTL stands in exactly one pair, or all pairs of
-    QTL are there. pair_effects: (n_pairs,).
+    pairs: (n_pairs, 2) markers that interact: each QTL is in exactly one pair, or all pairs of QTL
+    interact. pair_effects: (n_pairs,).
 
-    higher: interactions above pairs, one entry an order k > 2: loci (n_products, k) and effects
-    (n_products,). centre: what is taken off the codes before they are multiplied, (n_markers,), or
-    one number for all. Both are those of `orders`; the publication's traits have neither.
+    higher: interactions above pairs, for each order k > 2 loci (n_products, k) and effects
+    (n_products,). centre: what is subtracted from the codes before they are multiplied,
+    (n_markers,), or one number for all. Only the traits of `orders` have either.
     """
 
     rel_aa: float
@@ -51,11 +51,13 @@ class Trait:
 
     @property
     def is_pairwise(self) -> bool:
-        """Whether it is of the publication's kind: no interaction above pairs, codes as they are."""
+        """Whether the trait is of the publication's kind: no interaction above pairs, codes as they
+        are.
+        """
         return not self.higher and np.ndim(self.centre) == 0 and self.centre == 0
 
     def additive_by_marker(self, n_markers: int) -> NDArray[np.float64]:
-        """Return the additive effect of every marker (n_markers,): 0 for a marker without effect."""
+        """Return the additive effect of every marker (n_markers,), 0 for a marker without effect."""
         effects = np.zeros(n_markers)
         effects[self.qtl] = self.additive_effects
         return effects
@@ -66,8 +68,8 @@ class Cohort:
     """A simulated cohort: genotypes, phenotypes, genetic values (both (n_samples, n_traits)) and the
     true traits.
 
-    unseen: genotypes of the loci that the traits' markers are numbered in, where these are none of
-    `genotypes`, which models see; None where they are.
+    unseen: genotypes of the causal loci, by which the traits' markers are numbered, if models do
+    not see these loci. None if the loci are among `genotypes`.
     """
 
     genotypes: Genotypes
@@ -78,7 +80,7 @@ class Cohort:
 
     @property
     def causal_genotypes(self) -> Genotypes:
-        """The genotypes that the QTL are among."""
+        """The genotypes that hold the QTL."""
         return self.genotypes if self.unseen is None else self.unseen
 
 
@@ -106,16 +108,16 @@ def simulate(
     """Simulate a cohort of haploid individuals with independent markers of allele frequency 0.5.
 
     n_samples: individuals, at least 2. n_qtl: causal loci of each trait, even. n_markers: all
-    markers; without it, as many as causal loci. rel_aa: the relative epistatic variance of each
-    trait, one number a trait. broad_sense_heritability: H2 = V_G / V_P, from 1e-6 to 1.
-    shared_pairs: False draws QTL, pairs and effects of each trait on their own (separate calls of
-    AlphaSimR's addTraitAE); True shares QTL and pairs among the traits (one call), and `pleiotropy`
-    is then the correlation of their effects, additive and epistatic alike: one number for all pairs
-    of traits, or a matrix. all_pairs: True lets all pairs of QTL interact, not each QTL with one
+    markers, by default as many as causal loci. rel_aa: the relative epistatic variance of each
+    trait. broad_sense_heritability: H2 = V_G / V_P, from 1e-6 to 1. shared_pairs: False draws QTL,
+    pairs and effects for each trait anew, as separate calls of AlphaSimR's addTraitAE do. True
+    shares QTL and pairs among the traits, as one call does. pleiotropy: with shared pairs, the
+    correlation of the traits' effects, additive and epistatic alike: one number for all pairs of
+    traits, or a matrix. all_pairs: True lets all pairs of QTL interact, not each QTL with one
     partner.
 
-    Raises ValueError for an argument out of its bounds, and where the sample has no genetic
-    variance; MemoryError for more individuals, markers or traits than memory holds.
+    Raises ValueError for an argument out of its bounds, and if the sample has no genetic variance.
+    Raises MemoryError for more individuals, markers or traits than memory holds.
     """
     checks.integer("seed", seed, minimum=0)
     n_markers, plan = checked_arguments(
@@ -147,15 +149,14 @@ def simulate_on(
     """Simulate traits on given genotypes: a known architecture, with their linkage and allele
     frequencies.
 
-    The model is that of `simulate`, where x = 2 g - 1 runs from -1 to +1 with the share g of the
-    counted allele (a heterozygous diploid has the code 0, a missing genotype that of its filled
-    share). The QTL are random markers. Arguments are those of `simulate`.
+    The model is that of `simulate`. Here x = 2 g - 1 runs from -1 to +1 with the share g of the
+    counted allele. A heterozygous diploid has the code 0, a missing genotype the code of its filled
+    share. The QTL are random markers. Arguments are those of `simulate`.
 
-    relAA sets the effects as in `simulate`; the variances that follow depend on allele frequencies
+    relAA sets the effects as in `simulate`. The variances that follow depend on allele frequencies
     and ploidy, see `theory.expected_components`.
 
-    Raises ValueError for an argument out of its bounds, and where the sample has no genetic
-    variance.
+    Raises ValueError for an argument out of its bounds, and if the sample has no genetic variance.
     """
     check_genotypes(genotypes)
     n_qtl = _n_qtl(n_qtl, genotypes.n_markers)
@@ -174,7 +175,7 @@ def checked_arguments(
     n_markers: int | None,
     *traits: Any,
 ) -> tuple[int, "TraitPlan"]:
-    """Return the number of markers and the plan of the traits; raises what `simulate` does."""
+    """Return the number of markers and the plan of the traits, or raise what `simulate` does."""
     n_samples = checks.integer("n_samples", n_samples, minimum=2)
     n_qtl = _n_qtl(n_qtl)
     n_markers = checks.integer("n_markers", n_qtl if n_markers is None else n_markers, minimum=1)
@@ -210,7 +211,7 @@ class TraitPlan:
         pleiotropy: float | ArrayLike,
         all_pairs: bool,
     ) -> "TraitPlan":
-        """Return the plan; raises what `simulate` does."""
+        """Return the plan, or raise what `simulate` does."""
         rel_aa = _rel_aa(rel_aa)
         h2 = checks.real(
             "broad_sense_heritability", broad_sense_heritability, minimum=LEAST_H2, maximum=1
@@ -222,7 +223,7 @@ class TraitPlan:
         correlation = checks.correlation_matrix("pleiotropy", pleiotropy, len(rel_aa))
         checks.require(
             shared_pairs or np.array_equal(correlation, np.eye(len(rel_aa))),
-            "pleiotropy must be 0 where shared_pairs is False: traits drawn separately are independent",
+            "pleiotropy must be 0 if shared_pairs is False: traits drawn separately are independent",
         )
         return cls(n_qtl, rel_aa, h2, shared_pairs, correlation, all_pairs)
 
@@ -243,7 +244,7 @@ def _with_traits(genotypes: Genotypes, plan: TraitPlan, seed: int) -> Cohort:
 
 
 def draw_haplotypes(n_samples: int, n_markers: int, rng: np.random.Generator) -> Haplotypes:
-    """Draw independent loci of allele frequency 0.5: a fair bit each, packed from the start."""
+    """Draw independent loci of allele frequency 0.5, each a fair bit, packed from the start."""
     n_bytes = (n_markers + 7) // 8
     packed = rng.integers(0, 256, size=(n_samples, n_bytes), dtype=np.uint8)
     return Haplotypes.from_bytes(packed, n_markers)
@@ -257,7 +258,9 @@ def draw_joint_traits(
     rng: np.random.Generator,
     all_pairs: bool = False,
 ) -> list[Trait]:
-    """Draw traits that share QTL and pairs; effects are Z L with L L' the correlation between traits."""
+    """Draw traits that share QTL and pairs. Effects are Z L, with L L' the correlation between
+    traits.
+    """
     qtl = np.sort(rng.choice(n_markers, size=n_qtl, replace=False))
     pairs = qtl[
         np.stack(np.triu_indices(n_qtl, k=1), axis=1)
@@ -286,8 +289,8 @@ def draw_joint_traits(
 
 
 def pair_effect_sd(rel_aa: ArrayLike, n_qtl: int, n_pairs: int) -> NDArray[np.float64]:
-    """Return the standard deviation of pair effects beside additive ones of 1: that of V_AA = 2 relAA
-    V_A.
+    """Return the standard deviation of pair effects, for additive ones of 1, that makes V_AA = 2
+    relAA V_A.
     """
     return np.sqrt(2 * np.asarray(rel_aa) * n_qtl / n_pairs)
 
@@ -295,15 +298,15 @@ def pair_effect_sd(rel_aa: ArrayLike, n_qtl: int, n_pairs: int) -> NDArray[np.fl
 def standardise(
     genotypes: Genotypes, traits: Sequence[Trait]
 ) -> tuple[tuple[Trait, ...], NDArray[np.float64]]:
-    """Scale effects and set intercepts so that each genetic value has mean 0 and variance 1; return
-    traits, values.
+    """Scale effects and set intercepts so that each genetic value has mean 0 and variance 1. Return
+    traits and values.
     """
     values = genetic_values(genotypes, traits)
     mean, sd = values.mean(axis=0), values.std(axis=0)
     checks.require(
         sd.min() >= 1e-12,
         f"n_samples must be large enough for genetic variance: trait {int(np.argmin(sd)) + 1} has none "
-        f"among {genotypes.n_samples} samples",
+        f"among {genotypes.n_samples} individuals",
     )
     scaled = []
     for t, trait in enumerate(traits):
@@ -349,8 +352,8 @@ def products(z: NDArray[np.float64], loci: NDArray[np.int64]) -> NDArray[np.floa
 
 
 def variance_components(cohort: Cohort) -> list[VarianceComponents]:
-    """Return V_A, V_AA and V_G of each trait in the sample: the variances of its genetic parts and of
-    their sum.
+    """Return V_A, V_AA and V_G of each trait in the sample: the variances of the genetic parts and
+    of their sum.
     """
     additive, epistatic = genetic_parts(cohort)
     variances = np.stack([additive, epistatic, cohort.genetic_values]).var(axis=1)
@@ -363,8 +366,8 @@ def genetic_parts(cohort: Cohort) -> tuple[NDArray[np.float64], NDArray[np.float
 
     With m_i the sample mean of x_i: A = sum_i (x_i - m_i) alpha_i, where alpha_i = a_i + e_ij m_j
     is the average effect of locus i with partner j. AA = sum_k e_k (x_k1 - m_k1)(x_k2 - m_k2),
-    which is G - A, less its mean. This holds at any allele frequency; where partners are linked,
-    the two parts are correlated. Interactions above pairs count as epistatic, and in alpha_i as
+    which is G - A minus its mean. The split holds at any allele frequency. If partners are linked,
+    the two parts are correlated. Interactions above pairs count as epistatic, and enter alpha_i as
     pairs do, with the product of the means of all partners.
     """
     genotypes = cohort.causal_genotypes
@@ -403,7 +406,9 @@ def _average_effects(trait: Trait, mean: NDArray[np.float64]) -> NDArray[np.floa
 
 
 def _codes(genotypes: Genotypes, rows: slice) -> NDArray[np.int8 | np.float64]:
-    """Return the codes x = 2 g - 1 of some samples, a row a marker: markers are what is picked from."""
+    """Return the codes x = 2 g - 1 of some individuals, one row per marker, since markers are
+    picked from them.
+    """
     if genotypes.whole:
         return np.ascontiguousarray(genotypes.block(rows).T.astype(np.int8)) * np.int8(2) - np.int8(
             1
@@ -412,12 +417,12 @@ def _codes(genotypes: Genotypes, rows: slice) -> NDArray[np.int8 | np.float64]:
 
 
 def _cached_blocks(genotypes: Genotypes) -> Iterator[slice]:
-    """Yield slices of samples whose codes fit a processor's cache."""
+    """Yield slices of individuals whose codes fit a processor's cache."""
     return row_blocks(genotypes.n_samples, genotypes.n_markers, n_bytes=2**22)
 
 
 def _product_blocks(genotypes: Genotypes, traits: Sequence[Trait]) -> Iterator[slice]:
-    """Yield the same, of codes and of the products of what is not the publication's traits."""
+    """Yield the slices for codes and for the products of traits that are not the publication's."""
     width = genotypes.n_markers
     for trait in traits:
         if not trait.is_pairwise:
@@ -427,10 +432,10 @@ def _product_blocks(genotypes: Genotypes, traits: Sequence[Trait]) -> Iterator[s
 
 
 def check_cohort(cohort: Cohort, n_checked: int = 64) -> Cohort:
-    """Check a cohort against its own effects and return it; raise ValueError where they do not explain
-    its genetic values.
+    """Check a cohort against its own effects and return it, or raise ValueError if they do not
+    explain its genetic values.
 
-    Recomputes the genetic values of some samples locus by locus (not by `genetic_values`), and
+    Recomputes the genetic values of some individuals locus by locus, not by `genetic_values`. Also
     checks that each trait has mean 0 and variance 1, and that phenotypes are finite.
     """
     values = cohort.genetic_values

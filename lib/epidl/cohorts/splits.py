@@ -1,4 +1,4 @@
-"""Splits: which samples train, which steer early stopping, which are scored."""
+"""Splits: which individuals train, which decide when training stops, which are scored."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,12 +18,12 @@ BATCH_SIZE = 128  # samples a step of every network
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of the samples that train, that steer early stopping (validation) and that are
+    """Row numbers of the individuals that train, decide when training stops (validation) and are
     scored (test).
 
-    redraw_validation: put the validation samples into other batches each epoch. The validation loss
-    is the unweighted mean of the batches' losses, so the samples of a small last batch weigh more;
-    redrawn, they are others each epoch.
+    redraw_validation: put the validation individuals into other batches each epoch. The validation
+    loss is the unweighted mean of the batches' losses, so individuals of a small last batch weigh
+    more. Redrawing puts others there each epoch.
     """
 
     train: NDArray[np.int64]
@@ -33,14 +33,14 @@ class Split:
 
 
 def split_samples(n_samples: int, protocol: Protocol) -> Split:
-    """Return the fixed split: the last 15 % of samples are the test split under both protocols.
+    """Return the fixed split: the last 15% of individuals are the test split under both protocols.
 
     published: the test split is the validation split too, and its batches are redrawn each epoch,
-    as in the authors' code. held_out: the last 15 % of the training part are the validation split,
-    and the test split is touched once.
+    as in the authors' code. held_out: the last 15% of the training part are the validation split,
+    and the test split is used once.
 
-    Raises ValueError for an unknown protocol, and for fewer than 10 samples; MemoryError for more
-    than memory holds.
+    Raises ValueError for an unknown protocol, and for fewer than 10 individuals. Raises MemoryError
+    for more than memory holds.
     """
     n_fit, n_train = _sizes(n_samples, protocol)
     checks.memory("n_samples", n_samples, 8 * n_samples)
@@ -51,12 +51,12 @@ def split_samples(n_samples: int, protocol: Protocol) -> Split:
 
 
 def training_size(n_samples: int, protocol: Protocol) -> int:
-    """Return how many samples `split_samples` lets train; raises what it does."""
+    """Return how many individuals `split_samples` lets train, or raise as it does."""
     return _sizes(n_samples, protocol)[0]
 
 
 def _sizes(n_samples: int, protocol: Protocol) -> tuple[int, int]:
-    """Return how many samples train, and how many are not tested."""
+    """Return how many individuals train, and how many are not tested."""
     n_samples = checks.integer("n_samples", n_samples, minimum=10)
     checks.choice("protocol", protocol, Protocol.__args__)
     n_train = round(TRAIN_SHARE * n_samples)
@@ -66,8 +66,8 @@ def _sizes(n_samples: int, protocol: Protocol) -> tuple[int, int]:
 def random_split(
     n_samples: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the row numbers of a random 85 % of samples and of the rest; raise ValueError for fewer
-    than 2 samples.
+    """Return the row numbers of a random 85% of individuals and of the rest, or raise ValueError
+    for fewer than 2.
     """
     n_samples = checks.integer("n_samples", n_samples, minimum=2)
     checks.instance("rng", rng, np.random.Generator, "a numpy.random.Generator")
@@ -79,17 +79,17 @@ def random_split(
 def check_batches(
     n_train: int, *, batch_size: int, drop_ragged_batch: bool, batch_norm: bool
 ) -> None:
-    """Raise ValueError where training samples make no batch, or a last one that batch norm cannot
+    """Raise ValueError if training individuals make no batch, or a last one that batch norm cannot
     train on.
     """
     n_train = checks.integer("n_train", n_train, minimum=1)
     batch_size = checks.integer("batch_size", batch_size, minimum=1)
     checks.require(
         n_train >= batch_size or not drop_ragged_batch,
-        f"drop_ragged_batch must be False with {n_train} training samples: they fill no batch of {batch_size}",
+        f"drop_ragged_batch must be False with {n_train} training individuals, which fill no batch of {batch_size}",
     )
     checks.require(
         not (batch_norm and not drop_ragged_batch and n_train % batch_size == 1),
-        f"n_samples must not leave a last batch of one sample for batch norm, as {n_train} training samples in "
-        f"batches of {batch_size} do; change n_samples by a few, or set drop_ragged_batch",
+        f"n_samples must not leave a last batch of one individual for batch norm, as {n_train} training individuals in "
+        f"batches of {batch_size} do. Change n_samples by a few, or set drop_ragged_batch",
     )

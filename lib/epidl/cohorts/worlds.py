@@ -31,11 +31,11 @@ def simulate_world(
 
     population: `unlinked`, haploids with independent markers of allele frequency 1/2, or a cross of
     `crosses`: `segregants`, `f2`, `inbred`. genome: of a cross, `yeast` or `maize`, else "".
-    qtl_between: whether the QTL of a cross are at random places between the markers, and no markers
-    themselves. Other arguments are those of `simulate_orders`.
+    qtl_between: whether the QTL of a cross are at random places between the markers, which models
+    do not see. Other arguments are those of `simulate_orders`.
 
-    Raises ValueError for an argument out of its bounds, and where a part of the trait has no
-    variance in the sample; MemoryError for more individuals and markers than memory holds.
+    Raises ValueError for an argument out of its bounds, and if a part of the trait has no variance
+    in the sample. Raises MemoryError for more individuals and markers than memory holds.
     """
     n_samples = checks.integer("n_samples", n_samples, minimum=2)
     check_world(population, genome, n_markers, n_qtl, shares, grouping, qtl_between)
@@ -69,7 +69,7 @@ def check_world(
     grouping: str,
     qtl_between: bool,
 ) -> None:
-    """Raise ValueError for what no world can be; arguments are those of `simulate_world`."""
+    """Raise ValueError for what no world can be, with the arguments of `simulate_world`."""
     checks.choice("population", population, POPULATIONS)
     checks.boolean("qtl_between", qtl_between)
     n_markers = checks.integer("n_markers", n_markers, minimum=1)

@@ -1,17 +1,17 @@
-"""The authors' cohorts: the text files of their Zenodo record, read with a bit a genotype.
+"""The authors' cohorts: the text files of their Zenodo record, read at one bit per genotype.
 
 A cohort is three files, their columns separated by single spaces, with a header:
 
-- `..._g.txt`: a marker a row, its name (1_1, 1_2, ...) and then a 0 or 1 for each individual; the header names
-  haplotypes: 1_1, 2_1, ..., individual and copy;
-- `..._p.txt`: an individual a row, its name (1, 2, ...) and then the phenotype of each trait;
-- `..._eff.txt`: a trait and marker a row: trait locus add_eff epi_loc epi_eff sfs, NA where there is no effect or
-  partner.
+- `..._g.txt`: one row per marker, with its name (1_1, 1_2, ...) and a 0 or 1 for each individual.
+  The header names haplotypes by individual and copy: 1_1, 2_1, ...
+- `..._p.txt`: one row per individual, with its name (1, 2, ...) and the phenotype of each trait.
+- `..._eff.txt`: one row per trait and marker, with the columns trait locus add_eff epi_loc epi_eff
+  sfs, NA if there is no effect or partner.
 
-In `eff` the partners of a pair are places among the trait's QTL, joined to the table by number (the
-ledger's row 10). Where all markers are QTL, places and markers are the same; in the dilution
-experiment they are not, and are put right here. Whether they are is seen: effects that do not
-explain the phenotypes are refused.
+In `eff` the partners of a pair are places among the trait's QTL, but joined to the table as if they
+were markers (the ledger's row 10). If all markers are QTL, places and markers agree. In the
+dilution experiment they differ, and this module corrects them. Effects that do not explain the
+phenotypes are refused.
 """
 
 import itertools
@@ -37,9 +37,9 @@ NOISE_TOLERANCE = 0.5
 
 
 def file_stem(cell: "Cell", replicate: int) -> str:
-    """Return the authors' name of a cell's replicate, without the part that says g, p or eff.
+    """Return the authors' name of a cell's cohort, without the part that says g, p or eff.
 
-    Raises ValueError for a cell whose cohorts are not among the authors'.
+    Raises ValueError for a cell that has none of the authors' cohorts.
     """
     q, n = cell.n_qtl, cell.n_samples
     stems = {
@@ -56,14 +56,13 @@ def file_stem(cell: "Cell", replicate: int) -> str:
 
 
 def read_replicate(cell: "Cell", replicate: int, architecture: Mapping[str, Any]) -> Cohort:
-    """Read the cohort of a cell's replicate from the folder `cell.data` and check that it is what the
-    cell says.
+    """Read a cohort of a cell from the folder `cell.data` and check that it is what the cell says.
 
-    `data` that ends with a number, as in FOLDER/rep7, asks for that replicate first, and then for
-    those that follow. architecture: what `simulate.simulate` would be given.
+    If `data` ends with a number, as in FOLDER/rep7, that cohort comes first, then those that
+    follow. architecture: what `simulate.simulate` would be given.
 
-    Raises FileNotFoundError that names a missing file, and ValueError where the files do not fit
-    each other, or the cell.
+    Raises FileNotFoundError that names a missing file, and ValueError if the files do not fit each
+    other or the cell.
     """
     folder = Path(cell.data)
     numbered = re.fullmatch(r"rep([1-9]\d*)", folder.name)
@@ -87,8 +86,8 @@ def read_cohort(
     ``_eff.txt``.
 
     rel_aa: of each trait, which the files do not say. broad_sense_heritability: the one that they
-    were simulated with, to check the effects by. expected: the numbers of individuals and markers,
-    checked where given. Memory: two bits a genotype, and one line of the file.
+    were simulated with, to check the effects. expected: the numbers of individuals and markers,
+    checked if given. Memory: two bits per genotype, and one line of the file.
 
     Raises FileNotFoundError for a missing file, and ValueError for files that are cut off, do not
     belong together, or whose effects do not explain the phenotypes.
@@ -115,9 +114,9 @@ def read_cohort(
 
 
 def read_haplotypes(path: Path) -> tuple[list[str], Haplotypes]:
-    """Read a `g` file a line at a time; return the haplotypes' names and a bit a genotype.
+    """Read a `g` file line by line, and return the haplotypes' names and one bit per genotype.
 
-    Raises ValueError for a file that is cut off, or no `g` file.
+    Raises ValueError for a file that is cut off or no `g` file.
     """
     with checks.path("path", path).open("rb") as file:
         names = file.readline().decode(errors="replace").split()[1:]
@@ -128,7 +127,7 @@ def read_haplotypes(path: Path) -> tuple[list[str], Haplotypes]:
             n_markers += len(lines)
     checks.require(
         columns and names,
-        f"{path} must hold a header of individuals and a row a marker, got {n_markers} markers",
+        f"{path} must hold a header of individuals and one row per marker, got {n_markers} markers",
     )
     return names, Haplotypes(np.stack(columns, axis=1), n_markers)
 
@@ -157,7 +156,7 @@ def _read_phenotypes(path: Path, names: list[str], n_traits: int) -> NDArray[np.
     checks.require(
         names in (individuals, list(map("{}_1".format, individuals))),
         f"{path} must name its individuals as the header of the g file does, in the same order, as 1 or as the "
-        f"haplotype 1_1, got {checks.shown(individuals)} beside {checks.shown(names)}",
+        f"haplotype 1_1, got {checks.shown(individuals)} and {checks.shown(names)}",
     )
     values = checks.floats(f"phenotypes of {path}", table[columns])
     checks.require(
@@ -193,7 +192,7 @@ def _read_traits(path: Path, rel_aa: Sequence[float], n_markers: int) -> list[Tr
 
 
 def _trait(part: pd.DataFrame, rel_aa: float) -> Trait:
-    """Return a trait; its pairs are places among its QTL, whichever markers they stand beside."""
+    """Return a trait. Its pairs are places among its QTL, whichever markers they are joined to."""
     additive = part.dropna(subset="add_eff").query("add_eff != 0").sort_values("locus")
     qtl = additive["locus"].to_numpy(np.int64) - 1
     beside = part.dropna(subset=["epi_loc", "epi_eff"])
@@ -218,7 +217,7 @@ def _table(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, sep=" ")
     except ValueError as error:  # empty, cut off, or no text
         raise ValueError(
-            f"{path} must be a table with a header, its columns a space apart, got: {error}"
+            f"{path} must be a table with a header, its columns separated by single spaces, got: {error}"
         ) from None
 
 

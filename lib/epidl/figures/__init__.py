@@ -1,8 +1,8 @@
-"""Figures: drawn from result tables, in the publication's style; each function returns a matplotlib
+"""Figures, drawn from result tables in the publication's style. Each function returns a matplotlib
 figure.
 
-One module an experiment; `models` compares models within any of them,
-`simulation` shows cohorts, `own_data` a reader's own, `forecasts` the planner's, `style` is common.
+Each experiment has a module. `models` compares models within any experiment, `simulation` shows
+cohorts, `own_data` a reader's own cohort, `forecasts` the planner's. `style` is common.
 """
 
 from epidl.figures.beyond import accuracy_by_seconds, ladder, ladder_by, leads

@@ -1,4 +1,4 @@
-"""Figures of the models beyond the publication: all on one axis, with what theory expects of them."""
+"""Figures of the models beyond the publication, all on one axis, with what theory expects."""
 
 from collections.abc import Mapping
 
@@ -30,9 +30,10 @@ _THEORY_HANDLE = Line2D([], [], color=str(apc.slate), label="theory", **_EXPECTE
 
 
 def ladder(table: pd.DataFrame, value: str = "pearson_r") -> Figure:
-    """Draw the mean r of every model against the scaling, a column a trait, a row a sample size.
+    """Draw the mean r of every model against the scaling, one column per trait, one row per number
+    of individuals.
 
-    Behind the models, dashed and in their colours, what theory expects of ridge, the kernel and the
+    Dashed lines in the models' colours show what theory expects of ridge, the kernel and the
     oracle. value: the column that is drawn, pearson_r, r_additive or r_epistatic.
     """
     table = table.dropna(subset=value)
@@ -87,8 +88,8 @@ def leads(differences: dict[str, pd.DataFrame]) -> Figure:
 
 
 def accuracy_by_seconds(table: pd.DataFrame) -> Figure:
-    """Draw the mean r of every model against the seconds of its fit, all traits of a cohort, a panel a
-    sample size.
+    """Draw the mean r of every model against the seconds of its fit, all traits of a cohort, one
+    panel per number of individuals.
     """
     sizes = sorted(table["n_samples"].unique())
     figure, axes = plt.subplots(

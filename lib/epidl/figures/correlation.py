@@ -1,4 +1,4 @@
-"""Figures of the correlation experiment; the publication's figure 3, A and B."""
+"""Figures of the correlation experiment, and the publication's figure 3, A and B."""
 
 import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
@@ -14,10 +14,10 @@ BOX_WIDTH = 0.14  # of the place of one condition, where those of a number of QT
 
 
 def sharing_and_correlation(table: pd.DataFrame) -> Figure:
-    """Draw the MLP's r for traits of own pairs, of shared pairs and of correlated effects: a line for
-    each number of QTL, a point for each trait; ridge is grey.
+    """Draw the MLP's r for traits of own pairs, of shared pairs and of correlated effects: a line
+    for each number of QTL, a point for each trait. Ridge is grey.
 
-    table: of one protocol and one number of traits. Correlated is the highest correlation; numbers
+    table: of one protocol and one number of traits. Correlated is the highest correlation. Numbers
     of QTL without all three kinds of traits are left out.
     """
     gain = paired(one_protocol(table), "mlp", "ridge")
@@ -58,9 +58,9 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     """Draw the MLP's relative gain over ridge by QTL and correlation of effects, one panel for each
     number of traits.
 
-    A box holds the traits of all replicates: the middle half, its median, and whiskers to the
-    lowest and highest. published: the digitised medians of figure 3, drawn as open markers. The
-    control that shares pairs is ours alone.
+    A box shows the traits of all cohorts: the middle half, its median, and whiskers to the lowest
+    and highest. published: the digitised medians of figure 3, drawn as open markers. The control
+    that shares pairs is ours alone.
     """
     gain = paired(one_protocol(table), "mlp", "ridge")
     like = gain[["n_samples", "n_qtl", "n_traits", "rel_aa"]].drop_duplicates()
@@ -119,7 +119,7 @@ def _draw_box(ax: Axes, values: pd.Series, position: float, color: str) -> None:
 
 
 def _colors(gain: pd.DataFrame) -> dict[str, tuple[float, ...] | str]:
-    """Return the conditions of a table in order, with their colours: the controls first."""
+    """Return the conditions of a table in order, the controls first, with their colours."""
     found = gain.sort_values(["pleiotropy", "shared_pairs"])["condition"].unique()
     ramp = apc.gradients.viridis.to_mpl_cmap()
     controls = {"0": str(apc.slate), CONTROL: str(apc.cinnabar)}

@@ -1,4 +1,4 @@
-"""Figures of the dilution experiment; the publication's figure 2."""
+"""Figures of the dilution experiment, and the publication's figure 2."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,10 +26,10 @@ COMPARED = ("mlp", "lasso_pruned", "mlp_pruned")  # with ridge, in figure 2
 
 
 def accuracy_by_markers(table: pd.DataFrame, most: int) -> Figure:
-    """Draw the mean r of each model against the number of markers, with a point for each cohort and the
-    models' names at the right; grey where no model of the publication is computed.
+    """Draw the mean r of each model against the number of markers, with a point for each cohort and
+    the models' names at the right. The part without computed models of the publication is grey.
 
-    table: of one trait; sparse pairs may be there for more markers than the others. most: the largest
+    table: of one trait. Sparse pairs may have more markers than the others. most: the largest
     number of markers of the publication.
     """
     figure, ax = plt.subplots(figsize=(8, 4.8))
@@ -58,8 +58,8 @@ def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     """Draw r of three models minus r of ridge against the number of markers, for one trait.
 
     table: results under one protocol. published: the digitised figure 2 of the same trait, drawn as
-    bars from the lowest to the highest replicate with an open marker at the median. A small
-    point is a cohort of ours, a large one their mean; grey where we computed nothing.
+    bars from the lowest to the highest cohort with an open marker at the median. A small point is
+    one of our cohorts, a large one their mean. The part that we did not compute is grey.
     """
     table = one_protocol(table)
     # of cohorts like these

@@ -1,4 +1,4 @@
-"""The planner's forecasts beside what was found."""
+"""The planner's forecasts compared with what was found."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -48,14 +48,14 @@ def forecast_and_found(forecasts: pd.DataFrame, table: pd.DataFrame) -> Figure:
             alpha=0.8,
         )
     ax.set_xticks(range(len(ratios)), [trait_name(ratio).replace(" (", "\n(") for ratio in ratios])
-    ax.set_ylabel("Pearson's r, test samples")
+    ax.set_ylabel("Pearson's r, test individuals")
     return legend_below(figure, model_handles(models))
 
 
 def forecasts_on_real(found: pd.DataFrame) -> Figure:
     """Draw the mean r of real traits against its forecast, a panel for each model, a point for each trait.
 
-    found: of `surface.on_real_cohorts`. Open: whole families were left out.
+    found: of `surface.on_real_cohorts`. Open points are for splits that leave out whole families.
     """
     figure, axes = plt.subplots(1, 4, figsize=(11, 3.9), sharex=True, sharey=True)
     styles = {name: cohort_style(k) for k, name in enumerate(found["dataset"].unique())}
@@ -73,8 +73,8 @@ def forecasts_on_real(found: pd.DataFrame) -> Figure:
 
 
 def forecast_of_publication(compared: pd.DataFrame) -> Figure:
-    """Draw the MLP's forecast as lines, the publication's values as open markers, a panel a number of
-    individuals.
+    """Draw the MLP's forecast as lines, the publication's values as open markers, one panel per
+    number of individuals.
 
     compared: of `surface.publication_forecast`.
     """

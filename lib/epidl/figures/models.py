@@ -1,4 +1,4 @@
-"""Models beside each other, for any experiment."""
+"""Comparisons of models, for any experiment."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -21,7 +21,7 @@ from epidl.grid.contrasts import agreement_of_models, paired
 
 
 def accuracy_by_trait(table: pd.DataFrame) -> Figure:
-    """Draw Pearson's r of every replicate and model against the traits' relAA, a panel a protocol."""
+    """Draw Pearson's r of every cohort and model against the traits' relAA, one panel per protocol."""
     protocols, models = list(table["protocol"].unique()), models_of(table)
     ratios = sorted(table["rel_aa"].unique())
     figure, axes = plt.subplots(
@@ -49,13 +49,13 @@ def accuracy_by_trait(table: pd.DataFrame) -> Figure:
             ylim=(min(0, table["pearson_r"].min()), 1.03),
         )
         ax.set_xticks(range(len(ratios)), list(map("{:g}".format, ratios)))
-    axes[0, 0].set_ylabel("Pearson's r, test samples")
+    axes[0, 0].set_ylabel("Pearson's r, test individuals")
     return legend_below(figure, model_handles(models))
 
 
 def parity(table: pd.DataFrame, model: str, baseline: str, by: str = "protocol") -> Figure:
-    """Draw Pearson's r of one model against that of another, a point a trait of a replicate, with the
-    1:1 line.
+    """Draw Pearson's r of one model against that of another, one point per trait and cohort, with
+    the 1:1 line.
 
     by: the column that each panel has one value of.
     """
@@ -83,11 +83,11 @@ def parity(table: pd.DataFrame, model: str, baseline: str, by: str = "protocol")
 
 
 def differences(table: pd.DataFrame, model: str, baseline: str, by: str = "protocol") -> Figure:
-    """Draw the difference in r of two models against their mean (Bland and Altman), a panel a value of
-    `by`.
+    """Draw the difference in r of two models against their mean (Bland and Altman), one panel per
+    value of `by`.
 
-    Solid: the mean difference; dotted: the limits of agreement, 1.96 standard deviations on either
-    side.
+    The solid line is the mean difference, the dotted lines are the limits of agreement, 1.96
+    standard deviations on either side.
     """
     pairs = paired(table, model, baseline)
     limits = agreement_of_models(table, model, baseline, by=[by])

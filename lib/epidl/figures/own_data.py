@@ -49,8 +49,8 @@ def allele_frequencies(genotypes: GenotypeFile) -> Figure:
 def ld_decay(genotypes: GenotypeFile) -> Figure:
     """Draw the mean squared correlation of pairs of markers against their distance on a chromosome.
 
-    The dashed line is the mean between chromosomes: what structure and the size of the sample make
-    of no linkage.
+    The dashed line is the mean between chromosomes: correlation due to structure and sample size,
+    without linkage.
     """
     table = linkage(genotypes)
     figure, ax = plt.subplots(figsize=(6, 3.4))
@@ -71,10 +71,10 @@ def ld_decay(genotypes: GenotypeFile) -> Figure:
 
 
 def linkage(genotypes: GenotypeFile) -> pd.DataFrame:
-    """Return mean r^2 of pairs of markers by their distance: a row a bin, and one of distance NaN
-    between chromosomes.
+    """Return mean r^2 of pairs of markers by their distance: one row per bin, and one of distance
+    NaN between chromosomes.
 
-    Where the file has no positions, the distance is the number of markers between, plus one.
+    If the file has no positions, the distance is the number of markers between, plus one.
     """
     markers = genotypes.markers
     chosen = evenly_spread(len(markers), MOST_MARKERS)
@@ -100,7 +100,7 @@ def relatedness(genotypes: GenotypeFile, groups: ArrayLike | None = None) -> Fig
     individuals.
 
     A relationship is an element of G = Z Z' / c, Z the centred dosages and c the sum of their
-    variances: about 1 with oneself in a random-mating population, 0 for the average pair.
+    variances: about 1 with oneself in a random-mating population, and 0 for the average pair.
     """
     rows = evenly_spread(len(genotypes.counts), MOST_SAMPLES)
     shares = _shares(genotypes, evenly_spread(genotypes.counts.shape[1], MOST_MARKERS))[rows]
@@ -146,8 +146,8 @@ def _shares(genotypes: GenotypeFile, markers: NDArray[np.int64]) -> NDArray[np.f
 
 
 def scores_by_split(table: pd.DataFrame) -> Figure:
-    """Draw every model's score on every split, a split's joined by a line, with the means; a panel a
-    kind of splits.
+    """Draw every model's score on every split, a split's joined by a line, with the means, one
+    panel per kind of splits.
     """
     measure, kinds, models = measure_of(table), list(table["split_kind"].unique()), models_of(table)
     figure, axes = plt.subplots(

@@ -1,4 +1,4 @@
-"""Figures of the scaling experiment; the publication's figures 1A and 1B."""
+"""Figures of the scaling experiment, and the publication's figures 1A and 1B."""
 
 from collections.abc import Sequence
 
@@ -93,8 +93,8 @@ def interaction_shares(shares: pd.DataFrame, published: pd.DataFrame) -> Figure:
 
 
 def figure_1b(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
-    """Draw the MLP's Pearson's r against the scaling, a panel for each kind of trait in `TRAITS`, a line
-    for each number of individuals; ridge and the additive ceiling are grey.
+    """Draw the MLP's Pearson's r against the scaling, a panel for each kind of trait in `TRAITS`, a
+    line for each number of individuals. Ridge and the additive ceiling are grey.
 
     The additive ceiling is the square root of V_A / V_G, which a linear model cannot pass in
     expectation. table: results under the published protocol. published: the digitised figure 1.
@@ -148,7 +148,7 @@ def _size_style(sizes: Sequence[int], n_samples: int) -> dict[str, str]:
 
 
 def _size_handles(sizes: Sequence[int], published: pd.DataFrame) -> list[Line2D]:
-    """Return a legend's handles for numbers of individuals, and for the publication where it has them."""
+    """Return a legend's handles for numbers of individuals, and for the publication if it has them."""
     handles = []
     for n_samples in sizes:
         label = f"network, {n_samples:,} individuals"
@@ -179,8 +179,8 @@ def trait_panels(table: pd.DataFrame) -> tuple[Figure, np.ndarray, Sequence[int]
 
 
 def _sample_size_panels(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[Figure, Sequence[Axes]]:
-    """Draw `value` against the number of QTL, a panel for each number of individuals: our replicates and
-    their medians, with the digitised values.
+    """Draw `value` against the number of QTL, a panel for each number of individuals: our cohorts
+    and their medians, with the digitised values.
     """
     x = "n_qtl"
     sizes, ratios = sorted(ours["n_samples"].unique()), sorted(ours["rel_aa"].unique())

@@ -29,8 +29,8 @@ def genotype_matrix(cohort: Cohort, n_shown: int = 60) -> Figure:
 
 
 def interaction_matrix(traits: Sequence[Trait], n_markers: int) -> Figure:
-    """Draw each trait's effects as a matrix: additive ones on the diagonal, each pair's effect once,
-    below it.
+    """Draw each trait's effects as a matrix: additive ones on the diagonal, each pair's effect
+    once, below the diagonal.
     """
     largest = max(np.abs([*trait.additive_effects, *trait.pair_effects]).max() for trait in traits)
     figure, axes = plt.subplots(
@@ -47,7 +47,7 @@ def interaction_matrix(traits: Sequence[Trait], n_markers: int) -> Figure:
 
 
 def variance_ratios(components: pd.DataFrame) -> Figure:
-    """Draw V_A / V_G of many cohorts against relAA, with 1 / (1 + 2 relAA); columns rel_aa and
+    """Draw V_A / V_G of many cohorts against relAA, with 1 / (1 + 2 relAA), from columns rel_aa and
     va_over_vg.
     """
     figure, ax = plt.subplots(figsize=(5, 3.4))

@@ -53,7 +53,7 @@ def use_style() -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as SVG; `path` has no suffix."""
+    """Write a figure as SVG, to `path` without a suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
 
@@ -98,7 +98,7 @@ def label_ends(
     """Write each model's name at the right end of its line, labels at least so far apart, as a share of
     the height.
 
-    table: as of `draw_models`; the axes' limits are set.
+    table: as in `draw_models`. The axes' limits must be set.
     """
     last = table[table[x] == table[x].max()]
     ends = last.groupby("model")[value].mean()[models_of(last)].dropna().sort_values()
@@ -166,7 +166,7 @@ def legend_below(figure: Figure, handles: list[Line2D]) -> Figure:
 
 
 def evenly_spread(n: int, most: int) -> NDArray[np.int64]:
-    """Return at most so many of n places, evenly spread, the first and the last among them."""
+    """Return at most this many of n places, evenly spread, the first and the last among them."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 
 

@@ -6,7 +6,7 @@ from epidl import commands
 
 
 def main() -> int:
-    """Run the command and return its exit status; `plain` does without what `workflow` imports."""
+    """Run the command and return its exit status. `plain` does without what `workflow` imports."""
     if "--plain" in sys.argv:
         from epidl.grid import plain as runner
     else:

@@ -1,10 +1,9 @@
-"""Compute one cell without a notebook, at the project's root: `python -m epidl.grid.cell EXPERIMENT
-PROFILE CELL`.
+"""Compute one cell without a notebook: `python -m epidl.grid.cell EXPERIMENT PROFILE CELL`.
 
-For a machine that has neither Jupyter nor Snakemake, such as a GPU node: it needs what the library
-needs, and Optuna only for a cell that searches. It writes the same table and provenance as the
-notebook, into the folder that the grid would take, so that `epidl.grid.publish` finds them; a cell
-that was stopped goes on after its finished fits.
+Run at the project's root, the command is for a machine without Jupyter and Snakemake, and needs
+Optuna only for a cell that searches. The command writes the same table and provenance as the
+notebook, into the folder that the grid would take, so that `epidl.grid.publish` finds them. A
+stopped cell continues after its finished fits.
 """
 
 import argparse
@@ -27,7 +26,7 @@ from epidl.grid.params import (
 
 @commands.answers_with(2)
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 done or done before, 1 stopped, 2 it cannot be
+    """Run the command and return its exit status: 0 done now or before, 1 stopped, 2 it cannot be
     computed.
     """
     parser = argparse.ArgumentParser(
@@ -38,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "cell",
         nargs="?",
-        help="its name; without one, the names of the profile's cells are printed",
+        help="its name, without which the names of the profile's cells are printed",
     )
     parser.add_argument("--output", help="the folder to write to (runs/PROFILE/EXPERIMENT/CELL)")
     options = parser.parse_args(arguments)
@@ -55,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def compute_safely(cell: Cell, folder: Path) -> int:
-    """Compute a cell and return the exit status; say what stopped it where that was not the code."""
+    """Compute a cell and return the exit status. Say what stopped the cell if the code did not."""
     try:
         compute(cell, folder)
     except KeyboardInterrupt:
@@ -66,7 +65,7 @@ def compute_safely(cell: Cell, folder: Path) -> int:
         return 1
     except Exception as error:  # torch's and Optuna's own too, for want of memory or disk
         if _is_out_of_memory(error):
-            print(f"Out of memory; finished fits are kept. {error}", file=sys.stderr)
+            print(f"Out of memory. Finished fits are kept. {error}", file=sys.stderr)
             return 1
         if storage.is_full(folder):
             print(
@@ -84,8 +83,8 @@ def compute_safely(cell: Cell, folder: Path) -> int:
 def compute(cell: Cell, folder: Path) -> None:
     """Compute what a folder lacks of a cell, and write its table and provenance there.
 
-    Raises BlockingIOError where another process works in the folder, ValueError where a finished
-    cell of other parameters or someone else's file stands in it, and what computing a cell raises.
+    Raises BlockingIOError if another process works in the folder, ValueError if the folder holds a
+    finished cell of other parameters or a foreign file, and what computing a cell raises.
     """
     folder = Path(checks.folder("output", folder))
     kept.hold(folder)
@@ -113,7 +112,7 @@ def compute(cell: Cell, folder: Path) -> None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Tell whether torch ran out of memory, which it says by its own classes or none."""
+    """Tell whether torch ran out of memory, which raises a class of its own or a plain error."""
     return "out of memory" in str(error).lower() or "can't allocate memory" in str(error)
 
 

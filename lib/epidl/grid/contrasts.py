@@ -14,7 +14,9 @@ CONTROL = "0, shared pairs"  # the condition that the publication lacks
 
 
 def one_protocol(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table; raise ValueError where it mixes protocols, whose means would say nothing."""
+    """Return the table, or raise ValueError if it mixes protocols, since their joint means would
+    say nothing.
+    """
     protocols = table["protocol"].unique()
     if len(protocols) != 1:
         raise ValueError(
@@ -32,12 +34,11 @@ def condition(table: pd.DataFrame) -> pd.Series:
 
 
 def paired(table: pd.DataFrame, model: str, baseline: str) -> pd.DataFrame:
-    """Return the rows of a model beside the r of another on the same cohort and trait, under the same
+    """Return the rows of a model with the r of another on the same cohort and trait, under the same
     protocol.
 
-    Columns beside the table's: pearson_r_baseline, difference (r_model - r_baseline) and
-    relative_gain (the difference over r_baseline). Traits that either model has no r for are left
-    out.
+    Further columns: pearson_r_baseline, difference, r_model - r_baseline, and relative_gain, the
+    difference over r_baseline. Traits without an r of both models are left out.
     """
     keys = ["cell", "replicate", "trait", "protocol"]
     other = table.loc[table["model"] == baseline, [*keys, "pearson_r"]]
@@ -53,10 +54,10 @@ def ridge_on_test_individuals(table: pd.DataFrame, held_out: pd.DataFrame) -> pd
     """Return the table with exact ridge's r on the individuals that networks are scored on, not over
     random splits.
 
-    An r over ten random splits says more of ridge, but less of its difference from a network, which
-    the choice of test individuals changes. held_out: rows of the same cohorts; under this protocol
-    ridge trains on all other individuals, as networks do under `published`. Where it has no such
-    row, neither has the result.
+    An r over ten random splits says more about ridge, but less about its difference from a network,
+    since test individuals differ. held_out: rows of the same cohorts. Under this protocol ridge
+    trains on all other individuals, as networks do under `published`. A cohort without such a row
+    has none in the result.
     """
     keys, is_ridge = ["cell", "replicate", "seed", "trait"], table["model"] == "ridge"
     same = held_out.query("model == 'ridge' and protocol == 'held_out'")[[*keys, "pearson_r"]]
@@ -67,12 +68,12 @@ def ridge_on_test_individuals(table: pd.DataFrame, held_out: pd.DataFrame) -> pd
 def epistatic_shares(
     table: pd.DataFrame, model: str, baseline: str, by: Sequence[str]
 ) -> pd.DataFrame:
-    """Return the share of the epistatic variance that a model predicts beyond another, a row a cohort.
+    """Return the share of the epistatic variance that a model predicts beyond another, one row per
+    cohort.
 
     (r^2 - r_baseline^2) / H2 summed over the traits with epistasis, over their summed V_AA / V_G,
-    with the H2 of the scaling experiment. Unlike a difference in r it does not depend on how much
-    of the variance a cohort's traits have in pairs. Columns: those of `by`, cell, replicate and
-    share.
+    with the H2 of the scaling experiment. Unlike a difference in r, the share does not depend on
+    how much of a cohort's variance is in pairs. Columns: those of `by`, cell, replicate and share.
     """
     pairs = paired(table[table["rel_aa"] > 0], model, baseline)
     pairs["explained"] = (pairs["pearson_r"] ** 2 - pairs["pearson_r_baseline"] ** 2) / PUBLISHED_H2
@@ -86,7 +87,7 @@ def between_splits(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     Columns: the means of pearson_r, r_within and explained, splits, and the mean difference in r to
     ridge on the same splits, its interval (low, high), p, and p_holm, by Holm's method over the
     models and traits of a cohort. best: whether the interval of the difference to the best model,
-    the one with the greatest difference to ridge, holds 0; differences by rounding are none. Random
+    the one with the greatest difference to ridge, holds 0. Rounding makes no difference. Random
     splits and published folds have the intervals of Nadeau and Bengio (`corrected_interval`), folds
     of groups Student's.
     """
@@ -126,24 +127,26 @@ def headline(compared: pd.DataFrame) -> pd.DataFrame:
 
 
 def winners(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return of each cohort and trait the row of the model with the greatest difference to ridge."""
+    """Return, for each cohort and trait, the row of the model with the greatest difference to
+    ridge.
+    """
     return compared.loc[compared.groupby(["dataset", "trait"])["difference"].idxmax()]
 
 
 def holm(p: pd.Series) -> pd.Series:
-    """Return p values adjusted for their number by Holm's method; NaN stays, and does not count."""
+    """Return p values adjusted for their number by Holm's method. NaN stays, and does not count."""
     ordered = p.dropna().sort_values()
     adjusted = (ordered * np.arange(len(ordered), 0, -1)).cummax().clip(upper=1)
     return adjusted.reindex(p.index)
 
 
 def settings_as_models(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
-    """Return the MLP's rows of two tables of the same cohorts; the settings of the second are its
-    models' names.
+    """Return the MLP's rows of two tables of the same cohorts, with the settings of the second as
+    its models' names.
 
-    table: of the scaling experiment, its MLP of one width and rate. others: of hyperparameters.
-    Models are called mlp, or by what they differ in from it, such as '512 units' and 'rate 0.001';
-    cells by n_samples and scaling.
+    table: of the scaling experiment, with an MLP of one width and rate. others: of hyperparameters.
+    Models are called mlp, or by what differs, such as '512 units' and 'rate 0.001', and cells by
+    n_samples and scaling.
     """
     mlp = table[table["model"] == "mlp"]
     other = others[others["model"] == "mlp"]
@@ -159,9 +162,7 @@ def settings_as_models(table: pd.DataFrame, others: pd.DataFrame) -> pd.DataFram
 
 
 def common_cohorts(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of two tables on the cohorts that both have: those of the same cell and
-    replicate.
-    """
+    """Return the rows of two tables on the cohorts that both have, of the same cell and replicate."""
     keys = ["cell", "replicate"]
     common = one[keys].drop_duplicates().merge(other[keys].drop_duplicates())
     return one.merge(common, on=keys), other.merge(common, on=keys)
@@ -170,11 +171,11 @@ def common_cohorts(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame
 def mean_difference(
     table: pd.DataFrame, model: str, baseline: str, by: Sequence[str]
 ) -> pd.DataFrame:
-    """Return the mean difference in r of two models over cohorts, with its 95 % interval, a row a
-    value of `by`.
+    """Return the mean difference in r of two models over cohorts, with its 95% interval, one row
+    per value of `by`.
 
-    The interval is Student's for paired differences, one a cohort (the mean of its traits, which
-    are not independent of each other): low and high are NaN for a single cohort.
+    The interval is Student's for paired differences, one for each cohort: the mean of its traits,
+    which are not independent of each other. low and high are NaN for a single cohort.
     """
 
     def statistics(differences: pd.Series) -> pd.Series:
@@ -199,10 +200,10 @@ def mean_difference(
 def against_best(
     table: pd.DataFrame, model: str, others: Sequence[str], by: Sequence[str]
 ) -> pd.DataFrame:
-    """Return `mean_difference` of a model to the one of `others` with the highest mean r there, named
-    in `best`.
+    """Return `mean_difference` of a model to the one of `others` with the highest mean r, named in
+    `best`.
 
-    Values of `by` for which the model was not fitted are left out.
+    Values of `by` without a fit of the model are left out.
     """
     r = table[table["model"].isin(others)].pivot_table(
         index=list(by), columns="model", values="pearson_r"
@@ -219,12 +220,13 @@ def against_best(
 def agreement_of_models(
     table: pd.DataFrame, model: str, baseline: str, by: Sequence[str] = ("n_samples", "protocol")
 ) -> pd.DataFrame:
-    """Return how well the r of two models agree over cohorts and traits, a row a value of the columns
-    `by`.
+    """Return how well the r of two models agree over cohorts and traits, one row per value of the
+    columns `by`.
 
-    mean_difference d and the limits of agreement d +- 1.96 s, with s the standard deviation of the
-    differences (Bland and Altman, 1986); concordance, Lin's (1989) correlation with the 1:1 line, 2
-    cov(x, y) / (var(x) + var(y) + (mean(x) - mean(y))^2). pairs: how many were compared.
+    Columns: mean_difference d and the limits of agreement d +- 1.96 s, with s the standard
+    deviation of the differences (Bland and Altman, 1986). concordance: Lin's (1989) correlation
+    with the 1:1 line, 2 cov(x, y) / (var(x) + var(y) + (mean(x) - mean(y))^2). pairs: how many were
+    compared.
     """
 
     def statistics(part: pd.DataFrame) -> pd.Series:

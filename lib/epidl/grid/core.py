@@ -1,4 +1,4 @@
-"""The path that the cells of all experiments take: simulate a replicate, fit its models, score them,
+"""The path that the cells of all experiments take: simulate a cohort, fit its models, score them,
 make tidy rows.
 """
 
@@ -35,10 +35,10 @@ STUDIES = "studies.sqlite"
 
 @dataclass(frozen=True)
 class CellResult:
-    """table: a row a replicate, trait, model and protocol. side: further tables by name, such as
+    """table: one row per cohort, trait, model and protocol. side: further tables by name, such as
     trials.
 
-    Of side, `provenance` has a row for each origin of fits, its record as JSON (`results.join`).
+    side's table `provenance` has one row per origin of fits, its record as JSON (`results.join`).
     """
 
     table: pd.DataFrame
@@ -53,7 +53,7 @@ FITS: dict[str, FitModel] = {name: model.predict for name, model in MODELS.items
 
 
 def run(cell: Cell, **options: Any) -> CellResult:
-    """Run one cell of any experiment; options and result are those of `run_cell`."""
+    """Run one cell of any experiment, with the options and result of `run_cell`."""
     result = run_cell(cell, type(cell).architecture, FITS, **options)
     columns = dict.fromkeys([*result.table, *EXPERIMENTS[cell.experiment].columns])
     return replace(result, table=result.table.reindex(columns=list(columns)))
@@ -66,15 +66,15 @@ def run_cell(
     folder: Path | str = "",
     progress: bool = False,
 ) -> CellResult:
-    """Run all replicates of a cell.
+    """Run all cohorts of a cell.
 
     architecture: what the cell's cohorts are simulated with. fits: fits and scores each model.
-    folder: where finished fits and Optuna's trials are kept, so that a killed cell resumes; in
-    memory only where it is empty.
+    folder: where finished fits and Optuna's trials are kept, so that a killed cell resumes. An
+    empty folder keeps them in memory only.
 
-    Raises ValueError for a device that is not there and a `progress` that is not True or False,
-    MemoryError where the cell does not fit the machine, ImportError where it searches without
-    Optuna, and what `make_cohort` and `kept.claim` do.
+    Raises ValueError for a missing device and a `progress` that is not True or False, MemoryError
+    if the cell does not fit the machine, ImportError if it searches without Optuna, and what
+    `make_cohort` and `kept.claim` do.
     """
     folder, progress = checks.folder("output", folder), checks.boolean("progress", progress)
     device = resolve_device(cell.device)
@@ -109,7 +109,7 @@ def _tasks(
     folder: Path | str,
     progress: bool,
 ) -> tuple[pd.DataFrame, dict[Protocol, Task]]:
-    """Return what is known of a replicate's traits before any fit, and the task of each protocol."""
+    """Return what is known of a cohort's traits before any fit, and the task of each protocol."""
     seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
     cohort = make_cohort(cell, architecture, seed, replicate)
     parts = genetic_parts(cohort)
@@ -139,8 +139,8 @@ def _tasks(
 
 
 def _study(cell: Cell, device: str, replicate: int, protocol: Protocol, model: str) -> str:
-    """Return the name of a search: trials of other parameters or of other code are another, never
-    mixed with these.
+    """Return the name of a search, which differs for other parameters or code, so that trials never
+    mix.
     """
     code = f"{run_fingerprint(cell, device)} {model_fingerprint(model)}"
     return f"{model} replicate {replicate} {protocol} {code}"
@@ -167,7 +167,7 @@ def _fit(
 
 
 def make_cohort(cell: Cell, architecture: Architecture, seed: int, replicate: int = 1) -> Cohort:
-    """Simulate the cohort of a replicate by the cell's backend, or read the authors' one; raises what
+    """Simulate the cohort of a replicate by the cell's backend, or read the authors', raising what
     these raise.
     """
     arguments = architecture(cell)
@@ -183,10 +183,10 @@ def _outcome(model: str, task: Task, prediction: Prediction) -> dict[str, Any]:
     """Return the columns of the table that say how well a model predicts each trait, and how it was
     fitted.
 
-    pearson_r: Pearson's r between prediction and phenotype of test samples, the mean over splits;
-    NaN for a diverged fit and where all samples are predicted alike. r_additive, r_epistatic: the
-    same with each part of the genetic value; NaN also where a trait lacks the part. effect_r:
-    between estimated and true additive effects over all markers, NaN for a model without effects.
+    pearson_r: Pearson's r between prediction and phenotype of test individuals, the mean over
+    splits, NaN for a diverged fit or if all are predicted alike. r_additive, r_epistatic: the same
+    with each part of the genetic value, NaN also if a trait lacks the part. effect_r: between
+    estimated and true additive effects over all markers, NaN for a model without effects.
     """
     scores = prediction.expected or _accuracy(task, prediction)
     effect_r = [_effect_r(task.truth, effects) for effects in prediction.effects]
@@ -226,7 +226,7 @@ def _accuracy(task: Task, prediction: Prediction) -> dict[str, NDArray[np.float6
 def _truth(
     cell: Cell, cohort: Cohort, parts: tuple[NDArray, NDArray], replicate: int, seed: int
 ) -> pd.DataFrame:
-    """Return what is known of the traits before any fit: a row a trait."""
+    """Return what is known of the traits before any fit, one row per trait."""
     total = cohort.genetic_values.var(axis=0)
     return pd.DataFrame(
         {
@@ -253,8 +253,8 @@ def _truth(
 
 
 def _world(cell: Cell, cohort: Cohort) -> dict[str, Any]:
-    """Return the further columns of a world: its population, and of the orders k of interactions the
-    expected share of V_G, the variance of their part in the sample, and the covariances of parts.
+    """Return the further columns of a world: its population and, for each order of interactions,
+    the expected share of V_G, the variance of its part in the sample, and the covariances of parts.
     """
     if not isinstance(cell, WorldCell):
         return {}

@@ -1,7 +1,7 @@
 """What a cell costs before it runs: seconds and memory on a machine whose rates were measured.
 
 A fit is counted in floating-point operations of its matrix products, in bytes that it moves, and in
-steps; a machine is a rate for each. `python -m epidl.grid.costs PROFILE` prints the cells of a
+steps. A machine has a rate for each. `python -m epidl.grid.costs PROFILE` prints the cells of a
 profile with their estimates (`make plan`).
 """
 
@@ -40,7 +40,7 @@ IMPORTED = 500 * 2**20  # bytes that Python and the libraries hold
 
 
 def cell_work(cell: Cell, epochs: Callable[[str], float]) -> dict[str, Work]:
-    """Return the work of each model of a cell, all protocols and replicates together; epochs: of a
+    """Return the work of each model of a cell, all protocols and cohorts together. epochs: of a
     model's fit.
     """
     work = {}
@@ -85,8 +85,8 @@ def cell_memory(cell: Cell) -> float:
 
 
 def _networks_memory(model: Model, shape: Shape, block: int) -> float:
-    """Return the bytes of a network's fits, one with each penalty, small ones together; block: samples
-    decoded.
+    """Return the bytes of a network's fits, one with each penalty, small ones together. block:
+    individuals decoded.
     """
     _, first, rest = _layers(model, shape)
     width = shape.hidden_width if rest else 0
@@ -99,20 +99,20 @@ def _networks_memory(model: Model, shape: Shape, block: int) -> float:
 
 
 def check_memory(cell: Cell, device: str) -> None:
-    """Raise MemoryError where a cell needs more memory than there is, before anything is computed."""
+    """Raise MemoryError if a cell needs more memory than there is, before anything is computed."""
     needed, available = cell_memory(cell), machine_memory(device)
     if needed > available:
         raise MemoryError(
             f"{cell.name} needs about {needed / 2**30:.1f} GiB of memory, and this machine has "
-            f"{available / 2**30:.1f} ({device}); take fewer samples or markers, a smaller hidden_width, or fewer "
+            f"{available / 2**30:.1f} ({device}). Take fewer individuals or markers, a smaller hidden_width, or fewer "
             f"models than {', '.join(cell.models)}"
         )
 
 
 def measure_machine(device: str, n_threads: int = 1) -> Machine:
-    """Measure a machine's rates, in some seconds; n_threads: those of a cell on a CPU.
+    """Measure a machine's rates, in some seconds. n_threads: those of a cell on a CPU.
 
-    Raises ValueError for a device that is not there, and fewer than 1 thread.
+    Raises ValueError for a missing device, and fewer than 1 thread.
     """
     checked_device(device)
     with one_cell_threads(n_threads):
@@ -148,9 +148,9 @@ def measure_machine(device: str, n_threads: int = 1) -> Machine:
 def requests(cell: Cell) -> dict[str, int]:
     """Return what a scheduler is asked for to run a cell: mem_mb, and runtime in minutes.
 
-    Memory is the estimate and a half, and what Python and torch take; time is three times that of
-    the first machine of the book's table at the most epochs that a plan allows: what runs longer is
-    killed, and goes on after its finished fits.
+    Memory is the estimate and a half, plus what Python and torch take. Time is three times the
+    estimate for the first machine of the book's table, at the most epochs that a plan allows. A
+    longer job is killed, and continues after its finished fits.
     """
     seconds = sum(cell_seconds(cell, measured_machine(), partial(_epochs, {}, cell)).values())
     return {
@@ -168,10 +168,11 @@ def measured_machine() -> Machine:
 def estimates(
     cells: Iterable[Cell], machine: Machine, epochs: Mapping[tuple[str, str], float]
 ) -> pd.DataFrame:
-    """Return a row a cell: estimated hours of one job, GiB of memory, and whether it fits the machine.
+    """Return one row per cell: estimated hours of one job, GiB of memory, and whether the cell fits
+    the machine.
 
-    epochs: of the fits of (experiment, model), for instance from `typical_epochs`; the most that a
-    plan allows where the pair is missing.
+    epochs: of the fits of (experiment, model), for instance from `typical_epochs`. A missing pair
+    takes the most that a plan allows.
     """
     rows = []
     for cell in cells:
@@ -192,10 +193,10 @@ def estimates(
 
 
 def typical_epochs(folder: Path = DATA) -> dict[tuple[str, str], float]:
-    """Return the median epochs of each experiment's and model's fits in the book's tables, and of all
-    ("", model).
+    """Return the median epochs of each experiment's and model's fits in the book's tables, and of
+    all under ("", model).
 
-    Empty where no table is there. Raises ValueError that names a file which is no table.
+    The result is empty if there is no table. Raises ValueError that names a file which is no table.
     """
     tables = []
     for path in sorted(folder.glob("*.csv")):
@@ -215,8 +216,8 @@ def typical_epochs(folder: Path = DATA) -> dict[tuple[str, str], float]:
 
 @commands.answers_with(2)
 def main(arguments: list[str] | None = None) -> int:
-    """Print the plan of a profile; return 0, 1 where a cell does not fit this machine, or 2 where
-    there is no plan.
+    """Print the plan of a profile. Return 0, 1 if a cell does not fit this machine, or 2 if there
+    is no plan.
     """
     parser = argparse.ArgumentParser(
         prog="python -m epidl.grid.costs", description=__doc__.splitlines()[0]
@@ -268,22 +269,24 @@ def _shape(cell: Cell, protocol: Protocol = "held_out") -> Shape:
 
 
 def _split_sizes(n_samples: int, protocol: Protocol) -> tuple[int, int]:
-    """Return how many samples train and how many validate; their row numbers may need gigabytes."""
+    """Return how many individuals train and how many validate, without their row numbers, which may
+    need gigabytes.
+    """
     n_train = training_size(n_samples, protocol)
     untested = n_samples if protocol == "published" else training_size(n_samples, "published")
     return n_train, untested - n_train
 
 
 def _layers(model: Model, shape: Shape) -> tuple[int, int, int]:
-    """Return a network's inputs, as markers, and the products of a sample in its first layer and in
-    those beyond.
+    """Return a network's inputs, as markers, and the products per individual in its first layer and
+    in later ones.
     """
     n_inputs = shape.most_columns // 2 if "max_features" in model.chooses else shape.n_markers
     return n_inputs, *load(model.layers)(n_inputs, model.width(shape.hidden_width), shape.n_traits)
 
 
 def _n_fits(cell: Cell, model: Model) -> int:
-    """Return how many fits a model of a replicate is, its search included."""
+    """Return how many fits a model takes on a cohort, its search included."""
     if model.taken:
         return 0
     n_trials = getattr(cell, model.trials) if model.trials and model.searches(cell) else 0

@@ -1,8 +1,8 @@
-"""Fingerprints of the code that computes a fit: they change with what it does, not with comments,
+"""Fingerprints of the code that computes a fit, which change with what it does, not with comments,
 prose or messages.
 
 A fit depends on its cohort and on its model: on the modules that these import, directly or not, and
-on the model's row in the registry. Another model, or another row, changes no fit but its own.
+on the model's row in the registry. A new model or a changed row affects only its own fits.
 """
 
 import ast
@@ -38,7 +38,7 @@ def run_fingerprint(cell: "Cell", device: str) -> str:
     """Return a short hash of what each fit of a cell depends on: parameters, cohort, libraries and
     device.
 
-    The number of replicates and the profile's name change no fit.
+    The number of cohorts and the profile's name change no fit.
     """
     parameters = cell.model_dump_json(
         exclude={"n_replicates", "profile", "models", "protocols", "splits", "searched", "device"}
@@ -101,7 +101,7 @@ def _read(module: str) -> tuple[str, list[str]]:
 
 
 def _path(module: str) -> Path | None:
-    """Return the file of a module of the library; None for a package, and for what is no module."""
+    """Return the file of a module of the library, None for a package and for what is no module."""
     path = Path(__file__).parents[2].joinpath(*module.split(".")).with_suffix(".py")
     return path if path.exists() else None
 

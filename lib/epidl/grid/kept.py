@@ -1,11 +1,12 @@
-"""The fits of a cell, a file each, so that whatever stops a cell costs the fit at work alone.
+"""The fits of a cell, each in its own file, so that whatever stops a cell costs only the running
+fit.
 
-They lie in `<folder>/fits/<fingerprint>/` and stay: a cell that is computed again with more
-cohorts, models or protocols takes them. The fingerprints, of the cohort in the folder's name and of
-the model in the file's, are those of the code and the parameters that a fit depends on: fits of
-others are never mixed with these. A cell of the profiles `standard` and `full` takes published fits
-with the same parameters too, whichever code computed them; to compute them anew, move the book's
-tables aside. While a process works on a cell, it keeps others off the cell's folder.
+Fits stay in `<folder>/fits/<fingerprint>/`, and a cell that is computed again with more cohorts,
+models or protocols takes them. Folder names have the fingerprint of the cohort, file names that of
+the model. Fingerprints cover the code and the parameters that a fit depends on, so that different
+fits never mix. A cell of the profiles `standard` and `full` takes published fits with the same
+parameters too, whichever code computed them. To compute them anew, move the book's tables aside.
+While a process works on a cell, it keeps others off the cell's folder.
 """
 
 import hashlib
@@ -37,10 +38,10 @@ _HELD: dict[Path, filelock.FileLock] = {}  # until this process ends
 
 
 def hold(folder: Path | str) -> None:
-    """Keep other processes off a cell's folder until this one ends, and take away what a killed one
+    """Keep other processes off a cell's folder until this one ends, and remove what a killed one
     half wrote there.
 
-    Raises BlockingIOError where another process works there, and OSError where the folder cannot be
+    Raises BlockingIOError if another process works there, and OSError if the folder cannot be
     written to.
     """
     folder = Path(folder).resolve()
@@ -60,13 +61,14 @@ def hold(folder: Path | str) -> None:
 
 
 def claim(output: Path | str, parameters: Mapping[str, Any]) -> None:
-    """Take a folder for the results of these parameters, before anything is computed; '' is none.
+    """Take a folder for the results of these parameters, before anything is computed. '' is no
+    folder.
 
-    Within a grid, which makes a cell again where its parameters changed, a finished one may be of
+    Within a grid, which makes a cell again if its parameters changed, a finished cell may have
     others.
 
-    Raises ValueError where a finished cell of other parameters or a file of someone else's stands
-    in the way or the folder cannot be made, and what `hold` raises.
+    Raises ValueError if a finished cell of other parameters or a foreign file is in the way, or the
+    folder cannot be made, and what `hold` raises.
     """
     folder = checks.folder("output", output)
     if not folder:
@@ -100,11 +102,11 @@ class Kept:
 
     @classmethod
     def of(cls, cell_folder: Path | str, cell: "Cell", device: str) -> "Kept":
-        """Return what there is of a cell with these parameters; an empty `cell_folder` keeps and takes
-        nothing.
+        """Return what there is of a cell with these parameters. An empty `cell_folder` keeps and
+        takes nothing.
 
-        Says so on standard error where there are fits, and where those of other code or parameters
-        are left out. Raises what `hold` raises.
+        Says on standard error if there are fits, and if those of other code or parameters are left
+        out. Raises what `hold` raises.
         """
         if not cell_folder:
             return cls(None, {})
@@ -120,7 +122,7 @@ class Kept:
         return cls(folder, published(cell))
 
     def once(self, name: str, fit: Callable[[], Fitted]) -> Fitted:
-        """Return the fit of this name that is kept or published, or make it; keep it."""
+        """Return the fit of this name that is kept or published, or make and keep it."""
         if self.folder is None:
             return fit()
         finished = _read(self._path(name))
@@ -167,7 +169,7 @@ def _read_published(path: Path, _: int) -> list[Fitted]:
 
 
 def read_all(cell_folder: Path) -> list[Fitted]:
-    """Return all fits that are kept in a cell's folder, of whichever code and parameters, but for
+    """Return all fits that are kept in a cell's folder, of whichever code and parameters, except
     damaged ones.
     """
     return list(filter(None, map(_read, sorted(Path(cell_folder, FITS).glob("*/*.json")))))
@@ -182,7 +184,7 @@ def _as_text(fitted: Fitted) -> str:
 
 
 def _read(path: Path) -> Fitted | None:
-    """Return a kept fit; None where there is none, and where it is damaged, which is said."""
+    """Return a kept fit, or None if there is none or it is damaged, and say if damaged."""
     if not path.exists():
         return None
     try:

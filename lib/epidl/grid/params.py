@@ -1,8 +1,8 @@
 """Cells and grids: the typed, checked parameters of an experiment.
 
-A cell is one grid point with all its replicates: the unit that a notebook runs and the grid
-resumes. A parameter file `params/<experiment>.yml` holds the parameters that all its cells share
-(`base`) and a grid per profile.
+A cell is one grid point with all its cohorts: the unit that a notebook runs and the grid resumes. A
+parameter file `params/<experiment>.yml` holds the parameters that all its cells share (`base`) and
+a grid per profile.
 """
 
 import difflib
@@ -46,10 +46,12 @@ def _all_different(values: tuple) -> tuple:
 
 
 class ParameterError(ValueError):
-    """A parameter is missing, unknown, of the wrong type or out of its bounds; the message says where."""
+    """A parameter is missing, unknown, of the wrong type or out of its bounds, and the message says
+    where.
+    """
 
     def _render_traceback_(self) -> list[str]:
-        """Return what a notebook shows: the message says it all."""
+        """Return what a notebook shows: the message alone."""
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -64,8 +66,8 @@ EvenInt = Annotated[int, Field(ge=2, le=MOST, strict=True), AfterValidator(_even
 def _names(
     *, published: bool, selects: bool, theory: bool = True, description: str = "models to fit"
 ) -> Any:
-    """Return the type of a list of models: of the publication's alone, of those too that select
-    features, with expected accuracies.
+    """Return the type of a list of models: the publication's alone if `published`, with those that
+    select features if `selects`, with expected accuracies if `theory`.
     """
     names = []
     for model in MODELS.values():
@@ -85,12 +87,12 @@ WorldModelNames = _names(published=False, selects=False, theory=False)
 
 
 class Cell(BaseModel):
-    """What the cells of all experiments have in common; see the fields' descriptions.
+    """What the cells of all experiments have in common, see the fields' descriptions.
 
-    cohorts: the experiment whose cohorts these are: cells of the same `cohort_name` and cohorts
+    cohorts: the experiment whose cohorts these are. Cells of the same `cohort_name` and cohorts
     simulate the same ones. A class of an experiment's cells has their `place` in a grid, and their
-    `architecture`, what `simulate.simulate` is given but the seed. simulator: the module that makes
-    cohorts of the native backend.
+    `architecture`, the arguments of `simulate.simulate` without the seed. simulator: the module
+    that makes cohorts of the native backend.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -120,7 +122,7 @@ class Cell(BaseModel):
         ge=1,
         le=1024,
         strict=True,
-        description="CPU threads; another number rounds differently",
+        description="CPU threads, of which another number rounds differently",
     )
     backend: Literal["native", "alphasimr"] = Field(default="native", description="the simulator")
     source: Literal["simulated", "zenodo"] = Field(
@@ -130,8 +132,8 @@ class Cell(BaseModel):
 
     @property
     def name(self) -> str:
-        """A readable, stable name: the cell's place in its grid, and where its cohorts are from if not
-        `native`.
+        """A readable, stable name: the cell's place in its grid, and the origin of its cohorts if
+        not `native`.
         """
         return f"{self.place}{self.origin}"
 
@@ -143,7 +145,7 @@ class Cell(BaseModel):
         return "" if self.backend == "native" else f"_{self.backend}"
 
     def protocols_of(self, model: str) -> tuple[Protocol, ...]:
-        """Return the protocols that a model is fitted under: one where the publication does not have
+        """Return the protocols that a model is fitted under: one if the publication does not have
         it.
         """
         if MODELS[model].published or EXPERIMENTS[self.experiment].every_protocol:
@@ -161,19 +163,19 @@ class Cell(BaseModel):
         return names
 
     def numbers(self, protocol: str, model: str) -> range:
-        """Return the numbers of the replicates that a model is fitted to under a protocol."""
+        """Return the numbers of the cohorts that a model is fitted to under a protocol."""
         return range(1, self.n_replicates + 1)
 
     @property
     def cohort_name(self) -> str:
-        """The part of the name that stands for the cohorts; cells that differ in their fits alone
-        share it.
+        """The part of the name that identifies the cohorts, shared by cells that differ only in
+        their fits.
         """
         return f"{self.cohort_place}{self.origin}"
 
     @property
     def cohort_place(self) -> str:
-        """The part of the place that stands for the cohorts."""
+        """The part of the place that identifies the cohorts."""
         return self.place
 
     @model_validator(mode="after")
@@ -223,7 +225,7 @@ class TunedCell(MlpCell):
     mlp_learning_rates: Annotated[tuple[Positive, ...], AfterValidator(_all_different)] = Field(
         default=(0.5, 0.1, 0.05, 0.01, 0.005, 0.001, 0.0001),
         min_length=1,
-        description="initial rates of AdamW that are tried; a single one is taken without a search",
+        description="initial rates of AdamW that are tried, a single one without a search",
     )
     n_trials: PositiveInt = Field(default=10, description="Optuna's trials of the MLP's rate")
 
@@ -234,7 +236,7 @@ class TunedCell(MlpCell):
 
 
 class _Scaled(Cell):
-    """A cell whose number of QTL follows from `scaling`; every marker is causal."""
+    """A cell whose number of QTL follows from `scaling`, with every marker causal."""
 
     cohorts: ClassVar[str] = "scaling"
     scaling: float = Field(
@@ -242,10 +244,10 @@ class _Scaled(Cell):
         le=MOST,
         allow_inf_nan=False,
         strict=True,
-        description="possible pairs of QTL for each sample",
+        description="possible pairs of QTL for each individual",
     )
     rel_aa: tuple[NonNegative, ...] = Field(
-        min_length=1, description="relative epistatic variance, one number a trait"
+        min_length=1, description="relative epistatic variance of each trait"
     )
 
     @property
@@ -298,7 +300,7 @@ class HyperparametersCell(ScalingCell):
 
 
 class BeyondCell(ScalingCell):
-    """A cell that sets more models against each other on the scaling experiment's cohorts."""
+    """A cell that compares more models on the scaling experiment's cohorts."""
 
     experiment: Literal["beyond"] = "beyond"
     models: MoreModelNames
@@ -308,7 +310,7 @@ class BeyondCell(ScalingCell):
 
     @property
     def cohort_place(self) -> str:
-        """For instance n1000_scaling1; controls say what they change: n1000_scaling1_H0.5,
+        """For instance n1000_scaling1. Controls say what they change: n1000_scaling1_H0.5,
         n1000_scaling1_all_pairs.
         """
         noise = (
@@ -320,7 +322,7 @@ class BeyondCell(ScalingCell):
 
     @property
     def place(self) -> str:
-        """That of its cohorts; n1000_scaling1_dropped where the last, smaller batch of an epoch is
+        """That of its cohorts, or n1000_scaling1_dropped if the last, smaller batch of an epoch is
         left out.
         """
         return f"{self.cohort_place}{'_dropped' if self.drop_ragged_batch else ''}"
@@ -354,7 +356,7 @@ class _Diluted(TunedCell):
     n_markers: PositiveInt = Field(description="all markers")
     n_qtl: EvenInt = Field(description="causal loci of each trait, even")
     rel_aa: tuple[NonNegative, ...] = Field(
-        min_length=1, description="relative epistatic variance, one number a trait"
+        min_length=1, description="relative epistatic variance of each trait"
     )
 
     @property
@@ -443,21 +445,21 @@ class CorrelationCell(TunedCell):
     def _possible(self) -> "CorrelationCell":
         checks.require(
             not self.pleiotropy or self.shared_pairs,
-            f"shared_pairs must be True where pleiotropy is not 0, got pleiotropy {self.pleiotropy:g}: effects are "
+            f"shared_pairs must be True if pleiotropy is not 0, got pleiotropy {self.pleiotropy:g}: effects are "
             "correlated pair by pair",
         )
         return self
 
 
 class BeyondDilutionCell(_Diluted):
-    """A cell that sets more models against each other on the dilution experiment's cohorts."""
+    """A cell that compares more models on the dilution experiment's cohorts."""
 
     experiment: Literal["beyond_dilution"] = "beyond_dilution"
     models: MoreModelNames
 
 
 class SurveyCell(_Diluted):
-    """A cell of the survey of studies: individuals, markers, QTL, noise and traits as real studies
+    """A cell of the survey, with individuals, markers, QTL, noise and traits as real studies
     combine them.
     """
 
@@ -472,7 +474,7 @@ class SurveyCell(_Diluted):
 
 
 class BeyondCorrelationCell(CorrelationCell):
-    """A cell that sets more models against each other on the correlation experiment's cohorts."""
+    """A cell that compares more models on the correlation experiment's cohorts."""
 
     experiment: Literal["beyond_correlation"] = "beyond_correlation"
     models: MoreModelNames
@@ -490,15 +492,15 @@ class WorldCell(MlpCell):
         description="unlinked haploids, or a cross of two inbred founders"
     )
     genome: Literal["", *GENOMES] = Field(default="", description="the chromosomes of a cross")
-    n_markers: PositiveInt = Field(description="all markers; of a cross spread evenly")
+    n_markers: PositiveInt = Field(description="all markers, spread evenly in a cross")
     n_qtl: PositiveInt = Field(description="causal loci")
     shares: tuple[NonNegative, ...] = Field(
         min_length=1,
         max_length=MOST_ORDER,
-        description="of the genetic variance: additive, pairs, and so on; they sum to 1",
+        description="of the genetic variance: additive, pairs, and so on, summing to 1",
     )
     grouping: Literal[*GROUPINGS] = Field(
-        description="which QTL interact: disjoint groups of each order, or all of that many"
+        description="which QTL interact: disjoint groups of each order, or all groups"
     )
     qtl_between: bool = Field(
         default=False, strict=True, description="whether the QTL of a cross are between its markers"
@@ -521,7 +523,7 @@ class WorldCell(MlpCell):
 
     @property
     def place(self) -> str:
-        """Its parameters in words: unlinked_n1000_q16_m16_all_1_H0.8, where 1 is the only share."""
+        """Its parameters in words, as in unlinked_n1000_q16_m16_all_1_H0.8, with 1 the only share."""
         population = f"{self.population}_{self.genome}" if self.genome else self.population
         between = "_between" if self.qtl_between else ""
         shares = "_".join(f"{share:g}" for share in self.shares)
@@ -530,7 +532,7 @@ class WorldCell(MlpCell):
         return f"{population}_{size}_{self.grouping}_{shares}_{noise}"
 
     def architecture(self) -> dict[str, Any]:
-        """Return what `worlds.simulate_world` is given but the seed."""
+        """Return the arguments of `worlds.simulate_world` without the seed."""
         return self._world() | dict(
             n_samples=self.n_samples, broad_sense_heritability=self.broad_sense_heritability
         )
@@ -559,10 +561,11 @@ class WorldCell(MlpCell):
 
 
 class RealCell(Cell):
-    """A cell of one trait of a public cohort: a replicate is a split, and a protocol a kind of splits.
+    """A cell of one trait of a public cohort. A replicate is a split, and a protocol a kind of
+    splits.
 
-    The first protocol is the one that results are headed by: groups that no training individual is
-    of, where the cohort has some.
+    The first protocol heads the results: splits by groups without training individuals, if the
+    cohort has groups.
     """
 
     experiment: Literal["real"] = "real"
@@ -584,7 +587,7 @@ class RealCell(Cell):
     ] = Field(min_length=1, description="models to fit")
     splits: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
         default=(),
-        description="random, columns of groups, the one of published folds; none: all of the cohort's",
+        description="random, columns of groups, or that of published folds, by default all of the cohort's",
     )
     searched: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
         default=(), description="models that are fitted to the first 5 splits of each kind alone"
@@ -594,7 +597,7 @@ class RealCell(Cell):
         default=0,
         ge=0,
         strict=True,
-        description="individuals that train, drawn from a fixed half and tested on the other; 0: whole splits",
+        description="individuals that train, drawn from a fixed half and tested on the other, or 0 for whole splits",
     )
 
     @property
@@ -604,8 +607,8 @@ class RealCell(Cell):
 
     @property
     def n_samples(self) -> int:
-        """The cohort's individuals, of whom a few may lack the trait; of a learning curve, as many as
-        have `n_train` in their training part.
+        """The cohort's individuals, of whom a few may lack the trait. For a learning curve, as many
+        as have `n_train` in their training part.
         """
         return round(self.n_train / TRAIN_SHARE) or self.cohort.size[0]
 
@@ -616,7 +619,7 @@ class RealCell(Cell):
 
     @property
     def n_qtl(self) -> int:
-        """As many as may be found, for estimates of memory."""
+        """The most QTL that may be found, for estimates of memory."""
         return self.n_markers
 
     @property
@@ -651,7 +654,7 @@ class RealCell(Cell):
 
     @model_validator(mode="after")
     def _of_the_cohort(self) -> "RealCell":
-        """Refuse what the cohort does not have, and models that the others cannot be compared with."""
+        """Refuse what the cohort does not have, and a list of models without ridge."""
         for name, values, known in (
             ("trait", [self.trait], self.cohort.traits),
             ("splits", self.splits, self.cohort.splits),
@@ -679,11 +682,11 @@ class RealCell(Cell):
 
 @dataclass(frozen=True)
 class Experiment:
-    """One row per experiment; its parameter file and its notebook have its name.
+    """One experiment, whose parameter file and notebook have its name.
 
-    cells: the class of its cells. notebook: its name, where that is another. page: of the book, that
-    shows its results. columns: of its table, empty if no model has them. every_protocol: whether
-    models that the publication lacks are fitted under each protocol too.
+    cells: the class of its cells. notebook: its name, if another. page: of the book, with its
+    results. columns: of its table, empty if no model has them. every_protocol: whether models that
+    the publication lacks are fitted under each protocol too.
     """
 
     cells: type[Cell]
@@ -722,10 +725,10 @@ ExperimentName = Literal[*EXPERIMENTS]
 
 
 def last_batch(n_samples: int, protocol: Protocol) -> int:
-    """Return how many training samples an epoch's last batch holds, 1 to `splits.BATCH_SIZE` where
-    none are left over.
+    """Return how many training individuals an epoch's last batch holds, from 1 to
+    `splits.BATCH_SIZE` if none are left over.
 
-    Raises ValueError for an unknown protocol, and for fewer than 10 samples.
+    Raises ValueError for an unknown protocol, and for fewer than 10 individuals.
     """
     return training_size(n_samples, protocol) % BATCH_SIZE or BATCH_SIZE
 
@@ -736,7 +739,7 @@ def qtl_for_scaling(scaling: float, n_samples: int) -> int:
     q = (1 + sqrt(1 + 8 scaling n)) / 2, rounded to an integer, then up to an even one, as in the
     authors' code.
 
-    Raises ValueError for a scaling that is not above 0, and fewer than 1 sample.
+    Raises ValueError for a scaling that is not above 0, and fewer than 1 individual.
     """
     scaling = checks.real("scaling", scaling, above=0, maximum=MOST)
     n_samples = checks.integer("n_samples", n_samples, minimum=1, maximum=MOST)
@@ -747,8 +750,8 @@ def qtl_for_scaling(scaling: float, n_samples: int) -> int:
 class Profile(BaseModel):
     """One profile of a parameter file: what it is for, what it changes in `base`, and its grids.
 
-    In a grid, each value that is a list is an axis, and the cells are the product of the axes;
-    parameters that are lists themselves (`LIST_PARAMETERS`) are no axes.
+    In a grid, each value that is a list is an axis, and the cells are the product of the axes.
+    Parameters that are lists themselves (`LIST_PARAMETERS`) are no axes.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -782,7 +785,7 @@ class ParameterFile(BaseModel):
         missing = set(ProfileName.__args__) - set(self.profiles)
         checks.require(
             not missing,
-            f"profiles must hold smoke, quick, standard and full; missing: {', '.join(sorted(missing))}",
+            f"profiles must hold smoke, quick, standard and full, got none for {', '.join(sorted(missing))}",
         )
         return self
 
@@ -790,8 +793,8 @@ class ParameterFile(BaseModel):
 def load_grids(path: Path) -> dict[str, list[Cell]]:
     """Read a parameter file and return the cells of each of its profiles.
 
-    Every profile is expanded and checked, whichever is wanted: a mistake shows before anything
-    runs.
+    Every profile is expanded and checked, whichever is wanted, so that a mistake shows before
+    anything runs.
 
     Raises ParameterError with file, profile, cell and parameter.
     """
@@ -811,10 +814,10 @@ def load_grids(path: Path) -> dict[str, list[Cell]]:
 
 
 def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
-    """Return the folder of each cell of a profile; raise ParameterError for a mistake in any parameter
-    file.
+    """Return the folder of each cell of a profile, or raise ParameterError for a mistake in any
+    parameter file.
 
-    `published` has none: its book is made of tables that ship with it.
+    `published` has no cells, since its book is made of shipped tables.
     """
     cells = {}
     for experiment in CELL_TYPES:
@@ -824,7 +827,7 @@ def planned_cells(root: Path, profile: str) -> dict[Path, Cell]:
 
 
 def grids_of(content: object, path: Path) -> dict[str, list[Cell]]:
-    """Return what `load_grids` does of a file's content; path: where it is from. Raises what
+    """Return what `load_grids` does, given a file's content. path: where it is from. Raises what
     `load_grids` does.
     """
     if not isinstance(content, Mapping):
@@ -838,13 +841,13 @@ MISREAD = re.compile(r"[-+]?0[0-7_]+|.*:.*")
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values alone, no tag that could make an object or run code; a key that stands twice is a
+    """Plain values alone, no tag that could make an object or run code. A repeated key is a
     mistake.
     """
 
     def resolve(self, kind: type[yaml.Node], value: str | None, implicit: object) -> str:
-        """Return the tag of a node; a number that would be misread is a text, which no number's
-        parameter takes.
+        """Return the tag of a node. A number that would be misread becomes a string, which no
+        number's parameter takes.
         """
         tag = super().resolve(kind, value, implicit)
         is_number = tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
@@ -855,21 +858,21 @@ class _Loader(yaml.SafeLoader):
         for number, key in enumerate(keys):
             if key in keys[:number]:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key} stands twice", node.start_mark
+                    None, None, f"the key {key} occurs twice", node.start_mark
                 )
         return super().construct_mapping(node, deep)
 
 
 def make_cell(cell_type: type[Cell], **parameters: Any) -> Cell:
-    """Return a checked cell; raise ParameterError that names each wrong parameter, its value and its
-    bound.
+    """Return a checked cell, or raise ParameterError that names each wrong parameter, its value and
+    its bound.
     """
     return _validated(cell_type, parameters, cell_type.model_fields["experiment"].default)
 
 
 def same_settings(parameters: Mapping[str, Any], cell: Cell) -> bool:
-    """Tell whether fits with a provenance's parameters are those of a cell, however many of them each
-    has; a parameter that the provenance lacks had its default.
+    """Tell whether fits with a provenance's parameters are those of a cell, however many of them
+    each has. A parameter that the provenance lacks had its default.
     """
     chosen = cell.model_dump(include=set(results.CHOSEN))
     try:
@@ -890,7 +893,7 @@ def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list
         parameters = file.base | profile.changes | point
         cell = _validated(CELL_TYPES[file.experiment], {"profile": name} | parameters, place)
         if cell.name in cells:
-            raise ParameterError(f"{place}: the cell {cell.name} stands in this profile twice")
+            raise ParameterError(f"{place}: the cell {cell.name} occurs in this profile twice")
         cells[cell.name] = cell
     return list(cells.values())
 
@@ -898,7 +901,7 @@ def _cells(file: ParameterFile, name: str, profile: Profile, path: Path) -> list
 def _validated(model: type[BaseModel], values: Mapping[str, Any], place: str) -> Any:
     if set(map(type, values)) - {str}:
         raise ParameterError(
-            f"{place}: names of parameters must be texts, got {checks.shown(list(values))}"
+            f"{place}: names of parameters must be strings, got {checks.shown(list(values))}"
         )
     try:
         return model(**values)

@@ -1,11 +1,10 @@
-"""Run a profile without Snakemake and Jupyter: `python -m epidl.grid PROFILE --plain`, at the
-project's root.
+"""Run a profile without Snakemake and Jupyter: `python -m epidl.grid PROFILE --plain`.
 
-For a machine lent by the hour, such as a GPU node: several processes compute what is neither
-published nor there, cell by cell, in the order of the parameter files or of the cells that are
-named. `--stop-after 9m` stops in time: finished fits are kept. `--archive FILE` packs what there is
-then, which `epidl.grid.publish --also FILE` takes; unpacked into `runs`, it is what the next run
-continues after.
+Run at the project's root, the command is for a machine lent by the hour, such as a GPU node.
+Several processes compute what is neither published nor there, cell by cell, in the order of the
+parameter files or of the named cells. `--stop-after 9m` stops in time, keeping finished fits.
+`--archive FILE` then packs what there is, for `epidl.grid.publish --also FILE`. If the archive is
+unpacked into `runs`, the next run continues from it.
 """
 
 import argparse
@@ -56,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def chosen(cells: Mapping[Path, Cell], names: Sequence[str]) -> dict[Path, Cell]:
-    """Return the cells that are named, in the order of the names; all where there is no name.
+    """Return the cells that are named, in the order of the names, or all cells if there is no name.
 
     Raises ParameterError for a name that no cell has.
     """
@@ -80,7 +79,7 @@ def _named(folder: Path) -> str:
 
 
 def run(cells: Mapping[Path, Cell], jobs: int, stop_after: float | None) -> int:
-    """Compute cells, say how far it is, and return the exit status; stop_after: seconds, None for
+    """Compute cells, report progress, and return the exit status. stop_after: seconds, None for
     never.
     """
     begun, status = time.monotonic(), 1
@@ -105,7 +104,7 @@ def run(cells: Mapping[Path, Cell], jobs: int, stop_after: float | None) -> int:
         status = int(bool(failed))
     except TimeoutError:
         print(
-            f"Stopped after {stop_after:g} s; left: {len(left)} of {len(cells)} cells. Finished fits are kept."
+            f"Stopped after {stop_after:g} s with {len(left)} of {len(cells)} cells left. Finished fits are kept."
         )
     except KeyboardInterrupt:
         print(
@@ -122,7 +121,7 @@ def run(cells: Mapping[Path, Cell], jobs: int, stop_after: float | None) -> int:
 
 
 def pack(cells: Iterable[Path], archive: Path) -> None:
-    """Write what there is of cells, finished or not, to an archive, as it lies in `runs`."""
+    """Write what there is of cells, finished or not, to an archive laid out as `runs`."""
     with tarfile.open(archive, "w:gz") as tar:
         for folder in cells:
             if folder.exists():

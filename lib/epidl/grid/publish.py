@@ -2,16 +2,16 @@
 
 Writes book/data/<experiment>.csv with its provenance and says which cells are not complete yet.
 `make publish` also draws anew what the book draws from these tables alone: the verdicts on the
-claims and the README's figure. The profile `quick` is not published: its cells are those of larger
-profiles, smaller.
+claims and the README's figure. The profile `quick` is not published, since its cells are small
+versions of larger profiles' cells.
 
-The unit is the fit, of finished cells and of unfinished ones. What the book has already, from
-another machine, profile or run, stays; of the same fit with the same parameters the one that was
-computed later is published. Where parameters differ, a fit whose rate was searched for goes before
-one at a fixed rate, then one of the profile `full` before others, then the later. What is no longer
-the profile's is named. `--also` takes the fits of another machine's `runs` folder too, or of an
-archive of it; where both made a fit with the same numbers one is taken, where their numbers differ
-nothing is published until one of them is gone.
+The unit is the fit, of finished cells and of unfinished ones. What the book already has from
+another machine, profile or run stays. The later of two fits with the same parameters is published.
+If parameters differ, a fit with a searched rate goes before one at a fixed rate, then one of the
+profile `full` before others, then the later. Published cells that the profile no longer has are
+named. `--also` adds the fits of another machine's `runs` folder, or of its archive. A fit that both
+have with the same numbers is taken once. If the numbers differ, nothing is published until one of
+the two is gone.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from epidl.grid.results import Fitted
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 1 where a cell cannot be published or none is
+    """Run the command and return its exit status: 0, or 1 if a cell cannot be published or none is
     finished.
     """
     parser = argparse.ArgumentParser(
@@ -60,7 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _runs_folder(stack: contextlib.ExitStack, path: Path) -> Path:
-    """Return a `runs` folder, or one with the content of an archive, which goes with the stack."""
+    """Return a `runs` folder, or a temporary one with the content of an archive, removed with the
+    stack.
+    """
     if path.is_dir():
         return path
     checks.require(
@@ -74,9 +76,10 @@ def _runs_folder(stack: contextlib.ExitStack, path: Path) -> Path:
 
 
 def publish_profile(profile: str, others: Sequence[Path] = ()) -> int:
-    """Publish a profile's fits, and those in other machines' `runs` folders; return the exit status.
+    """Publish a profile's fits, and those in other machines' `runs` folders, and return the exit
+    status.
 
-    All is checked before any is published: raises ValueError for a cell, or a published table, that
+    All is checked before any is published. Raises ValueError for a cell, or a published table, that
     cannot be taken.
     """
     cells = planned_cells(Path.cwd(), profile)
@@ -107,7 +110,7 @@ def publish(
     """Write the union of an experiment's fits and the published ones, and say which cells are not
     complete yet.
 
-    Where none is new, what was published before stays as it is.
+    If no fit is new, what was published before stays as it is.
     """
     merged, new = {fit.name: fit for fit in published}, 0
     for fit in fits:
@@ -128,7 +131,7 @@ def publish(
 
 
 def goes_before(one: Fitted, other: Fitted) -> bool:
-    """Tell whether one fit takes the place of another of its name: see this module's first lines."""
+    """Tell whether one fit takes the place of another of its name, see this module's first lines."""
     given, known = one.record["parameters"], other.record["parameters"]
     # what one lacks had its default, and what is chosen is no setting
     chosen = dict.fromkeys(results.CHOSEN)
@@ -144,8 +147,8 @@ def _rank(fit: Fitted) -> tuple[bool, bool, str]:
 
 
 def _outdated(fits: Iterable[Fitted], planned: Sequence[Cell]) -> dict[str, str]:
-    """Return why published cells are no longer the profile's, by name; those of another profile are
-    not asked.
+    """Return why published cells are no longer the profile's, by name, ignoring those of another
+    profile.
     """
     cells, reasons = {cell.name: cell for cell in planned}, {}
     for fit in fits:
@@ -161,7 +164,7 @@ def _outdated(fits: Iterable[Fitted], planned: Sequence[Cell]) -> dict[str, str]
 def one_of(folders: Sequence[Path], cell: Cell) -> list[Fitted]:
     """Return the fits of a cell in several folders, each once.
 
-    Raises ValueError where two hold different numbers, and what `fits_in` raises.
+    Raises ValueError if two hold different numbers, and what `fits_in` raises.
     """
     found: dict[str, Fitted] = {}
     places: dict[str, Path] = {}
@@ -178,17 +181,16 @@ def one_of(folders: Sequence[Path], cell: Cell) -> list[Fitted]:
 
 
 def fits_in(folder: Path, cell: Cell) -> list[Fitted]:
-    """Return the fits of a cell in a folder, finished or not; of the same fit the one that was
-    computed later.
+    """Return the fits of a cell in a folder, finished or not, the later of two versions of a fit.
 
-    Of the kept ones, those with other parameters or by code that was not committed are left out.
-    Raises ValueError for such fits in a finished cell.
+    Kept fits with other parameters or by uncommitted code are left out. Raises ValueError for such
+    fits in a finished cell.
     """
     found = {}
     for fit in results.read_cell(folder) if (folder / results.TABLE).exists() else []:
         checks.require(
             same_settings(fit.record["parameters"], cell),
-            f"{folder} must have been computed with the parameters of its profile; run the grid again",
+            f"{folder} must have been computed with the parameters of its profile. Run the grid again",
         )
         checks.require(
             _is_committed(fit),

@@ -1,9 +1,9 @@
 """The cells of real cohorts: one trait, its splits of each kind, and the fit of each model to each
-split, which is kept as a fit of a simulated replicate is.
+split, kept as the fits of a simulated cohort are.
 
-`random` splits are 85/15 draws. A column of groups makes ten folds of whole groups; published folds
-are taken as they are. What is estimated, means that stand for missing genotypes and effects of
-covariates included, is estimated on the training individuals of each split.
+`random` splits are 85/15 draws. A column of groups makes ten folds of whole groups, and published
+folds are taken as they are. All estimates come from the training individuals of each split,
+including effects of covariates and the means that fill missing genotypes.
 """
 
 import json
@@ -30,7 +30,7 @@ ReadSplits = Callable[[str], tuple[OwnCohort, list[tuple[str, Split]]]]
 
 
 def read(cell: RealCell, protocol: str) -> OwnCohort:
-    """Return the cell's cohort with the groups of a kind of splits; random splits have those of the
+    """Return the cell's cohort with the groups of a kind of splits, for random splits those of the
     first column of groups.
     """
     group = protocol
@@ -40,7 +40,9 @@ def read(cell: RealCell, protocol: str) -> OwnCohort:
 
 
 def splits(cell: RealCell, protocol: str) -> tuple[OwnCohort, list[tuple[str, Split]]]:
-    """Return the cohort, and the named splits of a kind; published folds are no groups of the cohort."""
+    """Return the cohort, and the named splits of a kind. Published folds are no groups of the
+    cohort.
+    """
     cohort = read(cell, protocol)
     kind = "random" if protocol == registry.RANDOM else "folds"
     seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name)
@@ -53,7 +55,7 @@ def splits(cell: RealCell, protocol: str) -> tuple[OwnCohort, list[tuple[str, Sp
 
 
 def run(cell: RealCell, folder: Path | str = "", progress: bool = False) -> CellResult:
-    """Fit and score a cell's models; the arguments, and what is raised, are those of `core.run_cell`.
+    """Fit and score a cell's models, with the arguments and errors of `core.run_cell`.
 
     Also raises what `public.read_public`, `comparison.make_splits` and `comparison.make_task` do.
     """

@@ -3,8 +3,8 @@ whole or not at all.
 
 The unit is the fit of one model to one cohort under one protocol: its rows of a table, its further
 tables, and its record, which says by which code, where, when and with which parameters it was
-computed. A record in a provenance file stands for all fits of the same origin and names them in
-`fits`; one without `fits`, as they were written before, stands for all fits of one cell.
+computed. A record in a provenance file covers all fits of the same origin and names them in `fits`.
+Older records without `fits` cover all fits of one cell.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def names(table: pd.DataFrame) -> list[str]:
 def join(
     fits: Sequence[Fitted],
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame], list[dict[str, Any]]]:
-    """Return the table of fits in the order given, their side tables by name, and a record for each
+    """Return the table of fits in the given order, their side tables by name, and a record for each
     origin.
 
     A record has the fits' names in `fits`, their first start, the sum of their seconds and their
@@ -112,10 +112,10 @@ def join(
 def split(
     table: pd.DataFrame, side: Mapping[str, pd.DataFrame], records: Sequence[dict]
 ) -> list[Fitted]:
-    """Return the fits of a table, in its order; the seconds of a record are shared equally among its
+    """Return the fits of a table, in its order, sharing the seconds of a record equally among its
     fits.
 
-    Raises ValueError for records that are not those of its fits.
+    Raises ValueError for records of other fits.
     """
     missing = set(KEY) - set(table.columns)
     checks.require(
@@ -162,11 +162,11 @@ def write_cell(
     started: datetime,
     side: Mapping[str, pd.DataFrame] | None = None,
 ) -> None:
-    """Write a cell's provenance, side tables and table: where the table stands, all are whole and
+    """Write a cell's provenance, side tables and table: once the table exists, all are whole and
     belong to it.
 
-    started: when the cell began, or went on (timezone-aware); its end is now. side: further tables
-    by name, see `SIDE_TABLES`; and `provenance`, a row for each record (`join`), where the fits
+    started: when the cell began or continued, timezone-aware. The cell's end is now. side: further
+    tables by name, see `SIDE_TABLES`, and `provenance`, a row for each record (`join`), if the fits
     have their own.
 
     Raises ValueError for a side table of another name, tables that are none, parameters that JSON
@@ -193,11 +193,12 @@ def _as_json(record: object) -> str:
 
 
 def _write_together(folder: Path, files: Mapping[str, str | pd.DataFrame]) -> None:
-    """Write files that belong together, with their checksums; the last is a table that stands for all.
+    """Write files that belong together, with their checksums. The last is a table that vouches for
+    all.
 
-    All is written aside first: a full disk changes nothing. The checksums take their place before
-    the files do, so that a mixture of old and new, which a kill could leave, is found out. What the
-    former checksums name, and `files` lacks, goes.
+    All is written under other names first, so a full disk changes nothing. The checksums take their
+    place before the files do, which reveals a mixture of old and new after a kill. Files of the
+    former checksums that `files` lacks are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     seal = Path(list(files)[-1]).with_suffix(SEAL).name
@@ -241,8 +242,7 @@ def _checked(
 def read_table(path: Path) -> pd.DataFrame:
     """Read a result table that `write_table` wrote.
 
-    Raises ValueError where the file is missing or holds no result table, and what `check_seal`
-    raises.
+    Raises ValueError if the file is missing or holds no result table, and what `check_seal` raises.
     """
     check_seal(path)
     try:
@@ -262,9 +262,9 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def check_seal(table_path: Path) -> None:
-    """Raise ValueError where a table or what belongs to it is not as it was written.
+    """Raise ValueError if a table or what belongs to it is not as it was written.
 
-    What was written before there were checksums has none, and is not checked.
+    Tables from before there were checksums are not checked.
     """
     seal = Path(table_path).with_suffix(SEAL)
     if not seal.exists():
@@ -285,7 +285,7 @@ def check_seal(table_path: Path) -> None:
 
 
 def _sealed(seal: Path) -> dict[str, str]:
-    """Return the checksum of each file that a seal names, in its own folder; none where there is no
+    """Return the checksum of each file that a seal names, in its own folder, or none if there is no
     seal.
     """
     sealed = {}
@@ -297,9 +297,7 @@ def _sealed(seal: Path) -> dict[str, str]:
 
 
 def check_own(folder: Path) -> None:
-    """Raise ValueError where a file stands in a folder that `write_cell` would replace, but did not
-    write.
-    """
+    """Raise ValueError if a folder holds a file that `write_cell` would replace, but did not write."""
     own = _sealed(Path(folder, TABLE).with_suffix(SEAL))
     others = []
     for name in (TABLE, PROVENANCE, *map("{}.csv".format, SIDE_TABLES)):
@@ -320,7 +318,7 @@ def _damaged(path: Path, why: str, table_path: Path) -> str:
 def read_cell(folder: Path) -> list[Fitted]:
     """Read the fits of a finished cell, with their trials.
 
-    Raises ValueError where its table is missing or none, or a file is damaged.
+    Raises ValueError if its table is missing or none, or a file is damaged.
     """
     return _read_fits(Path(folder, TABLE), Path(folder, PROVENANCE), Path(folder, "trials.csv"))
 
@@ -328,11 +326,11 @@ def read_cell(folder: Path) -> list[Fitted]:
 def read_collected(table_path: Path) -> list[Fitted]:
     """Read the fits of a table that `collect` wrote.
 
-    Raises ValueError where a file or the checksums are missing, or a file is damaged.
+    Raises ValueError if a file or the checksums are missing, or a file is damaged.
     """
     checks.require(
         table_path.with_suffix(SEAL).exists(),
-        f"{table_path} must have its checksums beside it, but {table_path.stem}{SEAL} is missing",
+        f"{table_path} must have its checksums next to it, but {table_path.stem}{SEAL} is missing",
     )
     return _read_fits(table_path, *_beside(table_path))
 
@@ -349,7 +347,7 @@ def _read_fits(table_path: Path, provenance_path: Path, trials_path: Path) -> li
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """Read the records of a provenance file; raise ValueError where it is missing or none."""
+    """Read the records of a provenance file, or raise ValueError if it is missing or none."""
     content = read_json(path, (dict, list))
     records = content if isinstance(content, list) else [content]
     for record in records:
@@ -362,7 +360,7 @@ def read_records(path: Path) -> list[dict[str, Any]]:
 
 
 def read_json(path: Path, kind: type | tuple[type, ...]) -> Any:
-    """Read a provenance, a dict or a list of them; raise ValueError where it is missing or none."""
+    """Read a provenance, a dict or a list of dicts, or raise ValueError if it is missing or none."""
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
@@ -375,13 +373,13 @@ def read_json(path: Path, kind: type | tuple[type, ...]) -> Any:
 
 
 def collect(fits: Sequence[Fitted], table_path: Path) -> pd.DataFrame:
-    """Join the tables of fits, in the order given, and write them with a list of their records.
+    """Join the tables of fits, in the given order, and write them with a list of their records.
 
-    Beside <experiment>.csv: <experiment>.provenance.json and, where any fit has some, Optuna's
+    With <experiment>.csv come <experiment>.provenance.json and, if any fit has some, Optuna's
     trials as <experiment>.trials.csv.
 
-    Raises ValueError where no fit is given, or one twice, and for a path that is not a table's, or
-    at which something else stands.
+    Raises ValueError if no fit is given or one twice, and for a path that is not a table's, or that
+    something else has.
     """
     checks.require(fits, "fits must hold at least one finished fit, got none")
     table_path = _checked_target(Path(table_path), fits)
@@ -395,7 +393,7 @@ def collect(fits: Sequence[Fitted], table_path: Path) -> pd.DataFrame:
 
 
 def _checked_target(table_path: Path, fits: Sequence[Fitted]) -> Path:
-    """Return where to collect fits; raise ValueError where that would replace something else, or mix
+    """Return where to collect fits, or raise ValueError if that would replace something else or mix
     fits up.
     """
     given = pd.Series([fit.name for fit in fits])
@@ -412,7 +410,7 @@ def _checked_target(table_path: Path, fits: Sequence[Fitted]) -> Path:
 
 
 def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, Any]:
-    """Return what repeats a result, and what it cost: parameters, versions, commit, device, time,
+    """Return what repeats a result and what it cost: parameters, versions, commit, device, time,
     memory.
     """
     from epidl.devices import device_name  # late: collecting tables does not need torch
@@ -426,8 +424,8 @@ def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, An
 
 
 def measured(started: datetime) -> dict[str, Any]:
-    """Return what a work that ends now cost: its start, its seconds, and the most memory of this
-    process so far.
+    """Return the cost of a work that ends now: its start, its seconds, and this process's most
+    memory so far.
     """
     return {
         "started": started.isoformat(timespec="seconds"),
@@ -437,9 +435,7 @@ def measured(started: datetime) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """Return the commit of the checkout that the library stands in, marked where files differ from it;
-    or 'unknown'.
-    """
+    """Return the commit of the library's checkout, marked if files differ from it, or 'unknown'."""
     try:
         git, this = ["git", "-C", str(Path(__file__).parent)], Path(__file__).name
         # an installed copy may stand in the checkout of another project
@@ -480,7 +476,7 @@ def _peak_memory_mb() -> float:
 
 @commands.answers_with(1)
 def main(arguments: list[str] | None = None) -> int:
-    """Collect finished cells in one table; return 0, or 1 where one is missing or damaged."""
+    """Collect finished cells in one table. Return 0, or 1 if one is missing or damaged."""
     parser = argparse.ArgumentParser(prog="python -m epidl.grid.results", description=__doc__)
     parser.add_argument("table", type=Path, help="the table to write")
     parser.add_argument("folders", type=Path, nargs="+", help="of finished cells")

@@ -1,11 +1,10 @@
-"""The command that runs a profile's grid: `python -m epidl.grid PROFILE [SNAKEMAKE ARGUMENTS]`, at the
-project's root.
+"""The command that runs a profile's grid: `python -m epidl.grid PROFILE [SNAKEMAKE ARGUMENTS]`.
 
-It checks all parameter files, clears what a killed run left behind (Snakemake's lock, orphaned
-notebooks), sets aside tables that are not as they were written, hands over to Snakemake, and names
-the cells that failed. Finished cells are not repeated, nor are the finished fits of a cell that was
-stopped. With `--stop-after 9m` it stops in time, for machines lent by the hour, and says what is
-left. The profile `published` has no grid: it is for the book of the shipped tables.
+Run at the project's root, the command checks all parameter files, clears what a killed run left
+behind (Snakemake's lock, orphaned notebooks), sets aside damaged tables, hands over to Snakemake,
+and names the cells that failed. Finished cells are not repeated, nor are the finished fits of a
+stopped cell. With `--stop-after 9m` the command stops in time, for machines lent by the hour, and
+says what is left. The profile `published` has no grid, only the book of the shipped tables.
 """
 
 import argparse
@@ -71,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
     except filelock.Timeout:
         print(
-            f"Another run works in {root / 'runs'}; wait for its end, or stop it.", file=sys.stderr
+            f"Another run works in {root / 'runs'}. Wait for its end, or stop it.", file=sys.stderr
         )
     except OSError as error:
         print(f"{root} must be a folder that can be written to: {error}", file=sys.stderr)
@@ -85,7 +84,7 @@ def check_targets(folder: Path, cells: Sequence[Path], arguments: Sequence[str])
     of the profile.
 
     folder: of the profile's results. What follows an option may be its value, and is left to
-    Snakemake, which otherwise names the function of the workflow that does not know a target.
+    Snakemake, whose own message on an unknown target names a function of the workflow.
     """
     files = set()
     for cell in cells:
@@ -103,7 +102,7 @@ def check_targets(folder: Path, cells: Sequence[Path], arguments: Sequence[str])
 
 
 def clear_leftovers(root: Path, folders: list[Path]) -> None:
-    """Stop processes that a killed run left at work for `root`, and take away its lock and unfinished
+    """Stop processes that a killed run left running for `root`, and remove its lock and unfinished
     notebooks.
     """
     kill(root)
@@ -117,7 +116,7 @@ def check_finished(folder: Path, cells: list[Path]) -> None:
     """Set aside a profile's tables that are not as they were written, and name the notebooks that
     cannot be read.
 
-    Raises PermissionError where a folder that is there cannot be written to.
+    Raises PermissionError if an existing folder cannot be written to.
     """
     for place in {folder, *map(folder.joinpath, CELL_TYPES), *cells}:
         if place.exists() and not os.access(place, os.W_OK | os.X_OK):
@@ -133,7 +132,7 @@ def check_finished(folder: Path, cells: list[Path]) -> None:
             os.replace(table, table.with_suffix(".outdated"))
         if notebook.exists() and not _is_notebook(notebook):
             print(
-                f"{notebook} cannot be read as a notebook. The cell's table stands; to have both again, remove "
+                f"{notebook} cannot be read as a notebook. The cell's table is kept. To make both again, remove "
                 f"{notebook.parent}",
                 file=sys.stderr,
             )
@@ -142,8 +141,8 @@ def check_finished(folder: Path, cells: list[Path]) -> None:
 def run(
     root: Path, arguments: list[str], folders: list[Path], stop_after: float | None = None
 ) -> int:
-    """Run Snakemake; where it does not finish, name the cells that failed. An interrupt stops it in
-    good order.
+    """Run Snakemake and, if it does not finish, name the cells that failed. An interrupt stops it
+    in good order.
 
     stop_after: seconds until it is interrupted, None for never.
     """
@@ -159,7 +158,7 @@ def run(
     if stopped:
         left = [folder.name for folder in folders if not (folder / "table.csv").exists()]
         print(
-            f"Stopped after {stop_after:g} s; left of the profile: {len(left)} of {len(folders)} cells.",
+            f"Stopped after {stop_after:g} s with {len(left)} of {len(folders)} cells of the profile left.",
             file=sys.stderr,
         )
     if not status:
@@ -176,7 +175,7 @@ def run(
 
 
 def _wait(process: subprocess.Popen, root: Path, stop_after: float | None) -> tuple[int, bool]:
-    """Return Snakemake's exit status, and whether its time was up; kill what an interrupt does not
+    """Return Snakemake's exit status, and whether its time was up. Kill what an interrupt does not
     stop.
     """
     limit, interrupted, stopped = stop_after, False, False
@@ -212,7 +211,7 @@ def _reason(folder: Path) -> str:
     log, last = folder / "log.txt", "no log"
     if log.exists() and log.read_text(errors="replace").strip():
         last = log.read_text(errors="replace").strip().split("\n")[-1].strip()
-    return f"{last}; its notebook so far: {folder / 'unfinished.ipynb'}"
+    return f"{last}. Its notebook so far: {folder / 'unfinished.ipynb'}"
 
 
 def _is_notebook(path: Path) -> bool:
@@ -225,7 +224,7 @@ def _is_notebook(path: Path) -> bool:
 def interrupt(root: Path) -> None:
     """Interrupt all processes that work for `root`, as a terminal would.
 
-    Snakemake is ended where it has no lock yet: at its start, when no job runs, it answers an
+    Snakemake is ended if it has no lock yet: at its start, when no job runs, it answers an
     interrupt by a traceback.
     """
     number = signal.SIGINT if any((root / ".snakemake" / "locks").glob("*")) else signal.SIGTERM

@@ -1,4 +1,4 @@
-"""Networks as models of a task: trained, tuned, and scored on its test samples."""
+"""Networks as models of a task: trained, tuned, and scored on its test individuals."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ class Trained:
     def of(
         self, task: Task, side: Mapping[str, pd.DataFrame] | None = None, **columns: Any
     ) -> Prediction:
-        """Return the prediction of a task's test samples; a diverged network has none."""
+        """Return the prediction of a task's test individuals, none for a diverged network."""
         test = task.split.test
         predicted = np.full((len(test), task.n_traits), np.nan)
         if self.record.status != "diverged":
@@ -51,15 +51,17 @@ def predict_linear(task: Task, model: Model) -> Prediction:
 
 
 def predict_mlp(task: Task, model: Model) -> Prediction:
-    """Predict by the MLP, all traits in one network, its rate the task's or Optuna's choice of the
-    task's.
+    """Predict by the MLP, all traits in one network, its rate the task's or chosen by Optuna from
+    the task's.
     """
     trained, trials = task.once("mlp", _train_mlp)
     return trained.of(task, trials, hidden_width=task.hidden_width)
 
 
 def predict_mlp_recomputed(task: Task, model: Model) -> Prediction:
-    """Predict by the same MLP with its batch norm's statistics recomputed over the training samples."""
+    """Predict by the same MLP with its batch norm's statistics recomputed over the training
+    individuals.
+    """
     trained, _ = task.once("mlp", _train_mlp)
     network = copy.deepcopy(trained.network)
     training.recompute_batch_norm(network, trained.genotypes, task.split.train, task.device)
@@ -74,8 +76,8 @@ def predict_mlp_patient(task: Task, model: Model) -> Prediction:
 
 
 def predict_skip_mlp(task: Task, model: Model) -> Prediction:
-    """Predict by one hidden layer and a linear path around it, without batch norm; an L1 penalty makes
-    it sparse.
+    """Predict by one hidden layer and a linear path around it, without batch norm, made sparse by
+    an L1 penalty.
     """
     return _with_best_penalty(task, model, networks.SkipMlp, model.width(task.hidden_width))
 
@@ -92,7 +94,9 @@ def predict_pair_network(task: Task, model: Model) -> Prediction:
 
 
 def train_linear(task: Task, plan: training.TrainingPlan, name: str) -> tuple[Trained, Prediction]:
-    """Train one linear layer from all one-hot columns to all traits; return it with its prediction."""
+    """Train one linear layer from all one-hot columns to all traits, and return it with its
+    prediction.
+    """
     layer = networks.OneHotLinear(
         task.genotypes.n_markers, task.n_traits, task.generator("weights", name)
     )
@@ -115,11 +119,11 @@ def mlp_plan(task: Task, settings: Mapping[str, Any], **changes: Any) -> trainin
 def tune(
     task: Task, model: str, fit: Callable[..., Trained], space: tuning.Space, n_trials: int
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    """Choose settings by the validation loss of trial fits; return them and the trials as a side
-    table.
+    """Choose settings by the validation loss of trial fits, and return them and the trials as a
+    side table.
 
-    fit: trains with given settings; what follows them is the purpose that its random draws are for.
-    Where each setting has one value only, nothing is tried.
+    fit: trains with given settings, followed by the purpose of its random draws. If each setting
+    has one value only, nothing is tried.
     """
     if max(map(len, space.values())) == 1:
         return {name: values[0] for name, values in space.items()}, {}
@@ -147,7 +151,7 @@ def train(
     name: str,
     *purpose: object,
 ) -> Trained:
-    """Train a network on a task's split; name, purpose: what its random draws are for."""
+    """Train a network on a task's split. name, purpose: what its random draws are for."""
     return train_all(task, [network], genotypes, [plan], name, *purpose)[0]
 
 
@@ -159,8 +163,8 @@ def train_all(
     name: str,
     *purpose: object,
 ) -> list[Trained]:
-    """Train networks, each by its own plan, on a task's split and with the same draws; small ones side
-    by side.
+    """Train networks, each by its own plan, on a task's split and with the same draws, small ones
+    side by side.
     """
     records = training.train_together(
         models,
@@ -176,7 +180,7 @@ def train_all(
 
 
 def _train_mlp(task: Task) -> tuple[Trained, dict[str, pd.DataFrame]]:
-    """Train the MLP; return it and the trials of its search."""
+    """Train the MLP, and return it with the trials of its search."""
 
     def fit(settings: Mapping[str, Any], *purpose: object) -> Trained:
         network = networks.mlp(
@@ -194,8 +198,8 @@ def _train_mlp(task: Task) -> tuple[Trained, dict[str, pd.DataFrame]]:
 def _with_best_penalty(
     task: Task, model: Model, make: Callable[..., nn.Module], width: int, **plan: float
 ) -> Prediction:
-    """Train with each L1 penalty and predict by the network of the smallest validation loss; seconds:
-    of all.
+    """Train with each L1 penalty and predict by the network of the smallest validation loss.
+    seconds: of all.
     """
     plan["max_epochs"] = training.patient_epochs(len(task.split.train))
     plan["drop_ragged_batch"] = task.drop_ragged_batch

@@ -1,9 +1,9 @@
-"""A network as a practitioner would fit it: settings searched for, and an ensemble that sees all of
-the training part.
+"""A network as a practitioner would fit it: settings from a search, and an ensemble that sees all
+of the training part.
 
-The training samples are put into a random order. Each member leaves out another 15 % of them, which
-decide when its training stops. The first member is trained with all settings; the best few of them
-are trained as each member, and those of the smallest mean loss on what the members leave out are
+The training individuals are put into a random order. Each member leaves out another 15% of them,
+which decide when its training stops. The first member is trained with all settings, every other
+member with the best few. The settings of the smallest mean loss on what the members leave out are
 taken.
 """
 
@@ -62,12 +62,12 @@ class DropoutMlp(nn.Module):
         self.layers.append(column_linear(n_inputs, n_traits, generator))
 
     def forward(self, alleles: Tensor) -> Tensor:
-        """Return the outputs (samples, n_traits) for allele shares (samples, n_markers)."""
+        """Return the outputs (individuals, n_traits) for allele shares (individuals, n_markers)."""
         return self.layers(2 * (alleles - self.centre))
 
 
 def predict(task: Task, model: Model) -> Prediction:
-    """Predict by the mean of the members that did not diverge; columns: the settings chosen."""
+    """Predict by the mean of the members that did not diverge. columns: the settings chosen."""
     settings, members = _choose(task, model.name)
     predictions = [member.of(task) for member in members]
     usable = [each for each in predictions if each.status != "diverged"] or predictions
@@ -110,7 +110,9 @@ def _loss(fit: deep.Trained) -> float:
 
 
 def member_splits(task: Task, name: str) -> list[Split]:
-    """Return the split of each member: the samples that it leaves out are no other member's."""
+    """Return the split of each member, which leaves out individuals that no other member leaves
+    out.
+    """
     rows = seeds.generator(task.seed, name, "members").permutation(task.all_but_test)
     n_left_out = max(1, round((1 - TRAIN_SHARE) * len(rows)))
     splits = []

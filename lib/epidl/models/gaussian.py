@@ -1,16 +1,17 @@
-"""Gaussian kernel regression (RKHS): individuals of like genotypes are expected to have like traits,
-whatever the order in which loci interact.
+"""Gaussian kernel regression (RKHS): individuals of similar genotypes are expected to have similar
+traits, whatever the order of interactions.
 
 With d^2_ij the squared distance between the allele shares of two individuals (see `genotypes`) and
-M its median among training samples,
+M its median among training individuals,
 
     y = mu + g + e,    V(y) = s (K + r I),    K_ij = exp(-d^2_ij / (h M)).
 
-In powers of the distance K is a sum of products of markers of every order, and the wider the
-bandwidth h, the less the higher ones weigh. h, one of `MULTIPLES`, and r maximise the restricted
-likelihood on at most `LIKELIHOOD_ROWS` training samples; the weights of all training samples then
-come from one Cholesky factor of K + r I a trait (16 n^2 bytes). Shares have one unit for all
-markers and are not scaled further: rare alleles count for no more than they vary.
+Expanded in powers of the distance, K is a sum of products of markers of every order. The wider the
+bandwidth h, the less high orders weigh. h, one of `MULTIPLES`, and r maximise the restricted
+likelihood on at most `LIKELIHOOD_ROWS` training individuals. The weights of all training
+individuals then come from one Cholesky factor of K + r I for each trait (16 n^2 bytes). Shares have
+one unit for all markers and are not scaled further, so rare alleles count only as much as they
+vary.
 """
 
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ LIKELIHOOD_ROWS = 2000  # training samples that choose h and r: five decompositi
 class GaussianFit:
     """Gaussian kernel regression of all traits.
 
-    genotypes, rows: the training samples. weights: (len(rows), n_traits). intercepts, bandwidths
-    (h), ratios (r): (n_traits,). median: M. device: where predictions are computed.
+    genotypes, rows: the training individuals. weights: (len(rows), n_traits). intercepts,
+    bandwidths (h), ratios (r): (n_traits,). median: M. device: where predictions are computed.
     """
 
     genotypes: Genotypes
@@ -50,7 +51,7 @@ class GaussianFit:
     device: str = "cpu"
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples."""
+        """Return the predicted phenotypes (len(rows), n_traits) of some individuals."""
         rows = checked_rows(genotypes, self.genotypes.n_markers, rows)
         weights = torch.as_tensor(self.weights, device=self.device)
         predicted = np.tile(self.intercepts, (len(rows), 1))
@@ -63,7 +64,7 @@ class GaussianFit:
 
 
 def predict(task: Task, model: Model) -> Prediction:
-    """Predict by Gaussian kernel regression; columns: the bandwidth h of each trait."""
+    """Predict by Gaussian kernel regression. columns: the bandwidth h of each trait."""
     fit = fit_gaussian(
         task.genotypes, task.phenotypes, task.all_but_test, device=task.device, seed=task.seed
     )
@@ -78,14 +79,14 @@ def fit_gaussian(
     device: str = "cpu",
     seed: int = 0,
 ) -> GaussianFit:
-    """Fit Gaussian kernel regression to the samples `rows`.
+    """Fit Gaussian kernel regression to the individuals `rows`.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. device: where matrices are
-    decomposed. seed: of the random `LIKELIHOOD_ROWS` of the rows where there are more.
+    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. device: where matrices
+    are decomposed. seed: of the random choice of `LIKELIHOOD_ROWS` rows if there are more.
 
-    Raises MemoryError for more rows than the machine holds a kernel of, and ValueError for fewer
+    Raises MemoryError if the machine cannot hold a kernel of the rows. Raises ValueError for fewer
     than 3 rows or 2 markers, rows that do not exist or are given twice, phenotypes of another
-    length, not finite or constant among the rows, a device that is not there and a negative seed.
+    length, not finite or constant among the rows, a missing device and a negative seed.
     """
     phenotypes, rows = checked_training(genotypes, phenotypes, rows)
     checked_device(device)
@@ -112,10 +113,10 @@ def fit_gaussian(
 def _by_likelihood(
     genotypes: Genotypes, y: NDArray[np.float64], rows: NDArray[np.integer], device: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Return h and r of each trait, and M, from the samples `rows`.
+    """Return h and r of each trait, and M, from the individuals `rows`.
 
-    With K = Q L Q', all traits share Q'[1 y]; minus twice the restricted log likelihood is
-    log|K + r I| + log 1'(K + r I)^-1 1 + (n - 1) log y'P y, up to a constant.
+    With K = Q L Q', all traits share Q'[1 y]. Minus twice the restricted log likelihood is log|K +
+    r I| + log 1'(K + r I)^-1 1 + (n - 1) log y'P y, up to a constant.
     """
     distances = _distances(genotypes, rows, genotypes, rows, device)
     median = float(distances[np.triu_indices(len(rows), 1)].median()) or 1.0
@@ -146,7 +147,7 @@ def _distances(
     other_rows: NDArray[np.integer],
     device: str,
 ) -> Tensor:
-    """Return d^2 (len(rows), len(other_rows)) between two sets of samples, decoded in blocks."""
+    """Return d^2 (len(rows), len(other_rows)) between two sets of individuals, decoded in blocks."""
     held, others = one.on(device), other.on(device)
     rows, other_rows = (torch.as_tensor(each, device=device) for each in (rows, other_rows))
     squares = torch.empty(len(rows), len(other_rows), dtype=torch.float64, device=device)

@@ -1,19 +1,19 @@
 """Training on an NVIDIA GPU: a step captured as a CUDA graph, and the MLP's step in few kernels.
 
 A step of a wide network on a small batch waits for memory: AdamW reads and writes more than the
-products do. The MLP's step is therefore written out, in Triton. A weight's gradient, d' x over the
-samples of a batch, is a product that its update computes tile by tile, so that it never reaches
-memory; batch norm and what stands around it are a kernel forward and one back, and one for both
-behind the last layer; and the hidden weight, by far the largest, is updated while the gradient goes
+products do. The MLP's step is therefore written in Triton. A weight's gradient is d' x over the
+individuals of a batch. The weight's update computes this product tile by tile, so that it never
+reaches memory. Batch norm and its surroundings are one kernel forward and one back, and a single
+one after the last layer. The hidden weight, by far the largest, is updated while the gradient goes
 back and the next batch goes through the first layer.
 
-Where `training.fast_products` asks for it, products have factors of 10 bits in place of 23, and
-sums of all: PyTorch's are in TF32, and the MLP's in half precision, which has the same 10 bits in a
-narrower range. An update writes a copy of its weight in it for the next step's products, and
-gradients are scaled into its range by powers of 2.
+If `training.fast_products` asks for it, products have factors of 10 bits instead of 23, and sums in
+full precision. PyTorch's products use TF32, the MLP's half precision, which has the same bits in a
+narrower range. An update writes a copy of its weight in half precision for the next step's
+products, and powers of 2 scale gradients into its range.
 
-`training.train` imports this module where it trains on a GPU: Triton comes with PyTorch's CUDA
-builds for Linux.
+`training.train` imports this module only on a GPU: Triton comes with PyTorch's CUDA builds for
+Linux.
 """
 
 import itertools
@@ -53,12 +53,12 @@ _LOG2_BETA1, _LOG2_BETA2, _LOG2_TOP = (tl.constexpr(math.log2(value)) for value 
 
 
 class CapturedSteps:
-    """Training steps as CUDA graphs, one for each number of samples; the model and the optimiser stay
-    as they were.
+    """Training steps as CUDA graphs, one for each number of individuals. Making them leaves model
+    and optimiser as they were.
 
-    take_steps: takes a step on each batch of some samples, given alleles (n_samples, n_inputs) and
-    phenotypes (n_samples, n_traits), and returns the losses (n_batches,). n_samples: the numbers
-    that calls will bring; any other raises KeyError.
+    take_steps: takes a step on each batch of some individuals, given alleles (n_samples, n_inputs)
+    and phenotypes (n_samples, n_traits), and returns the losses (n_batches,). n_samples: the
+    numbers of individuals that calls will bring. Any other raises KeyError.
     """
 
     def __init__(
@@ -106,8 +106,8 @@ def _warm_up(
     optimizer: torch.optim.Optimizer,
     inputs: tuple[Tensor, Tensor],
 ) -> None:
-    """Take steps on a stream of their own, as capturing asks for: libraries make their workspaces
-    here.
+    """Take steps on a stream of their own, as capturing demands, so that libraries make their
+    workspaces.
     """
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
@@ -120,8 +120,8 @@ def _warm_up(
 
 
 def takes(model: nn.Module, batch_size: int) -> bool:
-    """Tell whether `MlpSteps` takes a model: its kernels read rows of multiples of `ALIGNED`, and hold
-    a batch.
+    """Tell whether `MlpSteps` takes a model: its kernels read rows of multiples of `ALIGNED` and
+    hold a batch.
     """
     return (
         isinstance(model, networks.Mlp)
@@ -133,9 +133,10 @@ def takes(model: nn.Module, batch_size: int) -> bool:
 class MlpSteps:
     """Steps of `networks.mlp` by AdamW, its moments kept in the optimiser's state.
 
-    loss: 'absolute' or 'squared'. batch_size: samples a step. The rate is the optimiser's, a
-    tensor. Three streams: the forward and backward pass; `beside` it what is small, and the first
-    weight, which the next batch needs first; `behind` it the hidden weight.
+    loss: 'absolute' or 'squared'. batch_size: individuals per step. The rate is the optimiser's, a
+    tensor. There are three streams. The main one has the forward and backward pass. `beside` has
+    what is small, and the first weight, which the next batch needs first. `behind` has the hidden
+    weight.
     """
 
     def __init__(
@@ -211,7 +212,7 @@ class MlpSteps:
         return torch.stack(losses)
 
     def _factors(self) -> Tensor:
-        """Count a step; return the factors of AdamW's moments that correct for their start at 0."""
+        """Count a step and return the factors that correct AdamW's moments for their start at 0."""
         factors = torch.empty(2, device=self._count.device)
         _correct[1,](self._count, factors)
         return factors
@@ -247,8 +248,8 @@ class MlpSteps:
         return found
 
     def _last(self, parts: Tensor, phenotypes: Tensor, factors: Tensor) -> "_Backward":
-        """Take the last layer's products through batch norm to the loss and back; update all but its
-        weight.
+        """Take the last layer's products through batch norm to the loss and back, and update all
+        but the layer's weight.
         """
         n_parts, n_rows, n_columns = parts.shape
         grid, sizes = _sizes(n_rows, n_columns)
@@ -272,9 +273,9 @@ class MlpSteps:
     def _back(
         self, layer: int, forward: "_Forward", upstream: Tensor, unscale: Tensor, factors: Tensor
     ) -> "_Backward":
-        """Take a gradient back to a layer's products; update the layer's bias and batch norm.
+        """Take a gradient back to a layer's products, and update the layer's bias and batch norm.
 
-        upstream: errors of the last layer, or parts of the gradient of the first one's outputs;
+        upstream: errors of the last layer, or parts of the gradient of the first layer's outputs.
         unscale: of these.
         """
         n_rows, n_columns = forward.normal.shape
@@ -311,10 +312,10 @@ class MlpSteps:
         product: Tensor,
         entry: "_Entry | None" = None,
     ) -> None:
-        """Update a layer's weight by the gradients of its products and what it multiplied, and what an
-        entry holds.
+        """Update a layer's weight by the gradients of its products and its inputs, and update what
+        an entry holds.
 
-        product: what the next batch is multiplied by, written with it.
+        product: what the next batch is multiplied by, written in the same pass.
         """
         parameter = self._layers[layer].weight
         weight = parameter if entry is None else entry.weight
@@ -346,7 +347,7 @@ class MlpSteps:
         )
 
     def _running(self, layer: int) -> tuple:
-        """Return what a forward kernel takes of a layer's batch norm beside gain and shift."""
+        """Return what a forward kernel takes of a layer's batch norm besides gain and shift."""
         norm = self._norms[layer]
         return (
             norm.running_mean,
@@ -357,7 +358,7 @@ class MlpSteps:
         )
 
     def _moved(self, layer: int, factors: Tensor) -> tuple:
-        """Return what a backward kernel updates of a layer, with moments, and what it updates by."""
+        """Return what a backward kernel updates of a layer, with its moments and factors."""
         moved = self._norms[layer].weight, self._norms[layer].bias, self._layers[layer].bias
         values = [tensor for one in moved for tensor in (one, *self._moments(one))]
         return *values, self._rate, factors, self._decay
@@ -368,12 +369,12 @@ class MlpSteps:
 
 @dataclass(frozen=True)
 class _Forward:
-    """What a batch leaves behind a layer (n_samples, n_out); outputs: those that products take;
+    """What a batch leaves after a layer (n_samples, n_out). outputs: those that products take.
     inverse: (n_out,).
 
     bounds: of each program's columns, the largest gain times inverse times sum of the absolute
-    weights that follow. Times the largest error of the last layer and the root of n_samples, it
-    bounds the errors of the hidden one.
+    weights that follow. This number times the largest error of the last layer and the root of
+    n_samples bounds the errors of the hidden layer.
     """
 
     normal: Tensor
@@ -386,7 +387,7 @@ class _Forward:
 class _Backward:
     """The gradient of a layer's products, errors (n_samples, n_out) times unscale (n_out,).
 
-    losses: parts of the loss, behind the last layer.
+    losses: parts of the loss, after the last layer.
     """
 
     errors: Tensor
@@ -412,8 +413,8 @@ class _Entry:
     """The first layer, with markers padded to `ALIGNED`: what multiplies a batch changes with the
     weight.
 
-    weight: as the layer's; folded: (n_out, n_columns), see `networks`; sums: (n_tiles, n_out),
-    those of the columns of allele 0, tile by tile.
+    weight: as the layer's. folded: (n_out, n_columns), see `networks`. sums: (n_tiles, n_out), of
+    the columns of allele 0, tile by tile.
     """
 
     weight: Tensor
@@ -433,19 +434,18 @@ class _Entry:
         return cls(weight, (weight[1] - weight[0]).to(_low()), sums, layer.bias)
 
     def offset(self) -> Tensor:
-        """Return what the layer adds to its products: batch norm takes it away, but keeps it in its
+        """Return what the layer adds to its products, which batch norm subtracts but keeps in its
         running mean.
         """
         return self.sums.sum(dim=0) + self.bias
 
 
 def _own_moments(weight: Tensor) -> Tensor:
-    """Return which of the first layer's weights have moments of their own: of one-hot columns, those
+    """Return which of the first layer's weights have their own moments: for one-hot columns, those
     of allele 1.
 
-    Behind batch norm the errors of an output add up to 0 over a batch. The gradients of a marker's
-    two columns are then opposite, and with them their moments, but for what rounding leaves of the
-    sum.
+    With batch norm, the errors of an output sum to 0 over a batch. The gradients of a marker's two
+    columns, and so their moments, are then opposite but for rounding.
     """
     return _padded(weight[-1] if weight.ndim == 3 else weight)
 
@@ -488,7 +488,7 @@ def _sizes(n_rows: int, n_columns: int) -> tuple[tuple[int], dict[str, int]]:
 
 @triton.jit
 def _correct(count, factors):
-    """Count a step; find the factors that correct AdamW's moments for their start at 0."""
+    """Count a step and find the factors that correct AdamW's moments for their start at 0."""
     step = tl.load(count) + 1
     tl.store(count, step)
     tl.store(factors, (1.0 / (1.0 - tl.exp2(step * _LOG2_BETA1))).to(tl.float32))
@@ -497,8 +497,8 @@ def _correct(count, factors):
 
 @triton.jit
 def _columns(n_rows, n_columns, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
-    """Return what a program holds of a batch: rows, columns, which columns there are; places, and
-    which there are.
+    """Return what a program holds of a batch: rows, columns, which columns exist, places, and which
+    places exist.
     """
     column = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
     row = tl.arange(0, ROWS)
@@ -530,9 +530,7 @@ def _normalise(
     here,
     inside,
 ):
-    """Batch norm of some columns, before gain and shift; return the normal values and what they were
-    multiplied by.
-    """
+    """Return batch-normalised columns, before gain and shift, and what they were multiplied by."""
     mean = tl.sum(values, 0) / n_rows
     centred = tl.where(inside, values - mean[None, :], 0.0)
     variance = tl.sum(centred * centred, 0) / n_rows
@@ -636,8 +634,8 @@ def _last(
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """Batch norm of some traits, their part of the loss, and its gradient through batch norm; AdamW as
-    in `_back`.
+    """Batch norm of some traits, their part of the loss, its gradient through batch norm, and AdamW
+    as in `_back`.
     """
     row, column, here, place, inside = _columns(n_rows, n_columns, ROWS, COLUMNS)
     observed = tl.load(phenotypes + place, inside, 0.0)
@@ -715,10 +713,10 @@ def _back(
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """The gradient through leaky ReLU and batch norm of some columns; AdamW of their gain, shift and
-    bias.
+    """The gradient through leaky ReLU and batch norm of some columns, and AdamW of their gain,
+    shift and bias.
 
-    SUMMED: upstream is parts of a sum, all of one scale; else it is to be multiplied by a weight.
+    SUMMED: upstream holds parts of a sum, all of one scale. Otherwise it is multiplied by a weight.
     """
     row, column, here, place, inside = _columns(n_rows, n_columns, ROWS, COLUMNS)
     scale, gains = tl.load(inverse + column, here, 0.0), tl.load(gain + column, here, 0.0)
@@ -761,7 +759,7 @@ def _back(
 
 @triton.jit
 def _gradient(above, normals, scale, n_rows, inside):
-    """Return the gradient before batch norm, given the one behind it, and those of its shift and its
+    """Return the gradient before batch norm, given the one after it, and the gradients of shift and
     gain.
     """
     of_shift, of_gain = tl.sum(above, 0), tl.sum(above * normals, 0)
@@ -803,10 +801,10 @@ def _update(
     IN: tl.constexpr,
     N_TILES: tl.constexpr,
 ):
-    """AdamW of tiles of a weight, whose gradient is a product over the batch; of what multiplies the
-    next batch.
+    """AdamW of tiles of a weight, whose gradient is a product over the batch, and of what
+    multiplies the next batch.
 
-    weight, other: one-hot columns of allele 0 and of allele 1, whose gradients are opposite; else
+    weight, other: one-hot columns of allele 0 and of allele 1, whose gradients are opposite, else
     both the weight.
     """
     column = tl.program_id(0) * IN
@@ -871,7 +869,7 @@ def _moments(mean, square, gradient):
 
 @triton.jit
 def _change(mean, square, rate, factors):
-    """Return what values lose by their moments."""
+    """Return what is subtracted from values, given their moments."""
     return (
         tl.load(rate)
         * tl.load(factors)

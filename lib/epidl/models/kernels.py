@@ -8,20 +8,21 @@ power,
     K_A = XX' / c_A,    K_AA = [(XX')#2 - (X#2)(X#2)'] / c_AA,
 
 where the numerator of K_AA is 2 ZZ' for the products Z of all pairs of markers, none ever formed.
-c_A and c_AA make the mean of each diagonal 1 over the training samples, so that the components are
-variances. Haploids have codes -1 and +1: X#2 is 1, c_A = m, c_AA = m (m - 1), and both diagonals
-are 1 throughout. The best predictor of the parts of other samples is g_A = s_A K_A w and g_AA =
-s_AA K_AA w, with w = P y the dual weights, V w = y - mu and 1'w = 0. Both kernels are the same
-whichever allele is counted. The codes of haploids are not centred by allele frequency, which K_A
-would not notice, since the intercept takes up the mean, but K_AA would; those of dosages are
-centred by that of the training samples, so that products of unlinked markers are uncorrelated with
-either marker.
+c_A and c_AA make the mean of each diagonal 1 over the training individuals, so that the components
+are variances. Haploids have codes -1 and +1: X#2 is 1, c_A = m, c_AA = m (m - 1), and both
+diagonals are 1 throughout. The best predictor of the parts of other individuals is g_A = s_A K_A w
+and g_AA = s_AA K_AA w, with w = P y the dual weights, V w = y - mu and 1'w = 0. Both kernels are
+the same whichever allele is counted. Haploid codes are not centred by allele frequency. Centring
+would leave K_A alone, since the intercept takes up the mean, but change K_AA. Dosages are centred
+by the frequency in the training individuals, so that products of unlinked markers are uncorrelated
+with either marker.
 
 REML (`estimate_components`) factors once for all traits. K_AA = Q T Q' with T tridiagonal, so that
 K_AA plus any noise is solved in O(n), and K_A = FF' adds a low rank. The weights then come from a
-Cholesky factor of V, one a trait (n <= `EXACT_LIMIT`; 12 n^2 bytes, 24 n^2 of dosages), or from
-conjugate gradients that never hold n x n numbers: since diag(X W X') = (XX')#2 v for W = X' diag(v)
-X, a product with K_AA takes O(n m^2) operations and O(m^2) memory.
+Cholesky factor of V for each trait (if n <= `EXACT_LIMIT`, in 12 n^2 bytes, 24 n^2 for dosages).
+For more individuals they come from conjugate gradients that never hold n x n numbers: since diag(X
+W X') = (XX')#2 v for W = X' diag(v) X, a product with K_AA takes O(n m^2) operations and O(m^2)
+memory.
 """
 
 import functools
@@ -56,10 +57,10 @@ LOG_ODDS = LOG_RATIOS[::2]  # and for r, of which a value costs a factorisation
 class KernelFit:
     """Epistatic BLUP of all traits.
 
-    genotypes, rows: the training samples. weights: (len(rows), n_traits), w of each trait.
+    genotypes, rows: the training individuals. weights: (len(rows), n_traits), w of each trait.
     intercepts: (n_traits,), mu. components: (n_traits, 3), s_A, s_AA, s_E. iterations, converged:
-    (n_traits,), of conjugate gradients (0 and True for exact fits). scales: c_A, c_AA. device:
-    where predictions are computed.
+    (n_traits,), of conjugate gradients, 0 and True for exact fits. scales: c_A, c_AA. device: where
+    predictions are computed.
     """
 
     genotypes: Genotypes
@@ -73,7 +74,7 @@ class KernelFit:
     device: str = "cpu"
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples."""
+        """Return the predicted phenotypes (len(rows), n_traits) of some individuals."""
         return self.intercepts + sum(self.predict_parts(genotypes, rows))
 
     def predict_parts(
@@ -94,7 +95,7 @@ class KernelFit:
 
 
 def predict(task: Task, model: Model) -> Prediction:
-    """Predict by epistatic BLUP, its variance components estimated by REML; columns: their shares."""
+    """Predict by epistatic BLUP, its variance components estimated by REML. columns: their shares."""
     fit = fit_kernel(
         task.genotypes,
         task.phenotypes,
@@ -123,17 +124,17 @@ def fit_kernel(
     reml_rows: int = REML_ROWS,
     seed: int = 0,
 ) -> KernelFit:
-    """Fit epistatic BLUP to the samples `rows`.
+    """Fit epistatic BLUP to the individuals `rows`.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. components: (n_traits, 3),
-    s_A, s_AA, s_E of each trait; without it, REML estimates them on the rows, or on a random
-    `reml_rows` of them where there are more: with m^2 well above reml_rows these cannot tell s_AA
-    from s_E closely. method: Cholesky factors, conjugate gradients (on `device`), or by the number
+    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. components: (n_traits,
+    3), s_A, s_AA, s_E of each trait. Without it, REML estimates them on the rows, or on a random
+    `reml_rows` of them if there are more. With m^2 well above reml_rows, REML hardly tells s_AA
+    from s_E. method: Cholesky factors, conjugate gradients (on `device`), or chosen by the number
     of rows (`EXACT_LIMIT`).
 
-    Warns (RuntimeWarning) and says so in `converged` where conjugate gradients end short of
-    `TOLERANCE`. Raises ValueError for fewer than 3 rows or 2 markers (of dosages: that vary), rows
-    that are not there or stand there twice, phenotypes of another length, not finite or constant
+    Warns (RuntimeWarning) and says so in `converged` if conjugate gradients end short of
+    `TOLERANCE`. Raises ValueError for fewer than 3 rows or 2 markers (for dosages, 2 that vary),
+    rows that do not exist or are given twice, phenotypes of another length, not finite or constant
     among the rows, components negative or with a share of s_E below `SMALLEST_RESIDUAL`, and an
     exact fit of more than `EXACT_LIMIT` rows.
     """
@@ -173,7 +174,7 @@ def fit_kernel(
 def draw_rows(
     phenotypes: NDArray[np.float64], rows: NDArray[np.integer], size: int, seed: int
 ) -> NDArray[np.integer]:
-    """Draw some rows, again until every trait varies among them: a rare one varies among all."""
+    """Draw some rows, again until every trait varies among them, as a rare trait may not."""
     rng = seeds.generator(seed, "reml")
     while True:
         some = np.sort(rng.choice(rows, size=size, replace=False))
@@ -183,12 +184,12 @@ def draw_rows(
 
 @dataclass(frozen=True)
 class Products:
-    """The products that both kernels are made of: inner, XX' (n, n), and self_terms, (X#2)(X#2)', or m
-    for all of it.
+    """The products that both kernels are made of: inner, XX' (n, n), and self_terms, (X#2)(X#2)',
+    or m if all its entries are m.
 
-    For haploids these are whole numbers, exact in single precision. Those of dosages are not, and
-    are kept in double: rounded, K_AA would have eigenvalues below 0 where it has fewer pairs than
-    samples.
+    For haploids these are whole numbers, exact in single precision. The products of dosages are
+    not, and are kept in double precision. Rounding would give K_AA eigenvalues below 0 if pairs are
+    fewer than individuals.
     """
 
     inner: NDArray[np.floating]
@@ -196,7 +197,7 @@ class Products:
 
     @classmethod
     def of(cls, genotypes: Genotypes, rows: NDArray[np.integer]) -> "Products":
-        """Return the products of the samples `rows`."""
+        """Return the products of the individuals `rows`."""
         check_genotypes(genotypes)
         rows = checked_rows(genotypes, genotypes.n_markers, rows)
         codes = _codes(genotypes, rows)
@@ -244,13 +245,14 @@ def _codes(genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.floati
 def estimate_components(
     genotypes: Genotypes, phenotypes: ArrayLike, rows: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """Return the REML estimates (n_traits, 3) of s_A, s_AA and s_E from the samples `rows`.
+    """Return the REML estimates (n_traits, 3) of s_A, s_AA and s_E from the individuals `rows`.
 
     V = s (B + a K_A), B = (1 - r) K_AA + r I: s has a closed form, a is searched at every r, and r
     is searched on a grid shared by all traits, then between its neighbours. A component is at least
-    `SMALLEST_ESTIMATE` of their sum. Takes 20 n^2 bytes (32 n^2 of dosages) and 4/3 n^3 operations,
-    then 2 n k^2 + 4/3 k^3 for each of some 25 values of r, k = min(m, n): with m above a few
-    thousand, few rows are better. A trait without noise has no finite maximum: its ratios end at a bound.
+    `SMALLEST_ESTIMATE` of their sum. Takes 20 n^2 bytes (32 n^2 for dosages) and 4/3 n^3
+    operations. Each of some 25 values of r then takes 2 n k^2 + 4/3 k^3, k = min(m, n). With m
+    above a few thousand, few rows are better. A trait without noise has no finite maximum, and its
+    ratios end at a bound.
 
     Raises ValueError as `fit_kernel` does.
     """
@@ -316,9 +318,9 @@ class _Likelihood:
 class _Slice:
     """The restricted likelihood at one r, as a function of a.
 
-    With K_A = FF', P the projection for B and F'PF = Q T Q': diagonal (k,) and beside (k - 1,) of the
-    tridiagonal T, columns Q'F'Py (k, n_traits), totals y'Py (n_traits,), constant log|B| + log 1'B^-1
-    1.
+    With K_A = FF', P the projection for B and F'PF = Q T Q': diagonal (k,) and `beside` (k - 1,) of
+    the tridiagonal T, columns Q'F'Py (k, n_traits), totals y'Py (n_traits,), constant log|B| + log
+    1'B^-1 1.
     """
 
     degrees: int
@@ -354,8 +356,8 @@ class _Slice:
 
 
 def minimise(function: Callable[[float], float], grid: NDArray[np.float64]) -> float:
-    """Return where a function of one variable is smallest: a grid finds the valley, a bounded search
-    its bottom.
+    """Return where a function of one variable is smallest. A grid finds the valley, a bounded
+    search its bottom.
     """
     values = list(map(function, grid.tolist()))
     best = int(np.argmin(values))
@@ -371,9 +373,7 @@ def minimise(function: Callable[[float], float], grid: NDArray[np.float64]) -> f
 def _tridiagonal(
     symmetric: NDArray[np.float64], columns: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the diagonal and the one beside it of T = Q'SQ, and Q' times the columns; S is
-    overwritten.
-    """
+    """Return the diagonal and off-diagonal of T = Q'SQ, and Q' times the columns, overwriting S."""
     n = len(symmetric)
     packed, diagonal, beside, tau, _ = scipy.linalg.lapack.dsytrd(
         symmetric.T, lower=1, lwork=64 * n, overwrite_a=1
@@ -419,8 +419,8 @@ def blup_weights(
 
 
 class _Codes:
-    """Codes of some samples on a torch device, decoded in blocks; centre: the genotypes' own unless
-    given.
+    """Codes of some individuals on a torch device, decoded in blocks. centre: the genotypes' own
+    unless given.
     """
 
     def __init__(
@@ -450,11 +450,11 @@ class _Codes:
         return sum(function(x, part) for part, x in self.blocks())
 
     def stacked(self, function: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-        """Return a function of each block of codes, (rows, ...), as one of all samples."""
+        """Return a function of each block of codes, (rows, ...), stacked over all individuals."""
         return torch.cat([function(x) for _, x in self.blocks()])
 
     def scales(self) -> tuple[float, float]:
-        """Return c_A and c_AA of these samples (see `Products`)."""
+        """Return c_A and c_AA of these individuals (see `Products`)."""
         squares = self.stacked(lambda x: torch.stack([(x**2).sum(dim=1), (x**4).sum(dim=1)], dim=1))
         return _checked_scales(*squares.T.cpu().numpy())
 
@@ -473,7 +473,7 @@ def _times_kernels(
 
 
 def _by_samples(target: _Codes, source: _Codes, weights: torch.Tensor) -> torch.Tensor:
-    """Return (XX')#2 w from the kernel itself, a block of target samples at a time."""
+    """Return (XX')#2 w from the kernel itself, a block of target individuals at a time."""
     codes = source.stacked(lambda x: x)
     return target.stacked(lambda x: (x @ codes.T) ** 2 @ weights)
 
@@ -496,7 +496,7 @@ def _solve_iteratively(
     components: NDArray[np.float64],
     scales: tuple[float, float],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return weights, intercepts, iterations and whether they sufficed, each trait by its own
+    """Return weights, intercepts, iterations and whether these sufficed, each trait by its own
     conjugate gradients.
 
     With C the centring matrix, w solves C V C w = C y: the intercept needs no second system.
@@ -537,8 +537,8 @@ def _solve_iteratively(
 def _preconditioner(
     codes: _Codes, gram: torch.Tensor, additive: float, rest: float
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return v -> (additive C XX' C + rest I)^-1 v: what the additive part makes badly conditioned,
-    solved exactly.
+    """Return v -> (additive C XX' C + rest I)^-1 v: the badly conditioned additive part, solved
+    exactly.
     """
     ratio = additive / rest
     inner = torch.linalg.cholesky(
@@ -581,7 +581,7 @@ def _conjugate_gradients(
 def checked_training(
     genotypes: Genotypes, phenotypes: ArrayLike, rows: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return phenotypes and rows, or raise ValueError as `fit_kernel` does for them."""
+    """Return phenotypes and rows, or raise ValueError as `fit_kernel` does."""
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     checks.integer("genotypes.n_markers", genotypes.n_markers, minimum=2)
@@ -595,8 +595,8 @@ def checked_training(
 def _checked_scales(
     diagonal: NDArray[np.float64], own: NDArray[np.float64] | float
 ) -> tuple[float, float]:
-    """Return the means of the diagonals of XX' and of (XX')#2 - (X#2)(X#2)', own being that of the
-    latter product.
+    """Return the means of the diagonals of XX' and of (XX')#2 - (X#2)(X#2)'. own: the diagonal of
+    the latter product.
     """
     additive, epistatic = float(diagonal.mean()), float((diagonal**2 - own).mean())
     checks.require(

@@ -1,17 +1,18 @@
-"""Sparse pairs, second version: a LASSO on markers, and on pairs of them where that predicts better.
+"""Sparse pairs, second version: a LASSO on markers, and on pairs of them if that predicts better.
 
 The model of a trait is that of `pairs`, but most markers have no effect. Three things differ:
 
 - *Base.* All effects have the LASSO's penalty (Tibshirani 1996), the one of the smallest
-  cross-validated error. Of markers that correlate one stands for all: neighbours would share its
-  effect, and their pairs the effect of its pair. Clumping goes by r^2 and needs no positions.
-- *Candidates.* Each round tests the residual of the fit so far on the pairs of markers that have an
-  effect, which are few tests, and on all pairs, which finds those whose loci have none. At the end
+  cross-validated error. One marker represents all that correlate with it: otherwise its neighbours
+  would share its effect, and their pairs the effect of its pair. Clumping goes by r^2 and needs no
+  positions.
+- *Candidates.* Each round tests the residual of the fit so far twice: on the few pairs of markers
+  that have an effect, and on all pairs, which finds loci that have none of their own. At the end
   all pairs of the strongest markers are tried without a test.
-- *Choice.* The LASSO is fitted again with the candidates. They stay where its cross-validated error
-  falls, by half a per cent of the trait's variance at least where they were not tested.
+- *Choice.* The LASSO is fitted again with the candidates. Candidates stay if its cross-validated
+  error falls, for untested ones by at least 0.5% of the trait's variance.
 
-Tested candidates are found on all training samples, so that the error with them is somewhat too
+Tested candidates are found on all training individuals, so the error with them is somewhat too
 small. The level of the tests bounds how often a trait without pairs gets any.
 """
 
@@ -45,7 +46,7 @@ LEAST_GAIN = 0.005  # of the trait's variance, by which pairs without a test low
 
 
 def predict(task: Task, model: Model) -> Prediction:
-    """Predict by a LASSO on markers and chosen pairs; columns: those of `pairs.predict_pairs`."""
+    """Predict by a LASSO on markers and chosen pairs. columns: those of `pairs.predict_pairs`."""
     fit = fit_lasso_pairs(task.genotypes, task.phenotypes, task.all_but_test, device=task.device)
     columns = precision_and_recall(fit.pairs, task.known_traits) if task.known_traits else {}
     return of_test_samples(task, fit, columns=columns)
@@ -59,16 +60,16 @@ def fit_lasso_pairs(
     level: float = LEVEL,
     device: str = "cpu",
 ) -> PairFit:
-    """Fit a LASSO on markers and on the pairs that lower its cross-validated error, to the samples
-    `rows`.
+    """Fit a LASSO on markers and on the pairs that lower its cross-validated error, to the
+    individuals `rows`.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. level: of the false discovery
-    rate of both tests, in (0, 1]. device: where pairs are tested; the LASSO is fitted on the CPU,
-    to codes in double precision. The pairs of the fit are those whose effect is not 0.
+    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. level: of the false
+    discovery rate of both tests, in (0, 1]. device: where pairs are tested. The LASSO is fitted on
+    the CPU, to codes in double precision. The pairs of the fit are those with an effect other than
+    0.
 
-    Raises ValueError for fewer than 5 rows, rows that do not exist or are given twice,
-    phenotypes of another length or not finite, a level out of bounds, a device that is not there,
-    and a single marker.
+    Raises ValueError for fewer than 5 rows, rows that do not exist or are given twice, phenotypes
+    of another length or not finite, a level out of bounds, a missing device, and a single marker.
     """
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
@@ -117,7 +118,7 @@ class _Sparse:
         return clumped(self.codes, self.markers[order], PAIR_R2)
 
     def with_pairs(self, new: NDArray[np.int64], least: float = 0.0) -> "_Sparse":
-        """Return the LASSO with more pairs, or this one where they do not lower its error.
+        """Return the LASSO with more pairs, or this one if they do not lower its error.
 
         least: by how much at least, as a share of the trait's variance.
         """
@@ -151,8 +152,8 @@ def _add_pairs(
 def clumped(
     columns: NDArray[np.float64], order: NDArray[np.integer], most: float
 ) -> NDArray[np.int64]:
-    """Return those of the columns `order` that correlate with none before them that is returned by
-    more than r^2 = `most`; a column that does not vary never does.
+    """Return those of the columns `order` that correlate with no returned column before them by
+    more than r^2 = `most`. Constant columns correlate with none.
     """
     columns = columns[:, order] - columns[:, order].mean(axis=0)
     columns /= np.maximum(np.linalg.norm(columns, axis=0), np.finfo(float).tiny)

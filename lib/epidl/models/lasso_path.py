@@ -3,11 +3,12 @@ path of penalties.
 
     min_b  sum (y - mu - G b)^2 / (2 n) + penalty sum abs(b),    G the allele shares (see `genotypes`),
 
-by scikit-learn's coordinate descent: of a path of penalties, from the one that keeps no marker
-down, that of the smallest mean squared error in five folds of the training samples. It is not the
-publication's LASSO (see `pruned`), which has one penalty that is given, is trained by stochastic
-gradient descent on two columns a marker, and learns all traits together. Here each trait is fitted
-by itself. Where markers are fewer than samples, all products G'G are computed first.
+by scikit-learn's coordinate descent. The path of penalties starts at the one that keeps no marker
+and goes down. The penalty of the smallest mean squared error in five folds of the training
+individuals is taken. The publication's LASSO (see `pruned`) differs: it has one given penalty, is
+trained by stochastic gradient descent on two columns per marker, and learns all traits together.
+Here each trait is fitted by itself. If markers are fewer than individuals, all products G'G are
+computed first.
 """
 
 import warnings
@@ -36,15 +37,15 @@ MAX_ITERATIONS = 1000  # sweeps over the markers, at each penalty
 
 @dataclass(frozen=True)
 class LassoFit(RidgeFit):
-    """LASSO of all traits, as `ridge.RidgeFit` has them, but for loo_error: the mean squared error in
-    folds. converged: (n_traits,).
+    """LASSO of all traits, as in `ridge.RidgeFit`, with the mean squared error in folds as
+    loo_error. converged: (n_traits,).
     """
 
     converged: NDArray[np.bool_]
 
 
 def predict(task: Task, model: Model) -> Prediction:
-    """Predict by the LASSO; columns: the penalty of each trait."""
+    """Predict by the LASSO. columns: the penalty of each trait."""
     fit = fit_lasso_path(task.genotypes, task.phenotypes, task.all_but_test, seed=task.seed)
     return of_test_samples(
         task,
@@ -58,13 +59,13 @@ def predict(task: Task, model: Model) -> Prediction:
 def fit_lasso_path(
     genotypes: Genotypes, phenotypes: ArrayLike, rows: NDArray[np.integer], *, seed: int = 0
 ) -> LassoFit:
-    """Fit the LASSO to the samples `rows`.
+    """Fit the LASSO to the individuals `rows`.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. seed: of the folds.
+    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. seed: of the folds.
 
-    Raises MemoryError for more rows than the machine holds dense genotypes of, and ValueError for
-    fewer than 10 rows, rows that do not exist or are given twice, phenotypes of another length
-    or not finite, a negative seed.
+    Raises MemoryError if the machine cannot hold dense genotypes of the rows. Raises ValueError for
+    fewer than 10 rows, rows that do not exist or are given twice, phenotypes of another length or
+    not finite, and a negative seed.
     """
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
@@ -90,9 +91,9 @@ def fit_lasso(
     """Return scikit-learn's cross-validated LASSO of y (n_samples,) on columns (n_samples,
     n_columns).
 
-    state: of the folds, which are the same in each call with it. decades: of penalties, from the
-    least one that leaves no effect down. Small penalties take the time: if none is better
-    than the smallest, half a decade more is tried.
+    state: of the folds, which are the same in each call with it. decades: of penalties, down from
+    the least one that leaves no effect. Small penalties take the time. If none is better than the
+    smallest, half a decade more is tried.
     """
     from sklearn.exceptions import ConvergenceWarning  # late: they take a second to import
     from sklearn.linear_model import LassoCV

@@ -1,7 +1,7 @@
 """The networks: a linear layer on one-hot genotypes, the publication's multilayer perceptron (MLP),
 and sparse ones.
 
-One-hot input has two columns a marker, 1 - g and g for a haploid allele g. A layer on it equals,
+One-hot input has two columns per marker, 1 - g and g for a haploid allele g. A layer on it equals,
 without building it,
 
     W0 (1 - g) + W1 g + b = (W1 - W0) g + sum_j W0_j + b,
@@ -27,7 +27,7 @@ LEAKY_SLOPE = 0.01
 class OneHotLinear(nn.Module):
     """A linear layer on the one-hot columns of haploid genotypes.
 
-    weight: (2, n_outputs, n_markers), the columns of allele 0 and of allele 1; bias: (n_outputs,).
+    weight: (2, n_outputs, n_markers), the columns of allele 0 and of allele 1. bias: (n_outputs,).
     """
 
     def __init__(self, n_markers: int, n_outputs: int, generator: torch.Generator) -> None:
@@ -38,14 +38,14 @@ class OneHotLinear(nn.Module):
         _initialise(self.weight, self.bias, fan_in=2 * n_markers, generator=generator)
 
     def forward(self, alleles: Tensor) -> Tensor:
-        """Return the outputs (samples, n_outputs) for alleles (samples, n_markers) given as 0.0 and
-        1.0.
+        """Return the outputs (individuals, n_outputs) for alleles (individuals, n_markers) given as
+        0.0 and 1.0.
         """
         return _FoldedProduct.apply(alleles, self.weight, self.bias)
 
 
 class _FoldedProduct(torch.autograd.Function):
-    """The equation at the top of the module, with both gradients written where they will stand."""
+    """The equation at the top of the module, with both gradients written in their final place."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, alleles: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -60,14 +60,16 @@ class _FoldedProduct(torch.autograd.Function):
 
 
 def folded_product(alleles: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return a one-hot layer's outputs (samples, n_outputs), by the equation at the top of the module."""
+    """Return a one-hot layer's outputs (individuals, n_outputs), by the equation at the top of the
+    module.
+    """
     zero, one = weight
     return functional.linear(alleles, one - zero, zero.sum(dim=1) + bias)
 
 
 def folded_gradients(alleles: Tensor, upstream: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients of a one-hot layer's weight and bias, given that of its outputs (samples,
-    n_outputs).
+    """Return the gradients of a one-hot layer's weight and bias, given that of its outputs
+    (individuals, n_outputs).
     """
     per_output = upstream.sum(dim=0)
     gradient = upstream.new_empty(2, upstream.shape[1], alleles.shape[1])
@@ -77,16 +79,16 @@ def folded_gradients(alleles: Tensor, upstream: Tensor) -> tuple[Tensor, Tensor]
 
 
 class HiddenLinear(nn.Linear):
-    """A linear layer on activations, of which the batches are small beside its weight.
+    """A linear layer on activations, for batches that are small compared with its weight.
 
-    On the CPU in single precision its products with the weight are oneDNN's, which lose nothing
-    where the batch is small, and its gradient is added up in memory that is there: a new array each
-    step costs more than the sum. For `backward()` alone: `torch.autograd.grad` finds no gradient of
-    the weight once it has one.
+    On the CPU in single precision, oneDNN computes the products with the weight, fast for small
+    batches too. The gradient is summed in existing memory, since a new array each step costs more
+    than the sum. Use `backward()` alone: `torch.autograd.grad` finds no gradient of the weight once
+    it has one.
     """
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the outputs (samples, n_outputs) for inputs (samples, n_inputs)."""
+        """Return the outputs (individuals, n_outputs) for inputs (individuals, n_inputs)."""
         if (
             inputs.device.type == "cpu"
             and inputs.dtype == torch.float32
@@ -97,8 +99,8 @@ class HiddenLinear(nn.Linear):
 
 
 class _HiddenProduct(torch.autograd.Function):
-    """A linear layer's outputs and gradients; `backward` adds the weight's gradient to its `grad` by
-    itself.
+    """A linear layer's outputs and gradients. `backward` itself adds the weight's gradient to its
+    `grad`.
     """
 
     @staticmethod
@@ -132,7 +134,9 @@ LayerMaker = Callable[[int, int, torch.Generator], nn.Module]  # inputs, outputs
 def column_linear(
     n_columns: int, n_outputs: int, generator: torch.Generator, kind: type[nn.Linear] = nn.Linear
 ) -> nn.Linear:
-    """Return a linear layer on columns taken as they are, such as a selection of features keeps."""
+    """Return a linear layer on columns taken as they are, such as those that a selection of
+    features keeps.
+    """
     _check_sizes(generator, n_columns=n_columns, n_outputs=n_outputs)
     layer = nn.utils.skip_init(kind, n_columns, n_outputs)
     _initialise(layer.weight, layer.bias, fan_in=n_columns, generator=generator)
@@ -156,9 +160,9 @@ def mlp(
     width, all traits.
 
     n_inputs: markers for an `OneHotLinear`, columns for a `column_linear`. Batch norm and leaky
-    ReLU follow each of the two layers; batch norm follows the output too, as in the authors' code.
+    ReLU follow each of the two layers. Batch norm follows the output too, as in the authors' code.
 
-    Raises ValueError for sizes below 1 and a generator that is none, as the other networks here do.
+    Raises ValueError for sizes below 1 and a wrong generator, as the other networks here do.
     """
     _check_sizes(generator, n_inputs=n_inputs, n_traits=n_traits, hidden_width=hidden_width)
     return Mlp(
@@ -174,7 +178,8 @@ def mlp(
 
 
 class SkipMlp(nn.Module):
-    """One hidden layer of leaky ReLU beside a linear path, y = b + W x + C f(U x + a), on codes x = 2g
+    """One hidden layer of leaky ReLU and a linear path around it, y = b + W x + C f(U x + a), on
+    codes x = 2g
     - 1.
 
     Without batch norm, so that an L1 penalty on the weights can leave each hidden unit few markers.
@@ -193,8 +198,8 @@ class SkipMlp(nn.Module):
         )
 
     def forward(self, alleles: Tensor) -> Tensor:
-        """Return the outputs (samples, n_traits) for alleles (samples, n_markers) given as 0.0 and
-        1.0.
+        """Return the outputs (individuals, n_traits) for alleles (individuals, n_markers) given as
+        0.0 and 1.0.
         """
         codes = 2 * alleles - 1
         return self.linear(codes) + self.hidden(codes)
@@ -205,9 +210,9 @@ class PairNetwork(nn.Module):
     x'(w_t + M_t x).
 
     Codes x = 2g - 1. linear.weight: (n_traits, n_markers), w. gate_weight: (n_traits * n_markers,
-    n_markers), M; the effect of the pair i, j is M_ij + M_ji, and the diagonal adds a constant. All
-    start at 0: with the squared error and an L1 penalty on the gates this is the LASSO on all
-    pairs, by gradient descent and without a column of pairs.
+    n_markers), M. The effect of the pair i, j is M_ij + M_ji, and the diagonal adds a constant. All
+    weights start at 0. With the squared error and an L1 penalty on the gates the network is a LASSO
+    on all pairs, by gradient descent and without columns of pairs.
     """
 
     def __init__(self, n_markers: int, n_traits: int) -> None:
@@ -220,8 +225,8 @@ class PairNetwork(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, alleles: Tensor) -> Tensor:
-        """Return the outputs (samples, n_traits) for alleles (samples, n_markers) given as 0.0 and
-        1.0.
+        """Return the outputs (individuals, n_traits) for alleles (individuals, n_markers) given as
+        0.0 and 1.0.
         """
         codes = 2 * alleles - 1
         gates = functional.linear(codes, self.gate_weight).unflatten(1, (-1, codes.shape[1]))
@@ -232,8 +237,8 @@ def penalised_weights(model: nn.Module) -> list[nn.Parameter]:
     """Return the weights that an L1 penalty acts on: a pair network's gates, in other networks all but
     biases.
 
-    Pairs are few among many and need it; additive effects are not, and shrinking them costs
-    accuracy.
+    Few of many pairs interact, so gates need the penalty. Additive effects are many, and shrinking
+    them costs accuracy.
     """
     if isinstance(model, PairNetwork):
         return [model.gate_weight]
@@ -241,7 +246,7 @@ def penalised_weights(model: nn.Module) -> list[nn.Parameter]:
 
 
 def has_batch_norm(model: nn.Module) -> bool:
-    """Tell whether a model normalises by batch, and so cannot train on a batch of one."""
+    """Tell whether a model normalises by batch and so cannot train on a batch of one."""
     return any(isinstance(module, nn.BatchNorm1d) for module in model.modules())
 
 

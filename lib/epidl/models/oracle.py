@@ -1,13 +1,13 @@
-"""The oracle: it knows the true loci and what interacts, and estimates the effects.
+"""The oracle, which knows the true loci and what interacts, and estimates the effects.
 
-For the publication's traits it is `pairs.fit_oracle`. For traits of `orders` it is the best linear
-prediction with the true variances. With Z_k the centred products of the order k (of its true
-groups of loci),
+For the publication's traits, the oracle is `pairs.fit_oracle`. For traits of `orders`, it is the
+best linear prediction with the true variances. With Z_k the centred products of the order k (of its
+true groups of loci),
 
     y = mu + sum_k Z_k e_k + e,    V(y) = sum_k s_k Z_k Z_k' + s_E I,
 
-where s_k is the mean square of the true effects of the order k and s_E that of the true noise: ridge on
-all products, the columns of each order weighted by its variance.
+where s_k is the mean square of the true effects of the order k and s_E that of the true noise. This
+prediction is ridge on all products, the columns of each order weighted by its variance.
 """
 
 import numpy as np
@@ -48,8 +48,8 @@ def predict_orders(
 ) -> NDArray[np.float64]:
     """Return the best linear prediction (len(test),) of a trait of `orders`.
 
-    genotypes: that its QTL are among. y: phenotypes (len(rows),) of the samples that train. noise:
-    the variance of their noise.
+    genotypes: those that hold the QTL. y: phenotypes (len(rows),) of the training individuals.
+    noise: the variance of their noise.
     """
     n_train, chosen = len(rows), np.concatenate([rows, test])
     z = (2 * genotypes.block(chosen).astype(float) - 1 - trait.centre).T

@@ -1,4 +1,4 @@
-"""Kernel of products: interactions of every order up to four, each order with a variance of its own.
+"""Kernel of products: interactions of every order up to four, each order with its own variance.
 
 With codes x as in `kernels`, # the element-wise power and e_k the sum of the products of all sets
 of k values,
@@ -10,9 +10,10 @@ identities give them from the power sums p_j = (X#j)(X#j)',
 
     k e_k = e_(k-1) p_1 - e_(k-2) p_2 + ... ± e_0 p_k.
 
-c_k makes the mean diagonal 1 over the training samples, so that the s are variances. They maximise
-the restricted likelihood on at most `LIKELIHOOD_ROWS` training samples; the weights of all training
-samples then come from one Cholesky factor of V a trait (48 n^2 bytes in all).
+c_k makes the mean diagonal 1 over the training individuals, so that the s are variances. The
+variances maximise the restricted likelihood on at most `LIKELIHOOD_ROWS` training individuals. The
+weights of all training individuals then come from one Cholesky factor of V for each trait (48 n^2
+bytes in all).
 """
 
 from dataclasses import dataclass
@@ -38,8 +39,8 @@ CELL_BYTES = 8 * (MOST_ORDER + 2)  # of each pair of training samples: kernels, 
 class OrdersFit:
     """Kernel of products of all traits.
 
-    genotypes, rows: the training samples. weights: (len(rows), n_traits). intercepts: (n_traits,).
-    components: (n_traits, n_orders + 1), s_1 to s_k and s_E. scales: (n_orders,), c_k.
+    genotypes, rows: the training individuals. weights: (len(rows), n_traits). intercepts:
+    (n_traits,). components: (n_traits, n_orders + 1), s_1 to s_k and s_E. scales: (n_orders,), c_k.
     """
 
     genotypes: Genotypes
@@ -50,7 +51,7 @@ class OrdersFit:
     scales: NDArray[np.float64]
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples."""
+        """Return the predicted phenotypes (len(rows), n_traits) of some individuals."""
         rows = checked_rows(genotypes, self.genotypes.n_markers, rows)
         training = _codes(self.genotypes, self.rows, self.genotypes)
         predicted = np.tile(self.intercepts, (len(rows), 1))
@@ -73,13 +74,13 @@ def predict(task: Task, model: Model) -> Prediction:
 def fit_orders(
     genotypes: Genotypes, phenotypes: ArrayLike, rows: NDArray[np.integer], *, seed: int = 0
 ) -> OrdersFit:
-    """Fit the kernel of products to the samples `rows`; of k < 4 markers, up to order k.
+    """Fit the kernel of products to the individuals `rows`, with k < 4 markers up to order k.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. seed: of the random
-    `LIKELIHOOD_ROWS` of the rows where there are more.
+    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. seed: of the random
+    choice of `LIKELIHOOD_ROWS` rows if there are more.
 
-    Raises MemoryError for more rows than the machine holds the kernels of, and ValueError for fewer
-    than 3 rows or 2 markers, rows that do not exist or are given twice, phenotypes of another
+    Raises MemoryError if the machine cannot hold the kernels of the rows. Raises ValueError for
+    fewer than 3 rows or 2 markers, rows that do not exist or are given twice, phenotypes of another
     length, not finite or constant among the rows, and a negative seed.
     """
     phenotypes, rows = checked_training(genotypes, phenotypes, rows)
@@ -103,7 +104,9 @@ def fit_orders(
 def symmetric_sums(
     one: NDArray[np.float64], other: NDArray[np.float64], n_orders: int
 ) -> list[NDArray[np.float64]]:
-    """Return e_1 to e_k (n, n_other) of the products of two samples' codes (n, n_markers)."""
+    """Return e_1 to e_k (n, n_other) of the products of codes (n, n_markers) of two sets of
+    individuals.
+    """
     powers = [one**j @ (other**j).T for j in range(1, n_orders + 1)]
     sums = [np.ones_like(powers[0])]
     for k in range(1, n_orders + 1):
@@ -135,9 +138,9 @@ def estimate_components(
     """Return the variances of the kernels (n_orders, n, n) and of the residual that maximise the
     restricted likelihood of a trait y (n,).
 
-    They are s_E e^a_k and s_E, with B = I + sum e^a_k K_k and P its projection. Minus twice the log
-    likelihood, log|B| + log 1'B^-1 1 + (n - 1) log y'Py up to a constant, has the derivative
-    tr(P K_k) - (n - 1) y'P K_k P y / y'Py in e^a_k.
+    The estimates are s_E e^a_k and s_E, with B = I + sum e^a_k K_k and P its projection. Minus
+    twice the log likelihood, log|B| + log 1'B^-1 1 + (n - 1) log y'Py up to a constant, has the
+    derivative tr(P K_k) - (n - 1) y'P K_k P y / y'Py in e^a_k.
     """
     y = y - y.mean()
     degrees = len(y) - 1

@@ -1,21 +1,20 @@
 """Sparse regression on pairs of markers: which of all m(m - 1)/2 pairs interact, and how strongly.
 
-In codes x = 2 (g - centre) of allele shares g (-1 and +1 of simulated haploids, centred by the mean
-of the training samples elsewhere; see `genotypes`), the model of a trait is that of `simulate`,
+In codes x = 2 (g - centre) of allele shares g (-1 and +1 for simulated haploids, else centred by
+the mean of the training individuals, see `genotypes`), the model of a trait is that of `simulate`,
 
     y = intercept + sum_i a_i x_i + sum_k e_k x_k1 x_k2 + noise,
 
 with an effect a for every marker and an effect e for few pairs. Markers have the ridge penalty of
-the smallest leave-one-out error, pairs next to none: they are chosen because they are strong.
+the smallest leave-one-out error. Pairs have hardly any penalty, since strong ones are chosen.
 
 The pairs are found by stagewise orthogonal matching pursuit (Donoho et al. 2012): test every pair
 on the residual of the fit, keep those that survive false discovery control (Benjamini and Hochberg
-1995), fit all effects again, and repeat until no new pair survives. To repeat is what makes it
-work: pairs not yet found are the noise of the others, and the few strongest of them are most of
-that noise.
+1995), fit all effects again, and repeat until no new pair survives. Repeating makes the search
+work: pairs not yet found are noise to the others, and the strongest few make most of that noise.
 
-Ridge suits markers that mostly have an effect. Where markers outnumber samples and few are causal,
-it is the additive part that limits the prediction, not the pairs.
+Ridge suits markers that mostly have an effect. If markers outnumber individuals and few are causal,
+the additive part limits the prediction, not the pairs.
 """
 
 import math
@@ -63,8 +62,8 @@ class PairFit:
     centre: NDArray[np.float32] | float
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples; raises as ridge's
-        does.
+        """Return the predicted phenotypes (len(rows), n_traits) of some individuals, or raise as
+        ridge's does.
         """
         rows = checked_rows(genotypes, len(self.additive_effects), rows)
         predicted = np.empty((len(rows), len(self.intercepts)))
@@ -77,8 +76,8 @@ class PairFit:
 
 
 def predict_pairs(task: Task, model: Model) -> Prediction:
-    """Predict by sparse regression on pairs; columns, where the truth is known: how many are kept, how
-    many true.
+    """Predict by sparse regression on pairs. columns, if the truth is known: how many pairs are
+    kept, how many are true.
     """
     fit = fit_pairs(task.genotypes, task.phenotypes, task.all_but_test, device=task.device)
     columns = precision_and_recall(fit.pairs, task.known_traits) if task.known_traits else {}
@@ -93,21 +92,20 @@ def fit_pairs(
     level: float = LEVEL,
     device: str = "cpu",
 ) -> PairFit:
-    """Find the pairs that interact among all pairs of markers, and fit them with the markers, to the
-    samples `rows`.
+    """Find the pairs that interact among all pairs of markers, and fit them with the markers, to
+    the individuals `rows`.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. level: of the false discovery
-    rate, in (0, 1]. device: where matrices are multiplied and decomposed. At most
+    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. level: of the false
+    discovery rate, in (0, 1]. device: where matrices are multiplied and decomposed. At most
     `PAIRS_PER_SAMPLE` len(rows) pairs are kept.
 
-    The residual that pairs are tested on is that of ridge. It is proportional to V^-1 y, V the
-    variance of a mixed model in which markers have random effects: the test is then that model's
-    score test, with the variance of the statistic estimated. Where markers are few it is the
-    residual of least squares, and it exists for any number.
+    Pairs are tested on the residual of ridge. This residual is proportional to V^-1 y, V the
+    variance of a mixed model in which markers have random effects. The test is then that model's
+    score test, with the variance of the statistic estimated. With few markers the residual is that
+    of least squares, and it exists for any number.
 
-    Raises ValueError for fewer than 5 rows, rows that do not exist or are given twice,
-    phenotypes of another length or not finite, a level out of bounds, a device that is not there,
-    and a single marker.
+    Raises ValueError for fewer than 5 rows, rows that do not exist or are given twice, phenotypes
+    of another length or not finite, a level out of bounds, a missing device, and a single marker.
     """
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
@@ -159,9 +157,8 @@ def fit_oracle(
     effects.
 
     Ridge with the true ratio of the variances of effects and the penalty of the smallest
-    leave-one-out error: least squares where samples are many and noise is little, and still the
-    best where they are not. Arguments are those of `fit_pairs`, and `traits` in the order of
-    phenotypes.
+    leave-one-out error. With many individuals and little noise this is least squares, and otherwise
+    still the best. Arguments are those of `fit_pairs`, and `traits` in the order of phenotypes.
 
     Raises ValueError for fewer than 2 rows, phenotypes of another length or not finite, another
     number of traits, and traits of other markers.
@@ -185,18 +182,18 @@ def fit_oracle(
 def precision_and_recall(
     pairs: Sequence[NDArray[np.integer]], traits: Sequence[Trait]
 ) -> dict[str, NDArray]:
-    """Return how good a selection of pairs is, given the true architecture; each value is (n_traits,).
+    """Return how good a selection of pairs is, given the true architecture, each value (n_traits,).
 
-    n_pairs: pairs kept. pair_precision: the share of these that interact, NaN where none is kept.
+    n_pairs: pairs kept. pair_precision: the share of these that interact, NaN if none is kept.
     pair_recall: the share kept of the pairs that interact. pair_variance_recall: the share of the
-    sum of their squared effects, which weighs a pair by its variance. Both are NaN for a trait
-    without interaction.
+    sum of their squared effects, which weighs a pair by its variance. Both recalls are NaN for a
+    trait without interaction.
 
-    Raises ValueError where the numbers of traits differ.
+    Raises ValueError if the numbers of traits differ.
     """
     checks.require(
         len(pairs) == len(traits),
-        f"pairs must have one entry a trait, {len(traits)}, got {len(pairs)}",
+        f"pairs must have one entry per trait, {len(traits)}, got {len(pairs)}",
     )
     table = []
     for kept, trait in zip(pairs, traits, strict=True):
@@ -254,17 +251,17 @@ def interaction_statistics(
     rows: NDArray[np.integer],
     device: str = "cpu",
 ) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Yield t statistics of pairs, a strip at a time: its first marker f, and (n_traits, width,
+    """Yield t statistics of pairs, strip by strip: the first marker f, and (n_traits, width,
     n_markers - f).
 
     Entry [t, j, k] belongs to the pair (f + j, f + k): the t of e in the least-squares regression
-    of the residual of trait t on 1, x_j, x_k and x_j x_k, with len(rows) - 4 degrees of freedom. It
-    is 0 where a marker is paired with itself, and where the four columns are not independent: one
-    of the four genotypes of two haploid loci is absent, or two markers are the same.
+    of the residual of trait t on 1, x_j, x_k and x_j x_k, with len(rows) - 4 degrees of freedom.
+    The entry is 0 if a marker is paired with itself, or if the four columns are not independent:
+    one of the four genotypes of two haploid loci is absent, or two markers are the same.
 
-    With alleles 0 and 1 that regression has a parameter a genotype, so that all it needs are counts
-    and sums of the four genotypes: for all pairs, the products G'G and G'diag(r)G of alleles. With
-    other shares it needs the moments of the codes up to x_j^2 x_k^2.
+    With alleles 0 and 1 the regression has one parameter per genotype. All it needs are counts and
+    sums of the four genotypes: for all pairs, the products G'G and G'diag(r)G of alleles. With
+    other shares the regression needs the moments of the codes up to x_j^2 x_k^2.
 
     Raises ValueError for residuals of another shape and fewer than 5 rows.
     """
@@ -293,8 +290,8 @@ def _from_four_sums(
 def _four_sums(
     genotypes: DeviceGenotypes, samples: Tensor, weights: Tensor, first: int
 ) -> NDArray[np.float64]:
-    """Return sums of weights over samples of genotypes 11, 10, 01 and 00 of pairs of a strip's markers
-    and later ones.
+    """Return sums of weights over individuals of genotypes 11, 10, 01 and 00 of pairs of a strip's
+    markers and later ones.
 
     weights: (n_weights, len(samples)). The sums are (n_weights, 4, width, n_markers - first).
     """
@@ -365,7 +362,7 @@ def _partial_t(
     """Return t of x_j x_k (n_traits, width, later markers) in the regression on 1, x_j, x_k and x_j
     x_k.
 
-    All codes and residuals y sum to 0. products: sums over samples of x_j x_k, x_j^2 x_k, x_j
+    All codes and residuals y sum to 0. products: sums over individuals of x_j x_k, x_j^2 x_k, x_j
     x_k^2, x_j^2 x_k^2 and, for each trait, y x_j x_k. singles: of x_k^2 and, for each trait, y x_k.
     totals: of y^2.
     """
@@ -399,7 +396,7 @@ def _partial_t(
 
 @dataclass(frozen=True)
 class Design:
-    """Some markers and some pairs as genotypes: a pair's share is weight (1 + x_j x_k) / 2."""
+    """Some markers and some pairs as genotypes. A pair's share is weight (1 + x_j x_k) / 2."""
 
     genotypes: Genotypes | DeviceGenotypes
     markers: Tensor
@@ -423,8 +420,8 @@ class Design:
 
     @property
     def whole(self) -> bool:
-        """Whether single precision holds all shares exactly: a pair's, 0 or its weight, where that is
-        a power of 2.
+        """Whether single precision holds all shares exactly, a pair's if its weight is a power of
+        2.
         """
         return self.genotypes.whole and math.frexp(self.weight)[0] == 0.5
 
@@ -435,7 +432,7 @@ class Design:
         )
 
     def block(self, rows: Tensor) -> Tensor:
-        """Return the shares (len(rows), n_markers) of some samples; for a design on a device."""
+        """Return the shares (len(rows), n_markers) of some individuals, for a design on a device."""
         shares = self.genotypes.block(rows)
         one, other = self.pairs.T
         codes = 2 * (shares - self.genotypes.centre)
@@ -470,7 +467,7 @@ def _fit(
 def checked_rows_and_level(
     genotypes: Genotypes, rows: ArrayLike, level: float = LEVEL
 ) -> tuple[NDArray[np.int64], float]:
-    """Return what a search for pairs is given, or raise ValueError as `fit_pairs` does for it."""
+    """Return what a search for pairs is given, or raise ValueError as `fit_pairs` does."""
     check_genotypes(genotypes)
     checks.integer("genotypes.n_markers", genotypes.n_markers, minimum=2)
     return checks.rows("rows", rows, genotypes.n_samples, minimum=5), checks.real(
@@ -491,5 +488,5 @@ def _join(fits: Sequence[PairFit]) -> PairFit:
 
 
 def _keys(pairs: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return one number a pair, the same whichever marker comes first."""
+    """Return one number per pair, the same whichever marker comes first."""
     return np.sort(pairs, axis=1) @ np.array([2**32, 1])

@@ -1,7 +1,7 @@
 """Models on features that a LASSO selects, as the publication prunes them.
 
 A LASSO by SGD ranks the one-hot columns. Optuna chooses how many of them the MLP keeps, and its
-learning rate; the LASSO and the MLP are then fitted again to the kept columns alone.
+learning rate. The LASSO and the MLP are then fitted again to the kept columns alone.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ PRUNED_PATIENCE = 25  # of the MLP; the publication gives it 10 elsewhere
 
 
 def predict_lasso(task: Task, model: Model) -> Prediction:
-    """Predict by the LASSO on all markers; beside it the importance of each column, and how many pass
+    """Predict by the LASSO on all markers, with the importance of each column, and how many pass
     the threshold.
     """
     importance, prediction = task.once("lasso", _lasso)
@@ -97,7 +97,9 @@ def _report(task: Task, settings: Mapping[str, Any], columns: NDArray[np.int64])
 
 
 def _nothing_kept(task: Task, settings: Mapping[str, Any]) -> Prediction:
-    """Return the prediction of a model without input: the LASSO found no column above the threshold."""
+    """Return the prediction of a model without input, if the LASSO found no column above the
+    threshold.
+    """
     missing = np.full((len(task.split.test), task.n_traits), np.nan)
     report = _report(task, settings, np.array([], dtype=int))
     return Prediction([(task.split.test, missing)], "no_features", columns=report)

@@ -1,7 +1,7 @@
-"""The registry: a row a model, which grid, own data, costs, figures, planner and pages read.
+"""The registry: one row per model, which grid, own data, costs, figures, planner and pages read.
 
 A row names functions as `module:function` of this folder, so that reading the registry loads no
-model. A new model is a module with its recipe, its row here, and its test.
+model. A new model needs a module with its recipe, a row here, and a test.
 """
 
 import pkgutil
@@ -20,21 +20,20 @@ MOST_WIDTH = 512  # of the networks that are trained patiently
 class Model:
     """How a model is fitted, what limits it, and how it is drawn.
 
-    recipe: fits and predicts, see `task`. label, color, marker: in figures; a model without a label
-    is drawn as a line of theory only. published: whether the publication has it, so that it is
-    fitted under each protocol, others under `held_out` alone where a cell has that; selects:
-    whether it needs features that a LASSO selects. own_data: whether a reader's own cohort is
-    offered it.
+    recipe: fits and predicts, see `task`. label, color, marker: in figures. A model without a label
+    is drawn as a line of theory only. published: whether the publication has it. Such models are
+    fitted under each protocol, others under `held_out` alone if a cell has that. selects: whether
+    it needs features that a LASSO selects. own_data: whether a reader's own cohort is offered it.
 
-    plan: of a network's training, '' for what is no network: networks need a validation part and
-    are trained on a GPU. batch_norm: whether it normalises by batch. penalties: the L1 penalties
-    that are tried; n_fits: where it trains another number of networks than one for each.
-    most_width, most_markers: in own data and, the first, everywhere; 0 for no limit. chooses:
-    parameters of a cell that a search chooses from, and trials: the one with the number of trials,
-    '' where another model's search or fit is taken, as `taken` says.
+    plan: of a network's training, '' for other models. Networks need a validation part and train on
+    a GPU if there is one. batch_norm: whether it normalises by batch. penalties: the L1 penalties
+    that are tried. n_fits: networks that it trains, if not one for each penalty. most_width,
+    most_markers: limits, 0 for none, the latter in own data only. chooses: parameters of a cell
+    that a search chooses from. trials: the parameter with the number of trials, '' if another
+    model's search or fit is taken, as `taken` says.
 
-    work, memory, layers: for estimates of costs, see `work`; layers: of networks. closed_form: of
-    its expected accuracy, see `theory`: of the models that have one the planner makes forecasts.
+    work, memory, and layers of networks: for estimates of costs, see `work`. closed_form: of its
+    expected accuracy, see `theory`. The planner forecasts models that have one.
     """
 
     name: str
@@ -61,15 +60,16 @@ class Model:
 
     @property
     def is_network(self) -> bool:
-        """Whether it is trained by gradient descent: on a GPU where there is one, with a validation
+        """Whether it is trained by gradient descent: on a GPU if there is one, with a validation
         part.
         """
         return bool(self.plan)
 
     def predict(self, task: "Task") -> "Prediction":
-        """Fit the model to a task's training samples and return what it predicts for the test samples.
+        """Fit the model to a task's training individuals and return what it predicts for the test
+        individuals.
 
-        seconds, where the recipe does not say them: of fit and prediction.
+        seconds, if the recipe does not say them: of fit and prediction.
         """
         started = time.perf_counter()
         prediction = load(self.recipe)(task, self)

@@ -1,15 +1,15 @@
-"""Exact ridge regression at any number of samples: one decomposition serves all penalties and all
+"""Exact ridge regression of any number of individuals: one decomposition serves all penalties and
 traits.
 
 For centred training genotypes X = U S V' and a centred trait y, the fit at penalty p is U F U'y
-with F = diag(f), f_k = s_k^2 / (s_k^2 + p). The leave-one-out residual of sample i is (y_i - fit_i)
-/ (1 - h_i), with leverage h_i = 1/n + sum_k u_ik^2 f_k, where 1/n stands for the intercept. The
-answer is that of scikit-learn's `RidgeCV(alphas=PENALTIES)`, a trait at a time.
+with F = diag(f), f_k = s_k^2 / (s_k^2 + p). The leave-one-out residual of individual i is (y_i -
+fit_i) / (1 - h_i), with leverage h_i = 1/n + sum_k u_ik^2 f_k, where 1/n is the intercept's. The
+answer is that of scikit-learn's `RidgeCV(alphas=PENALTIES)` for each trait.
 
-Three things keep it cheap. Cross-products of alleles are whole numbers, exact in single precision,
-and computed once for all splits: a split takes away those of the samples that it leaves out. The
-filters f of all penalties, as functions of s, are combinations of a few, so that leave-one-out
-needs a few products, not one a penalty. And X is decoded in blocks of samples on the device that
+Three things keep the fit cheap. Cross-products of alleles are whole numbers, exact in single
+precision, and computed once for all splits. Each split subtracts those of the individuals that it
+leaves out. The filters f of all penalties, as functions of s, are combinations of a few, so that
+leave-one-out needs only a few products. X is decoded in blocks of individuals on the device that
 multiplies it.
 """
 
@@ -33,8 +33,8 @@ PENALTIES = np.logspace(-5, 5, 100)
 @dataclass(frozen=True)
 class RidgeFit:
     """Ridge of all traits. effects: (n_markers, n_traits), the change of the trait from none to all
-    copies of the counted allele. intercepts, penalties (the ones chosen), loo_error (mean squared
-    leave-one-out error at that penalty): (n_traits,).
+    copies of the counted allele. intercepts, penalties chosen, loo_error, the mean squared
+    leave-one-out error at that penalty: (n_traits,).
     """
 
     effects: NDArray[np.float64]
@@ -43,9 +43,9 @@ class RidgeFit:
     loo_error: NDArray[np.float64]
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples.
+        """Return the predicted phenotypes (len(rows), n_traits) of some individuals.
 
-        Raises ValueError for genotypes of another number of markers, and rows that are not there.
+        Raises ValueError for genotypes of another number of markers, and rows that do not exist.
         """
         rows = checked_rows(genotypes, len(self.effects), rows)
         predicted = np.empty((len(rows), len(self.intercepts)))
@@ -57,7 +57,7 @@ class RidgeFit:
 def predict(task: Task, model: Model) -> Prediction:
     """Predict by exact ridge: over 10 random 85/15 splits (published), or on the task's test split.
 
-    Leave-one-out needs no validation part: that trains too.
+    Leave-one-out needs no validation part, so that part trains too.
     """
     splits = [(task.all_but_test, task.split.test)]
     if task.protocol == "published":
@@ -86,15 +86,14 @@ def fit_ridge(
     penalties: ArrayLike = PENALTIES,
     device: str = "cpu",
 ) -> RidgeFit:
-    """Fit ridge to the samples `rows`, each trait with the penalty of its smallest leave-one-out
-    error.
+    """Fit ridge to the individuals `rows`, each trait with the penalty of its smallest
+    leave-one-out error.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. penalties: greater than 0.
-    device: where matrices are multiplied and decomposed.
+    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. penalties: greater than
+    0. device: where matrices are multiplied and decomposed.
 
-    Raises ValueError for fewer than 2 rows, rows that do not exist or are given twice,
-    phenotypes of another length or not finite, penalties not finite or not above 0, a device that
-    is not there.
+    Raises ValueError for fewer than 2 rows, rows that do not exist or are given twice, phenotypes
+    of another length or not finite, penalties not finite or not above 0, and a missing device.
     """
     return next(fit_ridge_splits(genotypes, phenotypes, [rows], penalties, device))
 
@@ -106,7 +105,9 @@ def fit_ridge_splits(
     penalties: ArrayLike = PENALTIES,
     device: str = "cpu",
 ) -> Iterator[RidgeFit]:
-    """Fit ridge to each of several sets of samples; arguments and errors are those of `fit_ridge`."""
+    """Fit ridge to each of several sets of individuals, with the arguments and errors of
+    `fit_ridge`.
+    """
     check_genotypes(genotypes)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
     penalties = np.atleast_1d(checks.floats("penalties", penalties))
@@ -130,20 +131,20 @@ def fit_ridge_splits(
 
 
 def checked_rows(genotypes: Genotypes, n_markers: int, rows: ArrayLike) -> NDArray[np.int64]:
-    """Return the rows to predict; raise ValueError for genotypes of other markers than a fit's, and
-    rows not there.
+    """Return the rows to predict, or raise ValueError for genotypes of other markers than a fit's,
+    and missing rows.
     """
     check_genotypes(genotypes)
     checks.require(
         genotypes.n_markers == n_markers,
-        f"genotypes.n_markers must be that of the training samples, {n_markers}, got {genotypes.n_markers}",
+        f"genotypes.n_markers must be that of the training individuals, {n_markers}, got {genotypes.n_markers}",
     )
     return checks.rows("rows", rows, genotypes.n_samples, minimum=0, different=False)
 
 
 @dataclass(frozen=True)
 class _Spectrum:
-    """Of centred genotypes X = U S V': singular values s (k,) and the mean (n_markers,).
+    """Of centred genotypes X = U S V', singular values s (k,) and the mean (n_markers,).
 
     left: blocks of U, the rows of each and the block (rows, k). project: U'y (k, n_traits) of
     centred traits. effects: V S^-1 weights (n_markers, n_traits) from weights (k, n_traits).
@@ -187,8 +188,8 @@ def _loo_errors(spectrum: _Spectrum, y: Tensor, projected: Tensor, filters: Tens
 
 
 def _few(filters: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a basis (k, few) and weights (few, penalties) whose product is `filters` to rounding
-    (they are 0 to 1).
+    """Return a basis (k, few) and weights (few, penalties) whose product is `filters`, 0 to 1, up
+    to rounding.
     """
     u, s, vt = torch.linalg.svd(filters, full_matrices=False)
     kept = s > s.amax() * torch.finfo(s.dtype).eps if len(s) else s > 0
@@ -196,7 +197,7 @@ def _few(filters: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Gram:
-    """X'X of some samples: for no more markers than samples."""
+    """X'X of some individuals, if markers are no more than individuals."""
 
     def __init__(self, genotypes: Genotypes, used: NDArray[np.integer], device: str) -> None:
         self._genotypes, self._used = genotypes.on(device), used
@@ -236,7 +237,7 @@ class _Gram:
 
 
 class _Kernel:
-    """XX' of some samples: for more markers than samples."""
+    """XX' of some individuals, if markers are more than individuals."""
 
     def __init__(self, genotypes: Genotypes, used: NDArray[np.integer], device: str) -> None:
         self._genotypes, self._used = genotypes.on(device), used
@@ -267,9 +268,10 @@ class _Kernel:
 def _blocks(
     genotypes: DeviceGenotypes, rows: NDArray[np.integer]
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Yield blocks of allele shares (samples, n_markers), of alleles 0 and 1 in single precision.
+    """Yield blocks of allele shares (individuals, n_markers), in single precision if all are 0 or
+    1.
 
-    Sums and products of alleles stay exact there: whole numbers below 2^24.
+    Sums and products of alleles stay exact, as whole numbers below 2^24.
     """
     on_device = torch.as_tensor(rows, device=genotypes.device)
     for part in row_blocks(len(rows), genotypes.n_markers):
@@ -278,7 +280,7 @@ def _blocks(
 
 
 def _product(genotypes: DeviceGenotypes, rows: NDArray[np.integer], y: Tensor) -> Tensor:
-    """Return G'y (n_markers, n_traits) of the allele shares G of some samples."""
+    """Return G'y (n_markers, n_traits) of the allele shares G of some individuals."""
     return sum(alleles.double().T @ y[part] for part, alleles in _blocks(genotypes, rows))
 
 

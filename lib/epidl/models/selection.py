@@ -1,7 +1,7 @@
 """Selection of features: the one-hot columns that a LASSO finds important, and how many of them are
 causal.
 
-Column 2j + g stands for allele g of marker j, so that a marker may keep one of its two columns.
+Column 2j + g is allele g of marker j, so that a marker may keep one of its two columns.
 """
 
 from collections.abc import Sequence
@@ -28,16 +28,16 @@ def importances(layer: OneHotLinear) -> NDArray[np.float64]:
 def select(
     importance: NDArray[np.floating], threshold: float, max_features: int
 ) -> NDArray[np.int64]:
-    """Return the columns of an importance above `threshold`, of these the `max_features` most
-    important, ascending.
+    """Return the at most `max_features` columns of the greatest importance above `threshold`,
+    ascending.
 
-    importance: one a column. Raises ValueError where it is not finite, and for bounds out of
-    theirs.
+    importance: of each column. Raises ValueError if one is not finite, and for a wrong threshold or
+    max_features.
     """
     importance = checks.floats("importance", importance)
     checks.require(
         importance.ndim == 1 and np.isfinite(importance).all(),
-        f"importance must be a finite number a column, got {checks.shown(importance.tolist())}",
+        f"importance must have a finite number for each column, got {checks.shown(importance.tolist())}",
     )
     threshold = checks.real("threshold", threshold, minimum=0)
     max_features = checks.integer("max_features", max_features, minimum=1)
@@ -46,11 +46,11 @@ def select(
 
 
 def take_columns(genotypes: Genotypes, columns: NDArray[np.integer]) -> Haplotypes:
-    """Return some one-hot columns of haploid genotypes, a bit each, as genotypes of len(columns)
+    """Return some one-hot columns of haploid genotypes, one bit each, as genotypes of len(columns)
     markers.
 
-    Raises ValueError where no column is named, or one that the genotypes do not have, and for
-    genotypes of more than two values a marker.
+    Raises ValueError for no column, one that the genotypes lack, and genotypes with more than two
+    values per marker.
     """
     check_genotypes(genotypes)
     columns, n_columns = checks.array("columns", columns), 2 * genotypes.n_markers
@@ -61,7 +61,7 @@ def take_columns(genotypes: Genotypes, columns: NDArray[np.integer]) -> Haplotyp
     )
     checks.require(
         genotypes.whole,
-        "genotypes must be of alleles 0 and 1, got dosages: two columns a marker do not hold them",
+        "genotypes must be of alleles 0 and 1, got dosages: two columns per marker cannot hold them",
     )
     markers, alleles = np.divmod(columns, 2)
     blocks = [
@@ -76,8 +76,8 @@ def precision_and_recall(
 ) -> dict[str, object]:
     """Return how good a selection of columns is, given the true architecture.
 
-    selection_precision: the share of the kept markers that are causal for any trait, NaN where none
-    is kept. selection_recall: the share of each trait's QTL that are kept (n_traits,). pair_recall:
+    selection_precision: the share of the kept markers that are causal for any trait, NaN if none is
+    kept. selection_recall: the share of each trait's QTL that are kept (n_traits,). pair_recall:
     the share of each trait's pairs, of effect 0 or not, of which both markers are kept (n_traits,).
     """
     markers = np.unique(np.asarray(columns) // 2)

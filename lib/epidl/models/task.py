@@ -1,5 +1,5 @@
-"""The task that every model is given, and the prediction that it returns: for a grid's cohort and for
-a reader's own.
+"""The task that every model is given, and the prediction that it returns, for a grid's cohort and
+for a reader's own.
 
 A model's recipe (see `recipes`) is a function `predict(task, model)` of a `Task` and the model's
 row.
@@ -31,12 +31,12 @@ UNNAMED = ("ridge_sgd", "mlp")  # in a grid their random draws are those of no n
 class Task:
     """One cohort, and how models are fitted to it.
 
-    phenotypes: (n_samples, n_traits), of all samples; in own data the standardised residuals of one
-    trait. protocol: of a grid's fits, None for own data. rates to max_features and all_pairs:
-    parameters of a cell, see there. reml_rows: samples that estimate variance components. truth: a
-    simulated cohort, and parts: the additive and the epistatic part of its genetic values,
-    (n_samples, n_traits). studies: where Optuna's trials are kept, None for in memory only; study:
-    the name of a model's. shared: work that several models need.
+    phenotypes: (n_samples, n_traits), of all individuals. In own data they are the standardised
+    residuals of one trait. protocol: of a grid's fits, None for own data. rates to max_features and
+    all_pairs: parameters of a cell, see `params`. reml_rows: individuals that estimate variance
+    components. truth: a simulated cohort. parts: the additive and the epistatic part of its genetic
+    values, (n_samples, n_traits). studies: where Optuna's trials are kept, None for in memory only.
+    study: the name of a model's. shared: work that several models need.
     """
 
     genotypes: Genotypes
@@ -69,7 +69,7 @@ class Task:
 
     @property
     def known_traits(self) -> tuple[Trait, ...]:
-        """The true traits, where they are known and their QTL are among the markers."""
+        """The true traits, if they are known and their QTL are among the markers."""
         return self.truth.traits if self.truth and self.truth.unseen is None else ()
 
     @property
@@ -80,7 +80,7 @@ class Task:
         )
 
     def generator(self, draw: str, model: str, *purpose: object) -> "torch.Generator":
-        """Return the generator of a model's weights or batches; purpose: which of its fits they are
+        """Return the generator of a model's weights or batches. purpose: which of its fits they are
         for.
         """
         if self.protocol is None:
@@ -89,7 +89,7 @@ class Task:
         return seeds.torch_generator(self.seed, self.protocol, draw, *name, *purpose)
 
     def once(self, name: str, make: Callable[["Task"], Any]) -> Any:
-        """Return what `make` makes of this task, made at most once."""
+        """Return what `make` makes of this task, calling it at most once."""
         if name not in self.shared:
             self.shared[name] = make(self)
         return self.shared[name]
@@ -99,12 +99,12 @@ class Task:
 class Prediction:
     """What a fitted model predicts, and how it was fitted.
 
-    parts: rows and their predicted phenotypes (len(rows), n_traits), of the test samples of each
-    split; NaN for a diverged fit. expected: in place of them, the correlations that a closed form
-    gives, each (n_traits,). effects: estimated additive effects (n_markers, n_traits) of each
-    split, none for a model without. columns: of the table, a value or one a trait: penalty (that
-    ridge chose), hidden_width, learning_rate and epochs of a network, seconds (of this fit without
-    a search), and more. side: tables of more detail, such as trials.
+    parts: rows and their predicted phenotypes (len(rows), n_traits), of the test individuals of
+    each split, NaN for a diverged fit. expected: instead of parts, the correlations that a closed
+    form gives, each (n_traits,). effects: estimated additive effects (n_markers, n_traits) of each
+    split, none for a model without. columns: of the table, one value in all or for each trait:
+    penalty that ridge chose, hidden_width, learning_rate and epochs of a network, seconds of this
+    fit without a search, and more. side: tables of more detail, such as trials.
     """
 
     parts: Sequence[tuple[NDArray[np.integer], NDArray[np.float64]]] = ()
@@ -116,15 +116,15 @@ class Prediction:
 
 
 def of_test_samples(task: Task, fit: Any, **more: Any) -> Prediction:
-    """Return what a fit with a method `predict` predicts for a task's test samples; more: of the
-    `Prediction`.
+    """Return what a fit with a method `predict` predicts for a task's test individuals. more: of
+    the `Prediction`.
     """
     test = task.split.test
     return Prediction([(test, fit.predict(task.genotypes, test))], **more)
 
 
 def pearson_r(observed: NDArray, predicted: NDArray) -> NDArray[np.float64]:
-    """Return Pearson's r of each column; NaN where either column does not vary, or is not finite."""
+    """Return Pearson's r of each column, NaN if either column does not vary or is not finite."""
     usable = np.isfinite(predicted).all(axis=0)
     usable &= (np.ptp(predicted, axis=0) > 0) & (np.ptp(observed, axis=0) > 0)
     r = np.full(observed.shape[1], np.nan)

@@ -1,29 +1,29 @@
 """Expected accuracy of prediction, in closed form.
 
 A trait has components c (additive: A, additive by additive: AA), each the sum of M_c small
-independent effects and a share v_c of the phenotypic variance. With n training samples, the
+independent effects and a share v_c of the phenotypic variance. With n training individuals, the
 reliability of component c, the squared correlation of its best linear prediction with its true
 value, is
 
     r2_c = n v_c / (n v_c + M_c u),     u = 1 - sum_k v_k r2_k,
 
 and the correlation of the prediction with the phenotype is r = sqrt(sum_c v_c r2_c). u is the
-variance that is left: what the model cannot hold, and what it has not learnt yet. A component that
-the model lacks has r2 = 0.
+variance that is left: what the model cannot hold, and what it has not learnt. A component that the
+model lacks has r2 = 0.
 
-This is the formula of Daetwyler et al. (2008, 2010) with the residual variance corrected for what
-is learnt. It is more than a heuristic: for one component it solves (1 - r2)(n - M r2) v = M r2 (1 -
-v), the risk of ridge at its best penalty on independent features for large n and M at a fixed
-ratio, from the law of Marchenko and Pastur (Dobriban and Wager 2018); for several components it is
-the same limit with a prior variance each, products of pairs taken as if they were independent
+The formula is that of Daetwyler et al. (2008, 2010) with the residual variance corrected for what
+is learnt. The formula is more than a heuristic. For one component it solves (1 - r2)(n - M r2) v =
+M r2 (1 - v), the risk of ridge at its best penalty on independent features for large n and M at a
+fixed ratio, from the law of Marchenko and Pastur (Dobriban and Wager 2018). For several components
+it is the same limit with a prior variance each, and products of pairs as if they were independent
 features.
 
-Against simulation (1000 samples, 16 to 200 loci, H2 of 0.5 and 0.999) the mean r over cohorts is
-within 0.025 of it for ridge and for the kernel. A single cohort can be far off, the more so the
-fewer its loci and the more epistatic its trait: it draws shares of variance that are not the
-expected ones. Put in the shares of the sample to compare with it.
+For ridge and the kernel, the mean r over simulated cohorts is within 0.025 of the formula (1,000
+individuals, 16 to 200 loci, H2 of 0.5 and 0.999). A single cohort can be far off, the more so the
+fewer its loci and the more epistatic its trait, since it draws other shares of variance than
+expected. To compare with a cohort, use its own shares.
 
-Sparse regression on pairs has no such linear limit: it finds a pair or does not.
+Sparse regression on pairs finds a pair or does not, and has no such linear limit.
 `expected_pairs_accuracy` has ours.
 """
 
@@ -42,7 +42,7 @@ Form = Literal["ridge", "kernel", "oracle"]
 
 
 class Shares(NamedTuple):
-    """Shares of the phenotypic variance; they sum to 1."""
+    """Shares of the phenotypic variance, which sum to 1."""
 
     additive: NDArray[np.float64]
     epistatic: NDArray[np.float64]
@@ -50,7 +50,7 @@ class Shares(NamedTuple):
 
 
 class Accuracy(NamedTuple):
-    """pearson_r with the phenotype, and the reliability of each component."""
+    """Expected pearson_r with the phenotype, and the reliability of each component."""
 
     pearson_r: NDArray[np.float64]
     r2_additive: NDArray[np.float64]
@@ -58,7 +58,7 @@ class Accuracy(NamedTuple):
 
 
 def predict(task: Task, model: Model) -> Prediction:
-    """Return a model's expected accuracy, from the shares of variance that the sample has."""
+    """Return a model's expected accuracy, from the shares of variance in the cohort."""
     truth, form = task.truth, model.closed_form
     h2 = np.minimum(truth.genetic_values.var(axis=0) / task.phenotypes.var(axis=0), 1)
     parts = np.stack([part.var(axis=0) for part in task.parts])
@@ -111,11 +111,11 @@ def expected_components(
 
         E[V_A] = sum_i v_i (1 + 4 relAA mean_{j != i} m_j^2),    E[V_AA] = 4 relAA (q / 2) mean_{i != j} v_i v_j
 
-    over q unlinked QTL in random pairs. At p = 1/2 in haploids V_AA / V_A = 2 relAA; in diploids,
-    whose codes vary half as much, it is relAA. Away from 1/2, interactions turn into additive
+    over q unlinked QTL in random pairs. At p = 1/2, V_AA / V_A is 2 relAA in haploids, and relAA in
+    diploids, whose codes vary half as much. Away from 1/2, interactions turn into additive
     variance.
 
-    Raises ValueError for fewer than 2 frequencies or one outside [0, 1], a negative rel_aa, an
+    Raises ValueError for fewer than 2 frequencies or one outside [0, 1], a negative rel_aa, and an
     unknown kind.
     """
     p, rel_aa = _bounded("frequencies", frequencies, 0, 1), checks.real("rel_aa", rel_aa, minimum=0)
@@ -142,18 +142,18 @@ def expected_accuracy(
     model: Form,
     efficiency: tuple[ArrayLike, ArrayLike] = (1.0, 1.0),
 ) -> Accuracy:
-    """Return the expected accuracy of a model trained on `n_train` samples of `n_markers` independent
-    markers.
+    """Return the expected accuracy of a model trained on `n_train` individuals with `n_markers`
+    independent markers.
 
     additive, epistatic: the components' shares of the phenotypic variance. model: what it has to
-    estimate. "ridge": M_A = m markers; the epistatic component is noise to it. "kernel", the best
+    estimate. "ridge": M_A = m markers, and the epistatic component is noise. "kernel", the best
     linear prediction from additive and epistatic kernels: M_A = m and M_AA = m(m-1)/2, all pairs.
     "oracle", which knows the pairs: M_A = m and M_AA = m/2, where m is then the number of causal
-    loci. efficiency: the part of its samples that a learner makes use of for the additive and for
-    the epistatic component, n times it in place of n; less than 1 for one that learns as the model
-    does, but wastes. Arguments broadcast.
+    loci. efficiency: the share of its individuals that a learner uses for the additive and for the
+    epistatic component. The efficiency multiplies n, and is below 1 for a learner that wastes data.
+    Arguments broadcast.
 
-    Raises ValueError for fewer than 1 sample or 2 markers, shares below 0 or above 1 in sum, an
+    Raises ValueError for fewer than 1 individual or 2 markers, shares below 0 or above 1 in sum, an
     unknown model, and an efficiency that is not positive.
     """
     n, m, additive, epistatic = _together(
@@ -195,20 +195,20 @@ def expected_pairs_accuracy(
     epistatic: ArrayLike,
     level: float = 0.05,
 ) -> Accuracy:
-    """Return the expected accuracy of sparse regression on pairs where each of n_qtl QTL is in one
+    """Return the expected accuracy of sparse regression on pairs if each of n_qtl QTL is in one
     interacting pair.
 
     A pair of effect e ~ N(0, 1), of the share s = epistatic / (q / 2) times e^2 of the variance, is
-    found where its statistic n s e^2 / u passes c of `pairs_threshold`. What is found is no noise
-    to the others any more:
+    found if its statistic n s e^2 / u passes c of `pairs_threshold`. Found pairs are no longer
+    noise to the others:
 
         u = 1 - additive r2_A - epistatic F(c u / (n s)),
         F(t) = E[e^2 1(e^2 > t)] = erfc(sqrt(t / 2)) + sqrt(2 t / pi) exp(-t / 2),
 
     with r2_A as for ridge, solved from u = 1 downwards: the largest root is where the search ends,
-    and it jumps. The k pairs that are found are estimated from n samples: r2_AA = F n v F / (n v F
-    + k u), v = epistatic. This is ours, not a published result. It assumes that a threshold alone
-    decides, which no rule of false discovery does exactly.
+    and it jumps. The k pairs that are found are estimated from n individuals: r2_AA = F n v F / (n
+    v F + k u), v = epistatic. This formula is ours, not a published result, and assumes that a
+    threshold alone decides, which no rule of false discovery does exactly.
 
     level: of false discovery. Arguments broadcast. Raises ValueError as `expected_accuracy`, and
     for fewer than 2 QTL or more than markers.
@@ -249,8 +249,8 @@ def _reliability(n: NDArray, shares: NDArray, n_features: NDArray) -> NDArray[np
     """Solve for the variance that is left, u, and return r2_c (components, ...).
 
     The condition f(u) = u - 1 + sum_c v_c r2_c(u) = 0 has a convex f with f(1) >= 0: Newton's
-    method from 1 comes down to the largest root without passing it. (0 is another root where there
-    is no noise.)
+    method from 1 comes down to the largest root without passing it. Without noise, 0 is another
+    root.
     """
     information = n * shares / n_features  # r2 = information / (information + u)
     known = information > 0
@@ -273,7 +273,9 @@ def _ratio(top: NDArray, bottom: NDArray, where: NDArray[np.bool_]) -> NDArray[n
 
 
 def _together(**arrays: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """Return arrays of one shape; raise ValueError with the names of those that have none in common."""
+    """Return arrays of one shape, or raise ValueError with the names of those that have none in
+    common.
+    """
     try:
         return np.broadcast_arrays(*arrays.values())
     except ValueError:
@@ -286,7 +288,7 @@ def _together(**arrays: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
 def _bounded(
     name: str, value: ArrayLike, minimum: float, maximum: float = np.inf
 ) -> NDArray[np.float64]:
-    """Return `value` as floats; raise ValueError with its name where any is out of bounds."""
+    """Return `value` as floats, or raise ValueError with its name if any is out of bounds."""
     array = checks.floats(name, value)
     wrong = ~((array >= minimum) & (array <= maximum) & (array < np.inf))  # a NaN is wrong
     if wrong.any():

@@ -48,13 +48,13 @@ LOSSES = {"absolute": functional.l1_loss, "squared": functional.mse_loss}
 class TrainingPlan:
     """How a network is trained: the loss, penalties, an optimiser, early stopping.
 
-    loss: the mean absolute or squared error over samples and traits. weight_decay: of all
-    parameters; under 'sgd' it is the penalty of weight_decay / 2 times their sum of squares, under
-    'adamw' it stays apart from the gradient. l1_penalty: times the sum of absolute
-    `networks.penalised_weights` is added to the training loss. patience: epochs without a gain of
-    `min_gain` in the validation loss before training stops. schedule: 'plateau' halves the learning
-    rate after `schedule_patience` epochs without improvement, 'cosine' lets it fall to 0 over
-    `max_epochs`. drop_ragged_batch: leave out the last, smaller batch of each epoch (the
+    loss: the mean absolute or squared error over individuals and traits. weight_decay: of all
+    parameters. Under 'sgd' the penalty is weight_decay / 2 times their sum of squares, under
+    'adamw' the decay is apart from the gradient. l1_penalty: multiplied by the sum of absolute
+    `networks.penalised_weights`, it is added to the training loss. patience: epochs without a gain
+    of `min_gain` in the validation loss before training stops. schedule: 'plateau' halves the
+    learning rate after `schedule_patience` epochs without improvement, 'cosine' lets it fall to 0
+    over `max_epochs`. drop_ragged_batch: leave out the last, smaller batch of each epoch (the
     publication keeps it).
     """
 
@@ -101,8 +101,8 @@ def mlp_plan(
     patience: int = 10,
     drop_ragged_batch: bool = False,
 ) -> TrainingPlan:
-    """Return the plan of the MLP: the publication's where nothing is given (on pruned features, its
-    patience is 25).
+    """Return the plan of the MLP, by default the publication's (on pruned features, its patience is
+    25).
     """
     return TrainingPlan(
         "adamw",
@@ -138,7 +138,7 @@ def patient_plan(
 
 
 def patient_epochs(n_train: int) -> int:
-    """Return the epochs of patient training: 300, or fewer where samples are many, but 1 at least."""
+    """Return the epochs of patient training: 300, or fewer for many individuals, but at least 1."""
     return max(1, min(300, MOST_STEPS // -(-n_train // BATCH_SIZE)))
 
 
@@ -158,7 +158,7 @@ class TrainingRecord:
 
     @property
     def comparable_loss(self) -> float:
-        """The loss that fits are chosen by: the best one, infinite where training diverged."""
+        """The loss that fits are chosen by: the best one, infinite if training diverged."""
         return float("inf") if self.status == "diverged" else self.best_loss
 
 
@@ -182,12 +182,12 @@ def train(
     """Train a model in place and leave it with the weights of its best epoch so far, or of its start
     before any.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. generator: draws the order of
-    samples, on the CPU. progress: show a bar with epochs and validation loss.
+    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. generator: draws the
+    order of individuals, on the CPU. progress: show a bar with epochs and validation loss.
 
     Raises ValueError for phenotypes of another length or not finite, a model of other markers or
-    traits, samples that are not there, and where a model with batch norm would be left a batch of
-    one sample.
+    traits, individuals that do not exist, and a batch of one individual for a model with batch
+    norm.
     """
     return train_together(
         [model],
@@ -212,13 +212,14 @@ def train_together(
     device: str = "cpu",
     progress: bool = False,
 ) -> list[TrainingRecord]:
-    """Train each model by its own plan, as `train` does, on the same samples; return their records.
+    """Train each model by its own plan, as `train` does, on the same individuals, and return their
+    records.
 
-    Models that are small together take turns: while the device computes one's epoch it is handed
-    the others', each on a stream of its own, which fills a GPU that one of them leaves idle. The
-    records' seconds are then equal shares of the time of all of them.
+    Models that are small together take turns. While the device computes the epoch of one, it is
+    handed the epochs of the others, each on its own stream, which fills a GPU that a single model
+    leaves idle. The records' seconds are then equal shares of the time of all.
 
-    Raises ValueError for models, plans and generators that are not as many, for a model or
+    Raises ValueError for models, plans and generators of different numbers, for a model or
     generator given twice, and what `train` raises.
     """
     for name, values in {"models": models, "plans": plans, "generators": generators}.items():
@@ -282,8 +283,8 @@ def _small_together(models: Sequence[nn.Module]) -> Iterator[slice]:
 
 
 def _take_turns(trainings: Sequence[Iterator[None]], device: torch.device | str) -> None:
-    """Go on with each training in turn until all have ended, each on a stream of its own where there
-    are streams.
+    """Continue each training in turn until all have ended, each on a stream of its own if the
+    device has streams.
     """
     streams, contexts = [], [nullcontext()] * len(trainings)
     if torch.device(device).type != "cpu":
@@ -312,10 +313,10 @@ def _epochs(
     generator: torch.Generator,
     record: TrainingRecord,
 ) -> Iterator[None]:
-    """Train a model, pausing whenever all has been handed to the device that an epoch takes.
+    """Train a model, pausing whenever a whole epoch has been handed to the device.
 
-    Rows are copied to the device before an epoch is handed to it: a copy waits until all handed
-    over before is done.
+    Rows are copied to the device before an epoch is handed over, since a copy waits for all earlier
+    work.
     """
     device = data.phenotypes.device
     train_rows, validation_rows = torch.from_numpy(split.train), torch.from_numpy(split.validation)
@@ -359,10 +360,10 @@ def _epochs(
 def recompute_batch_norm(
     model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], device: str = "cpu"
 ) -> None:
-    """Set the means and variances of a model's batch norm to those of some samples, in place of
+    """Set the means and variances of a model's batch norm to those of some individuals, in place of
     running averages.
 
-    Raises ValueError for a model of other markers, fewer than 2 rows, and rows that are not there.
+    Raises ValueError for a model of other markers, fewer than 2 rows, and rows that do not exist.
     """
     check_inputs(model, genotypes)
     rows, device = checks.rows("rows", rows, genotypes.n_samples, minimum=2), checked_device(device)
@@ -384,9 +385,9 @@ def recompute_batch_norm(
 def predict(
     model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], device: str = "cpu"
 ) -> NDArray:
-    """Return the predicted phenotypes (len(rows), n_traits) of some samples as float64.
+    """Return the predicted phenotypes (len(rows), n_traits) of some individuals as float64.
 
-    Raises ValueError for a model of other markers, and rows that are not there.
+    Raises ValueError for a model of other markers, and rows that do not exist.
     """
     check_inputs(model, genotypes)
     rows = checks.rows("rows", rows, genotypes.n_samples, different=False)
@@ -398,8 +399,8 @@ def predict(
 
 @contextmanager
 def fast_products(device: torch.device | str) -> Iterator[None]:
-    """Let a GPU, the current one within, multiply with factors of 10 bits in place of 23, and sums of
-    all (TF32).
+    """Let the current GPU multiply in TF32: factors of 10 bits instead of 23, and sums in full
+    precision.
 
     A CPU multiplies in single precision.
     """
@@ -416,7 +417,7 @@ def fast_products(device: torch.device | str) -> Iterator[None]:
 
 
 def check_inputs(model: nn.Module, genotypes: Genotypes, name: str = "model") -> None:
-    """Raise ValueError where a model is none, or has other inputs than these genotypes."""
+    """Raise ValueError for a model that is none, or has other inputs than these genotypes."""
     check_genotypes(genotypes)
     if not isinstance(model, nn.Module) or not list(model.parameters()):
         raise ValueError(f"{name} must be one of epidl.models.networks, got {checks.shown(model)}")
@@ -448,7 +449,7 @@ def _checked(genotypes: Genotypes, phenotypes: ArrayLike, split: Split) -> NDArr
 def _train_epoch(
     model: nn.Module, data: _DeviceData, order: Tensor, take_steps: TakeSteps, plan: TrainingPlan
 ) -> Tensor:
-    """Take one step a batch; return the mean of the batches' losses, an L1 penalty included."""
+    """Take one step per batch, and return the mean of the batches' losses, an L1 penalty included."""
     model.train()
     losses = [
         take_steps(data.genotypes.block(rows), data.phenotypes[rows])
@@ -458,12 +459,12 @@ def _train_epoch(
 
 
 def _n_used(n_train: int, plan: TrainingPlan) -> int:
-    """Return how many training samples an epoch uses."""
+    """Return how many training individuals an epoch uses."""
     return n_train - n_train % plan.batch_size if plan.drop_ragged_batch else n_train
 
 
 def _n_decoded(plan: TrainingPlan) -> int:
-    """Return how many training samples are decoded at a time: whole batches."""
+    """Return how many training individuals are decoded at a time, in whole batches."""
     return max(1, DECODED_ROWS // plan.batch_size) * plan.batch_size
 
 
@@ -474,8 +475,8 @@ def _stepper(
     n_train: int,
     device: torch.device | str,
 ) -> TakeSteps:
-    """Return what takes a step on each batch of some samples and returns the losses: on a GPU, as a
-    graph.
+    """Return a function that takes a step on each batch of some individuals and returns the losses,
+    on a GPU as a graph.
     """
     closed_form = (
         isinstance(model, OneHotLinear) and plan.optimizer == "sgd" and plan.schedule == "plateau"
@@ -512,7 +513,7 @@ def _step(
     alleles: Tensor,
     phenotypes: Tensor,
 ) -> Tensor:
-    """Take a step on a batch; return its loss."""
+    """Take a step on a batch and return its loss."""
     optimizer.zero_grad(set_to_none=False)  # see networks.HiddenLinear
     loss = LOSSES[plan.loss](model(alleles), phenotypes)
     if plan.l1_penalty:
@@ -530,8 +531,8 @@ def _linear_step(
     alleles: Tensor,
     phenotypes: Tensor,
 ) -> Tensor:
-    """Take the same step by plain SGD on a linear layer alone, where autograd would cost more than the
-    arithmetic.
+    """Take the same step by plain SGD on a linear layer alone, for which autograd would cost more
+    than the arithmetic.
     """
     rate = optimizer.param_groups[0]["lr"]
     errors = folded_product(alleles, model.weight, model.bias).sub_(phenotypes)

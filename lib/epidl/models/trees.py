@@ -1,12 +1,12 @@
 """Boosted trees: a sum of many small decision trees, each fitted to what those before it left over.
 
-A path to a leaf that asks for several markers is an interaction of any order and scale, and the
-first question is asked of a marker alone: a pair of which neither locus has an effect of its own is
-not found. The trees are scikit-learn's `HistGradientBoostingRegressor`, with settings for
-genotypes, which have two or three values and many neighbours that say the same: few leaves, and a
-random part of the markers for each split. How many trees help is seen on 15 % of the training
-samples, drawn here, whichever part a task has for validation; as many are then grown on all of
-them. Each trait has its own.
+A path to a leaf that asks for several markers is an interaction of any order and scale. The first
+question is asked of a marker alone, so a pair of loci without effects of their own is not found.
+The trees are scikit-learn's `HistGradientBoostingRegressor`. Genotypes have two or three values and
+many redundant neighbours, which suits few leaves, and a random part of the markers for each split.
+How many trees help is measured on 15% of the training individuals, drawn here, whichever part a
+task has for validation. As many trees are then grown on all training individuals. Each trait has
+its own.
 """
 
 from dataclasses import dataclass
@@ -42,14 +42,16 @@ CELL_BYTES = 16  # a genotype in double precision, its bin, and copies on the wa
 
 @dataclass(frozen=True)
 class TreesFit:
-    """Boosted trees of all traits, `trees` one sum of trees each; n_markers: of the training samples."""
+    """Boosted trees of all traits, each with one sum of trees in `trees`. n_markers: of the
+    training individuals.
+    """
 
     n_markers: int
     trees: tuple["HistGradientBoostingRegressor", ...]
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the predicted phenotypes (len(rows), n_traits) of some samples; raises as ridge's
-        does.
+        """Return the predicted phenotypes (len(rows), n_traits) of some individuals, or raise as
+        ridge's does.
         """
         rows = checked_rows(genotypes, self.n_markers, rows)
         predicted = np.empty((len(rows), len(self.trees)))
@@ -62,7 +64,7 @@ class TreesFit:
 
 
 def predict(task: Task, model: Model) -> Prediction:
-    """Predict by boosted trees; columns: the trees of each trait."""
+    """Predict by boosted trees. columns: the trees of each trait."""
     fit = fit_trees(task.genotypes, task.phenotypes, task.all_but_test, seed=task.seed)
     return of_test_samples(task, fit, columns={"rounds": [each.n_iter_ for each in fit.trees]})
 
@@ -75,14 +77,15 @@ def fit_trees(
     most_rounds: int = MOST_ROUNDS,
     seed: int = 0,
 ) -> TreesFit:
-    """Fit boosted trees to the samples `rows`, on as many threads as torch has.
+    """Fit boosted trees to the individuals `rows`, on as many threads as torch has.
 
-    phenotypes: (n_samples, n_traits), for all samples of `genotypes`. most_rounds: trees of a trait
-    at most. seed: of the samples that say how many, and of the markers that splits are offered.
+    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. most_rounds: trees of a
+    trait at most. seed: of the individuals that decide how many, and of the markers that splits are
+    offered.
 
-    Raises MemoryError for more rows than the machine holds dense genotypes of, and ValueError for
-    fewer than 10 rows, rows that do not exist or are given twice, phenotypes of another length
-    or not finite, most_rounds below 1, a negative seed.
+    Raises MemoryError if the machine cannot hold dense genotypes of the rows. Raises ValueError for
+    fewer than 10 rows, rows that do not exist or are given twice, phenotypes of another length or
+    not finite, most_rounds below 1, and a negative seed.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor  # late: other models need none
 

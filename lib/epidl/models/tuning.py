@@ -1,8 +1,8 @@
 """Tuning: Optuna's search for a network's settings, with every trial stored as it ends.
 
-A stored search goes on where it was interrupted, and finds what it would have found without the
-interruption: the sampler of each trial has a seed of its own, derived from the search's seed and
-the number of finished trials.
+A stored search continues after an interruption and finds what it would have found without: the
+sampler of each trial has its own seed, derived from the search's seed and the number of finished
+trials.
 """
 
 import contextlib
@@ -37,16 +37,16 @@ def search(
     name: str,
     file: Path | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Minimise an objective with Optuna's TPE sampler; return the best settings and a table of all
-    finished trials.
+    """Minimise an objective with Optuna's TPE sampler, and return the best settings and a table of
+    all finished trials.
 
-    objective: given the settings and the number of the trial (from 0), returns the loss (inf for a
-    diverged fit) and what else is worth a column. space: for each setting the values to choose
-    from: a tuple, or a range of whole numbers. name: of the study within `file`, an SQLite database
-    that keeps the trials; without it they are kept in memory. A search that is there already,
-    unfinished or finished, is continued.
+    objective: given the settings and the number of the trial, from 0, returns the loss, inf for a
+    diverged fit, and what else is worth a column. space: for each setting the values to choose
+    from, a tuple or a range of whole numbers. name: of the study within `file`, an SQLite database
+    that keeps the trials. Without a file, trials are kept in memory. An existing search is
+    continued.
 
-    Columns of the table: trial, a column a setting, loss, seconds, and the objective's own.
+    Columns of the table: trial, each setting, loss, seconds, and the objective's own.
     """
     optuna = _import_optuna()
     study = optuna.create_study(storage=_storage(file), study_name=name, load_if_exists=True)
@@ -72,13 +72,13 @@ def search(
 
 
 def check_installed() -> None:
-    """Raise ImportError where Optuna, which searches, is not installed."""
+    """Raise ImportError if Optuna, which searches, is not installed."""
     if not importlib.util.find_spec("optuna"):
         raise ImportError("a search for settings needs the package optuna: pip install optuna")
 
 
 def _import_optuna() -> ModuleType:
-    """Import Optuna, quietly: its progress bar would ask for widgets in every notebook."""
+    """Import Optuna without the warning about its progress bar."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="IProgress not found")
         import optuna
@@ -105,7 +105,7 @@ def _storage(file: Path | None) -> "optuna.storages.RDBStorage | None":
 
 
 def _check_database(file: Path) -> None:
-    """Raise ValueError where a database cannot be read."""
+    """Raise ValueError if a database cannot be read."""
     try:
         with contextlib.closing(sqlite3.connect(file)) as database:
             found = database.execute("PRAGMA quick_check").fetchone()[0]

@@ -23,12 +23,13 @@ N_ROUNDS, N_SWEEPS = 300, 30  # that boosted trees and coordinate descent take, 
 class Machine:
     """A machine's measured rates, on one of its threads or on its GPU.
 
-    products, exact_products: floating-point operations a second of matrix products as training
-    takes them, of the shape of a step (in single precision; in TF32 on a GPU), and in double
-    precision. bandwidth: bytes a second, read and written, of a large copy. step_overhead: seconds
-    of a training step that computes next to nothing. decomposition: seconds of an
-    eigendecomposition, divided by the cube of its size. simulation: seconds a sample, marker and
-    trait. memory: bytes. overlaps: whether memory moves while products are computed, as on a GPU.
+    products, exact_products: floating-point operations per second of matrix products as training
+    takes them, of the shape of a step (in single precision, or TF32 on a GPU), and in double
+    precision. bandwidth: bytes per second, read and written, of a large copy. step_overhead:
+    seconds of a training step that computes hardly anything. decomposition: seconds of an
+    eigendecomposition, divided by the cube of its size. simulation: seconds per individual, marker
+    and trait. memory: bytes. overlaps: whether memory moves while products are computed, as on a
+    GPU.
     """
 
     device: str
@@ -44,8 +45,8 @@ class Machine:
 
 @dataclass(frozen=True)
 class Work:
-    """What a fit does: products and exact_products in operations, moved in bytes, steps; decomposed:
-    sums of cubes.
+    """What a fit does: products and exact_products in operations, moved in bytes, steps.
+    decomposed: sums of cubes.
     """
 
     products: float = 0.0
@@ -73,8 +74,8 @@ class Work:
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes that work depends on; n_splits: of ridge; n_pairs: that interact; most_columns: of a
-    selection.
+    """The sizes that work depends on. n_splits: of ridge. n_pairs: that interact. most_columns: of
+    a selection.
     """
 
     n_samples: int
@@ -88,8 +89,8 @@ class Shape:
 
 
 def network_epoch(n_train: int, n_validation: int, n_inputs: int, first: int, rest: int) -> Work:
-    """Return the work of an epoch of a network; first, rest: products of a sample in its first layer
-    and beyond.
+    """Return the work of an epoch of a network. first, rest: products per individual in its first
+    layer and beyond.
     """
     steps = -(-n_train // BATCH_SIZE)
     # bytes a parameter: AdamW reads four arrays and writes three; SGD two and one
@@ -103,34 +104,34 @@ def network_epoch(n_train: int, n_validation: int, n_inputs: int, first: int, re
 
 
 def linear_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
-    """Return the products that a sample takes in a linear layer's first layer, and in those beyond:
-    none.
+    """Return the products per individual in a linear model's first layer and in later layers, of
+    which it has none.
     """
     return n_inputs * n_traits, 0
 
 
 def mlp_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
-    """Return the same of the MLP."""
+    """Return the same for the MLP."""
     return n_inputs * width, width**2 + width * n_traits
 
 
 def skip_mlp_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
-    """Return the same of one hidden layer with a linear path around it."""
+    """Return the same for one hidden layer with a linear path around it."""
     return n_inputs * (width + n_traits), width * n_traits
 
 
 def mlp_ensemble_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
-    """Return the same of a network of middle size among those that are tried."""
+    """Return the same for a network of middle size among those that are tried."""
     return n_inputs * 128, 128 * (128 + n_traits)
 
 
 def pair_network_layers(n_inputs: int, width: int, n_traits: int) -> tuple[int, int]:
-    """Return the same of multiplicative units."""
+    """Return the same for multiplicative units."""
     return n_inputs * (n_inputs + 1) * n_traits, n_inputs * n_traits
 
 
 def ridge(shape: Shape) -> Work:
-    """Return the work of exact ridge over some splits of 85 % of the samples."""
+    """Return the work of exact ridge over some splits of 85% of the individuals."""
     return _ridge(shape.n_samples, shape.n_markers, shape.n_traits, shape.n_splits)
 
 
@@ -190,7 +191,7 @@ def trees(shape: Shape) -> Work:
 
 
 def lasso_path(shape: Shape) -> Work:
-    """Return the work of the LASSO: of each fold and of the fit the products, and a path of sweeps."""
+    """Return the work of the LASSO: products and a path of sweeps, for each fold and for the fit."""
     n_train, n_markers = TRAIN_SHARE * shape.n_samples, shape.n_markers
     sweep = 2 * n_markers * min(n_train, n_markers)
     products = 2 * n_train * n_markers**2 * (n_markers < n_train)
@@ -200,7 +201,7 @@ def lasso_path(shape: Shape) -> Work:
 
 def lasso_pairs(shape: Shape, n_rounds: int = 5, n_sweeps: int = 2_000) -> Work:
     """Return the work of a LASSO with pairs: each round tests all pairs, and fits the LASSO in each
-    fold; n_sweeps: of coordinate descent over all columns, for all penalties and folds together.
+    fold. n_sweeps: of coordinate descent over all columns, for all penalties and folds together.
     """
     n_train = TRAIN_SHARE * shape.n_samples
     screening = Work(products=4 * n_train * shape.n_markers**2)
@@ -209,7 +210,7 @@ def lasso_pairs(shape: Shape, n_rounds: int = 5, n_sweeps: int = 2_000) -> Work:
 
 
 def oracle(shape: Shape) -> Work:
-    """Return the work of the oracle: ridge on the true loci and pairs, a trait at a time."""
+    """Return the work of the oracle: ridge on the true loci and pairs, one trait at a time."""
     n_columns = max(3 * shape.n_markers // 2, shape.n_qtl + shape.n_pairs)
     return _ridge(shape.n_samples, n_columns, 1, 1) * shape.n_traits
 
@@ -241,7 +242,9 @@ def ridge_memory(shape: Shape) -> float:
 
 
 def pairs_memory(shape: Shape) -> float:
-    """Return the bytes of ridge on markers and pairs, more than are found: twice the true ones."""
+    """Return the bytes of ridge on markers and pairs, taking twice the true pairs, more than are
+    found.
+    """
     return _columns_memory(shape, shape.n_markers + shape.n_qtl)
 
 
@@ -285,8 +288,8 @@ def lasso_path_memory(shape: Shape) -> float:
 
 
 def _columns_memory(shape: Shape, n_columns: int) -> float:
-    """Return the bytes of ridge: products and their decomposition, and columns: all where they
-    outnumber samples.
+    """Return the bytes of ridge: products and their decomposition, and columns, all of them if they
+    outnumber individuals.
     """
     products = 6 * DOUBLE * min(n_columns, shape.n_samples) ** 2
     if n_columns > TRAIN_SHARE * shape.n_samples:

@@ -1,12 +1,12 @@
 """How each column of a phenotype table is read: as numbers, labels or times, and what in it is
 missing.
 
-A value is missing where it is empty, one of the usual texts for it (`genotype_files.MISSING_TEXTS`;
-among numbers also `MISSING_WORDS`), or named by `missing_codes`. A number of nines alone is missing
-where it is negative and no other number is, or where it is as far from all others as these are from
-each other. What fits two readings, such as a number that stands apart several times, is refused
-with the line that settles it: any `missing_codes`, an empty list included. An empty list keeps the
-nines, too.
+A value is missing if it is empty, a usual word for missing, or named by `missing_codes`. The usual
+words are `genotype_files.MISSING_TEXTS`, and among numbers also `MISSING_WORDS`. A number of nines
+alone is missing if it is negative and no other number is, or if it is as far from all others as
+these are from each other. What fits two readings, such as a number that is repeated far from all
+others, is refused with the line that settles it: any `missing_codes`, an empty list included. An
+empty list keeps the nines, too.
 """
 
 from collections.abc import Sequence
@@ -55,15 +55,15 @@ def read_column(
     missing_codes: Sequence[str | float] | None = None,
     separator: str = ",",
 ) -> tuple[pd.Series, str]:
-    """Return what a column of texts holds for an argument of `read_cohort`, and how it was read, in
-    words.
+    """Return what a column of strings holds for an argument of `read_cohort`, and how it was read,
+    in words.
 
-    argument: trait, covariates, group or time. Numbers and days are floats, NaN where missing,
-    labels texts or NaN.
+    argument: trait, covariates, group or time. Numbers and days are floats, labels strings, and
+    missing values NaN.
 
-    separator: of the table; beside semicolons a comma is a decimal one.
+    separator: of the table. If it is a semicolon, a comma is a decimal comma.
 
-    Raises ValueError for what is no number where one is needed, and for what fits two readings.
+    Raises ValueError if a needed number is none, and for what fits two readings.
     """
     codes = [f"{code:g}" if isinstance(code, float) else str(code) for code in missing_codes or ()]
     missing = texts.str.lower().isin(MISSING_TEXTS) | texts.isin(codes)
@@ -105,14 +105,14 @@ def read_column(
 
 
 def _numbers(known: pd.Series, argument: str, separator: str) -> tuple[pd.Series, list[str]]:
-    """Return numbers, NaN for what is none, and whether commas were taken as decimal ones."""
+    """Return numbers, NaN for what is none, and whether commas were taken as decimal commas."""
     commas, notes = known[known.str.contains(",", regex=False)], []
     points = known.str.contains(".", regex=False)
     if separator == ";" and points.any() and _all(known[points], r"[-+]?[1-9]\d{0,2}(\.\d{3})+"):
         first = known[points].iloc[0]
         if not points.all() and _all(known[~points], r"[-+]?\d{1,3}"):
             raise ValueError(
-                f"{argument} must fit one reading, got {first!r} beside {known[~points].iloc[0]!r} in the column "
+                f"{argument} must fit one reading, got {first!r} and {known[~points].iloc[0]!r} in the column "
                 f"{known.name}, a decimal point or a thousand's: write {first.replace('.', '', 1)}, or "
                 f"{known[~points].iloc[0]}.000"
             )
@@ -130,18 +130,18 @@ def _numbers(known: pd.Series, argument: str, separator: str) -> tuple[pd.Series
 
 
 def _check_no_labels(known: pd.Series) -> None:
-    """Refuse texts such as 1.1 and 1.10, which are one number and may be two labels."""
+    """Refuse values such as 1.1 and 1.10, which are one number and may be two labels."""
     padded = known[known.str.fullmatch(r"-?\d+\.\d*[1-9]0+")]
     both = padded[padded.str.rstrip("0").isin(known)]
     if len(both):
         raise ValueError(
             f"covariates must fit one reading, got {both.iloc[0]} and {both.iloc[0].rstrip('0')} in the column "
-            f"{known.name}: one number? write it alike; two labels? write them as texts such as plot_{both.iloc[0]}"
+            f"{known.name}: one number? write it alike; two labels? write them as words such as plot_{both.iloc[0]}"
         )
 
 
 def _padded(known: pd.Series) -> bool:
-    """Tell whether whole numbers are written with zeros before them, as labels are."""
+    """Tell whether whole numbers are written with leading zeros, as labels are."""
     return bool(known.str.fullmatch(r"0\d+").any())
 
 
@@ -150,8 +150,8 @@ def _is_number(text: str) -> bool:
 
 
 def _without_label_codes(known: pd.Series, numbers: pd.Series) -> pd.Series:
-    """Leave out words for missing, a number of nines that stands alone among texts, negative nines among
-    numbers that are not negative, and 0 where it stands alone for a sex. None is a label: no treatment.
+    """Leave out words for missing, a number of nines among words, negative nines among numbers that
+    are not negative, and 0 among words for sex. `None` is a label: no treatment.
     """
     missing = known.str.lower().isin(MISSING_WORDS - {"none"})
     nines = _is_nines(numbers)
@@ -168,7 +168,7 @@ def _without_label_codes(known: pd.Series, numbers: pd.Series) -> pd.Series:
 def _labels(
     texts: pd.Series, known: pd.Series, numbers: pd.Series, argument: str
 ) -> tuple[pd.Series, str]:
-    """Take texts as they are, and say what is odd about them."""
+    """Take labels as they are, and say what is odd about them."""
     if (
         argument == "covariates"
         and numbers.isna().any()
@@ -176,9 +176,9 @@ def _labels(
     ):
         text = known[numbers.isna()].iloc[0]
         raise ValueError(
-            f"covariates must be numbers, or texts with at most {MOST_NUMBERED_LEVELS} different numbers among them, "
+            f"covariates must be numbers, or words with at most {MOST_NUMBERED_LEVELS} different numbers among them, "
             f"got {text!r} among {numbers.nunique()} numbers in the column {texts.name}: leave it empty, name it in "
-            f"missing_codes: [{text}], or write the numbers as texts such as plot_1"
+            f"missing_codes: [{text}], or write the numbers as words such as plot_1"
         )
     counts = known.value_counts()
     names = known.unique()
@@ -202,8 +202,8 @@ def _labels(
 def _without_codes(
     values: pd.Series, texts: pd.Series, argument: str, settled: bool, kind: str
 ) -> tuple[pd.Series, list[str]]:
-    """Return the numbers that are no code for missing, and what is noticed about the rest; refuse what
-    may be one.
+    """Return the numbers that are no code for missing, and what is noticed about the rest, or
+    refuse what may be a code.
     """
     codes = _nines_to_drop(values) if kind == "numbers" else []
     if (
@@ -233,10 +233,10 @@ def _without_codes(
         )
     few = 3 < len(counts) <= MOST_NUMBERED_LEVELS and (values % 1 == 0).all()
     if argument != "time" and few and values.min() == 0 and counts[0] < counts.get(1, 0):
-        notes.append(f"0 stands there {counts[0]} times: missing? missing_codes: [0]")
+        notes.append(f"0 occurs {counts[0]} times: missing? missing_codes: [0]")
     if spike is not None and argument != "time":
         notes.append(
-            f"{spike:g} stands there {(values == spike).sum()} times, far more often than any other"
+            f"{spike:g} occurs {(values == spike).sum()} times, far more often than any other"
         )
     return values, notes
 
@@ -290,8 +290,8 @@ def _doubtful(values: pd.Series, argument: str) -> list[float]:
 
 
 def _lowest(values: pd.Series, share: float, least: int = 1) -> NDArray[np.float64]:
-    """Return the few lowest numbers, each there `least` times, where a gap follows that is wide beside
-    all others'.
+    """Return the few lowest numbers, each there `least` times, if a gap follows that is wide
+    compared with all others.
     """
     distinct, counts = np.unique(values, return_counts=True)
     for k in range(min(MOST_CODES, len(distinct) - 2), 0, -1):
@@ -305,9 +305,7 @@ def _lowest(values: pd.Series, share: float, least: int = 1) -> NDArray[np.float
 
 
 def _spike(values: pd.Series) -> float | None:
-    """Return the least or greatest number, where it stands there much more often than any other of
-    many.
-    """
+    """Return the least or greatest number if it occurs much more often than any other of many."""
     counts = values.value_counts()
     if len(counts) < MOST_NUMBERED_LEVELS or counts.iloc[0] < SPIKE * counts.iloc[1]:
         return None
@@ -319,7 +317,7 @@ def _spike(values: pd.Series) -> float | None:
 
 
 def _check_sorted(known: pd.Series) -> None:
-    """Refuse numbers that are dates written so that they do not sort by time."""
+    """Refuse numbers that are dates in a form that does not sort by time."""
     form = next(
         (
             form
@@ -355,7 +353,7 @@ def _all(known: pd.Series, pattern: str) -> bool:
 
 
 def _days(known: pd.Series, numbers_among_them: bool) -> pd.Series:
-    """Return days since 1970 of dates, those without a zone as they stand."""
+    """Return days since 1970 of dates, those without a time zone as written."""
     try:
         if numbers_among_them:
             raise ValueError("numbers and texts")
@@ -383,7 +381,7 @@ def _in_words(
     in_a_row = values.min() == 1 and values.max() == n <= len(values) / 2
     few = n <= max(MOST_NUMBERED_LEVELS, len(values) / 5) or in_a_row
     if argument == "covariates" and n > 2 and few and (values % 1 == 0).all():
-        start += f", one slope for all; labels? write them as texts such as {texts.name}_1"
+        start += f", one slope for all; labels? write them as words such as {texts.name}_1"
     return "; ".join([start, *notes, *_missing(texts, values)])
 
 
@@ -392,7 +390,7 @@ def _shown(value: float, kind: str) -> str:
 
 
 def _missing(texts: pd.Series, known: pd.Series) -> list[str]:
-    """Say which texts were taken as missing, and how many."""
+    """Say which values were taken as missing, and how many."""
     counts = texts.drop(known.index).value_counts()
     shown = [f"{text or 'empty'} ({count})" for text, count in counts.items()]
     return [f"missing: {some(shown, 6)}"] if shown else []

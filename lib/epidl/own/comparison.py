@@ -1,15 +1,15 @@
 """Your own cohort: which model predicts its trait best, by how much, and is that more than chance?
 
-Every model is given the same individuals to train on and is scored on the same others, many times.
-Kinds of splits ask different questions: `random` (an individual like those that trained: close
-relatives may be among them, which flatters every model), `family` (a group that none has seen),
-`folds` (the same, several groups at a time) and `forward` (a later time).
+Every model trains on the same individuals and is scored on the same others, many times. Kinds of
+splits ask different questions. `random` asks about an individual like those that trained. Close
+relatives may be among them, which flatters every model. `family` asks about a group that no model
+has seen, `folds` the same with several groups at a time, and `forward` about a later time.
 
-Fixed effects (an intercept and covariates) are estimated on the training individuals by least
-squares and taken away; genotypes predict what is left. A quantitative trait is scored by Pearson's
-r between that prediction and the trait less its fixed effects, a binary one by the area under the
-ROC curve (AUC) of the sum of both. Whatever is estimated, the means that stand for missing
-genotypes included, is estimated on the training individuals alone.
+Fixed effects, an intercept and covariates, are estimated on the training individuals by least
+squares and subtracted. Genotypes predict the rest. A quantitative trait is scored by Pearson's r
+between that prediction and the trait minus its fixed effects. A binary trait is scored by the area
+under the ROC curve (AUC) of prediction plus fixed effects. All estimates come from the training
+individuals alone, including the means that fill missing genotypes.
 """
 
 import itertools
@@ -52,7 +52,7 @@ MODELS = {name: model for name, model in recipes.MODELS.items() if model.own_dat
 class Observed:
     """A cohort to compare models on.
 
-    genotypes: of n individuals. phenotypes: (n,); of a binary trait 0 and 1. design: (n, k)
+    genotypes: of n individuals. phenotypes: (n,), 0 and 1 for a binary trait. design: (n, k)
     covariates without an intercept, k may be 0. groups: (n,) labels of families, or None. times:
     (n,) numbers, or None.
     """
@@ -72,11 +72,12 @@ def observe(
     groups: ArrayLike | None = None,
     times: ArrayLike | None = None,
 ) -> Observed:
-    """Check what belongs to a cohort and return it; a trait of two values is binary, 0 for the lower.
+    """Check what belongs to a cohort and return it. A trait of two values is binary, 0 for the
+    lower.
 
     Raises ValueError for fewer than 40 individuals, phenotypes or covariates that are not finite or
-    of another length, a trait that does not vary, or so little beside its size, or on such a scale,
-    that rounding takes it.
+    of another length, a trait that does not vary, or that varies so little for its size, or on such
+    a scale, that rounding hides it.
     """
     checks.instance("genotypes", genotypes, Dosages, "Dosages")
     n = checks.integer("genotypes.n_samples", genotypes.n_samples, minimum=LEAST_SAMPLES)
@@ -106,14 +107,14 @@ def observe(
 
 
 def _check_scale(phenotypes: NDArray[np.float64]) -> None:
-    """Raise ValueError where double precision loses the differences between individuals, or their
+    """Raise ValueError if double precision loses the differences between individuals, or their
     squares.
     """
     low, high = float(phenotypes.min()), float(phenotypes.max())
     if not SQUARED[0] <= high - low <= SQUARED[1]:
         raise ValueError(
             f"phenotypes must have a range from {SQUARED[0]:g} to {SQUARED[1]:g}, got {low:g} to {high:g}: squares are "
-            "lost on this scale; give the trait in another unit"
+            "lost on this scale. Give the trait in another unit"
         )
     _check_spread(phenotypes.std(), max(abs(low), abs(high)))
 
@@ -122,8 +123,8 @@ def _check_spread(spread: float, size: float) -> None:
     if not spread > LEAST_SPREAD * size:
         raise ValueError(
             f"phenotypes must have a standard deviation above {LEAST_SPREAD:g} of their largest value, {size:g}, got "
-            f"{spread:g}: what varies is lost in rounding; take a constant from the trait, such as its mean, or leave "
-            "out outliers"
+            f"{spread:g}: what varies is lost in rounding. Subtract a constant from the trait, such as its mean, "
+            "or leave out outliers"
         )
 
 
@@ -133,16 +134,17 @@ def _check_spread(spread: float, size: float) -> None:
 def make_splits(
     cohort: Observed, kind: SplitKind, n_splits: int, seed: int
 ) -> list[tuple[str, Split]]:
-    """Return named splits of one kind; the validation samples of networks are a random 15 % of the
-    training ones.
+    """Return named splits of one kind. A random 15% of the training individuals decide when a
+    network's training stops.
 
-    A split is the same however many are drawn after it.
+    A split does not depend on how many are drawn after it.
 
-    random: `n_splits` draws of 85 % that train. family: each group of at least `LEAST_TEST`
-    individuals is the test split once, and smaller ones are gathered, whole, into at most
-    `MOST_FOLDS` test splits of at least as many. folds: all groups are gathered so. forward: the
-    first 55, 70 and 85 % by time train, and those until the next cut are tested; individuals of the
-    same time stay together. Where times are too few for that, the last two periods are tested.
+    random: `n_splits` draws of 85% that train. family: each group of at least `LEAST_TEST`
+    individuals is the test split once. Smaller groups are gathered, whole, into at most
+    `MOST_FOLDS` test splits of at least that size. folds: all groups are gathered like this.
+    forward: the first 55, 70 and 85% by time train, and those until the next cut are tested.
+    Individuals of the same time stay together. If times are too few, the last two periods are
+    tested.
 
     Raises ValueError for an unknown kind, more than `MOST_SPLITS` random ones, groups or times that
     the cohort lacks or that make fewer than 2 splits.
@@ -169,12 +171,12 @@ def make_splits(
 
 def draws(cohort: Observed, n_train: int, n_draws: int, seed: int) -> list[tuple[str, Split]]:
     """Return named splits for a learning curve: a fixed half of the individuals is tested, and
-    `n_train` train, drawn from the others.
+    `n_train` of the others train.
 
-    A draw of more individuals holds that of fewer; networks validate as in `make_splits`.
+    A draw of more individuals holds that of fewer. Networks validate as in `make_splits`.
 
-    Raises ValueError for less than `LEAST_TEST` or more than a half of the individuals, and less than
-    one draw.
+    Raises ValueError for fewer than `LEAST_TEST` or more than half of the individuals, and fewer
+    than one draw.
     """
     half = cohort.genotypes.n_samples // 2
     n_train = checks.integer("n_train", n_train, minimum=LEAST_TEST, maximum=half)
@@ -189,7 +191,9 @@ def draws(cohort: Observed, n_train: int, n_draws: int, seed: int) -> list[tuple
 
 
 def _by_family(groups: NDArray | None, alone: bool = True) -> dict[str, tuple[NDArray, NDArray]]:
-    """Return the rows that train and test; alone: groups that are large enough are tested alone."""
+    """Return the rows that train and test. alone: whether groups that are large enough are tested
+    alone.
+    """
     if groups is None:
         raise ValueError(
             "group must name a column of the phenotype table for family splits, got none"
@@ -276,23 +280,23 @@ def compare(
     n_threads: int = 1,
     seed: int = 1,
 ) -> pd.DataFrame:
-    """Fit and score every model on every split; return a row a split and model.
+    """Fit and score every model on every split, and return one row per split and model.
 
-    n_threads: of the CPU; more pay where individuals and markers are many and nothing else runs.
+    n_threads: of the CPU. More pay if individuals and markers are many and nothing else runs.
 
     Columns: split_kind, split (its name), replicate (its number), model, n_train, n_test, n_imputed
-    (missing genotypes of the training and test individuals that the training mean stands for),
-    n_unseen (test individuals with a level of a covariate that none has that trains), pearson_r (of
-    a quantitative trait), r_within (the same of deviations from the means of groups, where there
-    are some), explained (1 - SSE/SST among the test individuals), auc (of a binary trait),
-    fixed_auc (the same of the fixed effects alone), seconds, status (scored; constant where all
-    test individuals are predicted alike or are alike; diverged). ridge must be among the models: it
-    is what the others are compared with.
+    (missing genotypes of the training and test individuals, filled by the training mean), n_unseen
+    (test individuals with a level of a covariate that no training individual has), pearson_r (of a
+    quantitative trait), r_within (the same for deviations from the means of groups, if there are
+    groups), explained (1 - SSE/SST among the test individuals), auc (of a binary trait), fixed_auc
+    (the same for the fixed effects alone), seconds, and status: scored, diverged, or constant if
+    all test individuals are alike or predicted alike. ridge must be among the models, since the
+    others are compared with it.
 
     Raises ValueError for unknown models, ridge missing, more markers than a model takes
     (`recipes`), a hidden_width, n_threads or n_splits below 1, what `make_splits` refuses, and a
-    trait that does not vary, beyond the covariates, in every training split and, of a kind of
-    splits, in a test split; all before anything is fitted.
+    trait that, beyond the covariates, is constant in a training split or in all test splits of a
+    kind. All is checked before any fit.
     """
     options = {"hidden_width": hidden_width, "device": device, "n_threads": n_threads, "seed": seed}
     plans = check_options(cohort, models=models, splits=splits, n_splits=n_splits, **options)
@@ -323,7 +327,7 @@ def check_options(
     n_threads: int,
     seed: int,
 ) -> dict[str, list[tuple[str, Split]]]:
-    """Return the splits of each kind; raise what `compare` does for the same arguments."""
+    """Return the splits of each kind, or raise what `compare` does for the same arguments."""
     checks.instance("cohort", cohort, Observed, "what observe returns")
     _check_models(models, cohort.genotypes.n_markers)
     width = checks.integer("hidden_width", hidden_width, minimum=1)
@@ -344,7 +348,7 @@ def check_options(
 
 
 def _check_scores(cohort: Observed, kind: SplitKind, splits: Sequence[Split]) -> None:
-    """Raise ValueError where a split of one kind cannot be trained on, or none of them can be scored."""
+    """Raise ValueError if a split of one kind cannot be trained on, or none of them can be scored."""
     varying = 0
     for split in splits:
         fixed, _ = _fixed_effects(cohort, np.concatenate([split.train, split.validation]))
@@ -399,12 +403,12 @@ def make_task(
 def _fixed_effects(
     cohort: Observed, train: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], float]:
-    """Return the fixed part of all individuals, and the standard deviation of what it leaves of those
-    that train.
+    """Return the fixed part of all individuals, and the standard deviation of the training
+    individuals' residuals.
 
-    Covariates are centred and scaled among those that train, and of all effects that fit equally
-    well the smallest are taken: a level that none of them has gets the mean of the levels that they
-    have, whatever its name.
+    Covariates are centred and scaled among the training individuals, and the smallest of all
+    effects that fit equally well are taken. A level that no training individual has gets the mean
+    of the levels that they have, whatever its name.
     """
     phenotypes = cohort.phenotypes
     if np.ptp(phenotypes[train]) == 0:
@@ -430,7 +434,9 @@ def _fixed_effects(
 def _unseen(
     design: NDArray[np.float64], train: NDArray[np.integer], test: NDArray[np.integer]
 ) -> int:
-    """Return how many test individuals have another value where all that train have the same."""
+    """Return how many test individuals differ in a covariate that is the same for all training
+    individuals.
+    """
     constant = np.ptp(design[train], axis=0) == 0
     return int((design[np.ix_(test, constant)] != design[train[0], constant]).any(axis=1).sum())
 
@@ -443,8 +449,8 @@ def _rarer(phenotypes: NDArray[np.float64]) -> str:
 def fit_and_score(
     cohort: Observed, task: Task, fixed: NDArray[np.float64], scale: float, model: str
 ) -> dict[str, object]:
-    """Fit a model to the task of one split; return its scores, as `compare` has them, and the shares of
-    the variance that REML estimates, of a model that does.
+    """Fit a model to the task of one split, and return its scores, as `compare` has them, and the
+    shares of variance if it estimates them by REML.
     """
     started = time.perf_counter()
     prediction = MODELS[model].predict(task)
@@ -500,10 +506,10 @@ def corrected_interval(
     """Return a confidence interval of the mean difference over repeated splits of the same
     individuals.
 
-    Splits share individuals, so that their differences are not independent and Student's interval
-    is too narrow. With J splits and s^2 the variance of the differences, the variance of their mean
-    is taken as (1/J + n_test/n_train) s^2, with J - 1 degrees of freedom (Nadeau and Bengio 2003).
-    NaN for fewer than two splits.
+    Splits share individuals, so their differences are not independent and Student's interval is too
+    narrow. With J splits and s^2 the variance of the differences, the variance of their mean is
+    taken as (1/J + n_test/n_train) s^2, with J - 1 degrees of freedom (Nadeau and Bengio 2003). NaN
+    for fewer than two splits.
     """
     differences = np.atleast_1d(checks.floats("differences", differences))
     test_over_train = checks.real("test_over_train", test_over_train, minimum=0)
@@ -533,12 +539,11 @@ def _error(differences: NDArray[np.float64], test_over_train: float) -> float:
 
 
 def against_ridge(table: pd.DataFrame) -> pd.DataFrame:
-    """Return every model's mean score and its difference to ridge with a corrected interval, a row a
-    kind and model.
+    """Return every model's mean score and its difference to ridge with a corrected interval, one
+    row per kind and model.
 
-    Columns: splits (in which the model and ridge are scored), score and difference (their means
-    over these), low, high. Intervals are at 95 % for all models of a kind of splits together
-    (Bonferroni).
+    Columns: splits with a score of the model and ridge, score and difference, their means over
+    these, low, high. Intervals are at 95% for all models of a kind of splits together (Bonferroni).
     """
     measure = measure_of(table)
     rows = []
@@ -567,7 +572,7 @@ def against_ridge(table: pd.DataFrame) -> pd.DataFrame:
 def measure_of(table: pd.DataFrame) -> str:
     """Return the column that holds the scores: auc for a binary trait, or pearson_r.
 
-    Raises ValueError where no fit could be scored.
+    Raises ValueError if no fit could be scored.
     """
     for name in ("auc", "pearson_r"):
         if table[name].notna().any():
@@ -578,10 +583,10 @@ def measure_of(table: pd.DataFrame) -> str:
 
 
 def verdict(table: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
-    """Return a sentence or two a kind of splits: which model predicts best, by how much, and whether
-    that is shown.
+    """Return a sentence or two for each kind of splits: which model predicts best, by how much, and
+    whether that is shown.
 
-    Models are ranked by their differences to ridge: their means may be over different splits.
+    Models are ranked by their differences to ridge, since their means may be over different splits.
     names: what the models are called.
     """
     comparison, measure = against_ridge(table), {"auc": "AUC", "pearson_r": "r"}[measure_of(table)]

@@ -1,16 +1,17 @@
-"""Genotype files: PLINK 1 (.bed with .bim and .fam), VCF and BCF, or a plain table; read whole, or
-refused with why.
+"""Genotype files: PLINK 1 (.bed with .bim and .fam), VCF and BCF, or a plain table, read whole or
+refused with the reason.
 
-Whatever the format, genotypes become counts of one allele, a byte each: 0 to the ploidy, `MISSING`
-where not known.
+Whatever the format, genotypes become counts of one allele, one byte each: 0 to the ploidy,
+`MISSING` if unknown.
 
-- PLINK: the counted allele is the first of the .bim (A1). It knows diploids only: haploids and inbred lines are written
-  as homozygotes.
-- VCF, BCF: the counted allele is the alternative one. Sites of more than two alleles, or with a placeholder for their
-  only alternative, are left out, and counted. A genotype with one allele unknown is missing, and so is a lone dot; one
-  with an allele that its site does not have is refused.
-- Table (.csv, .tsv, .txt, PLINK's .raw): a row an individual, its id first, then a marker a column; 0, 1, 2, or empty.
-  Separator, quotes and encoding (UTF-8, UTF-16) are found out.
+- PLINK: the counted allele is the first of the .bim (A1). PLINK knows diploids only, so haploids
+  and inbred lines are written as homozygotes.
+- VCF, BCF: the counted allele is the alternative one. Sites of more than two alleles, or with a
+  placeholder for their only alternative, are left out and counted. A genotype with one allele
+  unknown is missing, and so is a lone dot. A genotype with an allele that its site lacks is
+  refused.
+- Table (.csv, .tsv, .txt, PLINK's .raw): one row per individual, the id first, then one column per
+  marker, with 0, 1, 2, or empty. Separator, quotes and encoding (UTF-8, UTF-16) are detected.
 """
 
 import csv
@@ -108,11 +109,11 @@ _CHUNK_BYTES = 2**26
 class GenotypeFile:
     """What a file holds.
 
-    sample_ids: (n_samples,) texts, all different. markers: a row a marker with `MARKER_COLUMNS`;
-    where the format does not say, chromosome is empty and position 0. counts: (n_samples,
-    n_markers) copies of the counted allele, `MISSING` where not known. ploidy: 1 or 2.
+    sample_ids: (n_samples,) strings, all different. markers: one row per marker with
+    `MARKER_COLUMNS`. If the format does not say, chromosome is empty and position 0. counts:
+    (n_samples, n_markers) copies of the counted allele, `MISSING` if unknown. ploidy: 1 or 2.
     n_multiallelic: sites left out for having more than two alleles. notes: what else was left out
-    or taken for missing, how often, and what was done.
+    or taken as missing, how often, and what was done.
     """
 
     sample_ids: NDArray[np.str_]
@@ -135,13 +136,13 @@ class GenotypeFile:
 
 
 def read_genotypes(path: Path | str) -> GenotypeFile:
-    """Read genotypes; the name's ending tells the format: .bed, .vcf, .vcf.gz, .bcf, .csv, .tsv, .txt,
-    .raw (or .gz).
+    """Read genotypes in the format of the name's ending: .bed, .vcf, .vcf.gz, .bcf, .csv, .tsv,
+    .txt, .raw (or .gz).
 
-    Raises FileNotFoundError where a file is missing, and ValueError for a file that is empty, cut
+    Raises FileNotFoundError if a file is missing. Raises ValueError for a file that is empty, cut
     off, at odds with its companions, of another format, of mixed or higher ploidy, or in which
-    individuals or table columns have the same name; ImportError where the format's reader is not
-    installed.
+    individuals or table columns have the same name. Raises ImportError if the format's reader is
+    not installed.
     """
     path = checks.path("genotypes", path)
     suffix = _suffix(path)
@@ -151,7 +152,7 @@ def read_genotypes(path: Path | str) -> GenotypeFile:
         | dict.fromkeys(SEPARATORS, _read_table)
     )
     if suffix not in readers:
-        way = f"; convert it: {CONVERT[suffix]}" if suffix in CONVERT else ""
+        way = f". Convert it: {CONVERT[suffix]}" if suffix in CONVERT else ""
         raise ValueError(
             f"genotypes must be a file that ends in {', '.join(readers)}, got {path}{way}"
         )
@@ -170,10 +171,10 @@ def read_genotypes(path: Path | str) -> GenotypeFile:
 
 
 def read_table(path: Path | str) -> pd.DataFrame:
-    """Read a .csv, .tsv or .txt table whole, all of it as text without blanks around it.
+    """Read a .csv, .tsv or .txt table whole, with all values as strings without blanks around them.
 
-    Rows without a value, and columns without name and values, are left out; `attrs` says how many:
-    blank_rows, blank_columns; and which separator was found.
+    Rows without a value, and columns without name and values, are left out. `attrs` says how many,
+    as blank_rows and blank_columns, and which separator was found.
 
     Raises FileNotFoundError, and ValueError for an empty file, one that is no table, and columns of
     the same name.
@@ -205,7 +206,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
 
 
 def check_unique(what: str, names: Sequence[str]) -> None:
-    """Raise ValueError that tells which names stand there more than once."""
+    """Raise ValueError that tells which names occur more than once."""
     names, times = np.unique(np.asarray(names, dtype=str), return_counts=True)
     if (times > 1).any():
         raise ValueError(
@@ -220,10 +221,10 @@ def some(names: Sequence[str], most: int = 3) -> str:
 
 
 def write_plink(path: Path | str, genotypes: GenotypeFile) -> None:
-    """Write PLINK 1 files `path`.bed, .bim and .fam, all or none; haploids as homozygotes.
+    """Write PLINK 1 files `path`.bed, .bim and .fam, all or none, with haploids as homozygotes.
 
-    A file that is read back has the same ids, markers and counts; a haploid's counts are 0 and 2
-    then.
+    A file that is read back has the same ids, markers and counts, but a haploid's counts are then 0
+    and 2.
     """
     from bed_reader import to_bed
 
@@ -284,7 +285,7 @@ def _read_plink(path: Path) -> GenotypeFile:
 
 
 def joined_ids(families: pd.Series, individuals: pd.Series) -> pd.Series:
-    """Return individuals' ids, as FAMILY_ID where an id stands in several families."""
+    """Return individuals' ids, as FAMILY_ID if an id occurs in several families."""
     joined = families + "_" + individuals
     return (
         joined if individuals.duplicated().any() and not joined.duplicated().any() else individuals
@@ -292,8 +293,8 @@ def joined_ids(families: pd.Series, individuals: pd.Series) -> pd.Series:
 
 
 def read_companion(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Read a .fam or .bim as text: no header, separated by blanks; raise ValueError for another number
-    of columns.
+    """Read a .fam or .bim as strings, without header and separated by blanks, or raise ValueError
+    for another number of columns.
     """
     _existing(path)
     try:
@@ -308,10 +309,12 @@ def read_companion(path: Path, columns: list[str]) -> pd.DataFrame:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} must be text in UTF-8, got: {error}") from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-        raise ValueError(f"{path} must hold {len(columns)} columns a line, got: {error}") from None
+        raise ValueError(
+            f"{path} must hold {len(columns)} columns per line, got: {error}"
+        ) from None
     if table.shape[1] != len(columns) or table.isna().any(axis=None):
         raise ValueError(
-            f"{path} must hold {len(columns)} columns a line ({', '.join(columns)}), got {table.shape[1]}"
+            f"{path} must hold {len(columns)} columns per line ({', '.join(columns)}), got {table.shape[1]}"
         )
     return table.set_axis(columns, axis=1)
 
@@ -327,7 +330,7 @@ def _check_bed(path: Path, n_samples: int, n_markers: int) -> None:
     if found != expected:
         raise ValueError(
             f"{path} must have {expected:,} bytes for the {n_samples:,} individuals of its .fam and the {n_markers:,} "
-            f"markers of its .bim, got {found:,}: it is cut off, or belongs to other files"
+            f"markers of its .bim, got {found:,}: the file is cut off, or belongs to other files"
         )
 
 
@@ -372,7 +375,9 @@ def _read_vcf(path: Path) -> GenotypeFile:
 
 
 def _check_vcf_lines(path: Path) -> None:
-    """Check that each site has the header's columns: cyvcf2 crashes on a line that it cannot parse."""
+    """Check that each site has the header's columns, since cyvcf2 crashes on a line that it cannot
+    parse.
+    """
     columns = None
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
@@ -397,12 +402,12 @@ def _check_vcf_lines(path: Path) -> None:
 
 
 def _counts_of_site(site: object, number: int, ploidies: set[int], where: str) -> NDArray[np.int8]:
-    """Return a site's counts of its allele `number`; its ploidy, which must be that of all, joins
-    `ploidies`.
+    """Return a site's counts of its allele `number`, and add its ploidy, which must be that of all,
+    to `ploidies`.
     """
     if "GT" not in (site.FORMAT or ()):
         raise ValueError(
-            f"genotypes must stand in the field GT, got none at {where}; from imputed dosages make calls: {IMPUTED}"
+            f"genotypes must be in the field GT, got none at {where}. From imputed dosages make calls: {IMPUTED}"
         )
     alleles = site.genotype.array()[:, :-1]  # the last column says whether they are phased
     called = (alleles >= 0).any(axis=1)  # a lone dot has no ploidy
@@ -414,7 +419,7 @@ def _counts_of_site(site: object, number: int, ploidies: set[int], where: str) -
         )
     if max(ploidies, default=2) > 2:
         raise ValueError(
-            f"genotypes must be haploid or diploid, got {max(ploidies)} alleles an individual at {where}; tetraploids "
+            f"genotypes must be haploid or diploid, got {max(ploidies)} alleles per individual at {where}. Tetraploids "
             f"as diploids, all heterozygotes alike: {TETRAPLOID}"
         )
     largest, n_alternatives = alleles.max(initial=0), len(site.ALT)
@@ -513,14 +518,14 @@ def _read_table(path: Path) -> GenotypeFile:
 
 
 def _check_format(path: Path, header: list[str]) -> None:
-    """Refuse tables of other formats: a marker a row, or two columns a marker."""
+    """Refuse tables of other formats: one row or two columns per marker."""
     start = [name.lower() for name in header[:4]]
     form = ".hmp" if start[0] in ("rs#", "rs", "rs.") and "alleles" in start else ""
     form = ".traw" if start[:2] == ["chr", "snp"] else form
     if form:
         name = {".hmp": "HapMap file", ".traw": ".traw"}[form]
         raise ValueError(
-            f"{path} must have a row an individual, got a {name}, a marker a row; convert it: {CONVERT[form]}"
+            f"{path} must have one row per individual, got a {name} with one per marker. Convert it: {CONVERT[form]}"
         )
     if start[0].startswith("#fileformat=vcf"):  # one # is taken away
         raise ValueError(
@@ -528,7 +533,7 @@ def _check_format(path: Path, header: list[str]) -> None:
         )
     if header[-1].endswith("_HET"):
         raise ValueError(
-            f"{path} must have a column a marker, got {header[-1]} beside it; write it again: plink --bfile NAME "
+            f"{path} must have one column per marker, got {header[-1]} next to it. Write it again: plink --bfile NAME "
             "--recode A --out NAME"
         )
 
@@ -560,7 +565,7 @@ def _chunks(path: Path, layout: _Layout, keys: Sequence[str]) -> Iterator[pd.Dat
 
 
 def _counts_of_chunk(chunk: pd.DataFrame, path: Path) -> tuple[NDArray[np.int8], int]:
-    """Return counts, and how many are missing for they are nines."""
+    """Return counts, and how many are missing because they are nines."""
     values = chunk.to_numpy()
     if values.dtype.kind in "bO":  # pandas keeps True and False, which would count as 1 and 0
         maybe = chunk.loc[:, [dtype.kind in "bO" for dtype in chunk.dtypes]]
@@ -585,7 +590,7 @@ def _refuse(chunk: pd.DataFrame, wrong: NDArray[np.bool_], path: Path) -> None:
         row, column = np.argwhere(wrong)[0]
         value = chunk.iloc[row, column]
         raise ValueError(
-            f"{path} must hold 0, 1 or 2 copies of an allele, empty or NA where missing, got "
+            f"{path} must hold 0, 1 or 2 copies of an allele, empty or NA if missing, got "
             f"{str(value)!r} for {chunk.index[row]} at {chunk.columns[column]} ({wrong.sum()} such){_remedy(value)}"
         )
 
@@ -621,7 +626,7 @@ def _number(value: object) -> float | None:
 
 
 def _layout(path: Path) -> _Layout:
-    """Find out how a table is written: the separator is the one that makes its first rows equally
+    """Find out how a table is written. The separator is the one that makes the first rows equally
     long.
     """
     default = _separator(path)
@@ -684,8 +689,8 @@ def _width(line: str, separator: str) -> int:
 
 
 def _check_width(path: Path, number: int, found: int, expected: int) -> None:
-    """Check that a row has the header's columns: pandas fills a short one, and moves all where each is
-    longer.
+    """Check that a row has the header's columns, since pandas fills a short row, and shifts all if
+    each is longer.
     """
     if found != expected:
         why = (
@@ -706,7 +711,7 @@ def _lines(path: Path, encoding: str) -> Iterator[str]:
         raise ValueError(f"{path} must be a whole table with a header, got: {error}") from None
     except UnicodeError as error:
         raise ValueError(
-            f"{path} must be a whole table with a header, in UTF-8 or UTF-16, got: {error}; from Latin-1: iconv -f "
+            f"{path} must be a whole table with a header, in UTF-8 or UTF-16, got: {error}. From Latin-1: iconv -f "
             "latin1 -t utf-8 OLD > NEW"
         ) from None
 
@@ -714,7 +719,7 @@ def _lines(path: Path, encoding: str) -> Iterator[str]:
 def _separator(path: Path) -> str:
     suffix = _suffix(path)
     if suffix not in SEPARATORS:
-        way = f"; convert it: {CONVERT[suffix]}" if suffix in CONVERT else ""
+        way = f". Convert it: {CONVERT[suffix]}" if suffix in CONVERT else ""
         raise ValueError(
             f"a table must be a file that ends in {', '.join(SEPARATORS)}, got {path}{way}"
         )
@@ -736,8 +741,8 @@ def _existing(path: Path) -> Path:
 
 
 def _check_bgzf(path: Path) -> None:
-    """Check that a file of bgzip's blocks has its last one: cut between two blocks, it reads as a
-    whole file.
+    """Check that a file of bgzip's blocks has its last one, since a file cut between two blocks
+    reads as whole.
     """
     with path.open("rb") as file:
         start = file.read(16)
@@ -748,5 +753,5 @@ def _check_bgzf(path: Path) -> None:
     if end != BGZF_END:
         raise ValueError(
             f"{path} must be a whole BGZF file, which ends with an empty block of {len(BGZF_END)} bytes, got another "
-            "end: it is truncated; copy or write it again"
+            "end: it is truncated. Copy or write it again"
         )

@@ -1,11 +1,10 @@
-"""Public cohorts: `python -m epidl.own.public [COHORT ...]` fetches them, checks and reads them, and
-says what they hold.
+"""Public cohorts, fetched, checked and read: `python -m epidl.own.public [COHORT ...]`.
 
-public.yml has one row per cohort (`registry`): where its files are, their hashes, licence, citation,
-traits and groups. Files are kept in the user's cache, and checked by hash each time; the folder that the
-environment variable `EPIDL_DATA` names is looked into first. They are read into the cohort type of
-a user's own files (`reader.OwnCohort`). Filters and thinning look at genotypes alone, of all
-individuals with any trait: they are the same for all traits and models.
+public.yml has one row per cohort (`registry`): where its files are, their hashes, licence,
+citation, traits and groups. Files are kept in the user's cache, and checked by hash each time. A
+folder that the environment variable `EPIDL_DATA` names is searched first. Files are read into the
+cohort type of a user's own files, `reader.OwnCohort`. Filters and thinning use only genotypes, of
+all individuals with any trait, and are the same for all traits and models.
 """
 
 import argparse
@@ -40,8 +39,8 @@ def fetch(cohort: PublicCohort) -> list[Path]:
     """Return the files of a cohort, from the folder `EPIDL_DATA`, the cache or the network, checked by
     hash.
 
-    Raises FileNotFoundError where a file can be had from none of them, and ValueError where the
-    folder's has another hash; both name file, address and hash in one line.
+    Raises FileNotFoundError if none of them has a file, and ValueError if the folder's file has
+    another hash. Both errors name file, address and hash in one line.
     """
     return [_fetch(cohort, file) for file in cohort.files]
 
@@ -74,10 +73,10 @@ def read_public(
 ) -> OwnCohort:
     """Read one trait of a public cohort.
 
-    group: the column of its groups, or of its published folds. most_markers: where more are left
-    after filters, so many are taken, evenly along the file.
+    group: the column of its groups, or of its published folds. most_markers: if more are left after
+    filters, this many are taken, evenly along the file.
 
-    Raises ValueError for names that public.yml lacks, what `fetch` raises, and ImportError where a
+    Raises ValueError for names that public.yml lacks, what `fetch` raises, and ImportError if a
     format's reader is not installed.
     """
     cohort = cohorts()[checks.choice("dataset", dataset, cohorts())]
@@ -126,7 +125,7 @@ def _genotyped(
 
 
 def _labels(column: pd.Series) -> pd.Series:
-    """Return labels as texts, missing where they were."""
+    """Return labels as strings, missing if they were missing."""
     return column.astype(str).where(column.notna())
 
 
@@ -141,7 +140,7 @@ def _file(
     chromosomes: Sequence[str] = (),
     positions: Sequence[int] = (),
 ) -> GenotypeFile:
-    """Return genotypes; counts: NaN and what is below 0 are missing."""
+    """Return genotypes. counts: NaN and values below 0 are missing."""
     counts = np.asarray(counts, dtype=float)
     counts = np.where(counts >= 0, counts, MISSING).astype(np.int8)  # NaN is not
     markers = pd.DataFrame({"marker": np.asarray(names).astype(str)}).assign(
@@ -182,7 +181,7 @@ def _wheat(files: Sequence[Path]) -> Read:
 
 
 def _mice(files: Sequence[Path]) -> Read:
-    """Full sibs are those whose relationship by the pedigree is one half."""
+    """Full sibs have a relationship of one half by the pedigree."""
     import scipy.sparse
 
     found = _r_objects(files[0])
@@ -195,7 +194,9 @@ def _mice(files: Sequence[Path]) -> Read:
 
 
 def _yeast(files: Sequence[Path]) -> Read:
-    """Markers are named number_chromosome_position_base_base; the tables' rows have the same order."""
+    """Markers are named number_chromosome_position_base_base, and the tables' rows have the same
+    order.
+    """
     counts, table = _r_objects(files[0]), pd.read_csv(files[1])
     parts = pd.Series(_names(counts, 1)).str.split("_", expand=True)
     genotypes = _file(
@@ -232,9 +233,10 @@ def _soybean(files: Sequence[Path]) -> Read:
 
 
 def line_means(values: pd.Series, lines: pd.Series, environments: pd.Series) -> pd.Series:
-    """Return the mean of each line over its plots, less the effects of their environments.
+    """Return the mean of each line over its plots, after subtracting the effects of their
+    environments.
 
-    Least squares of value = line + environment; environments' effects are estimated within lines,
+    Least squares of value = line + environment. Environments' effects are estimated within lines,
     and sum to 0 over the plots.
     """
     known = values.notna()
@@ -248,7 +250,7 @@ def line_means(values: pd.Series, lines: pd.Series, environments: pd.Series) -> 
 
 
 def _pine(files: Sequence[Path]) -> Read:
-    """Missing genotypes are -9; individuals without a phenotype stay behind."""
+    """Missing genotypes are -9. Individuals without a phenotype are left out."""
     counts = _r_objects(files[0])["geno.pine926"]
     table = _r_objects(files[1])["pheno.pine"].astype({"Genotype": str}).set_index("Genotype")
     ids = _names(counts, 0)
@@ -266,7 +268,7 @@ def _maize(files: Sequence[Path]) -> Read:
 
 
 def _ribozyme(files: Sequence[Path], name: str = "ribozyme") -> Read:
-    """A random part of a complete landscape; at each site the second base by alphabet is counted."""
+    """A random part of a complete landscape. At each site the second base by alphabet is counted."""
     table = pd.read_parquet(files[0])
     size = cohorts()[name].size[0]
     drawn = seeds.generator(LANDSCAPE_SEED, "landscape").permutation(len(table))[:size]
@@ -318,7 +320,7 @@ def summary(names: Sequence[str]) -> pd.DataFrame:
 
 @commands.answers_with(2)
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, or 2 where a cohort cannot be had."""
+    """Run the command and return its exit status: 0, or 2 if a cohort is not available."""
     parser = argparse.ArgumentParser(
         prog="python -m epidl.own.public", description=__doc__.splitlines()[0]
     )

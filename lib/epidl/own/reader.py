@@ -1,9 +1,9 @@
-"""Your own files become a cohort: genotypes and a phenotype table are joined by sample id, and
+"""Your own files become a cohort: genotypes and a phenotype table are joined by individual, and
 filtered.
 
 Nothing is left out silently: the cohort carries a report of what was dropped, kept or filled at
-each step, and why. Filters look at genotypes alone, of all individuals; whatever is learnt from
-phenotypes is learnt later, from training individuals (see `own_data`).
+each step, and why. Filters use only genotypes, of all individuals. Whatever is learnt from
+phenotypes is learnt later, from training individuals (see `comparison`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,9 +61,9 @@ LAST = (27, 30, 32, 39)
 class OwnCohort:
     """A reader's cohort, ready to be compared on.
 
-    observed: what `comparison.compare` takes, None where there is no phenotype table. genotypes: the
-    individuals and markers that are left. trait: its name. report: a row a step with step, what,
-    count, action.
+    observed: what `comparison.compare` takes, None if there is no phenotype table. genotypes: the
+    individuals and markers that are left. trait: its name. report: one row per step, with step,
+    what, count, action.
     """
 
     observed: Observed | None
@@ -90,22 +90,22 @@ def read_cohort(
     min_maf: float = 0.01,
     missing_codes: Sequence[str | float] | None = None,
 ) -> OwnCohort:
-    """Read genotypes and a phenotype table, join them by sample id, filter, and report.
+    """Read genotypes and a phenotype table, join them by individual, filter, and report.
 
-    genotypes: see `genotype_files.read_genotypes`. phenotypes: a .csv, .tsv or .txt table, a row an
-    individual, or a .fam; without it all individuals stay, for traits to be simulated on. trait,
-    sample_id, covariates, group, time: names of its columns; `columns` says how each is read. A
-    covariate of texts becomes an indicator a level; `time` is numbers or dates (days then, in UTC
-    where they name a time zone). group may be `copies`: individuals of the same genotype.
-    max_missing: markers, then individuals, with a larger share of missing genotypes are dropped.
-    min_maf: so are markers whose rarer allele has a smaller frequency, and those that do not vary.
-    missing_codes: values of the phenotype table that stand for missing ones, beside those that
-    `columns` knows; [] where every number is a measurement.
+    genotypes: see `genotype_files.read_genotypes`. phenotypes: a .csv, .tsv or .txt table with one
+    row per individual, or a .fam. Without phenotypes all individuals stay, for simulated traits.
+    trait, sample_id, covariates, group, time: names of columns, which `columns` reads. A covariate
+    of labels becomes an indicator for each level. `time` is numbers, or dates, read as days, in UTC
+    if they name a time zone. group may be `copies`, individuals of the same genotype. max_missing:
+    markers, then individuals, with a larger share of missing genotypes are dropped. min_maf:
+    markers whose rarer allele has a smaller frequency, or that do not vary, are dropped.
+    missing_codes: values of the phenotype table that mean missing, besides those that `columns`
+    knows, or [] if every number is a measurement.
 
-    Raises what `read_genotypes` and `columns.read_column` raise, and ValueError for a column
-    that is not there, ids that stand twice or match no genotype, a trait that does not vary, a
-    covariate that is the trait or nearly, bounds outside [0, 1) and [0, 0.5), and where fewer than
-    40 individuals or 2 markers are left.
+    Raises what `read_genotypes` and `columns.read_column` raise, and ValueError for a missing
+    column, ids that occur twice or match no genotype, a trait that does not vary, a covariate that
+    is the trait or nearly, bounds outside [0, 1) and [0, 0.5), and if fewer than 40 individuals or
+    2 markers are left.
     """
     columns = _column_names(trait, sample_id, covariates, group, time)
     max_missing = checks.real("max_missing", max_missing, minimum=0, maximum=0.999)
@@ -160,16 +160,16 @@ def files_and_columns(
     *,
     simulated: bool = False,
 ) -> tuple[Path | str, Path | str, dict[str, object]]:
-    """Return what to read: the files given with the columns that are named, or the example where no
-    file is given.
+    """Return what to read: the given files with the named columns, or the example if no file is
+    given.
 
-    columns: trait, covariates, group and time; None is a column not named, for which the example
-    has its own. A .bed without phenotypes comes with those of its .fam, where it has some and the
+    columns: trait, covariates, group and time, with None for a column not named, for which the
+    example has its own. A .bed without phenotypes takes those of its .fam, if it has some and the
     trait is not `simulated`. Raises ValueError for phenotypes without genotypes.
     """
     if phenotypes and not genotypes:
         raise ValueError(
-            f"genotypes must be given with phenotypes, got none beside {checks.shown(str(phenotypes))}"
+            f"genotypes must be given with phenotypes, got none with {checks.shown(str(phenotypes))}"
         )
     named = {name: value for name, value in columns.items() if value is not None}
     if not genotypes:
@@ -204,7 +204,7 @@ class Report:
 def _column_names(
     trait: str, sample_id: str, covariates: Sequence[str], group: str, time: str
 ) -> dict[str, list[str]]:
-    """Return the names of the columns that an argument asks for; refuse what is no name."""
+    """Return the names of the columns that an argument asks for, or refuse what is no name."""
     kept = "numbers and words such as NO stay names in quotes in YAML, as '2021'"
     for argument, name in (
         ("trait", trait),
@@ -238,7 +238,7 @@ def _checked_codes(missing_codes: Sequence[str | float] | None) -> list[str | fl
     right = isinstance(missing_codes, Sequence) and not isinstance(missing_codes, str)
     if not right or not all(type(code) in (str, int, float) for code in missing_codes):
         raise ValueError(
-            f"missing_codes must be a list of numbers and texts, got {checks.shown(missing_codes)}: as -y "
+            f"missing_codes must be a list of numbers and words, got {checks.shown(missing_codes)}: as -y "
             "\"{missing_codes: [-999, 'NO']}\""
         )
     return list(missing_codes)
@@ -251,8 +251,8 @@ def _read_phenotypes(
     codes: list[str | float] | None,
     report: Report,
 ) -> pd.DataFrame:
-    """Return what is asked for, each column by its use and name, as (time, year), beside ids: (ids,
-    alone), and (ids, joined) with a family's before.
+    """Return the columns asked for, each by its use and name, as (time, year), with ids as (ids,
+    alone), and as (ids, joined) with the family's id first.
     """
     if not columns["trait"][0]:
         raise ValueError(f"trait must name a column of {path}, got none")
@@ -275,7 +275,7 @@ def _read_phenotypes(
                     f"{_hint(argument, name, table)}"
                 )
     if table.empty:
-        raise ValueError(f"{path} must have a row an individual, got a header alone")
+        raise ValueError(f"{path} must have one row per individual, got a header alone")
     empty = (table[sample_id] == "").sum()
     if empty:
         raise ValueError(
@@ -309,7 +309,7 @@ def _read_phenotypes(
 
 
 def _hint(argument: str, name: str, table: pd.DataFrame) -> str:
-    """Return what a name that is no column may stand for."""
+    """Return a hint at what a name that is no column may mean."""
     nameless = [column for column in table if column.startswith(NAMELESS)]
     alike = [column for column in table if column.lower() == name.lower()]
     if alike:
@@ -333,8 +333,8 @@ def _read_fam(path: Path, sample_id: str) -> pd.DataFrame:
 def _without_columns(
     found: GenotypeFile, names: set[str], used: set[str], report: Report
 ) -> GenotypeFile:
-    """Leave out markers with the name of a column of the phenotypes or a pedigree: the trait may stand
-    among them. Where most markers stand in the phenotypes, too, only the columns `used` are left out.
+    """Leave out markers with the name of a column of the phenotypes or a pedigree, which may be the
+    trait. If most markers are in the phenotypes too, only the columns `used` are left out.
     """
     shared = found.markers["marker"].isin(names).to_numpy()
     merged = shared.mean() > 1 / 2
@@ -347,9 +347,9 @@ def _without_columns(
             f"{named}"
         )
     if merged:
-        kept = "kept; none but those that are named is left out"
+        kept = "kept, and only the named ones are left out"
         report.add(
-            "read", "markers that stand in the phenotypes, too", (shared & markers).sum(), kept
+            "read", "markers that are in the phenotypes, too", (shared & markers).sum(), kept
         )
     report.add("read", "markers named as other columns", (~markers).sum(), f"dropped: {named}")
     return take(found, np.ones(len(found.sample_ids), dtype=bool), markers)
@@ -368,11 +368,11 @@ def _join(
         if set(ids) & set(found.markers["marker"]):
             ways = ": its columns are individuals? pandas' table.T, or R's t(X), turns it"
         elif set(ids) & {name.rpartition("_")[2] for name in found.sample_ids}:
-            ways = ": the ids stand in several families? a column FID is joined to them"
+            ways = ": the ids occur in several families? a column FID is joined to them"
         elif set(_bare(ids)) & set(_bare(pd.Series(found.sample_ids))):
             ways = ": they differ by capitals, zeros before a number or .0 behind it"
         raise ValueError(
-            f"sample ids of genotypes and phenotypes must match, got none in common: {some(found.sample_ids)} beside "
+            f"sample ids of genotypes and phenotypes must match, got none in common: {some(found.sample_ids)} and "
             f"{some(list(ids))} in the column {sample_id}{ways}"
         )
     _check_different(ids, path, sample_id)
@@ -381,7 +381,9 @@ def _join(
     lost, without = found.sample_ids[~known], table.index[~table.index.isin(found.sample_ids)]
     near = set(_bare(pd.Series(lost))) & set(_bare(pd.Series(without, dtype=str)))
     alike = (
-        f"; {len(near)} differ by capitals, zeros before a number or .0 behind it" if near else ""
+        f", of which {len(near)} differ by capitals, zeros before a number or .0 behind it"
+        if near
+        else ""
     )
     report.add(
         "join",
@@ -439,7 +441,7 @@ def observe_columns(
 ) -> Observed:
     """Return the cohort of a table whose columns are named by their use and name, as (trait, yield).
 
-    columns: names by use: trait, covariates and time. Raises ValueError for a trait that does not
+    columns: names by use, trait, covariates and time. Raises ValueError for a trait that does not
     vary, and a covariate that is nearly the trait.
     """
     (trait,), (time,) = columns["trait"], columns["time"]
@@ -457,7 +459,9 @@ def observe_columns(
 
 
 def _design(covariates: pd.DataFrame) -> NDArray[np.float64]:
-    """Return numbers as they are and an indicator for each level of texts; (n, 0) without covariates."""
+    """Return numbers as they are and an indicator for each level of labels, (n, 0) without
+    covariates.
+    """
     if covariates.shape[1] == 0:
         return np.empty((len(covariates), 0))
     design = pd.get_dummies(covariates, dtype=float).to_numpy(float)
@@ -465,9 +469,7 @@ def _design(covariates: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _check_near_copy(y: pd.Series, covariate: pd.Series, trait: str) -> None:
-    """Refuse a covariate that tells the trait: by its values, by their ranks, or by classes of the
-    trait.
-    """
+    """Refuse a covariate that reveals the trait, by values, by ranks, or by classes of the trait."""
     limit = NEAR_COPY if y.nunique() == 2 else NEARER_COPY
     if pd.api.types.is_numeric_dtype(covariate) or limit == NEAR_COPY:
         design = _design(covariate.to_frame())
@@ -485,7 +487,9 @@ def _check_near_copy(y: pd.Series, covariate: pd.Series, trait: str) -> None:
 
 
 def _explained(design: NDArray[np.float64], target: NDArray[np.float64]) -> float:
-    """Return the share of a variance that a linear model explains, its degrees of freedom taken off."""
+    """Return the share of a variance that a linear model explains, adjusted for its degrees of
+    freedom.
+    """
     n, k = design.shape
     x, centred = design - design.mean(axis=0), target - target.mean()
     left = centred - x @ np.linalg.lstsq(x, centred, rcond=None)[0]
@@ -528,8 +532,8 @@ def _report_places(found: GenotypeFile, report: Report) -> None:
 
 
 def _copies(found: GenotypeFile) -> NDArray[np.int64]:
-    """Number the different genotypes: individuals share a number where they differ at `COPY_DISTANCE`
-    of the markers at which two differ on average, or fewer.
+    """Number the different genotypes. Individuals share a number if they differ at no more than
+    `COPY_DISTANCE` of the markers at which two differ on average.
     """
     n, m = found.counts.shape
     few, more = (
@@ -562,7 +566,7 @@ def _copies(found: GenotypeFile) -> NDArray[np.int64]:
 
 
 def _report_copies(copies: NDArray[np.int64], groups: NDArray | None, report: Report) -> None:
-    """Count individuals whose genotype another one has, and those that family splits take apart."""
+    """Count individuals with the genotype of another one, and those that family splits separate."""
     _, number, counts = np.unique(copies, return_inverse=True, return_counts=True)
     n_copies = (counts[number] > 1).sum()
     advice = f"{len(copies)} individuals are {len(counts)} different genotypes"
@@ -577,7 +581,9 @@ def _report_copies(copies: NDArray[np.int64], groups: NDArray | None, report: Re
 
 
 def _report_near_copies(found: GenotypeFile, observed: Observed, report: Report) -> None:
-    """Count the markers that are the trait itself, or nearly: of a sample of individuals, then of all."""
+    """Count the markers that are the trait itself, or nearly, first among a sample of individuals,
+    then among all.
+    """
     y, n = observed.phenotypes, len(observed.phenotypes)
     chosen = np.unique(np.linspace(0, n - 1, min(n, 200)).round().astype(int))
     near = np.flatnonzero(_likeness(found.counts[chosen], y[chosen]) > 0.9)
@@ -592,8 +598,8 @@ def _report_near_copies(found: GenotypeFile, observed: Observed, report: Report)
 
 
 def _likeness(counts: NDArray[np.int8], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the absolute correlation of each marker with the trait, or with its ranks as a share of the
-    greatest, of classes of the trait of the same sizes, where no marker of many has it by chance.
+    """Return the absolute correlation of each marker with the trait, or with its ranks as a share
+    of the greatest possible for classes of the same sizes, if no marker of many has that by chance.
     """
     found = _correlations(counts, y)
     if len(np.unique(y)) == 2:
@@ -626,7 +632,7 @@ def _correlations(counts: NDArray[np.int8], y: NDArray[np.float64]) -> NDArray[n
 def filter_genotypes(
     found: GenotypeFile, max_missing: float, min_maf: float, report: Report
 ) -> tuple[GenotypeFile, NDArray[np.bool_]]:
-    """Drop markers and individuals; return what is left and which individuals were kept."""
+    """Drop markers and individuals, and return what is left and which individuals were kept."""
     everyone = np.ones(len(found.sample_ids), dtype=bool)
     markers = _missing_and_frequency(found, everyone)[0] <= max_missing
     report.add(
@@ -664,9 +670,7 @@ def filter_genotypes(
 
 
 def _missing_by_individual(found: GenotypeFile, markers: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return each individual's share of missing genotypes among some markers; 0 where there are no
-    markers.
-    """
+    """Return each individual's share of missing genotypes among some markers, 0 without markers."""
     missing = np.zeros(len(found.counts))
     for rows in row_blocks(*found.counts.shape):
         missing[rows] = (found.counts[rows] == MISSING)[:, markers].sum(axis=1)
@@ -674,7 +678,7 @@ def _missing_by_individual(found: GenotypeFile, markers: NDArray[np.bool_]) -> N
 
 
 def _missing_and_frequency(found: GenotypeFile, rows: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
-    """Return each marker's share of missing genotypes and frequency of the counted allele; 0 where
+    """Return each marker's share of missing genotypes and frequency of the counted allele, 0 if
     none is known.
     """
     known, copies = known_and_copies(found.counts, np.flatnonzero(rows))
@@ -685,8 +689,8 @@ def _missing_and_frequency(found: GenotypeFile, rows: NDArray[np.bool_]) -> tupl
 
 
 def _vary(found: GenotypeFile, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell of each marker whether the counts that are known differ; where all are heterozygous they do
-    not.
+    """Tell for each marker whether its known counts differ, which they do not if all are
+    heterozygous.
     """
     chosen, n_markers = np.flatnonzero(rows), found.counts.shape[1]
     lowest, highest = np.full(n_markers, found.ploidy), np.full(n_markers, MISSING)
@@ -700,7 +704,7 @@ def _vary(found: GenotypeFile, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def take(
     found: GenotypeFile, rows: NDArray[np.bool_], markers: NDArray[np.bool_] | None = None
 ) -> GenotypeFile:
-    """Return some individuals and markers; nothing is copied where all stay, and once at most."""
+    """Return some individuals and markers, copied at most once, and not at all if all stay."""
     markers = np.ones(found.counts.shape[1], dtype=bool) if markers is None else markers
     if rows.all() and markers.all():
         return found
@@ -719,10 +723,10 @@ def take(
 def simulate_trait(
     cohort: OwnCohort, *, n_qtl: int, rel_aa: float, broad_sense_heritability: float, seed: int
 ) -> tuple[OwnCohort, Cohort]:
-    """Give a cohort a simulated trait in place of its own; return it, and the truth.
+    """Give a cohort a simulated trait in place of its own, and return the cohort and the truth.
 
-    Individuals, groups and times stay; covariates go, since they have no effect. For the arguments
-    and what they refuse see `simulate.simulate_on`.
+    Individuals, groups and times stay. Covariates are removed, since they have no effect. For the
+    arguments and what they refuse see `simulate.simulate_on`.
     """
     options = {"n_qtl": n_qtl, "broad_sense_heritability": broad_sense_heritability, "seed": seed}
     truth = simulate_on(cohort.dosages, rel_aa=[rel_aa], **options)

@@ -23,10 +23,10 @@ KINDS = {
 
 @dataclass(frozen=True)
 class PublicCohort:
-    """A row of public.yml. traits: names, each with its covariates. groups: columns of groups; folds:
-    one of published folds, or ''; n_folds: most that groups make. files: path, sha256 and, where it
-    is kept under another name, as. kind: of population, of `KINDS`. size: individuals and markers
-    that are left. segments: independent ones among these markers.
+    """A row of public.yml. traits: names, each with its covariates. groups: columns of groups.
+    folds: a column of published folds, or ''. n_folds: the most folds that groups make. files:
+    path, sha256 and, if it is kept under another name, as. kind: of population, of `KINDS`. size:
+    individuals and markers that are left. segments: independent segments of these markers.
     """
 
     name: str
@@ -78,7 +78,7 @@ def cohorts() -> dict[str, PublicCohort]:
 
 
 def real_cohorts() -> list[str]:
-    """Return the names of the cohorts that are compared: not the example, whose traits are simulated, and
-    no learning curve.
+    """Return the names of the compared cohorts: neither the example, whose traits are simulated,
+    nor a learning curve.
     """
     return [name for name, cohort in cohorts().items() if cohort.files and name != LANDSCAPE]

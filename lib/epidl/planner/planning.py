@@ -1,23 +1,23 @@
 """What to expect of each model in a study of one's own: `plan(...)`, and `python -m epidl.planner`.
 
-A forecast is a closed form, corrected by what was simulated near the study. Closed forms
-(`theory`): ridge, the epistatic kernel and sparse pairs have theirs; the MLP takes the kernel's,
-with the part of its samples that it was seen to make use of. They depend on the study through few
-numbers, its place: how well the samples suffice for the markers and for their pairs, and what the
-trait is made of,
+A forecast is a closed form, corrected by what was simulated near the study. Ridge, the epistatic
+kernel and sparse pairs have closed forms of their own (`theory`). The MLP takes the kernel's, with
+the share of its training individuals that it was seen to use. Closed forms depend on the study
+through few numbers, its place: how well the individuals suffice for the markers and for their
+pairs, and what the trait is made of,
 
     t_A = n v_A / (n v_A + m),  t_AA = n v_AA / (n v_AA + C(m, 2)),  v_AA / (v_A + v_AA),  H2,  q / m.
 
-What a simulated cohort differs by from its closed form, its residual, corrects forecasts near it:
+The difference of a simulated cohort from its closed form, its residual, corrects forecasts nearby:
 
     r = r_closed + sum_i w_i residual_i / (prior + sum_i w_i),   w_i = exp(-d_i^2 / 2 length^2),
 
-d_i the distance between places. `surface` measures all of this and keeps it in surface.json, which
-the book's page reads too: its script and this module compute the same numbers (tests compare them).
+d_i the distance between places. `surface` measures all this and keeps it in surface.json, which the
+book's page reads too. The page's script and this module compute the same numbers, as tests check.
 
-The plan of a study is for real data: its intervals hold the errors of such forecasts on this book's
-public cohorts too, and the one of sparse pairs reaches down to ridge's, since nobody knows before
-the data whether few pairs interact.
+The plan of a study is for real data, and the intervals include the errors of such forecasts on this
+book's public cohorts. The interval of sparse pairs reaches down to ridge's, since nobody knows
+before the data whether few pairs interact.
 """
 
 import argparse
@@ -58,7 +58,7 @@ INPUTS = {  # of a study: label, hint, least and most; n_qtl is at most n_marker
     "n_markers": ("Independent markers", "m, or independent segments", 2, MOST_SAMPLES),
     "n_qtl": (
         "Causal loci (QTL)",
-        "q, a guess; at most m: loci in one segment count as one",
+        "q, a guess, at most m, since loci in one segment count as one",
         2,
         MOST_SAMPLES,
     ),
@@ -69,14 +69,14 @@ INPUTS = {  # of a study: label, hint, least and most; n_qtl is at most n_marker
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A study, as far as a forecast needs it.
+    """A study, as a forecast needs it.
 
-    n_samples: individuals, of which 85 % train. n_markers: independent ones; linked markers count
-    as the number of independent segments that they stand for (`independent_segments`). n_qtl:
-    causal loci, a guess. va_over_vg: the additive share of the genetic variance in the very cohort,
-    a guess; the rest is pairwise epistasis. broad_sense_heritability: V_G over V_P. population: its
-    kind, of `registry.KINDS`, or '' for another; it changes no number, only what is said of real
-    cohorts.
+    n_samples: individuals, of which 85% train. n_markers: independent ones. Linked markers count as
+    the number of independent segments that they represent (`independent_segments`). n_qtl: causal
+    loci, a guess. va_over_vg: the additive share of the genetic variance in this very cohort, a
+    guess. The rest is pairwise epistasis. broad_sense_heritability: V_G over V_P. population: its
+    kind, of `registry.KINDS`, or '' for another. The kind changes no number, only what is said of
+    real cohorts.
 
     Raises ValueError that names the argument, its value and its bound.
     """
@@ -114,14 +114,13 @@ class Study:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Expected Pearson's r with the phenotype, and an interval that holds 90 % of studies, scored on
-    15 % of them.
+    """Expected Pearson's r with the phenotype, and an interval that holds 90% of studies, each
+    scored on 15% of its individuals.
 
-    Of studies with this V_A/V_G in their cohort: few QTL draw one that is far from what their
-    effects' variances make expected. closed_form: without the correction. supported: whether the
-    like of it was simulated; for the MLP also with as many individuals and markers, since its
-    closed form is not theory: networks trained on far more individuals were seen to fall short of
-    it.
+    The interval is for studies with this V_A/V_G in their cohort. Few QTL may draw one far from the
+    expected one. closed_form: without the correction. supported: whether similar studies were
+    simulated, for the MLP also with as many individuals and markers. The MLP's closed form is not
+    theory, and networks trained on far more individuals were seen to fall short of it.
     """
 
     pearson_r: float
@@ -136,10 +135,10 @@ class Plan:
     """The answer to a study.
 
     forecasts: of each model. ceiling: the r of a perfect prediction of genetic values, the square
-    root of H2; additive_ceiling: of their additive part. nearest: simulated conditions like it,
-    nearest first. needed: the fewest individuals, from the study's on, at which a model's lead over
-    ridge is clear, None where none was found up to `MOST_SAMPLES`. answer: one sentence. notes:
-    what the answer leaves out. command: the line that simulates the study.
+    root of H2. additive_ceiling: of their additive part. nearest: simulated conditions like the
+    study, nearest first. needed: the fewest individuals, from the study's on, at which a model's
+    lead over ridge is clear, None if no number up to `MOST_SAMPLES` was found. answer: one
+    sentence. notes: what the answer leaves out. command: the line that simulates the study.
     """
 
     study: Study
@@ -189,7 +188,7 @@ def plan(
     broad_sense_heritability: float,
     population: str = "",
 ) -> Plan:
-    """Return what to expect of each model in a study, and which to use; the arguments are those of
+    """Return what to expect of each model in a study, and which to use, with the arguments of
     `Study`.
 
     Raises ValueError that names the argument, its value and its bound.
@@ -221,8 +220,8 @@ def forecast(
 ) -> dict[str, Forecast]:
     """Return the forecast of each model.
 
-    known: what `surface` measured, if it is not to be read from its file. real: for real data, see
-    above, and not for simulated cohorts in which each QTL has one partner.
+    known: what `surface` measured, by default read from its file. real: for real data, see above,
+    not for simulated cohorts in which each QTL has one partner.
     """
     known = known or surface()
     n, (additive, epistatic) = study.n_samples, study.shares
@@ -246,8 +245,8 @@ def forecast(
 
 
 def _near(at: NDArray[np.float64], known: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the residual and excess variance near a place, and the weight of what was simulated, a
-    row a model.
+    """Return the residual and excess variance near a place, and the weight of what was simulated,
+    one row per model.
     """
     points = pd.DataFrame(known["points"])
     squares = ((np.stack(points["place"]) - at) ** 2).sum(axis=1, keepdims=True)
@@ -272,8 +271,8 @@ def _near(at: NDArray[np.float64], known: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def is_bound(model: str, n_samples: int) -> bool:
-    """Tell whether a forecast is an upper bound: the MLP's beyond the cohorts that networks were
-    trained on.
+    """Tell whether a forecast is an upper bound, as the MLP's is beyond the cohorts that networks
+    were trained on.
     """
     return model == "mlp" and n_samples > surface()["trained"]["n_samples"]
 
@@ -288,11 +287,11 @@ def is_searched(study: Study) -> bool:
 def interval(
     r: ArrayLike, excess: ArrayLike, n_samples: ArrayLike, ceiling: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the ends of the interval that holds 90 % of studies: r, more or less 1.645 standard
+    """Return the ends of the interval that holds 90% of studies: r, plus and minus 1.645 standard
     deviations.
 
-    excess: variance of r beyond what few test samples make. Above the ceiling of a model's r there
-    is only the scatter of test samples.
+    excess: variance of r beyond the scatter of few test individuals. Above the ceiling of a model's
+    r there is only that scatter.
     """
     sd = np.sqrt(np.maximum(excess, LEAST_SD**2) + variance_of_r(r, n_samples))
     most = np.maximum(r, ceiling)
@@ -301,7 +300,7 @@ def interval(
 
 
 def variance_of_r(r: ArrayLike, n_samples: ArrayLike) -> NDArray[np.float64]:
-    """Return the variance of r that few test samples make, (1 - r^2)^2 / n_test."""
+    """Return the variance of r due to few test individuals, (1 - r^2)^2 / n_test."""
     return (1 - np.square(r)) ** 2 / ((1 - TRAIN_SHARE) * np.asarray(n_samples))
 
 
@@ -313,7 +312,7 @@ def closed_forms(
     epistatic: ArrayLike,
     efficiency: Sequence[float],
 ) -> dict[str, NDArray[np.float64]]:
-    """Return each model's r without correction; arguments broadcast.
+    """Return each model's r without correction. Arguments broadcast.
 
     additive, epistatic: shares of the phenotypic variance. efficiency: of `mlp_closed_form`.
     """
@@ -335,11 +334,12 @@ def mlp_closed_form(
     epistatic: ArrayLike,
     efficiency: Sequence[float],
 ) -> NDArray[np.float64]:
-    """Return the MLP's r without correction: the epistatic kernel's, from another number of samples.
+    """Return the MLP's r without correction: the epistatic kernel's, from another number of
+    individuals.
 
-    efficiency: (a, b, c); a times the samples for additive effects, b (m/q)^c times for epistatic
-    ones, since a network learns which of the m markers are the q causal ones, and the kernel does
-    not.
+    efficiency: (a, b, c), multiplying the individuals by a for additive effects and by b (m/q)^c
+    for epistatic ones, since a network learns which of the m markers are the q causal ones, and the
+    kernel does not.
     """
     n = TRAIN_SHARE * np.asarray(n_samples, dtype=float)
     parts = efficiency[0], efficiency[1] * (np.asarray(n_markers) / n_qtl) ** efficiency[2]
@@ -369,11 +369,11 @@ def place(
 
 
 def forecast_table(cell: "Cell") -> pd.DataFrame:
-    """Return the forecasts for a cell's studies, a row a relAA and model: pearson_r, low, high,
+    """Return the forecasts for a cell's studies, one row per relAA and model: pearson_r, low, high,
     supported.
 
-    At the V_A/V_G that is expected of a cohort; the intervals do not hold how far a cohort of few
-    QTL draws another. Shares of which `Study` takes none have no forecast.
+    Forecasts are for the V_A/V_G that is expected of a cohort, and the intervals leave out how far
+    a cohort of few QTL is from that. Shares that `Study` refuses have no forecast.
     """
     rows = []
     for rel_aa in dict.fromkeys(np.atleast_1d(cell.rel_aa).tolist()):
@@ -393,8 +393,8 @@ def samples_needed(study: Study) -> dict[str, int | None]:
     """Return, for each model but ridge, the first number of individuals at which its lead over ridge
     is clear.
 
-    That is the study's number or more; None for never. All else stays. The search takes steps of a
-    factor 10^(1/20).
+    The number is the study's or more, or None for never. All else stays. The search takes steps of
+    a factor 10^(1/20).
     """
     needed = dict.fromkeys(MODELS[1:])
     steps = math.floor(STEPS_PER_DECADE * math.log10(MOST_SAMPLES / study.n_samples))
@@ -412,14 +412,14 @@ def samples_needed(study: Study) -> dict[str, int | None]:
 
 
 def is_clear(lead: float, model: str) -> bool:
-    """Tell whether a lead over ridge is worth the model, and beyond twice the error of forecasting it."""
+    """Tell whether a lead over ridge is worth the model, and more than twice its forecast error."""
     return lead >= surface()["clear"][model]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What an answer names: its kind, the better of ridge and kernel, what stands for the MLP, what is
-    not proven.
+    """What an answer names: its kind, the better of ridge and kernel, what replaces the MLP, what
+    is not proven.
     """
 
     kind: str
@@ -429,7 +429,7 @@ class Choice:
 
 
 def choose(study: Study, forecasts: Mapping[str, Forecast]) -> Choice:
-    """Return which model to use, and what else to say; the kinds are those of `surface.SENTENCES`."""
+    """Return which model to use, and what else to say, with the kinds of `surface.SENTENCES`."""
     r, ahead, clear, supported = {}, {}, {}, False
     for model, found in forecasts.items():
         r[model] = found.pearson_r
@@ -460,8 +460,8 @@ def choose(study: Study, forecasts: Mapping[str, Forecast]) -> Choice:
 
 
 def _best(r: Mapping[str, float], clear: Mapping[str, bool], spread: str) -> str:
-    """Return the model to use; clear: whose leads over ridge are; spread: the better of ridge and
-    kernel.
+    """Return the model to use. clear: models with a clear lead over ridge. spread: the better of
+    ridge and kernel.
     """
     others = max(r["kernel"], r["pairs"] if clear["pairs"] else 0)
     if clear["mlp"] and r["mlp"] > others + surface()["error"]["mlp"]:
@@ -488,7 +488,7 @@ def answer(
 
 
 def _later(study: Study, needed: Mapping[str, int | None]) -> str:
-    """Return which models pay with more individuals, and from how many on, the fewest first."""
+    """Return which models pay with more individuals, and from how many on, fewest first."""
     texts, found = surface()["sentences"], []
     for model in sorted(needed, key=lambda model: needed[model] or 0):
         n = needed[model]
@@ -499,7 +499,7 @@ def _later(study: Study, needed: Mapping[str, int | None]) -> str:
 
 
 def rounded(n: int) -> str:
-    """Return a number of individuals in two digits: the search is not finer."""
+    """Return a number of individuals in two digits, since the search is not finer."""
     digits = max(0, len(str(n)) - 2)
     return f"{_whole(n / 10**digits) * 10**digits:,}"
 
@@ -544,7 +544,8 @@ def is_simulated(study: Study, name: str) -> bool:
 def command(study: Study) -> str:
     """Return the line that simulates a study and fits the models to it.
 
-    An individual more where an epoch's last batch would hold one alone, which no network can train on.
+    One individual is added if an epoch's last batch would otherwise hold a single one, on which no
+    network can train.
     """
     n_samples = study.n_samples
     while training_size(n_samples, "held_out") % BATCH_SIZE == 1:
@@ -562,11 +563,11 @@ def command(study: Study) -> str:
 
 
 def independent_segments(effective_size: float, n_chromosomes: int, morgans: float) -> int:
-    """Return how many independent segments linked markers stand for, M_e = 2 N_e L k / ln(N_e L).
+    """Return how many independent segments linked markers represent, M_e = 2 N_e L k / ln(N_e L).
 
-    effective_size: N_e of an outbred population. n_chromosomes: k of them, each of L morgans. A
-    rough guide (Goddard, Hayes and Meuwissen 2011). Raises ValueError for values that are not
-    positive, or where N_e L is below 2.
+    effective_size: N_e of an outbred population. n_chromosomes: k of them, each of L morgans. The
+    number is a rough guide (Goddard, Hayes and Meuwissen 2011). Raises ValueError for values that
+    are not positive, or if N_e L is below 2.
     """
     length = checks.real("effective_size", effective_size, above=0) * checks.real(
         "morgans", morgans, above=0
@@ -580,11 +581,11 @@ def independent_segments(effective_size: float, n_chromosomes: int, morgans: flo
 def cross_segments(chromosomes: Sequence[float], kind: str = "gametes") -> int:
     """Return how many independent segments the individuals of a biparental cross have.
 
-    chromosomes: their lengths l in Morgans. kind: `gametes` of the F1, which have as many as the F2,
-    or `selfed`, inbred lines by selfing from the F2. M_e is the inverse of the mean squared
+    chromosomes: their lengths l in Morgans. kind: `gametes` of the F1, which have as many as the
+    F2, or `selfed`, inbred lines by selfing from the F2. M_e is the inverse of the mean squared
     correlation of codes over the whole genome. Codes of loci at a distance d correlate as exp(-2 d)
     in gametes (Haldane), so that a chromosome's mean is (4 l - 1 + exp(-4 l)) / (8 l^2). In lines
-    they correlate as (1 - 2r) / (1 + 2r), r = (1 - exp(-2 d)) / 2, and it is integrated:
+    codes correlate as (1 - 2r) / (1 + 2r), r = (1 - exp(-2 d)) / 2, and the mean is an integral:
 
         2 / l^2 int_0^l (l - d) (exp(-2 d) / (2 - exp(-2 d)))^2 dd.
 
@@ -620,8 +621,9 @@ def _selfed_squared(length: float) -> float:
 def observed_segments(genotypes: Genotypes) -> int:
     """Return how many independent markers have the mean squared correlation of a cohort's, 1 / mean(r^2).
 
-    Of all pairs of markers that vary, each with itself among them; what chance makes of it among n
-    individuals, 1 / n, is taken off. At least 2, and at most their number.
+    The mean is over all pairs of markers that vary, each with itself included, minus 1 / n, what
+    chance makes of it among n individuals. The number is at least 2, and at most that of the
+    markers.
     """
     codes = _standard_codes(genotypes, np.float32)
     n, m = codes.shape
@@ -631,14 +633,14 @@ def observed_segments(genotypes: Genotypes) -> int:
 
 
 def observed_pair_segments(genotypes: Genotypes) -> int:
-    """Return how many independent pairs of markers a cohort's epistatic relationships stand for.
+    """Return how many independent pairs of markers a cohort's epistatic relationships represent.
 
     With codes z of mean 0 and variance 1 of the m markers that vary, the relationship of two
-    individuals is the mean of z_j z_k z_j' z_k' over pairs of markers, of variance 1 / C(m, 2) where
+    individuals is the mean of z_j z_k z_j' z_k' over pairs of markers, of variance 1 / C(m, 2) if
     markers are independent. The number is the inverse of the variance between all pairs of
     individuals, at least 1 and at most C(m, 2).
 
-    Raises ValueError where fewer than 2 markers vary.
+    Raises ValueError if fewer than 2 markers vary.
     """
     codes = _standard_codes(genotypes, float)
     n, m = codes.shape
@@ -657,7 +659,7 @@ def _standard_codes(genotypes: Genotypes, dtype: type) -> NDArray[np.floating]:
 
 
 def _whole(value: float) -> int:
-    """Return a positive number rounded, halves up, as the page's script does."""
+    """Return a positive number rounded half up, as the page's script does."""
     return math.floor(value + 0.5)
 
 
@@ -689,7 +691,7 @@ def when(model: str, needed: int | None, study: Study) -> str:
 
 @commands.answers_with(2)
 def main(arguments: list[str] | None = None) -> int:
-    """Print the plan of a study; return 0, or 2 where an argument is out of bounds."""
+    """Print the plan of a study. Return 0, or 2 if an argument is out of bounds."""
     parser = argparse.ArgumentParser(
         prog="python -m epidl.planner",
         description="What to expect of each model.",

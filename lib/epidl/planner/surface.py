@@ -1,10 +1,10 @@
-"""What the planner knows: measured from the book's tables by `python -m epidl.planner.surface`, kept
-in surface.json.
+"""Measure what the planner knows from the book's tables: `python -m epidl.planner.surface`.
 
-Each simulated condition (a cell's traits of one relAA) is a point: its place, and each model's mean
-residual from its closed form. The MLP's closed form has three numbers, fitted here. How far
-residuals reach, and how much they are shrunk towards the closed form, is chosen by the error of
-leaving each cell out; so are the errors that the planner states.
+The results are kept in surface.json. Each simulated condition, a cell's traits of one relAA, is a
+point: its place, and each model's mean residual from its closed form. The MLP's closed form has
+three numbers, fitted here. How far residuals reach, and how much they are shrunk towards the closed
+form, is chosen by the error of leaving each cell out. The errors that the planner states come from
+leaving out too.
 """
 
 import argparse
@@ -66,16 +66,18 @@ SENTENCES = {
         "pairs": "sparse pairs",
     },
     "outside": "No recommendation: nothing like this study was simulated, and by theory alone ridge would reach "
-    "{ridge} and the epistatic kernel {kernel}; simulate it with the line below.",
-    "nothing": "No model predicts this trait from {n} individuals: the best of them is expected at {best}; {later}.",
+    "{ridge} and the epistatic kernel {kernel}, so simulate the study with the line below.",
+    "nothing": "No model predicts this trait from {n} individuals: the best of them is expected at {best}, "
+    "and {later}.",
     "ridge": "Use ridge: with {n} individuals its r of {ridge} is not expected to be beaten by more than this forecast "
-    "can be wrong; {later}.",
-    "kernel": "Use the epistatic kernel: an r of {kernel} against ridge's {ridge}; {network}.",
+    "can be wrong, and {later}.",
+    "kernel": "Use the epistatic kernel: an r of {kernel} against ridge's {ridge}, and {network}.",
     "pairs": "Start from {spread}, at {r_spread}, and look for few interacting pairs next to it: that reaches up to "
-    "{pairs} if each QTL has one partner, and no more than ridge's {ridge} if many small pairs interact; {network}.",
+    "{pairs} if each QTL has one partner, and no more than ridge's {ridge} if many small pairs interact, "
+    "and {network}.",
     "mlp": "Use deep learning: an r of {mlp} against {ridge} of ridge and {kernel} of the epistatic kernel.",
     "unproven": "Start from ridge, at {ridge}: {unproven} would reach {r_unproven}, but too little like this study was "
-    "simulated to rely on that; simulate it with the line below.",
+    "simulated to rely on that, so simulate the study with the line below.",
     "unscreened": "Start from ridge, at {ridge}: sparse pairs would reach {pairs} if each QTL has one partner, but "
     "this project's code does not search so many markers.",
     "network_clear": "deep learning is expected ahead of ridge too, at {mlp}, but not ahead of what is named here by "
@@ -100,12 +102,12 @@ SENTENCES = {
     "bound": "an upper bound",
     "at_most": "at most {r}",
     "wrong": "Correct the numbers to see the answer.",
-    "beyond_n_samples": "No cohort of {value} individuals informs this forecast; those that do have {fewest} to "
+    "beyond_n_samples": "No cohort of {value} individuals informs this forecast. Cohorts that do have {fewest} to "
     "{most}.",
     "bound_n_samples": "Ridge, kernel and sparse pairs follow theory. For the MLP the forecast is an upper bound: at "
     "{sizes} individuals the publication's network was below such forecasts by {mean} on average, and by {worst} at "
     "worst.",
-    "beyond_n_markers": "No cohort of {value} independent markers informs this forecast; those that do have {fewest} "
+    "beyond_n_markers": "No cohort of {value} independent markers informs this forecast. Cohorts that do have {fewest} "
     "to {most}.",
     "not_trained": "No network was trained with more than {most} markers: the MLP's forecast is by its formula alone.",
     "not_screened": "This project's code looks for interacting pairs among at most {most} markers: sparse pairs are "
@@ -174,12 +176,12 @@ PRESETS = {
 
 
 def evidence(folder: Path = DATA) -> pd.DataFrame:
-    """Return a row a cohort, trait and model of the tables that the planner learns from, with the
-    trait's shares.
+    """Return one row per cohort, trait and model of the tables that the planner learns from, with
+    the trait's shares.
 
     additive, epistatic: shares of the phenotypic variance, as drawn in that cohort. A network that
-    predicts the same for all test samples has an r of 0. Diverged fits, and controls in which all
-    pairs interact, are left out.
+    predicts the same for all test individuals has an r of 0. Diverged fits, and controls in which
+    all pairs interact, are left out.
     """
     table = pd.concat([read_table(folder / f"{name}.csv") for name in TABLES], ignore_index=True)
     table["all_pairs"] = table["all_pairs"].fillna(False).astype(bool)
@@ -208,9 +210,9 @@ def _with_all_r(table: pd.DataFrame) -> pd.DataFrame:
 def fit_efficiency(
     rows: pd.DataFrame, start: Sequence[float] = (0.5, 0.5, 0.5)
 ) -> tuple[float, ...]:
-    """Return the numbers of `planner.mlp_closed_form`: what the MLP makes of its samples.
+    """Return the efficiency of `planning.mlp_closed_form`: what the MLP makes of its individuals.
 
-    Those that bring the closed form nearest to the MLP's mean r in the conditions of `rows` (of
+    These numbers bring the closed form nearest to the MLP's mean r in the conditions of `rows` (of
     `evidence`).
     """
     groups = rows[rows["model"] == "mlp"].groupby(KEYS)
@@ -240,8 +242,8 @@ def _with_residual(rows: pd.DataFrame, closed_form: ArrayLike) -> pd.DataFrame:
 
 
 def points_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a condition and model of `with_closed_forms`: its place p0 to p4, mean shares, r
-    and residual.
+    """Return one row per condition and model of `with_closed_forms`: its place p0 to p4, mean
+    shares, r and residual.
     """
     shares = expected_shares(rows["rel_aa"], rows["broad_sense_heritability"])
     at = planning.place(
@@ -258,7 +260,7 @@ def left_out(
     """Return rows of `with_closed_forms` with each one's forecast from all that does not share its
     value of `by`.
 
-    value: forecast the rows of this one alone.
+    value: if given, forecast only its rows.
     """
     parts = []
     for model, own in rows.groupby("model", sort=False):
@@ -286,11 +288,11 @@ def left_out_with_fit(rows: pd.DataFrame, by: str, smoothing: Smoothing) -> pd.D
 
 
 def errors(forecasts: pd.DataFrame, column: str = "forecast") -> pd.DataFrame:
-    """Return each model's error over conditions left out, a row a model: bias, rms, worst, chance and
-    error.
+    """Return each model's error over conditions left out, one row per model: bias, rms, worst,
+    chance and error.
 
-    forecasts: of `left_out`; column: what is tried. chance: the root mean square that the scatter
-    of a condition's few cohorts would give if every forecast were right; error: the rest,
+    forecasts: of `left_out`. column: what is tried. chance: the root mean square that the scatter
+    of a condition's few cohorts would give if every forecast were right. error: the rest,
     sqrt(rms^2 - chance^2).
     """
     means = _by_condition(forecasts["pearson_r"] - forecasts[column], forecasts)
@@ -321,10 +323,10 @@ def lead_errors(forecasts: pd.DataFrame) -> pd.DataFrame:
 
 
 def coverage(forecasts: pd.DataFrame, smoothing: Smoothing) -> pd.Series:
-    """Return how many single cohorts lie within the interval of the forecast that was made without
+    """Return how many single cohorts are within the interval of the forecast that was made without
     their cell.
 
-    Its variance, too, is taken from other cells.
+    The interval's variance, too, is taken from other cells.
     """
     inside = {}
     for model, own in forecasts.groupby("model"):
@@ -344,12 +346,12 @@ def coverage(forecasts: pd.DataFrame, smoothing: Smoothing) -> pd.Series:
 def publication_forecast(
     digitised: pd.DataFrame, known: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
-    """Return the MLP's forecast beside each value of the publication's figure 1, at 1000 to 1,000,000
-    individuals.
+    """Return the MLP's forecast with each value of the publication's figure 1, at 1,000 to
+    1,000,000 individuals.
 
-    digitised: the values, of which none went into the planner; known: as for `planning.forecast`.
-    The test samples of its networks steered their training, and their last batch is small; see the
-    ledger.
+    digitised: the values, of which none went into the planner. known: as for `planning.forecast`.
+    In the publication, test individuals decided when training stops, and the last batch is small,
+    see the ledger.
     """
     table = digitised[(digitised["model"] == "mlp") & digitised["r_mid"].notna()].copy()
     forecasts = []
@@ -385,10 +387,11 @@ def sizes_in_words(table: pd.DataFrame) -> str:
 
 
 def tried(table: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of the planner's models of a survey that it does not know, each with its forecast
-    and interval.
+    """Return rows of the planner's models in a survey that the planner does not know, each with its
+    forecast and interval.
 
-    At the V_A/V_G that each cohort drew, which few QTL make differ from what is expected.
+    Forecasts are at the V_A/V_G that each cohort drew, which with few QTL differs from the expected
+    one.
     """
     table = _with_all_r(table[table["model"].isin(planning.MODELS)])
     parts = []
@@ -447,12 +450,12 @@ def build(folder: Path = DATA) -> dict[str, Any]:
 
 
 def on_real_cohorts(table: pd.DataFrame, known: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """Return each model's forecast for real traits next to the mean r that came: one row for each
+    """Return each model's forecast for real traits next to the observed mean r: one row for each
     cohort, trait, kind of splits and model.
 
-    A forecast knows what a reader could know before any test: individuals, independent segments, and
-    the shares of variance that REML estimates in the training part, as means over splits. QTL: half
-    as many as segments. table: real.csv; known: as for `planning.forecast`.
+    A forecast knows what a reader could know before any test: individuals, independent segments,
+    and the shares of variance that REML estimates in the training part, as means over splits. QTL:
+    half as many as segments. table: real.csv. known: as for `planning.forecast`.
     """
     keys = ["dataset", "trait", "protocol"]
     found = table[table["dataset"].isin(real_cohorts())]
@@ -484,8 +487,9 @@ def on_real_cohorts(table: pd.DataFrame, known: Mapping[str, Any] | None = None)
 def excess_real(found: pd.DataFrame) -> pd.Series:
     """Return the mean squared error of each model's forecasts on real cohorts.
 
-    found: of `on_real_cohorts`, of which random splits count, and each cohort as much as another. Of
-    sparse pairs, whose forecast is a range, what is below ridge's or above their own counts.
+    found: of `on_real_cohorts`. Only random splits count, and all cohorts count equally. Sparse
+    pairs have a range as their forecast, and only an r below ridge's forecast or above their own
+    counts as an error.
     """
     found = found[~found["grouped"]]
     index = ["dataset", "trait", "protocol"]
@@ -499,8 +503,8 @@ def excess_real(found: pd.DataFrame) -> pd.Series:
 
 
 def covered_on_real(found: pd.DataFrame, known: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """Return of which rows of `on_real_cohorts` the found r is in the interval: `before`, without errors
-    on real cohorts, and `left_out`, with those on all other cohorts.
+    """Return for which rows of `on_real_cohorts` the found r is in the interval: `before`, without
+    errors on real cohorts, and `left_out`, with the errors on all other cohorts.
     """
     known = known or planning.surface()
     parts = []
@@ -532,7 +536,7 @@ def observed(table: pd.DataFrame) -> dict[str, str]:
 
 
 def _observed(part: pd.DataFrame, compared: pd.DataFrame) -> str:
-    """Return the sentences of one kind; part: headline rows; compared: of all kinds of splits."""
+    """Return the sentences of one kind. part: headline rows. compared: of all kinds of splits."""
     highest = winners(part)["model"]
     counts = highest.map(lambda model: MODELS[model].label).value_counts()
     gain = part.groupby("model")["difference"].mean()
@@ -554,7 +558,7 @@ def _observed(part: pd.DataFrame, compared: pd.DataFrame) -> str:
 
 
 def choose_smoothing(rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
-    """Return each model's length and prior of the smallest error over cells left out; rows: of
+    """Return each model's length and prior of the smallest error over cells left out. rows: of
     `with_closed_forms`.
     """
     return {model: _smoothing_of(model, rows[rows["model"] == model]) for model in planning.MODELS}
@@ -587,7 +591,7 @@ def _by_condition(error: pd.Series, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _net(groups: Any) -> pd.DataFrame:
-    """Return rms, chance and error of conditions' means, a row a group."""
+    """Return rms, chance and error of conditions' means, one row per group."""
     rms = groups["mean"].agg(lambda means: math.sqrt((means**2).mean()))
     chance = groups.apply(lambda part: math.sqrt((part["var"] / part["size"]).mean()))
     return pd.DataFrame(
@@ -604,8 +608,8 @@ def _mean_square(forecasts: pd.DataFrame) -> float:
 
 
 def _excess(forecasts: pd.DataFrame) -> pd.Series:
-    """Return by how much the squared error of single cohorts exceeds that, a number a condition and
-    model.
+    """Return by how much the squared error of single cohorts exceeds that of few test individuals,
+    for each condition and model.
     """
     square = (forecasts["pearson_r"] - forecasts["forecast"]) ** 2
     excess = square - planning.variance_of_r(forecasts["forecast"], forecasts["n_samples"])
@@ -628,7 +632,7 @@ def _as_points(points: pd.DataFrame, excess: pd.Series) -> list[dict[str, Any]]:
 
 @commands.answers_with(2)
 def main(arguments: list[str] | None = None) -> int:
-    """Write surface.json, and print what the forecasts are worth; return 0, or 2 where a table is
+    """Write surface.json, and print what the forecasts are worth. Return 0, or 2 if a table is
     missing or none.
     """
     parser = argparse.ArgumentParser(
