@@ -601,7 +601,7 @@ def _verdict_of(found: pd.DataFrame, measure: str, names: Mapping[str, str]) -> 
     best = found.loc[others.idxmax()]
     if best["difference"] < ROUNDING:
         alike = [names[model] for model in others.index[others.abs() < ROUNDING]]
-        where = f"; the best of the others is {-others.max():.3f} below"
+        where = f", and the best of the others is {-others.max():.3f} below"
         if alike:
             where = f", and so does {' and '.join(alike)}"
         ridge = f"{names['ridge']} predicts best, with a mean {measure} of {found.loc['ridge', 'score']:.3f}"
