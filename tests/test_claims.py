@@ -314,7 +314,7 @@ def test_with_single_cohorts_nothing_is_tested_but_what_is_there_is_said(tables)
     assert d3["estimate"] == pytest.approx(0.1, abs=0.01)
     assert d3["cohorts"] == 1
     assert d3["note"].startswith(
-        "1 condition has too few cohorts for an interval: MLP minus ridge, 500 markers = 0."
+        "1 condition has too few cohorts for an interval: MLP minus ridge, 500 markers (0."
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from conftest import ROOT
 from epidl.grid import contrasts, results
-from epidl_book import agreement, claims, correlation, dilution, scaling
+from epidl_book import agreement, claims, correlation, dilution, phrases, scaling
 
 DATA = ROOT / "book" / "data"
 
@@ -87,6 +87,16 @@ def test_the_drawing_loses_the_pair_of_a_marker_below_the_threshold():
         "A × B",
         "C × D",
     ]
+
+
+def test_a_table_to_show_has_words_for_names_and_commas_for_thousands():
+    rows = [("mlp", 1000, True), ("ridge", 100_000, False)]
+    index = pd.MultiIndex.from_tuples(rows, names=["model", "n_samples", "shared_pairs"])
+    table = pd.DataFrame([[1.0, 2.0, 3.0, 4.0]] * 2, index, ["n_qtl", "memory_mb", "r_0.1", "V_A"])
+    shown = phrases.labelled(table)
+    assert shown.index.names == ["model", "individuals", "shared pairs"]
+    assert shown.index.tolist() == [("MLP", "1,000", "yes"), ("Ridge", "100,000", "no")]
+    assert shown.columns.tolist() == ["QTL", "memory, MB", "r 0.1", "V_A"]
 
 
 def test_where_the_page_of_dilution_says_that_ours_differ_they_do(diluted):

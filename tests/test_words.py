@@ -28,7 +28,7 @@ NEW_FORM = {
     "book/dilution": RESULT_PAGE,
     "book/glossary": (1030, 1030),
     "book/ledger": RESULT_PAGE,
-    "book/next_steps": (530, 530),
+    "book/next_steps": (580, 580),
     "book/own_data": RESULT_PAGE,
     "book/own_formats": RESULT_PAGE,
     "book/performance": RESULT_PAGE,

@@ -608,11 +608,11 @@ def summary(conditions: Sequence[Condition], most: int = 3) -> str:
     for found in sorted(conditions, key=lambda found: found.clearance):
         if found.outcome in ("contradicted", "open"):
             estimate = _estimate(found.estimate, found.low, found.high)
-            places[f"are {found.outcome}"].append(f"{found.where} = {estimate}")
+            places[f"are {found.outcome}"].append(f"{found.where} ({estimate})")
     for found in conditions:
         if found.outcome == "untested" and np.isfinite(found.estimate):
             places["have too few cohorts for an interval"].append(
-                f"{found.where} = {found.estimate:z.3f}"
+                f"{found.where} ({found.estimate:z.3f})"
             )
         elif found.outcome == "untested":
             places["are not in the table"].append(found.where)

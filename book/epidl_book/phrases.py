@@ -3,6 +3,7 @@ page.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -60,11 +61,16 @@ LABELS = {
     "pleiotropy": "correlation",
     "shared_pairs": "shared pairs",
     "learning_rate": "learning rate",
-    "mean_difference": "mean difference",
-    "lower_limit": "lower limit",
-    "upper_limit": "upper limit",
     "trait_kind": "trait",
     "above": "share above pairs",
+    "n_pairs": "pairs found",
+    "ours_seconds": "ours, seconds",
+    "reference_seconds": "reference, seconds",
+    "memory_mb": "memory, MB",
+    "ours_memory_mb": "ours, MB",
+    "reference_memory_mb": "reference, MB",
+    "memory_gib": "memory, GiB",
+    "step_overhead_ms": "overhead of a step, ms",
     "n_features": "features",
     "max_features": "features at most",
     "r_low": "publication, lowest r",
@@ -87,7 +93,10 @@ def _label(value: object) -> object:
         return "yes" if value else "no"
     if isinstance(value, int | np.integer):
         return f"{value:,}"
-    return f"{value:g}" if isinstance(value, float) else value
+    if isinstance(value, float):
+        return f"{value:g}"
+    # not in V_A
+    return re.sub("(?<=[a-z])_(?=[a-z0-9])", " ", value) if isinstance(value, str) else value
 
 
 def replicated(compared: pd.DataFrame) -> str:
