@@ -1232,8 +1232,8 @@ def _networks() -> list[Place]:
             "select",
             lambda: {"importance": np.ones(4), "threshold": 0.1, "max_features": 2},
             importance=[
-                Wrong("NaN", [1.0, NAN], "finite number a column", says="nan"),
-                Wrong("a matrix", np.ones((2, 2)), "finite number a column", says=r"\["),
+                Wrong("NaN", [1.0, NAN], "finite number for each column", says="nan"),
+                Wrong("a matrix", np.ones((2, 2)), "finite number for each column", says=r"\["),
                 Wrong("text", ["high"], "numbers only", TEXTS.map(lambda text: [text])),
             ],
             threshold=real(0),
