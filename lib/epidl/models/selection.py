@@ -37,7 +37,7 @@ def select(
     importance = checks.floats("importance", importance)
     checks.require(
         importance.ndim == 1 and np.isfinite(importance).all(),
-        f"importance must have a finite number for each column, got {checks.shown(importance.tolist())}",
+        f"importance must be a finite number for each column, got {checks.shown(importance.tolist())}",
     )
     threshold = checks.real("threshold", threshold, minimum=0)
     max_features = checks.integer("max_features", max_features, minimum=1)
