@@ -201,8 +201,8 @@ MUTANTS = [
         ),
         (
             "cohorts/genotypes",
-            "counts.to(torch.float32) / self._ploidy",
-            "counts.to(torch.float32)",
+            "counts.float() / self._ploidy",
+            "counts.float()",
             "shares on a device are counts",
         ),
         # --- seeds
