@@ -96,17 +96,17 @@ def test_missing_dosages_take_the_mean_of_the_training_samples_alone(counts, see
         (
             [[0, 0.5]],
             2,
-            r"counts must be whole numbers from 0 to 2 \(ploidy\), or -1 where missing",
+            r"counts must be whole numbers from 0 to 2 \(ploidy\), or -1 if missing",
         ),
         (
             [[0, np.nan]],
             2,
-            r"counts must be whole numbers from 0 to 2 \(ploidy\), or -1 where missing",
+            r"counts must be whole numbers from 0 to 2 \(ploidy\), or -1 if missing",
         ),
         (
             np.array([[0, 2]], np.int8),
             1,
-            r"from 0 to 1 \(ploidy\), or -1 where missing, got 0 to 2",
+            r"from 0 to 1 \(ploidy\), or -1 if missing, got 0 to 2",
         ),
     ],
 )

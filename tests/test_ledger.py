@@ -263,7 +263,7 @@ def test_effects_of_small_tables():
     assert ledger_page.epoch_limit(fits) == "1 of 2 fits of the published MLP ran into the limit"
     shares = rows(replicate=[1, 2, 2], va_over_vg=[0.2, 0.4, 0.4])
     assert ledger_page.additive_shares([shares], 1) == (
-        "V_A/V_G is 0.33 in expectation, not 0.50; the mean over our traits is 0.30"
+        "V_A/V_G is 0.33 in expectation, not 0.50, and the mean over our traits is 0.30"
     )
     published, held_out = (
         rows(replicate=[1, 2], pearson_r=[0.8, 0.9]),

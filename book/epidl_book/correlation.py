@@ -4,7 +4,7 @@ import pandas as pd
 
 from epidl.grid.contrasts import CONTROL, condition, one_protocol, paired
 from epidl_book.claims import interval
-from epidl_book.phrases import ends, span, with_interval
+from epidl_book.phrases import each, ends, span, with_interval
 
 
 def correlation_steps(table: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -62,35 +62,40 @@ def step_table(table: pd.DataFrame) -> pd.DataFrame:
     One row per step and number of traits and QTL that has all three conditions, with Welch's 95%
     interval over cohorts if both conditions of the step have several.
     """
+    found, columns = {}, {"MLP's r": "pearson_r", "its lead over ridge": "difference"}
+    for name, value in columns.items():
+        changes = _changes(table, value)
+        found[name] = list(map(with_interval, changes.to_dict("records")))
+    return pd.DataFrame(found, changes.index)
+
+
+def _changes(table: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Return what `claims.interval` does of each step of `correlation_steps`, in mean r
+    (`pearson_r`) or lead (`difference`) of cohorts.
+    """
     gain = paired(one_protocol(table), "mlp", "ridge")
     gain = gain.assign(condition=condition(gain))
+    means = gain.groupby(["n_traits", "n_qtl", "condition", "replicate"])[value].mean()
     steps = {
         "sharing pairs": ("0", CONTROL),
         "correlation": (CONTROL, f"{table['pleiotropy'].max():g}"),
     }
     rows = []
     for n_traits, n_qtl in both_steps(table).index:
-        at = gain[(gain["n_traits"] == n_traits) & (gain["n_qtl"] == n_qtl)]
-        means = at.groupby(["condition", "replicate"])[["pearson_r", "difference"]].mean()
         for step, (before, after) in steps.items():
-            changes = {"traits": n_traits, "QTL": n_qtl, "step": step}
-            for name, value in {
-                "MLP's r": "pearson_r",
-                "its lead over ridge": "difference",
-            }.items():
-                changes[name] = with_interval(
-                    interval([means.loc[after, value], means.loc[before, value]], [1, -1])
-                )
-            rows.append(changes)
-    columns = ["traits", "QTL", "step", "MLP's r", "its lead over ridge"]
-    return pd.DataFrame(rows, columns=columns).set_index(columns[:3])
+            samples = [means[n_traits, n_qtl, after], means[n_traits, n_qtl, before]]
+            rows.append({"traits": n_traits, "QTL": n_qtl, "step": step})
+            rows[-1] |= interval(samples, [1, -1])
+    index = ["traits", "QTL", "step"]
+    return pd.DataFrame(rows, columns=[*index, "estimate", "low", "high"]).set_index(index)
 
 
 def in_words(table: pd.DataFrame) -> dict[str, str]:
     """Return what the page says of the steps of `correlation_steps`, with the fewest QTL and over all.
 
     own, shared, correlated: the MLP's mean r with the fewest QTL. pairs, effects: the range of what
-    each step changes in the MLP's lead over ridge. most: the most QTL.
+    each step changes in the MLP's lead over ridge. shown: the numbers of QTL at which the first of
+    these changes has an interval above 0.
     """
     r = correlation_steps(table, "pearson_r").dropna(subset=["sharing pairs", "correlation"])
     leads = correlation_steps(table, "difference").loc[r.index]
@@ -98,8 +103,9 @@ def in_words(table: pd.DataFrame) -> dict[str, str]:
     fewest = r.iloc[0]
     kinds = {"own": "0", "shared": CONTROL, "correlated": highest}
     words = {name: f"{fewest[column]:.2f}" for name, column in kinds.items()}
+    lows = _changes(table, "difference")["low"].xs("sharing pairs", level="step")
     return words | {
-        "most": f"{r.index[-1][1]:,}",
+        "shown": each(lows.index.get_level_values("QTL")[lows > 0]),
         "pairs": span(leads["sharing pairs"]),
         "effects": span(leads["correlation"]),
     }
