@@ -112,8 +112,8 @@ def test_a_network_is_ahead_from_the_first_size_after_which_it_never_falls_behin
         rows += [{"n_train": n_train, "model": "ridge", "pearson_r": r[0]}]
         rows += [{"n_train": n_train, "model": "mlp", "pearson_r": r[1]}]
     curve = pd.DataFrame(rows)
-    assert real_data.ahead_from(curve, "ridge") == "500"
-    assert real_data.ahead_from(curve[curve["n_train"] < 500], "ridge") == "never"
+    assert real_data.ahead_from(curve, ["ridge"]) == "500"
+    assert real_data.ahead_from(curve[curve["n_train"] < 500], ["ridge"]) == "never"
 
 
 def test_what_the_page_says_of_the_learning_curve_is_so(curve):
@@ -126,7 +126,8 @@ def test_what_the_page_says_of_the_learning_curve_is_so(curve):
     assert (both["orders"] - both["gaussian"]).abs().median() < 0.02
     # said with a number of genotypes each
     for model in ("ridge", "kernel", "gaussian"):
-        assert real_data.ahead_from(curve, model) != "never"
+        assert real_data.ahead_from(curve, [model]) != "never"
+    assert real_data.curve_in_words(curve)["all"] == real_data.ahead_from(curve, ["gaussian"])
     assert set(curve["n_test"]) == {10_000}
 
 

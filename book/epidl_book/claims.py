@@ -537,6 +537,17 @@ def check_claim(claim: Claim, tables: Tables) -> dict[str, object]:
     }
 
 
+def failing(tables: Tables, reading: str) -> list[str]:
+    """Return the claims that do not hold in a reading, a key of `READINGS`."""
+    failed = []
+    for claim in CLAIMS.values():
+        if reading in claim.readings:
+            conditions = conditions_of(claim, tables, reading)
+            if verdict(conditions, claim.percent / 100) == FAILS:
+                failed.append(claim.id)
+    return failed
+
+
 def all_conditions(tables: Tables) -> pd.DataFrame:
     """Return every condition of every claim: id, where, lower and upper bound, estimate with interval,
     and outcome.
@@ -600,7 +611,7 @@ def summary(conditions: Sequence[Condition], most: int = 3) -> str:
     if outcomes.count("untested") < count:
         sizes = sorted({found.n_samples for found in shown} - {0})
         at = f", at {' and '.join(map('{:,}'.format, sizes))} individuals" if sizes else ""
-        verb = "is" if len(shown) == 1 else "are"
+        verb = "is" if 1 in (len(shown), count) else "are"
         sentences.append(f"{len(shown)} of {_conditions(count)} {verb} shown{at}.")
     if len(shown) == count:
         return f"{sentences[0]} Nearest to its bound is {deciding(conditions).where}."

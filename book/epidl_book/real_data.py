@@ -279,21 +279,24 @@ def in_words(table: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
     return words
 
 
-def ahead_from(curve: pd.DataFrame, model: str) -> str:
-    """Return from how many individuals on the MLP's mean r is above another model's, or never."""
-    r = curve.pivot_table(index="n_train", columns="model", values="pearson_r")[["mlp", model]]
-    r = r.dropna()
-    behind = r.index[r["mlp"] <= r[model]]
+def ahead_from(curve: pd.DataFrame, models: Sequence[str]) -> str:
+    """Return from how many individuals on the MLP's mean r is above that of each of some models, or
+    never.
+    """
+    r = curve.pivot_table(index="n_train", columns="model", values="pearson_r")
+    r = r.dropna(subset=models, how="all")
+    behind = r.index[r["mlp"] <= r[list(models)].max(axis=1)]
     later = r.index[r.index > behind.max()] if len(behind) else r.index
     return f"{later[0]:,}" if len(later) else "never"
 
 
 def curve_in_words(curve: pd.DataFrame) -> dict[str, str]:
-    """Return how many individuals are tested, and from how many on the MLP is ahead of each model."""
-    words = {"tested": f"{curve['n_test'].iloc[0]:,}"}
-    return words | {
-        model: ahead_from(curve, model) for model in style.models_of(curve) if model != "mlp"
-    }
+    """Return how many individuals are tested, and from how many on the MLP is ahead of each model and
+    of all.
+    """
+    others = [model for model in style.models_of(curve) if model != "mlp"]
+    words = {"tested": f"{curve['n_test'].iloc[0]:,}", "all": ahead_from(curve, others)}
+    return words | {model: ahead_from(curve, [model]) for model in others}
 
 
 FEW = 0.2  # a share of the variance that REML gives to pairs

@@ -220,6 +220,8 @@ def _check(said: str, estimate: float, interval: tuple[float, float], cohorts: i
 
 def _mean_in_words(r: pd.Series) -> str:
     """Return the mean of some r and its 95% interval by Student, in words."""
+    if r.count() < 2:
+        return f"{r.mean():.2f} (one cohort)"
     half = scipy.stats.t.ppf(0.975, r.count() - 1) * r.sem()
     return f"{r.mean():.2f} ± {half:.2f}"
 
@@ -256,7 +258,7 @@ def variances_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def in_words(ordered: pd.DataFrame) -> dict[str, str]:
     """Return in how many conditions of `orders` with variance above pairs the MLP's mean r is above that of
-    the kernel of pairs, and above all kernels.
+    the epistatic kernel, and above all kernels.
     """
     r = ordered.pivot_table(
         index=["n_samples", "n_qtl", "above"], columns="model", values="pearson_r"

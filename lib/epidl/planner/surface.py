@@ -115,7 +115,8 @@ SENTENCES = {
     "too_large": "The line below needs at least {gib} GiB of memory: take fewer individuals and markers.",
     "partners": "The line below simulates {n_qtl} QTL, since each has a partner.",
     "best_of_kind": "This book has real cohorts of this kind ({cohorts}). Best predicted by each model, of {traits}: "
-    "{counts}. The greatest mean lead over ridge is that of {model}, {gain}.",
+    "{counts}. The greatest mean lead over ridge is that of {model}, {gain}. Where the forecast and "
+    "these cohorts disagree, trust the cohorts: it is of simulations in which each locus has one partner.",
     "new_groups": " For whole families that it has not seen, ridge reached {grouped} there, and {random} for random "
     "individuals.",
 }
