@@ -67,7 +67,7 @@ def test_all_kinds_of_splits_of_cohorts_with_groups_are_shown(table):
 @pytest.fixture(scope="module")
 def shipped():
     table = results.read_table(ROOT / "book" / "data" / "real.csv")
-    return contrasts.between_splits(table[table["dataset"].isin(registry.real_cohorts())])
+    return contrasts.between_splits(contrasts.real_traits(table))
 
 
 def gains(compared):
@@ -96,6 +96,30 @@ def test_what_the_page_says_of_whole_families_is_so(shipped):
             lost = r[dataset, "random"] - r[dataset, group]
             assert (lost > 0).all()
             assert lost.idxmax() in SPARSE
+
+
+def test_the_tuned_network_is_compared_on_its_own_splits_alone(table):
+    part = splits("yeast", "a", "random", mlp_ensemble=[0.62])
+    other = splits("landscape", "y", "random", mlp_ensemble=[0.9], ridge=[0.1])
+    both = pd.concat([table, part, other])
+    assert set(contrasts.real_traits(both)["model"]) == {"ridge", "mlp", "pairs"}
+    tuned = contrasts.tuned_traits(both)
+    assert set(zip(tuned["dataset"], tuned["trait"], tuned["replicate"], strict=True)) == {
+        ("yeast", "a", 1)
+    }
+    compared = contrasts.headline(contrasts.between_splits(tuned))
+    assert real_data.tuned_in_words(compared) == {
+        "traits": "1",
+        "splits": "1",
+        "over_mlp": "1",
+        "over_ridge": "1",
+        "over_all": "1",
+        "more": "+0.02",
+    }
+    (ax,) = real_data.tuned_gains(compared).axes
+    drawn = {line.get_label(): line.get_xdata()[0] for line in ax.get_lines()[1:]}
+    assert drawn["tuned network"] == pytest.approx(0.12)
+    assert drawn["best of the other models"] == pytest.approx(0.0)
 
 
 # --- The learning curve, what can be known beforehand, and what papers printed ----------------------
@@ -132,8 +156,7 @@ def test_what_the_page_says_of_the_learning_curve_is_so(curve):
 
 
 def test_what_the_page_says_of_the_share_of_pairs_is_so():
-    table = results.read_table(ROOT / "book" / "data" / "real.csv")
-    table = table[table["dataset"].isin(registry.real_cohorts())]
+    table = contrasts.real_traits(results.read_table(ROOT / "book" / "data" / "real.csv"))
     compared = contrasts.headline(contrasts.between_splits(table))
     words = real_data.share_in_words(table, compared)
     assert float(words["rho"]) > 0.4

@@ -7,7 +7,6 @@ import pytest
 from conftest import ROOT
 from epidl.grid import contrasts, results
 from epidl.grid.params import RidgeVsSgdCell, ScalingCell
-from epidl.own import registry
 from epidl_book import approach, phrases, takeaways
 
 
@@ -122,8 +121,7 @@ def test_words_of_real_cohorts_count_the_models_that_the_page_names():
 
 @pytest.fixture(scope="module")
 def compared():
-    table = results.read_table(ROOT / "book" / "data" / "real.csv")
-    table = table[table["dataset"].isin(registry.real_cohorts())]
+    table = contrasts.real_traits(results.read_table(ROOT / "book" / "data" / "real.csv"))
     return takeaways.with_kind(contrasts.headline(contrasts.between_splits(table)))
 
 

@@ -19,8 +19,8 @@ from epidl_book import phrases
 
 
 def read() -> pd.DataFrame:
-    """Return the table of real cohorts without the example and the learning curve, and give the
-    page words about its run.
+    """Return the table of real cohorts without the example, the learning curve and the tuned network,
+    and give the page words about its run.
     """
     table = results.read_table(phrases.DATA / "real.csv")
     runs = pd.DataFrame(json.loads((phrases.DATA / "real.provenance.json").read_text()))
@@ -31,7 +31,12 @@ def read() -> pd.DataFrame:
         "profile": phrases.each(table["profile"]),
     }
     phrases.say("real", words)
-    return table[table["dataset"].isin(registry.real_cohorts())]
+    return contrasts.real_traits(table)
+
+
+def read_tuned() -> pd.DataFrame:
+    """Return what `contrasts.tuned_traits` does of the table."""
+    return contrasts.tuned_traits(results.read_table(phrases.DATA / "real.csv"))
 
 
 def read_curve() -> pd.DataFrame:
@@ -96,6 +101,30 @@ def _panel(ax: Axes, part: pd.DataFrame, models: Sequence[str]) -> None:
         ax.vlines(rows["difference"].mean(), k - 0.42, k + 0.42, color="black", linewidth=1.2)
     low, high = part["difference"].min(), part["difference"].max()
     ax.set_xlim(min(-0.05, low) - 0.05, max(0.05, high) + 0.05)
+
+
+def tuned_gains(compared: pd.DataFrame) -> Figure:
+    """Draw how far three networks and others are ahead of ridge, a row for each trait that the tuned
+    network is fitted to.
+
+    compared: headline rows of `contrasts.between_splits`, of `contrasts.tuned_traits`.
+    """
+    keys = ["dataset", "trait"]
+    gain = compared.pivot(index=keys, columns="model", values="difference")
+    gain = gain.reindex(order(compared), level="dataset").iloc[::-1]
+    others = gain.drop(columns=["mlp", contrasts.TUNED]).max(axis=1)
+    y = np.arange(len(gain))
+    figure, ax = plt.subplots(figsize=(8, 0.9 + 0.36 * len(gain)))
+    ax.axvline(0, **style.PARITY)
+    color = style.MODEL_COLORS["mlp"]
+    ax.hlines(y, gain["mlp"], gain[contrasts.TUNED], color=color, linewidth=1)
+    ax.plot(gain["mlp"], y, "o", color=color, label="MLP, fixed settings", **style.OPEN)
+    ax.plot(gain[contrasts.TUNED], y, "o", color=color, label="tuned network")
+    ax.plot(others, y, "|", color="black", markersize=12, label="best of the other models")
+    labels = [f"{dataset} {trait}".replace("_", " ") for dataset, trait in gain.index]
+    ax.set_yticks(y, labels)
+    ax.set_xlabel("Pearson's r minus that of ridge, mean over the same splits")
+    return style.legend_below(figure, ax.get_legend_handles_labels()[0])
 
 
 def learning_curve(curve: pd.DataFrame) -> Figure:
@@ -297,6 +326,24 @@ def curve_in_words(curve: pd.DataFrame) -> dict[str, str]:
     others = [model for model in style.models_of(curve) if model != "mlp"]
     words = {"tested": f"{curve['n_test'].iloc[0]:,}", "all": ahead_from(curve, others)}
     return words | {model: ahead_from(curve, [model]) for model in others}
+
+
+def tuned_in_words(compared: pd.DataFrame) -> dict[str, str]:
+    """Return in how many traits the tuned network is ahead of the MLP, of ridge, and of all, by means
+    over splits.
+
+    compared: headline rows of `contrasts.between_splits`, of `contrasts.tuned_traits`.
+    """
+    gain = compared.pivot(index=["dataset", "trait"], columns="model", values="difference")
+    tuned = gain[contrasts.TUNED]
+    return {
+        "traits": str(len(gain)),
+        "splits": phrases.ends(compared.loc[compared["model"] == contrasts.TUNED, "splits"]),
+        "over_mlp": str((tuned > gain["mlp"]).sum()),
+        "over_ridge": str((tuned > 0).sum()),
+        "over_all": str((tuned >= gain.max(axis=1)).sum()),
+        "more": f"{(tuned - gain['mlp']).mean():+.2f}",
+    }
 
 
 FEW = 0.2  # a share of the variance that REML gives to pairs

@@ -8,9 +8,10 @@ import scipy.stats
 
 from epidl.grid.params import PUBLISHED_H2
 from epidl.own.comparison import ROUNDING, corrected_interval, corrected_p
-from epidl.own.registry import cohorts
+from epidl.own.registry import cohorts, real_cohorts
 
 CONTROL = "0, shared pairs"  # the condition that the publication lacks
+TUNED = "mlp_ensemble"  # searched for long, so fitted to few real traits and splits
 
 
 def one_protocol(table: pd.DataFrame) -> pd.DataFrame:
@@ -79,6 +80,25 @@ def epistatic_shares(
     pairs["explained"] = (pairs["pearson_r"] ** 2 - pairs["pearson_r_baseline"] ** 2) / PUBLISHED_H2
     sums = pairs.groupby([*by, "cell", "replicate"])[["explained", "vaa_over_vg"]].sum()
     return (sums["explained"] / sums["vaa_over_vg"]).rename("share").reset_index()
+
+
+def real_traits(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of public cohorts, without the model that has few of their traits and splits.
+
+    table: real.csv.
+    """
+    return table[table["dataset"].isin(real_cohorts()) & (table["model"] != TUNED)]
+
+
+def tuned_traits(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of all models on the traits and splits of public cohorts that the tuned network
+    is fitted to.
+
+    table: real.csv.
+    """
+    keys = ["dataset", "trait", "protocol", "replicate"]
+    real = table[table["dataset"].isin(real_cohorts())]
+    return real.merge(real.loc[real["model"] == TUNED, keys], on=keys)
 
 
 def between_splits(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:

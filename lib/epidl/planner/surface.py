@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
 from epidl import commands
-from epidl.grid.contrasts import between_splits, headline, winners
+from epidl.grid.contrasts import between_splits, headline, real_traits, winners
 from epidl.grid.params import PUBLISHED_H2, qtl_for_scaling
 from epidl.grid.results import read_table
 from epidl.models.kernels import EXACT_LIMIT
@@ -530,7 +530,7 @@ def observed(table: pd.DataFrame) -> dict[str, str]:
 
     table: real.csv.
     """
-    compared = between_splits(table[table["dataset"].isin(real_cohorts())])
+    compared = between_splits(real_traits(table))
     kind = compared["dataset"].map(lambda name: cohorts()[name].kind)
     best = headline(compared).assign(kind=kind)
     return {name: _observed(part, compared[kind == name]) for name, part in best.groupby("kind")}
