@@ -21,7 +21,7 @@ import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import scipy.stats
+import scipy.special
 import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -317,7 +317,7 @@ def interval(samples: Sequence[np.ndarray], weights: Sequence[float]) -> dict[st
         error = np.sqrt(parts.sum())
         # Welch and Satterthwaite's degrees of freedom; any do where nothing varies
         half = (
-            error * scipy.stats.t.ppf(0.975, parts.sum() ** 2 / (parts**2 / degrees).sum())
+            error * scipy.special.stdtrit(parts.sum() ** 2 / (parts**2 / degrees).sum(), 0.975)
             if error > 0
             else 0
         )

@@ -1,11 +1,10 @@
 """The page of worlds closer to life: interactions above pairs, crosses, and noise."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import scipy.stats
 from matplotlib.figure import Figure
 
 from epidl import figures
@@ -15,6 +14,7 @@ from epidl.grid import contrasts
 from epidl.grid.params import PUBLISHED_H2, qtl_for_scaling
 from epidl.models import theory
 from epidl_book import takeaways
+from epidl_book.claims import interval
 
 ABOVE = [f"expected_share_{order}" for order in (3, 4, 5)]
 KERNELS = ["kernel", "gaussian", "orders"]
@@ -196,14 +196,11 @@ def checks_of_crosses(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name in ("segregants", "inbred"):
         leads = {place: (r["mlp"] - r["ridge"]).loc[place].dropna() for place in (name, "unlinked")}
-        test = scipy.stats.ttest_ind(leads[name], leads["unlinked"], equal_var=False)
         said = f"The network's lead over ridge is greater in {POPULATIONS[name]} than at unlinked markers."
-        difference = leads[name].mean() - leads["unlinked"].mean()
-        rows.append(_check(said, difference, test.confidence_interval(), len(leads[name])))
+        rows.append(_check(said, interval([leads[name], leads["unlinked"]], [1, -1])))
         ahead = (r["mlp"] - r["lasso_pairs"]).loc[name].dropna()
-        interval = scipy.stats.ttest_1samp(ahead, 0).confidence_interval()
         said = f"The network predicts more than a LASSO with pairs in {POPULATIONS[name]}."
-        rows.append(_check(said, ahead.mean(), interval, len(ahead)))
+        rows.append(_check(said, interval([ahead], [1])))
     untested = {
         "check": "Convolution over neighbouring markers helps under linkage.",
         "verdict": "untested",
@@ -211,19 +208,22 @@ def checks_of_crosses(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([*rows, untested]).fillna("–").set_index("check")
 
 
-def _check(said: str, estimate: float, interval: tuple[float, float], cohorts: int) -> dict:
-    low, high = interval
-    verdict = "shown" if low > 0 else "contradicted" if high < 0 else "open"
-    words = f"{estimate:+.2f} [{low:+.2f}, {high:+.2f}]"
-    return {"check": said, "difference in r": words, "cohorts": str(cohorts), "verdict": verdict}
+def _check(said: str, found: Mapping[str, float]) -> dict[str, str]:
+    low, high = found["low"], found["high"]
+    return {
+        "check": said,
+        "difference in r": f"{found['estimate']:+.2f} [{low:+.2f}, {high:+.2f}]",
+        "cohorts": str(found["cohorts"]),
+        "verdict": "shown" if low > 0 else "contradicted" if high < 0 else "open",
+    }
 
 
 def _mean_in_words(r: pd.Series) -> str:
     """Return the mean of some r and its 95% interval by Student, in words."""
     if r.count() < 2:
         return f"{r.mean():.2f} (one cohort)"
-    half = scipy.stats.t.ppf(0.975, r.count() - 1) * r.sem()
-    return f"{r.mean():.2f} ± {half:.2f}"
+    found = interval([r.dropna()], [1])
+    return f"{r.mean():.2f} ± {found['high'] - r.mean():.2f}"
 
 
 def conditions_table(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

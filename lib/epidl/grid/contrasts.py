@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 
 from epidl.grid.params import PUBLISHED_H2
 from epidl.own.comparison import ROUNDING, corrected_interval, corrected_p
@@ -199,9 +198,7 @@ def mean_difference(
     """
 
     def statistics(differences: pd.Series) -> pd.Series:
-        low = high = np.nan
-        if len(differences) > 1:
-            low, high = scipy.stats.ttest_1samp(differences, 0).confidence_interval()
+        low, high = corrected_interval(differences, 0)
         return pd.Series(
             {
                 "difference": differences.mean(),

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 from numpy.typing import NDArray
 
 from epidl import seeds
@@ -125,6 +124,8 @@ def of_test_samples(task: Task, fit: Any, **more: Any) -> Prediction:
 
 def pearson_r(observed: NDArray, predicted: NDArray) -> NDArray[np.float64]:
     """Return Pearson's r of each column, NaN if either column does not vary or is not finite."""
+    import scipy.stats  # late: whatever draws a figure imports this module
+
     usable = np.isfinite(predicted).all(axis=0)
     usable &= (np.ptp(predicted, axis=0) > 0) & (np.ptp(observed, axis=0) > 0)
     r = np.full(observed.shape[1], np.nan)

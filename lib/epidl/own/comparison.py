@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import scipy.stats
+import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
 from epidl import checks, seeds
@@ -516,9 +516,8 @@ def corrected_interval(
     level = checks.real("level", level, above=0, maximum=1)
     if len(differences) < 2:
         return np.nan, np.nan
-    half = _error(differences, test_over_train) * scipy.stats.t.ppf(
-        0.5 + level / 2, len(differences) - 1
-    )
+    student = scipy.special.stdtrit(len(differences) - 1, 0.5 + level / 2)
+    half = _error(differences, test_over_train) * student
     return float(differences.mean() - half), float(differences.mean() + half)
 
 
@@ -530,7 +529,7 @@ def corrected_p(differences: ArrayLike, test_over_train: float) -> float:
     error = _error(differences, checks.real("test_over_train", test_over_train, minimum=0))
     if error == 0:
         return float(differences.mean() == 0)
-    return float(2 * scipy.stats.t.sf(abs(differences.mean()) / error, len(differences) - 1))
+    return float(2 * scipy.special.stdtr(len(differences) - 1, -abs(differences.mean()) / error))
 
 
 def _error(differences: NDArray[np.float64], test_over_train: float) -> float:
