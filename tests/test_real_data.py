@@ -107,7 +107,7 @@ def test_the_tuned_network_is_compared_on_its_own_splits_alone(table):
     assert set(zip(tuned["dataset"], tuned["trait"], tuned["replicate"], strict=True)) == {
         ("yeast", "a", 1)
     }
-    compared = contrasts.headline(contrasts.between_splits(tuned))
+    compared = contrasts.between_splits(contrasts.headline(tuned))
     assert real_data.tuned_in_words(compared) == {
         "traits": "1",
         "splits": "1",

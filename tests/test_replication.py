@@ -354,7 +354,7 @@ def test_the_data_behind_accuracy_by_markers(diluted):
     figures.use_style()
     pairs = diluted.query("model == 'ridge' and n_markers == 100")
     beyond = pairs.assign(model="pairs", n_markers=2500, pearson_r=0.99)
-    drawn = dilution.with_sparse_pairs(diluted, beyond)
+    drawn = dilution.with_held_out(diluted, beyond)
     assert set(drawn["model"]) == {"ridge", "mlp", "mlp_pruned", "pairs"}
     assert (drawn["rel_aa"] == 1).all()
     (panel,) = figures.accuracy_by_markers(drawn, 10_000).axes

@@ -62,18 +62,32 @@ def diluted():
 
 
 def test_what_the_page_of_dilution_says_is_so(diluted):
-    drawn = dilution.with_sparse_pairs(diluted, results.read_table(DATA / "beyond_dilution.csv"))
+    drawn = dilution.with_held_out(diluted, results.read_table(DATA / "beyond_dilution.csv"))
     r = drawn.pivot_table(index="n_markers", columns="model", values="pearson_r")
     fewest, most = r.loc[100], r.loc[1000]
     assert fewest["mlp"] > fewest["mlp_pruned"] > fewest["ridge"] + 0.3, "far ahead of ridge"
     assert abs(most["mlp"] - most["ridge"]) < 0.03, "both predict about the same"
     assert most["mlp_pruned"] > most["mlp"]
     assert r["pairs"].min() > 0.99
+    assert most["trees"] > 0.8 > most["mlp"] + 0.2, "boosted trees predict most of it"
     pruned = diluted.query("n_markers == 1000 and rel_aa == 1").groupby("model")["pearson_r"].mean()
     assert abs(pruned["lasso_pruned"] - pruned["mlp_pruned"]) < 0.02
     kept = dilution.selection_table(diluted).map(lambda share: float(share.rstrip("%")))
     assert kept["of these causal"].min() > 95
     assert kept.iloc[-1, -1] < kept.iloc[-1, -2] < kept.iloc[-1, -3], "fewer pairs than QTL"
+
+
+def test_what_the_page_beyond_says_of_trees_is_so():
+    table = results.read_table(DATA / "beyond.csv").query("protocol == 'held_out'")
+    epistatic = phrases.epistatic_traits(phrases.own_cohorts(table))
+    few = contrasts.mean_difference(epistatic, "trees", "mlp", ["n_samples", "scaling"])
+    assert (few.loc[[(1000, 1), (1000, 2)], "low"] > 0).all()
+    assert (few.loc[10_000, "difference"] > 0).all()
+    assert set(few.loc[10_000].index) == {1, 4}
+    idle = results.read_table(DATA / "beyond_dilution.csv").query("rel_aa > 0 and replicate == 1")
+    r = idle.pivot_table(index="n_markers", columns="model", values="pearson_r")
+    assert r["trees"].min() > 0.8
+    assert (r.loc[1000, ["gaussian", "kernel"]] - r.loc[1000, "ridge"]).abs().max() < 0.02
 
 
 def test_the_drawing_loses_the_pair_of_a_marker_below_the_threshold():

@@ -62,11 +62,11 @@ def selection_limit(table: pd.DataFrame, trials: pd.DataFrame) -> str:
     return f"a trial's limit was lower than the number of columns that pass the threshold in {limited} of {len(tried)}"
 
 
-def with_sparse_pairs(table: pd.DataFrame, beyond: pd.DataFrame) -> pd.DataFrame:
+def with_held_out(table: pd.DataFrame, beyond: pd.DataFrame) -> pd.DataFrame:
     """Return the ridge, MLP and pruned MLP of the epistatic trait, with the held-out sparse pairs
-    of the table beyond.
+    and boosted trees of the table beyond.
     """
-    models = {"ridge": table, "mlp": table, "mlp_pruned": table, "pairs": beyond}
+    models = {"ridge": table, "mlp": table, "mlp_pruned": table, "pairs": beyond, "trees": beyond}
     parts = [part[part["model"] == model] for model, part in models.items()]
     found = pd.concat(parts, ignore_index=True)
     return found[found["rel_aa"] > 0]
@@ -75,7 +75,7 @@ def with_sparse_pairs(table: pd.DataFrame, beyond: pd.DataFrame) -> pd.DataFrame
 def in_words(table: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, str]:
     """Return what the page says of r with the fewest and the most markers that are computed.
 
-    table: of one protocol, of both traits. drawn: of `with_sparse_pairs`. additive: the largest
+    table: of one protocol, of both traits. drawn: of `with_held_out`. additive: the largest
     difference between the MLP and ridge for the additive trait, a mean over cohorts.
     """
     r = drawn.pivot_table(index="n_markers", columns="model", values="pearson_r")
@@ -85,6 +85,9 @@ def in_words(table: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, str]:
         words |= {f"{name}_{model}": f"{value:.2f}" for model, value in row.items()}
     words["pairs"] = f"{r['pairs'].min():.2f}"
     words["pairs_markers"] = f"{r['pairs'].dropna().index[-1]:,}"
+    if "trees" in r:
+        words["trees"] = f"{r['trees'].dropna().iloc[-1]:.2f}"
+        words["trees_markers"] = f"{r['trees'].dropna().index[-1]:,}"
     additive = paired(one_protocol(table[table["rel_aa"] == 0]), "mlp", "ridge")
     gap = additive.groupby("n_markers")["difference"].mean().abs().max()
     return words | {"additive": f"{gap:.3f}"}

@@ -107,7 +107,7 @@ def tuned_gains(compared: pd.DataFrame) -> Figure:
     """Draw how far three networks and others are ahead of ridge, a row for each trait that the tuned
     network is fitted to.
 
-    compared: headline rows of `contrasts.between_splits`, of `contrasts.tuned_traits`.
+    compared: of `contrasts.between_splits`, of the headline rows of `contrasts.tuned_traits`.
     """
     keys = ["dataset", "trait"]
     gain = compared.pivot(index=keys, columns="model", values="difference")
@@ -332,7 +332,7 @@ def tuned_in_words(compared: pd.DataFrame) -> dict[str, str]:
     """Return in how many traits the tuned network is ahead of the MLP, of ridge, and of all, by means
     over splits.
 
-    compared: headline rows of `contrasts.between_splits`, of `contrasts.tuned_traits`.
+    compared: of `contrasts.between_splits`, of the headline rows of `contrasts.tuned_traits`.
     """
     gain = compared.pivot(index=["dataset", "trait"], columns="model", values="difference")
     tuned = gain[contrasts.TUNED]
