@@ -39,6 +39,18 @@ TESTS = {
     "models/theory": ["test_theory.py"],
     "models/tuning": ["test_tuning.py"],
     "models/deep": ["test_experiments.py"],
+    "cohorts/worlds": ["test_worlds.py"],
+    "cohorts/crosses": ["test_worlds.py"],
+    "cohorts/orders": ["test_worlds.py"],
+    "models/gaussian": ["test_gaussian.py"],
+    "models/orders": ["test_orders.py"],
+    "models/trees": ["test_trees.py", "test_own_data.py"],
+    "models/lasso_path": ["test_lasso_path.py"],
+    "models/lasso_pairs": ["test_lasso_pairs.py"],
+    "models/ensemble": ["test_ensemble.py"],
+    "own/comparison": ["test_own_data.py"],
+    "grid/contrasts": ["test_beyond.py", "test_real.py"],
+    "grid/publish": ["test_replication.py"],
 }
 # what tests import beside the library: once for all mutants
 PRELOADED = [
@@ -613,6 +625,148 @@ MUTANTS = [
             "splits = [(task.all_but_test, task.split.test)]",
             "splits = [(task.split.train, task.split.test)]",
             "exact ridge under held_out leaves the validation samples out",
+        ),
+        # --- worlds, their crosses and their orders of interactions
+        (
+            "cohorts/worlds",
+            'seeds.generator(seed, "haplotypes")',
+            'seeds.generator(0, "haplotypes")',
+            "all worlds have the genotypes of the first",
+        ),
+        (
+            "cohorts/crosses",
+            "np.asarray(distance, dtype=float) / 50) / 2",
+            "np.asarray(distance, dtype=float) / 100) / 2",
+            "loci recombine as at half their distance",
+        ),
+        (
+            "cohorts/orders",
+            "scale[k] = np.sqrt(share) / sd[k]",
+            "scale[k] = share / sd[k]",
+            "an order's share is that of the standard deviation, not of the variance",
+        ),
+        # --- gaussian
+        (
+            "models/gaussian",
+            "torch.exp(distances / (-h * self.median))",
+            "torch.exp(distances / (-h * h * self.median))",
+            "predictions take the bandwidth squared",
+        ),
+        # --- orders
+        (
+            "models/orders",
+            "_codes(genotypes, rows[part], self.genotypes)",
+            "_codes(genotypes, rows[part], genotypes)",
+            "predicted individuals are centred on their own mean, not on that of the training ones",
+        ),
+        (
+            "models/orders",
+            "(y @ weights / degrees)",
+            "(y @ weights / len(y))",
+            "the divisor of the variances in the kernel of products",
+        ),
+        # --- trees
+        (
+            "models/trees",
+            "task.phenotypes, task.all_but_test",
+            "task.phenotypes, np.arange(len(task.phenotypes))",
+            "boosted trees learn from the test individuals",
+        ),
+        (
+            "models/trees",
+            "task.phenotypes, task.all_but_test",
+            "task.phenotypes, task.split.train",
+            "boosted trees leave out the individuals on which networks validate",
+        ),
+        # --- lasso_path
+        (
+            "models/lasso_path",
+            "lasso.mse_path_.mean(axis=1).min(),",
+            "lasso.mse_path_.min(),",
+            "the error of the LASSO is that of its luckiest fold",
+        ),
+        (
+            "models/lasso_path",
+            "np.abs((columns - columns.mean(axis=0)).T @ (y - y.mean())).max()",
+            "((columns - columns.mean(axis=0)).T @ (y - y.mean())).max()",
+            "the path of penalties starts at the largest positive effect, not at the largest",
+        ),
+        # --- lasso_pairs
+        (
+            "models/lasso_pairs",
+            "self.error = self.lasso.mse_path_.mean(axis=1).min()",
+            "self.error = (self.residual**2).mean()",
+            "pairs stay if they lower the error of the individuals that they are fitted to",
+        ),
+        # --- ensemble
+        (
+            "models/ensemble",
+            "np.mean([each.parts[0][1] for each in usable], axis=0)",
+            "usable[0].parts[0][1]",
+            "the first member predicts for all",
+        ),
+        (
+            "models/ensemble",
+            'if each.status != "diverged"] or',
+            "if each.status] or",
+            "a diverged member spoils the mean of the others",
+        ),
+        (
+            "models/ensemble",
+            "np.mean(list(map(_loss, fits))) for fits in members",
+            "_loss(fits[0]) for fits in members",
+            "the first member alone chooses the settings",
+        ),
+        # --- comparison
+        (
+            "own/comparison",
+            "np.sqrt((1 / len(differences) + test_over_train) *",
+            "np.sqrt(1 / len(differences) *",
+            "splits count as independent: the interval lacks n_test / n_train",
+        ),
+        (
+            "own/comparison",
+            "level=1 - 0.05 / len(others)",
+            "level=0.95",
+            "several models are compared, each at 95%",
+        ),
+        (
+            "own/comparison",
+            "cohort.genotypes.trained_on(train)",
+            "cohort.genotypes",
+            "the mean that fills missing genotypes is that of all individuals, test ones among them",
+        ),
+        (
+            "own/comparison",
+            "groups=groups[rows])]",
+            "groups=rows)]",
+            "folds split families",
+        ),
+        # --- contrasts
+        (
+            "grid/contrasts",
+            ".cummax().clip(upper=1)",
+            ".clip(upper=1)",
+            "a p value by Holm's method is less than that of a smaller one",
+        ),
+        (
+            "grid/contrasts",
+            "best = gains.mean().idxmax()",
+            "best = r.mean().idxmax()",
+            "the best model is sought by means over different splits",
+        ),
+        (
+            "grid/contrasts",
+            '["dataset", "trait"])["difference"].idxmax()',
+            '["dataset", "trait"])["pearson_r"].idxmax()',
+            "a trait's winner is the one with the greatest mean, whatever its splits",
+        ),
+        # --- publish
+        (
+            "grid/publish",
+            "merged, new = {fit.name: fit for fit in published}, 0",
+            "merged, new = {}, 0",
+            "what another machine has published is lost",
         ),
     ]
 ]

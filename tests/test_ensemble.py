@@ -34,6 +34,10 @@ def trained(monkeypatch):
     return notes
 
 
+def mean_of(task: Task, members: list) -> np.ndarray:
+    return np.mean([member.of(task).parts[0][1] for member in members], axis=0)
+
+
 def test_the_network_is_layers_of_relu_on_centred_codes():
     settings = ensemble.DEFAULTS | {"width": 7, "depth": 2, "dropout": 0.9}
     centre = np.linspace(0.1, 0.9, 5, dtype=np.float32)
@@ -68,15 +72,20 @@ def test_few_samples_take_the_default_settings_and_predict(trained):
 
 
 def test_settings_are_searched_and_the_best_train_all_members(trained):
-    prediction = ROW.predict(task_of(520))
-    _, candidates, fits = trained[0]
+    task = task_of(500)
+    prediction = ROW.predict(task)
+    _, candidates, tried = trained[0]
     assert len(candidates) == ensemble.N_SETTINGS
-    losses = [fit.record.comparable_loss for fit in fits]
-    best = [candidates[i] for i in np.argsort(losses)[: ensemble.N_FINALISTS]]
+    order = np.argsort([fit.record.comparable_loss for fit in tried])[: ensemble.N_FINALISTS]
+    best = [candidates[i] for i in order]
     assert [finalists for _, finalists, _ in trained[1:]] == [best] * 4
-    every = [[fit.record.comparable_loss for fit in fits] for _, _, fits in trained[1:]]
-    mean = np.mean([np.sort(losses)[: ensemble.N_FINALISTS], *every], axis=0)
-    assert prediction.columns["learning_rate"] == best[mean.argmin()]["learning_rate"]
+    members = [[tried[i] for i in order], *(fits for _, _, fits in trained[1:])]
+    losses = [[fit.record.comparable_loss for fit in fits] for fits in members]
+    winner = np.mean(losses, axis=0).argmin()
+    assert prediction.columns["hidden_width"] == best[winner]["width"]
+    assert prediction.columns["learning_rate"] == best[winner]["learning_rate"]
+    expected = mean_of(task, [fits[winner] for fits in members])
+    np.testing.assert_array_equal(prediction.parts[0][1], expected)
 
 
 def test_a_seed_gives_the_same_prediction_whatever_torch_drew_before(trained):
@@ -89,6 +98,22 @@ def test_a_seed_gives_the_same_prediction_whatever_torch_drew_before(trained):
 
 
 def test_diverged_members_have_no_part_in_the_mean(trained, monkeypatch):
+    choose = ensemble._choose
+
+    def first_diverges(*given):
+        settings, members = choose(*given)
+        members[0].record.status = "diverged"
+        return settings, members
+
+    monkeypatch.setattr(ensemble, "_choose", first_diverges)
+    task = task_of(60)
+    prediction = ROW.predict(task)
+    assert prediction.status != "diverged"
+    others = [fit for _, _, (fit,) in trained[1:]]
+    np.testing.assert_array_equal(prediction.parts[0][1], mean_of(task, others))
+
+
+def test_a_network_all_of_whose_members_diverged_predicts_nothing(trained, monkeypatch):
     settings = ensemble.DEFAULTS | {"learning_rate": 1e30}
     monkeypatch.setattr(ensemble, "DEFAULTS", settings)
     prediction = ROW.predict(task_of(60))

@@ -80,10 +80,11 @@ def test_a_pair_whose_loci_have_no_effect_is_found_in_linked_dosages():
         assert np.corrcoef(fit.predict(genotypes, np.arange(300, 400))[:, 0], y[300:])[0, 1] > 0.9
 
 
-def test_traits_without_epistasis_seldom_have_a_pair():
-    found = 0
+@pytest.mark.parametrize("h2", [0.999, 0.5])
+def test_traits_without_epistasis_seldom_have_a_pair(h2):
+    found, given = 0, {"n_markers": 100, "rel_aa": [0] * 5, "broad_sense_heritability": h2}
     for seed in range(6):
-        cohort = make_cohort(300, 16, n_markers=100, rel_aa=[0] * 5, seed=seed)
+        cohort = make_cohort(300, 16, seed=seed, **given)
         fit = lasso_pairs.fit_lasso_pairs(cohort.genotypes, cohort.phenotypes, np.arange(255))
         found += sum(len(kept) > 0 for kept in fit.pairs)
     assert found <= 6  # of 30 traits

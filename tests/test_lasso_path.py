@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Lasso
+from sklearn.model_selection import KFold, cross_val_score
 
 from conftest import make_cohort
+from epidl import seeds
 from epidl.cohorts.genotypes import Haplotypes
 from epidl.models import lasso_path
 from epidl.models.lasso_path import fit_lasso_path
@@ -41,6 +44,27 @@ def test_few_effects_are_found_among_many_markers_and_noise_has_next_to_none():
     assert np.corrcoef(fit.predict(genotypes, TEST)[:, 0], y[TEST, 0])[0, 1] > 0.93
     assert np.abs(fit.effects[:, 1]).max() < 0.2
     assert fit.loo_error[0] == pytest.approx(0.25, rel=0.5)  # the noise
+
+
+def test_the_error_is_the_mean_of_the_folds():
+    genotypes, y = sparse(40)
+    fit = fit_lasso_path(genotypes, y, TRAIN)
+    folds = KFold(5, shuffle=True, random_state=seeds.derive(0, "folds") % 2**32)
+    for t, penalty in enumerate(fit.penalties):
+        scores = cross_val_score(
+            Lasso(penalty, tol=1e-6),
+            genotypes.block(TRAIN),
+            y[TRAIN, t],
+            scoring="neg_mean_squared_error",
+            cv=folds,
+        )
+        assert fit.loo_error[t] == pytest.approx(-scores.mean(), rel=1e-3)
+
+
+def test_a_trait_the_other_way_round_has_the_effects_the_other_way_round():
+    genotypes, y = sparse(40)
+    one, other = (fit_lasso_path(genotypes, trait, TRAIN) for trait in (y, -y))
+    np.testing.assert_allclose(other.effects, -one.effects, atol=1e-8)
 
 
 def test_folds_follow_the_seed_and_test_samples_do_not_reach_the_fit():

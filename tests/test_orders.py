@@ -92,6 +92,8 @@ def test_predictions_are_the_best_linear_ones(kind, triples, diploid):
         dual = np.linalg.solve(covariance, y[TRAIN, t] - mean)
         expected = mean + sum(s * k for s, k in zip(parts, between, strict=False)) @ dual
         np.testing.assert_allclose(fit.predict(genotypes, TEST)[:, t], expected, atol=1e-8)
+        # where the restricted likelihood is greatest, y'Py is the degrees of freedom
+        assert y[TRAIN, t] @ dual == pytest.approx(len(TRAIN) - 1)
 
 
 @pytest.mark.parametrize("kind", ["haploid", "diploid"])
@@ -135,6 +137,15 @@ def test_variances_are_chosen_on_some_samples_of_many_and_weights_on_all(triples
     assert not np.allclose(fit.components, whole.components)
     np.testing.assert_array_equal(fit.weights, fit_orders(genotypes, y, TRAIN).weights)
     assert not np.allclose(fit.components, fit_orders(genotypes, y, TRAIN, seed=1).components)
+
+
+def test_predictions_do_not_depend_on_how_the_predicted_samples_are_centred(diploid):
+    genotypes, y = diploid
+    counts = np.where(genotypes.counts == MISSING, 1, genotypes.counts)
+    whole = Dosages.from_counts(counts, ploidy=2)
+    trained = whole.trained_on(TRAIN)
+    fit = fit_orders(trained, y, TRAIN)
+    np.testing.assert_allclose(fit.predict(whole, TEST), fit.predict(trained, TEST), rtol=1e-9)
 
 
 def test_two_markers_have_two_orders():

@@ -216,7 +216,9 @@ def test_a_model_of_few_splits_is_compared_on_those_that_it_has():
     mlp = compared.set_index("model").loc["mlp"]
     assert mlp["difference"] == pytest.approx(0.1)
     assert mlp["splits"] == 5
-    assert mlp["best"]
+    best = compared.set_index("model")["best"]
+    assert best.to_dict() == {"ridge": False, "mlp": True}
+    assert contrasts.winners(compared)["model"].tolist() == ["mlp"]
 
 
 def test_p_values_are_adjusted_over_the_models_and_traits_of_a_cohort():

@@ -165,6 +165,7 @@ def test_a_cohort_is_that_of_its_seed():
     np.testing.assert_array_equal(one.phenotypes, again.phenotypes)
     assert (one.genotypes.packed == again.genotypes.packed).all()
     assert (one.phenotypes != other.phenotypes).all()
+    assert (one.genotypes.packed != other.genotypes.packed).any()
 
 
 # ---- crosses ----
