@@ -122,6 +122,20 @@ def test_the_tuned_network_is_compared_on_its_own_splits_alone(table):
     assert drawn["best of the other models"] == pytest.approx(0.0)
 
 
+def test_what_the_page_says_of_the_tuned_network_is_so():
+    table = results.read_table(ROOT / "book" / "data" / "real.csv")
+    compared = contrasts.between_splits(contrasts.headline(contrasts.tuned_traits(table)))
+    words = real_data.tuned_in_words(compared)
+    assert int(words["over_mlp"]) > int(words["traits"]) / 2, "in most rows to the right of the MLP"
+    assert int(words["over_all"]) < int(words["traits"]) / 4, "in nearly all another is further"
+    gain = compared.pivot(index=["dataset", "trait"], columns="model", values="difference")
+    worst = gain.nsmallest(3, "mlp")
+    assert (worst["mlp_ensemble"] > worst["mlp"] / 2).all(), "settings explain the worst losses"
+    traits = compared.drop_duplicates(["dataset", "trait"])["dataset"].value_counts()
+    assert set(traits) <= {1, 2, 3}
+    assert set(traits.index) == set(registry.real_cohorts())
+
+
 # --- The learning curve, what can be known beforehand, and what papers printed ----------------------
 
 

@@ -83,8 +83,9 @@ def in_words(table: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, str]:
     words = {"few": f"{both.index[0]:,}", "many": f"{both.index[-1]:,}"}
     for name, row in (("few", both.iloc[0]), ("many", both.iloc[-1])):
         words |= {f"{name}_{model}": f"{value:.2f}" for model, value in row.items()}
-    cohorts = drawn[(drawn["model"] == "mlp") & (drawn["n_markers"] == both.index[0])]["replicate"]
-    words["few_cohorts"] = f"{cohorts.nunique()} cohorts" if cohorts.nunique() > 1 else "one cohort"
+    at_fewest = drawn[(drawn["model"] == "mlp") & (drawn["n_markers"] == both.index[0])]
+    n_cohorts = at_fewest["replicate"].nunique()
+    words["few_cohorts"] = "one cohort" if n_cohorts == 1 else f"{n_cohorts} cohorts"
     words["pairs"] = f"{r['pairs'].min():.2f}"
     words["pairs_markers"] = f"{r['pairs'].dropna().index[-1]:,}"
     if "trees" in r:
