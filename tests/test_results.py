@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 from epidl import storage
 from epidl.grid import results
+from epidl.grid.params import CELL_TYPES
 
 COLUMNS = {
     "experiment": "scaling",
@@ -244,9 +245,14 @@ def test_a_provenance_of_other_content_is_refused(tmp_path, content):
 
 
 def test_every_table_that_ships_is_as_it_was_written():
-    """All collected tables have checksums, which hold: a table that was changed by hand is found out."""
+    """All collected tables have checksums, which hold: a table that was changed by hand is found out.
+    Their records are of cells that can be asked for again.
+    """
     data = ROOT / "book" / "data"
     shipped = [path for path in data.rglob("*.provenance.json") if path.read_text().startswith("[")]
     assert len(shipped) > 10
     for path in shipped:
         assert results.read_collected(path.with_name(path.name.replace(".provenance.json", ".csv")))
+        for record in results.read_records(path):
+            parameters = record["parameters"]
+            assert CELL_TYPES[parameters["experiment"]](**parameters)
