@@ -120,10 +120,11 @@ def tuned_gains(compared: pd.DataFrame) -> Figure:
     ax.hlines(y, gain["mlp"], gain[contrasts.TUNED], color=color, linewidth=1)
     ax.plot(gain["mlp"], y, "o", color=color, label="MLP, fixed settings", **style.OPEN)
     ax.plot(gain[contrasts.TUNED], y, "o", color=color, label="tuned network")
-    ax.plot(others, y, "|", color="black", markersize=12, label="best of the other models")
+    bar = {"color": "black", "markersize": 12, "markeredgewidth": 1.5}
+    ax.plot(others, y, "|", label="best of the other models", **bar)
     labels = [f"{dataset} {trait}".replace("_", " ") for dataset, trait in gain.index]
     ax.set_yticks(y, labels)
-    ax.set_xlabel("Pearson's r minus that of ridge, mean over the same splits")
+    ax.set_xlabel("Pearson's r minus that of ridge, mean over splits")
     return style.legend_below(figure, ax.get_legend_handles_labels()[0])
 
 
@@ -138,8 +139,8 @@ def learning_curve(curve: pd.DataFrame) -> Figure:
         ax.fill_between(r.min().index, r.min(), r.max(), color=color, alpha=0.1, linewidth=0)
     style.draw_models(ax, curve, "n_train", "pearson_r", markersize=4)
     ax.set(xlabel="Individuals that train", ylabel="Pearson's r on the other half", ylim=(0, 1))
-    style.label_scale(ax, curve["n_train"], most=8)
-    style.label_ends(ax, curve, "n_train", "pearson_r")
+    style.label_scale(ax, curve["n_train"], most=6)
+    style.label_ends(ax, curve, "n_train", "pearson_r", apart=0.055, fontsize=12)
     return figure
 
 

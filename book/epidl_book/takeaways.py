@@ -90,9 +90,9 @@ def gains_by_kind(compared: pd.DataFrame) -> Figure:
     """
     compared = with_kind(compared)
     titles = {
-        "cross": "Crosses of two parents",
-        "relatives": "Families and related lines",
-        "landscape": "All genotypes of a few sites",
+        "cross": "Crosses of\ntwo parents",
+        "relatives": "Families and\nrelated lines",
+        "landscape": "All genotypes\nof a few sites",
     }
     models = [name for name in style.models_of(compared) if name != "ridge"]
     figure, axes = plt.subplots(1, len(titles), figsize=(8.5, 4), sharey=True)
@@ -106,6 +106,8 @@ def gains_by_kind(compared: pd.DataFrame) -> Figure:
             form = {} if model in ADVICE[name][1] else style.OPEN
             ax.plot(values, [k] * len(values), "o", color=color, markersize=7, **form)
         ax.set_title(title, fontsize=11)
+        ax.locator_params(axis="x", nbins=4)
+        ax.tick_params(axis="x", labelsize=10)
     axes[0].set_yticks(range(len(models)), [style.MODEL_NAMES[model] for model in models])
     axes[0].invert_yaxis()
     figure.supxlabel("Pearson's r minus that of ridge, mean over a cohort's traits", fontsize=11)
@@ -127,7 +129,7 @@ def first_figure(table: pd.DataFrame) -> Figure:
     figure, ax = plt.subplots(figsize=(8, 4.6))
     style.draw_models(ax, table, "scaling", "pearson_r", markersize=4)
     ax.axvline(1, **style.PARITY)
-    ax.text(1, 1.04, " as many pairs as individuals", va="bottom", fontsize=9)
+    ax.text(1, 1.04, " as many pairs as individuals", va="bottom", fontsize=11)
     n_samples = table["n_samples"].iloc[0]
     ax.set(
         xlabel=f"Possible pairs of loci for each of {n_samples:,} individuals",
@@ -135,7 +137,7 @@ def first_figure(table: pd.DataFrame) -> Figure:
         ylim=(0, 1.03),
     )
     style.label_scale(ax, table["scaling"], most=10)
-    style.label_ends(ax, table, "scaling", "pearson_r", apart=0.05)
+    style.label_ends(ax, table, "scaling", "pearson_r", apart=0.06, fontsize=12)
     return figure
 
 
