@@ -24,6 +24,14 @@ from epidl.planner import planning, surface
 from epidl_book import planner as planner_page
 
 WHEAT = planning.surface()["presets"]["wheat"]["study"]
+PANEL = {  # with many segments
+    "n_samples": 600,
+    "n_markers": 692,
+    "n_qtl": 60,
+    "va_over_vg": 0.8,
+    "broad_sense_heritability": 0.6,
+    "population": "lines",
+}
 EASY = {
     "n_samples": 10_000,
     "n_markers": 60,
@@ -107,7 +115,7 @@ def test_the_fewer_markers_are_causal_the_more_a_network_is_expected_to_gain_on_
 
 
 def test_what_pays_later_is_said_the_nearest_first():
-    answer = epidl.plan(**WHEAT).answer
+    answer = epidl.plan(**PANEL).answer
     places = [
         answer.index(name)
         for name in ("sparse pairs from about", "the epistatic kernel from", "deep learning not")
@@ -186,11 +194,11 @@ def test_where_something_is_known_the_forecast_goes_to_it():
 )
 def test_a_wrong_number_is_named_with_its_bound(changes, message):
     with pytest.raises(ValueError, match=message):
-        epidl.plan(**WHEAT | changes)
+        epidl.plan(**PANEL | changes)
 
 
 def test_each_kind_of_answer_names_its_model():
-    assert epidl.plan(**WHEAT).answer.startswith("Use ridge")
+    assert epidl.plan(**PANEL).answer.startswith("Use ridge")
     assert epidl.plan(**EASY).answer.startswith("Use the epistatic kernel")
     sparse = {
         "n_samples": 3000,
@@ -359,7 +367,7 @@ def test_the_command_is_a_cell_that_the_survey_can_run(study):
 
 
 def test_a_plan_for_real_data_has_wider_intervals_and_a_range_for_sparse_pairs():
-    plan, simulated = epidl.plan(**WHEAT), planning.forecast(planning.Study(**WHEAT))
+    plan, simulated = epidl.plan(**PANEL), planning.forecast(planning.Study(**PANEL))
     for model, found in plan.forecasts.items():
         assert found.pearson_r == simulated[model].pearson_r
         assert found.low < simulated[model].low
@@ -368,7 +376,7 @@ def test_a_plan_for_real_data_has_wider_intervals_and_a_range_for_sparse_pairs()
 
 
 def test_a_kind_of_population_changes_what_real_cohorts_say_and_no_number():
-    plain, cross = (epidl.plan(**WHEAT | {"population": kind}) for kind in ("", "cross"))
+    plain, cross = (epidl.plan(**PANEL | {"population": kind}) for kind in ("", "cross"))
     assert cross.forecasts == plain.forecasts
     assert cross.answer == plain.answer
     (said,) = set(cross.notes) - set(plain.notes)

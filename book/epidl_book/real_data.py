@@ -342,6 +342,7 @@ def tuned_in_words(compared: pd.DataFrame) -> dict[str, str]:
         "splits": phrases.ends(compared.loc[compared["model"] == contrasts.TUNED, "splits"]),
         "over_mlp": str((tuned > gain["mlp"]).sum()),
         "over_ridge": str((tuned > 0).sum()),
+        "shown": str((compared.loc[compared["model"] == contrasts.TUNED, "low"] > 0).sum()),
         "over_all": str((tuned >= gain.max(axis=1)).sum()),
         "more": f"{(tuned - gain['mlp']).mean():+.2f}",
     }

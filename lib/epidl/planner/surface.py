@@ -140,12 +140,13 @@ PRESETS = {
     },
     "wheat": {
         "name": "Wheat panel, 600 lines",
-        "about": "A panel of inbred lines, of an effective size of 50: 21 chromosomes of some 1.4 Morgans.",
+        "about": "The real panel of this book: the segments that its markers stand for, and about the shares that "
+        "REML finds.",
         "study": {
             "n_samples": 600,
-            "n_markers": planning.independent_segments(50, 21, 1.4),
-            "n_qtl": 60,
-            "va_over_vg": 0.8,
+            "n_markers": cohorts()["wheat"].segments,
+            "n_qtl": 22,
+            "va_over_vg": 0.5,
             "broad_sense_heritability": 0.6,
             "population": "lines",
         },
