@@ -151,6 +151,7 @@ def test_what_the_page_of_agreement_says_is_so():
     compared = agreement.against_publication(tables, published)
     words = {name: int(count) for name, count in agreement.in_words(compared).items()}
     assert words["within"] < words["bound"] <= words["computed"] < words["values"]
+    assert 0.4 < words["computed"] / words["values"] < 0.5, "nearly half, says the first page"
     table = agreement.agreement_table(compared)
     of_network, of_linear = "r of the MLP, figure 1", "r of ridge by SGD, figure 1"
     share = table["within bound"] / table["with bound"]
