@@ -26,7 +26,7 @@ NEW_FORM = {
     "book/claims": RESULT_PAGE,
     "book/correlation": RESULT_PAGE,
     "book/dilution": RESULT_PAGE,
-    "book/glossary": (1145, 1145),
+    "book/glossary": (1155, 1155),
     "book/ledger": RESULT_PAGE,
     "book/next_steps": (580, 580),
     "book/own_data": RESULT_PAGE,
