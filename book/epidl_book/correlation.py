@@ -15,10 +15,7 @@ def correlation_steps(table: pd.DataFrame, value: str) -> pd.DataFrame:
     minus own pairs, both without correlation. correlation: the highest one minus shared pairs
     without correlation. NaN without a condition.
     """
-    gain = paired(one_protocol(table), "mlp", "ridge").sort_values(
-        ["n_traits", "n_qtl", "pleiotropy", "shared_pairs"]
-    )
-    means = gain.assign(condition=condition(gain)).pivot_table(
+    means = _leads(table).pivot_table(
         index=["n_traits", "n_qtl"], columns="condition", values=value, sort=False
     )
     highest = f"{table['pleiotropy'].max():g}"
@@ -29,6 +26,15 @@ def correlation_steps(table: pd.DataFrame, value: str) -> pd.DataFrame:
             "correlation": steps[highest] - steps[CONTROL],
         }
     )
+
+
+def _leads(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the MLP's rows with their lead over ridge and their condition, in the order of the
+    conditions.
+    """
+    gain = paired(one_protocol(table), "mlp", "ridge")
+    gain = gain.sort_values(["n_traits", "n_qtl", "pleiotropy", "shared_pairs"])
+    return gain.assign(condition=condition(gain))
 
 
 def both_steps(table: pd.DataFrame) -> pd.DataFrame:
@@ -73,9 +79,8 @@ def _changes(table: pd.DataFrame, value: str) -> pd.DataFrame:
     """Return what `claims.interval` does of each step of `correlation_steps`, in mean r
     (`pearson_r`) or lead (`difference`) of cohorts.
     """
-    gain = paired(one_protocol(table), "mlp", "ridge")
-    gain = gain.assign(condition=condition(gain))
-    means = gain.groupby(["n_traits", "n_qtl", "condition", "replicate"])[value].mean()
+    keys = ["n_traits", "n_qtl", "condition", "replicate"]
+    means = _leads(table).groupby(keys)[value].mean()
     steps = {
         "sharing pairs": ("0", CONTROL),
         "correlation": (CONTROL, f"{table['pleiotropy'].max():g}"),

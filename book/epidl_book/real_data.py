@@ -104,8 +104,8 @@ def _panel(ax: Axes, part: pd.DataFrame, models: Sequence[str]) -> None:
 
 
 def tuned_gains(compared: pd.DataFrame) -> Figure:
-    """Draw how far three networks and others are ahead of ridge, a row for each trait that the tuned
-    network is fitted to.
+    """Draw how far the MLP, the tuned network and the best other model are ahead of ridge, a row for
+    each trait that the tuned network is fitted to.
 
     compared: of `contrasts.between_splits`, of the headline rows of `contrasts.tuned_traits`.
     """

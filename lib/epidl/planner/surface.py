@@ -27,7 +27,7 @@ from epidl.grid.results import read_table
 from epidl.models.kernels import EXACT_LIMIT
 from epidl.models.recipes import MODELS
 from epidl.models.theory import expected_shares
-from epidl.own.registry import RANDOM, cohorts, real_cohorts
+from epidl.own.registry import RANDOM, cohorts
 from epidl.planner import planning
 from epidl.storage import write_text
 
@@ -460,7 +460,7 @@ def on_real_cohorts(table: pd.DataFrame, known: Mapping[str, Any] | None = None)
     half as many as segments. table: real.csv. known: as for `planning.forecast`.
     """
     keys = ["dataset", "trait", "protocol"]
-    found = table[table["dataset"].isin(real_cohorts())]
+    found = real_traits(table)
     r = found.groupby([*keys, "model"])["pearson_r"].mean()
     kernel = found[found["model"] == "kernel"].groupby(keys)
     kernel = kernel[["reml_additive", "reml_epistatic", "n_train", "grouped"]].mean()
