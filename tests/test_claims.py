@@ -179,17 +179,20 @@ def changed(table: pd.DataFrame, by: float, where: str, column: str = "pearson_r
 
 
 def verdict_of(id: str, tables: dict[str, pd.DataFrame]) -> str:
-    claim = claims.CLAIMS[id]
-    return verdict(claims.conditions_of(claim, tables), claim.percent / 100)
+    return verdict(conditions_of(id, tables), claims.CLAIMS[id].percent / 100)
+
+
+def conditions_of(id: str, tables: dict[str, pd.DataFrame]) -> list[claims.Condition]:
+    return claims.judge(tables, [claims.CLAIMS[id]])[id, ""]
 
 
 def row_of(id: str, tables: dict[str, pd.DataFrame]) -> dict:
-    return claims.check_claim(claims.CLAIMS[id], tables)
+    return claims.check_all(claims.judge(tables, [claims.CLAIMS[id]])).iloc[0].to_dict()
 
 
 @pytest.fixture(scope="module")
 def all_hold(world) -> pd.DataFrame:
-    return claims.check_all(world)
+    return claims.check_all(claims.judge(world))
 
 
 def test_all_claims_hold_where_the_world_is_as_they_say(all_hold):
@@ -300,14 +303,14 @@ def test_spread_is_compared_over_the_scalings_that_have_replicates_at_both_sizes
         table, 5.0, "model == 'mlp' and n_samples == 1000 and scaling == 20 and replicate == 1"
     )
     for scaling in (table, noisy):
-        (condition,) = claims.conditions_of(claims.CLAIMS["S6"], tables | {"scaling": scaling})
+        (condition,) = conditions_of("S6", tables | {"scaling": scaling})
         assert condition.cohorts == 3 * 2 * COHORTS
         assert condition.estimate < 0.01
 
 
 def test_with_single_cohorts_nothing_is_tested_but_what_is_there_is_said(tables):
     alone = {name: table[table["replicate"] == 1] for name, table in tables.items()}
-    checked = claims.check_all(alone)
+    checked = claims.check_all(claims.judge(alone))
     assert set(checked["verdict"]) == {UNTESTED}
     assert checked[["low", "high"]].isna().all(axis=None)
     d3 = checked.set_index("id").loc["D3"]
@@ -319,7 +322,9 @@ def test_with_single_cohorts_nothing_is_tested_but_what_is_there_is_said(tables)
 
 
 def test_without_rows_nothing_is_tested(tables):
-    checked = claims.check_all({name: table.iloc[:0] for name, table in tables.items()})
+    checked = claims.check_all(
+        claims.judge({name: table.iloc[:0] for name, table in tables.items()})
+    )
     assert set(checked["verdict"]) == {UNTESTED}
     assert checked["estimate"].isna().all()
     assert (checked["cohorts"] == 0).all()
@@ -427,7 +432,7 @@ def test_intervals_equal_known_ones(tables):
     assert found["cohorts"] == 7
     table = tables["dilution"].query("rel_aa == 1 and model in ('mlp_pruned', 'lasso_pruned')")
     student = mean_difference(table, "mlp_pruned", "lasso_pruned", ["n_markers"]).loc[10_000]
-    (condition,) = claims.conditions_of(claims.CLAIMS["D6"], tables)
+    (condition,) = conditions_of("D6", tables)
     assert (condition.estimate, condition.low, condition.high) == pytest.approx(tuple(student[:3]))
 
 
@@ -435,23 +440,19 @@ def test_the_share_of_epistatic_variance_by_hand(tables):
     """Ridge predicts half of the variance, all of it additive; the MLP at a scaling of 2 a fifth of
     the other half.
     """
-    conditions = [
-        c for c in claims.conditions_of(claims.CLAIMS["S4"], tables) if "scaling 2," in c.where
-    ]
+    conditions = [c for c in conditions_of("S4", tables) if "scaling 2," in c.where]
     assert [c.estimate for c in conditions] == pytest.approx([0.2, 0.2], abs=0.01)
 
 
 def test_the_control_with_shared_pairs_is_not_a_condition_of_the_publications(tables):
-    assert len(claims.conditions_of(claims.CLAIMS["C1"], tables)) == 30
-    assert not any(CONTROL in c.where for c in claims.conditions_of(claims.CLAIMS["C1"], tables))
+    assert len(conditions_of("C1", tables)) == 30
+    assert not any(CONTROL in c.where for c in conditions_of("C1", tables))
 
 
 def test_a_missing_table_is_named(tables):
     del tables["beyond"]
     with pytest.raises(ValueError, match="lacks beyond"):
-        claims.check_all(tables)
-    with pytest.raises(ValueError, match="lacks beyond"):
-        claims.all_conditions(tables)
+        claims.judge(tables)
 
 
 def test_every_claim_asks_for_what_there_is():
@@ -481,7 +482,7 @@ def test_the_words_are_those_of_the_table(tables, all_hold):
 
 def test_the_forest_shows_every_interval(tables):
     tables["dilution"] = tables["dilution"].query("replicate == 1")
-    conditions = claims.all_conditions(tables)
+    conditions = claims.all_conditions(claims.judge(tables))
     figure = claims.forest(conditions)
     drawn = sum(
         len(line.get_xdata())
@@ -497,7 +498,7 @@ def test_the_forest_shows_every_interval(tables):
 
 def test_the_committed_table_is_that_of_the_committed_results():
     committed = pd.read_csv(DATA / "claims.csv", dtype={"note": str})
-    computed = claims.check_all(claims.read_tables(DATA))
+    computed = claims.check_all(claims.judge(claims.read_tables(DATA)))
     pd.testing.assert_frame_equal(committed, computed, check_dtype=False, rtol=1e-6, atol=1e-9)
     assert set(committed["verdict"]) <= set(VERDICTS)
 

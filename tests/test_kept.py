@@ -52,8 +52,14 @@ def run(folder="", stop_after=None, fits=core.FITS, **changes):
     return result, made
 
 
+@pytest.fixture(scope="module")
+def whole():
+    """What a cell gives that is not stopped."""
+    return run()[0]
+
+
 @pytest.mark.parametrize("stop_after", [0, 1, 4, 7, 11])
-def test_a_stopped_cell_goes_on_where_it_was(tmp_path, stop_after, capsys):
+def test_a_stopped_cell_goes_on_where_it_was(tmp_path, stop_after, capsys, whole):
     _, made = run(tmp_path, stop_after)
     assert made["fits"] == stop_after
     result, made = run(tmp_path)
@@ -63,7 +69,6 @@ def test_a_stopped_cell_goes_on_where_it_was(tmp_path, stop_after, capsys):
     assert (f"continues after {stop_after} finished fits" in capsys.readouterr().err) == (
         stop_after > 0
     )
-    whole, _ = run()
     path, other = tmp_path / "one.csv", tmp_path / "other.csv"
     storage.write_table(path, result.table.drop(columns="seconds"))
     storage.write_table(other, whole.table.drop(columns="seconds"))

@@ -10,7 +10,7 @@ import scipy.stats
 from epidl.cohorts.genotypes import MISSING, Dosages
 from epidl.cohorts.splits import Split
 from epidl.figures import MODEL_NAMES
-from epidl.models import kernels, recipes
+from epidl.models import ensemble, kernels, recipes, training
 from epidl.models.task import Prediction
 from epidl.own import comparison
 from epidl.own.comparison import (
@@ -245,12 +245,18 @@ def test_the_comparison_scores_what_genotypes_add_to_fixed_effects(cohort, table
     assert alone.query("model == 'ridge'")["pearson_r"].mean() < 0.5
 
 
-def test_only_training_individuals_are_learnt_from(cohort):
+def test_only_training_individuals_are_learnt_from(cohort, monkeypatch):
+    # a few epochs show what a network sees
+    monkeypatch.setattr(training, "patient_epochs", lambda n_train: 20)
+    monkeypatch.setattr(ensemble, "MAX_EPOCHS", 20)
     split = make_splits(cohort, "random", 1, seed=1)[0][1]
     changed = cohort.phenotypes.copy()
     changed[split.test] += 1e3 * np.arange(len(split.test))
     other = observe(cohort.genotypes, changed, cohort.design)
-    tasks = [comparison.make_task(c, split, 8, "cpu", 1)[0] for c in (cohort, other)]
+    tasks = [
+        replace(comparison.make_task(c, split, 8, "cpu", 1)[0], mlp_max_epochs=20)
+        for c in (cohort, other)
+    ]
     swapped = Split(split.validation, split.train, split.test)
     for model, row in comparison.MODELS.items():
         # which individuals validate matters to networks alone

@@ -170,6 +170,6 @@ def test_what_the_page_of_claims_says_is_so():
     verdicts = claims.counts(checked)["claims"]
     assert verdicts[claims.FAILS] == 0, "none fails"
     assert verdicts[[claims.HOLDS, claims.IN_PART, claims.UNDECIDED, claims.UNTESTED]].min() > 0
-    outcomes = claims.all_conditions(claims.read_tables(DATA))["outcome"]
+    outcomes = claims.all_conditions(claims.judge(claims.read_tables(DATA)))["outcome"]
     tested = outcomes[outcomes != "untested"]
     assert (tested == "shown").mean() > 0.5, "most conditions are shown"

@@ -11,9 +11,9 @@ outside, else open. Without an interval, as from a single cohort, the condition 
 """
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from string import Template
 
@@ -205,23 +205,31 @@ class Claim:
 CLAIMS = {id: Claim(id, **row) for id, row in FILE["claims"].items()}
 
 
-def conditions_of(claim: Claim, tables: Tables, reading: str = "") -> list[Condition]:
-    """Return the conditions of a claim, in one of its readings, or raise ValueError if a table is
-    missing.
+Judged = Mapping[tuple[str, str], Sequence[Condition]]
+
+
+def judge(tables: Tables, chosen: Iterable[Claim] = tuple(CLAIMS.values())) -> Judged:
+    """Return the conditions of each claim in each of its readings, by the claim's id and the reading,
+    "" for the first.
+
+    tables: the result tables named in `TABLES`. Raises ValueError if one is missing.
     """
     missing = [name for name in TABLES if name not in tables]
     checks.require(
         not missing, f"tables must hold {', '.join(TABLES)}, but lacks {', '.join(missing)}"
     )
-    meaning = FILE["standard"] | READINGS.get(reading, {})
-    conditions = []
-    for row in claim.checks:
-        check = Check(**{name: _read(value, meaning) for name, value in row.items()})
-        table = SOURCES[check.table](tables, check.protocol)
-        conditions += QUANTITIES[check.quantity](
-            check, table.query(check.rows) if check.rows else table
-        )
-    return conditions
+    source = cache(lambda name, protocol: SOURCES[name](tables, protocol))
+    judged = {}
+    for claim in chosen:
+        for reading in ("", *claim.readings):
+            meaning = FILE["standard"] | READINGS.get(reading, {})
+            judged[claim.id, reading] = conditions = []
+            for row in claim.checks:
+                check = Check(**{name: _read(value, meaning) for name, value in row.items()})
+                table = source(check.table, check.protocol)
+                rows = table.query(check.rows) if check.rows else table
+                conditions += QUANTITIES[check.quantity](check, rows)
+    return judged
 
 
 def _read(value: object, meaning: Mapping[str, str]) -> object:
@@ -500,28 +508,25 @@ def deciding(conditions: Sequence[Condition]) -> Condition:
     )
 
 
-def check_all(tables: Tables) -> pd.DataFrame:
+def check_all(judged: Judged) -> pd.DataFrame:
     """Return the verdict on every claim, one row per claim, with what was checked and the `deciding`
     condition.
 
-    estimate, low and high, its 95% interval or NaN, and cohorts are those of that condition.
-    tables: the result tables named in `TABLES`.
-
-    Raises ValueError if one is missing.
+    judged: of `judge`. estimate, low and high, its 95% interval or NaN, and cohorts are those of
+    that condition.
     """
-    return pd.DataFrame([check_claim(claim, tables) for claim in CLAIMS.values()])
+    return pd.DataFrame([_check(CLAIMS[id], judged) for id, reading in judged if not reading])
 
 
-def check_claim(claim: Claim, tables: Tables) -> dict[str, object]:
-    """Return the row of `check_all` of one claim."""
-    conditions = conditions_of(claim, tables)
+def _check(claim: Claim, judged: Judged) -> dict[str, object]:
+    conditions = judged[claim.id, ""]
     found, decided = deciding(conditions), verdict(conditions, claim.percent / 100)
     notes = [summary(conditions)]
     for reading in claim.readings:
-        other = conditions_of(claim, tables, reading)
-        judged = verdict(other, claim.percent / 100)
-        if judged != decided:
-            says = judged if judged in (HOLDS, IN_PART, FAILS) else f"is {judged}"
+        other = judged[claim.id, reading]
+        outcome = verdict(other, claim.percent / 100)
+        if outcome != decided:
+            says = outcome if outcome in (HOLDS, IN_PART, FAILS) else f"is {outcome}"
             notes.append(f"{READINGS[reading]['words']}, the claim {says}. {summary(other)}")
     return {
         "id": claim.id,
@@ -537,28 +542,24 @@ def check_claim(claim: Claim, tables: Tables) -> dict[str, object]:
     }
 
 
-def failing(tables: Tables, reading: str) -> list[str]:
-    """Return the claims that do not hold in a reading, a key of `READINGS`."""
-    failed = []
-    for claim in CLAIMS.values():
-        if reading in claim.readings:
-            conditions = conditions_of(claim, tables, reading)
-            if verdict(conditions, claim.percent / 100) == FAILS:
-                failed.append(claim.id)
-    return failed
+def failing(judged: Judged, reading: str) -> list[str]:
+    """Return the claims that do not hold in a reading, a key of `READINGS`. judged: of `judge`."""
+    return [
+        id
+        for (id, read), conditions in judged.items()
+        if read == reading and verdict(conditions, CLAIMS[id].percent / 100) == FAILS
+    ]
 
 
-def all_conditions(tables: Tables) -> pd.DataFrame:
+def all_conditions(judged: Judged) -> pd.DataFrame:
     """Return every condition of every claim: id, where, lower and upper bound, estimate with interval,
-    and outcome.
-
-    Raises ValueError if a table is missing.
+    and outcome. judged: of `judge`.
     """
     parts = []
-    for claim in CLAIMS.values():
-        conditions = conditions_of(claim, tables)
-        outcomes = [found.outcome for found in conditions]
-        parts.append(pd.DataFrame(conditions).assign(id=claim.id, outcome=outcomes))
+    for (id, reading), conditions in judged.items():
+        if not reading:
+            outcomes = [found.outcome for found in conditions]
+            parts.append(pd.DataFrame(conditions).assign(id=id, outcome=outcomes))
     table = pd.concat(parts, ignore_index=True)
     table[["lower", "upper"]] = table["within"].to_list()
     return table[
@@ -702,7 +703,7 @@ def main(arguments: list[str] | None = None) -> int:
     argparse.ArgumentParser(
         prog="python -m epidl_book.claims", description=__doc__.splitlines()[0]
     ).parse_args(arguments)
-    checked = check_all(read_tables())
+    checked = check_all(judge(read_tables()))
     write_table(DATA / "claims.csv", checked)
     draw_readme_figure()
     print(f"Verdicts on the publication's {len(checked)} claims:", counts(checked), sep="\n")

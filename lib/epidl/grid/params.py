@@ -155,11 +155,11 @@ class Cell(BaseModel):
     @property
     def fits(self) -> set[str]:
         """The names of all its fits, as `results.Fitted` has them."""
-        names = set()
+        names, name = set(), self.name
         for model in self.models:
             for protocol in self.protocols_of(model):
                 for number in self.numbers(protocol, model):
-                    names.add(f"{self.name} {number} {protocol} {model}")
+                    names.add(f"{name} {number} {protocol} {model}")
         return names
 
     def numbers(self, protocol: str, model: str) -> range:

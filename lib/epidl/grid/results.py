@@ -76,7 +76,8 @@ class Fitted:
 
 def names(table: pd.DataFrame) -> list[str]:
     """Return the name of the fit that each row of a table belongs to."""
-    return table[KEY].astype(str).agg(" ".join, axis=1).tolist()
+    rows = zip(*(table[column].tolist() for column in KEY), strict=True)
+    return [" ".join(map(str, row)) for row in rows]
 
 
 def join(

@@ -231,7 +231,7 @@ def forecast(
     is_trained = n <= trained["n_samples"] and study.n_markers <= trained["n_markers"]
     found = {}
     for model in MODELS:
-        residual, excess, weight = near.loc[model]
+        residual, excess, weight = near[model]
         excess += known["excess_real"][model] if real else 0
         r = float(np.clip(closed[model] + residual, 0, math.sqrt(additive + epistatic)))
         low, high = interval(
@@ -244,30 +244,26 @@ def forecast(
     return found
 
 
-def _near(at: NDArray[np.float64], known: Mapping[str, Any]) -> pd.DataFrame:
+def _near(at: NDArray[np.float64], known: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
     """Return the residual and excess variance near a place, and the weight of what was simulated,
-    one row per model.
+    for each model.
     """
-    points = pd.DataFrame(known["points"])
-    squares = ((np.stack(points["place"]) - at) ** 2).sum(axis=1, keepdims=True)
-    smoothing = pd.DataFrame(known["smoothing"], index=["length", "prior"])
+    points, length_and_prior = known["points"], [known["smoothing"][model] for model in MODELS]
+    length, prior = np.array(length_and_prior).T
+    squares = ((np.array([point["place"] for point in points]) - at) ** 2).sum(axis=1)
     residual, excess = (
-        pd.DataFrame(points["residual"].tolist()),
-        pd.DataFrame(points["excess"].tolist()),
+        np.array([[point[name].get(model, np.nan) for model in MODELS] for point in points])
+        for name in ("residual", "excess")
     )
-    weights = (
-        np.exp(-squares / (2 * smoothing.loc["length"].to_numpy() ** 2))
-        * residual.notna()[smoothing.columns]
+    weights = np.exp(-squares[:, None] / (2 * length**2)) * ~np.isnan(residual)
+    weight = weights.sum(axis=0)
+    usual = prior * [known["excess"][model] for model in MODELS]
+    found = (
+        np.nansum(weights * residual, axis=0) / (weight + prior),
+        (np.nansum(weights * excess, axis=0) + usual) / (weight + prior),
+        weight,
     )
-    weight, prior = weights.sum(), smoothing.loc["prior"]
-    return pd.DataFrame(
-        {
-            "residual": (weights * residual).sum() / (weight + prior),
-            "excess": ((weights * excess).sum() + prior * pd.Series(known["excess"]))
-            / (weight + prior),
-            "weight": weight,
-        }
-    )
+    return dict(zip(MODELS, np.stack(found, axis=1), strict=True))
 
 
 def is_bound(model: str, n_samples: int) -> bool:
