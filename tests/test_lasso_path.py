@@ -43,7 +43,7 @@ def test_few_effects_are_found_among_many_markers_and_noise_has_next_to_none():
     assert (fit.effects[:5, 0] != 0).all()
     assert np.corrcoef(fit.predict(genotypes, TEST)[:, 0], y[TEST, 0])[0, 1] > 0.93
     assert np.abs(fit.effects[:, 1]).max() < 0.2
-    assert fit.loo_error[0] == pytest.approx(0.25, rel=0.5)  # the noise
+    assert fit.cv_error[0] == pytest.approx(0.25, rel=0.5)  # the noise
 
 
 def test_the_error_is_the_mean_of_the_folds():
@@ -58,7 +58,7 @@ def test_the_error_is_the_mean_of_the_folds():
             scoring="neg_mean_squared_error",
             cv=folds,
         )
-        assert fit.loo_error[t] == pytest.approx(-scores.mean(), rel=1e-3)
+        assert fit.cv_error[t] == pytest.approx(-scores.mean(), rel=1e-3)
 
 
 def test_a_trait_the_other_way_round_has_the_effects_the_other_way_round():
@@ -76,7 +76,7 @@ def test_folds_follow_the_seed_and_test_samples_do_not_reach_the_fit():
         for phenotypes, seed in ((y, 1), (changed, 1), (y, 2))
     )
     np.testing.assert_array_equal(one.effects, same.effects)
-    assert (one.loo_error != other.loo_error).all()
+    assert (one.cv_error != other.cv_error).all()
 
 
 def test_what_does_not_converge_is_told(monkeypatch):

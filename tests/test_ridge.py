@@ -40,7 +40,7 @@ def test_penalty_and_accuracy_are_those_of_ridge_cv(number):
         theirs = RidgeCV(alphas=PENALTIES).fit(x[train], y[train])
         assert ours.penalties[t] == theirs.alpha_
         np.testing.assert_allclose(ours.effects[:, t], theirs.coef_, rtol=1e-6, atol=1e-9)
-        np.testing.assert_allclose(ours.loo_error[t], -theirs.best_score_, rtol=1e-6)
+        np.testing.assert_allclose(ours.cv_error[t], -theirs.best_score_, rtol=1e-6)
         expected = theirs.predict(x[test])
         np.testing.assert_allclose(predicted[:, t], expected, atol=1e-8)
         r = [scipy.stats.pearsonr(y[test], p).statistic for p in (predicted[:, t], expected)]
@@ -91,7 +91,7 @@ def test_leave_one_out_error_is_the_error_of_refits():
         errors.append(
             cohort.phenotypes[left_out] - refit.predict(cohort.genotypes, rows[[left_out]])[0]
         )
-    np.testing.assert_allclose(fit.loo_error, np.square(errors).mean(axis=0), rtol=1e-10)
+    np.testing.assert_allclose(fit.cv_error, np.square(errors).mean(axis=0), rtol=1e-10)
 
 
 def test_duplicated_and_constant_markers_share_and_get_no_effect():

@@ -37,9 +37,7 @@ MAX_ITERATIONS = 1000  # sweeps over the markers, at each penalty
 
 @dataclass(frozen=True)
 class LassoFit(RidgeFit):
-    """LASSO of all traits, as in `ridge.RidgeFit`, with the mean squared error in folds as
-    loo_error. converged: (n_traits,).
-    """
+    """LASSO of all traits, as `ridge.RidgeFit`, its cross-validation in folds. converged: (n_traits,)."""
 
     converged: NDArray[np.bool_]
 

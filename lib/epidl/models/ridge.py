@@ -33,14 +33,14 @@ PENALTIES = np.logspace(-5, 5, 100)
 @dataclass(frozen=True)
 class RidgeFit:
     """Ridge of all traits. effects: (n_markers, n_traits), the change of the trait from none to all
-    copies of the counted allele. intercepts, penalties chosen, loo_error, the mean squared
-    leave-one-out error at that penalty: (n_traits,).
+    copies of the counted allele. intercepts, penalties chosen, cv_error, the mean squared error of
+    cross-validation at that penalty, leave-one-out: (n_traits,).
     """
 
     effects: NDArray[np.float64]
     intercepts: NDArray[np.float64]
     penalties: NDArray[np.float64]
-    loo_error: NDArray[np.float64]
+    cv_error: NDArray[np.float64]
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return the predicted phenotypes (len(rows), n_traits) of some individuals.
@@ -170,7 +170,7 @@ def _fit(spectrum: _Spectrum, phenotypes: Tensor, penalties: Tensor) -> RidgeFit
         effects=effects.cpu().numpy(),
         intercepts=(y_mean - spectrum.mean @ effects).cpu().numpy(),
         penalties=penalties[best].cpu().numpy(),
-        loo_error=errors.gather(0, best[None])[0].cpu().numpy(),
+        cv_error=errors.gather(0, best[None])[0].cpu().numpy(),
     )
 
 
