@@ -473,20 +473,7 @@ def _read_table(path: Path) -> GenotypeFile:
         if number >= layout.first and line.strip():
             _check_width(path, number, _width(line, layout.separator), len(header))
     keys = [name for name in PEDIGREE[:2] if name in header[:lead]] or header[:1]
-    ids, parts, n_nines = [], [], 0
-    for chunk in _chunks(path, layout, keys):
-        first = chunk[keys].apply(lambda column: column.str[len(_AS_TEXT) :])
-        calls = chunk.iloc[:, lead:].set_axis(first[keys[-1]], axis=0)
-        blank = (first == "").all(axis=1).to_numpy()
-        if blank.any():
-            blank = blank & calls.isna().all(axis=1).to_numpy()
-            first, calls = first[~blank], calls[~blank]
-        counts, nines = _counts_of_chunk(calls, path)
-        n_nines += nines
-        parts.append(counts)
-        ids.append(first)
-    first = pd.concat(ids) if ids else pd.DataFrame(columns=keys, dtype=str)
-    counts = np.concatenate(parts) if parts else np.empty((0, len(header) - lead), dtype=np.int8)
+    first, counts, n_nines = _read_calls(path, layout, keys, lead)
     if counts.max(initial=0) == 2 and not (counts == 0).any():
         raise ValueError(
             f"{path} must hold 0, 1 or 2 copies of an allele, got 1 and 2 alone: homozygotes coded 1 and 2? write "
@@ -515,6 +502,29 @@ def _read_table(path: Path) -> GenotypeFile:
     return GenotypeFile(
         samples, markers, counts, 2 if counts.max(initial=0) > 1 else 1, notes=notes
     )
+
+
+def _read_calls(
+    path: Path, layout: _Layout, keys: list[str], lead: int
+) -> tuple[pd.DataFrame, NDArray[np.int8], int]:
+    """Return the columns of ids, the dosages, and how many calls were nines. lead: columns before the
+    markers.
+    """
+    ids, parts, n_nines = [], [], 0
+    for chunk in _chunks(path, layout, keys):
+        first = chunk[keys].apply(lambda column: column.str[len(_AS_TEXT) :])
+        calls = chunk.iloc[:, lead:].set_axis(first[keys[-1]], axis=0)
+        blank = (first == "").all(axis=1).to_numpy()
+        if blank.any():
+            blank = blank & calls.isna().all(axis=1).to_numpy()
+            first, calls = first[~blank], calls[~blank]
+        counts, nines = _counts_of_chunk(calls, path)
+        n_nines += nines
+        parts.append(counts)
+        ids.append(first)
+    first = pd.concat(ids) if ids else pd.DataFrame(columns=keys, dtype=str)
+    counts = np.concatenate(parts) if parts else np.empty((0, len(layout.header) - lead), dtype=np.int8)
+    return first, counts, n_nines
 
 
 def _check_format(path: Path, header: list[str]) -> None:

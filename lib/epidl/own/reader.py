@@ -263,24 +263,7 @@ def _read_phenotypes(
             )
     table = _read_fam(path, sample_id) if path.suffix == ".fam" else read_table(path)
     sample_id = sample_id.removeprefix("#") if sample_id not in table else sample_id
-    for argument, names in ({"sample_id": [sample_id]} | columns).items():
-        for name in names:
-            if (
-                name not in table
-                and (name or argument in ("sample_id", "covariates"))
-                and (argument, name) != ("group", COPIES)
-            ):
-                raise ValueError(
-                    f"{argument} must name a column of {path} ({some(table.columns, 10)}), got {name!r}"
-                    f"{_hint(argument, name, table)}"
-                )
-    if table.empty:
-        raise ValueError(f"{path} must have one row per individual, got a header alone")
-    empty = (table[sample_id] == "").sum()
-    if empty:
-        raise ValueError(
-            f"sample ids of {path} must not be empty, got {empty} empty ones in the column {sample_id}"
-        )
+    _check_columns(table, path, sample_id, columns)
     report.add("read", "rows without a value", table.attrs["blank_rows"], "dropped")
     report.add("read", "columns without a name and values", table.attrs["blank_columns"], "dropped")
     if path.suffix == ".fam" and codes is None and set(table["phenotype"]) >= {"1", "2"}:
@@ -306,6 +289,30 @@ def _read_phenotypes(
         "sample_id": sample_id,
     }
     return found
+
+
+def _check_columns(
+    table: pd.DataFrame, path: Path, sample_id: str, columns: dict[str, list[str]]
+) -> None:
+    """Refuse a table that lacks a column asked for, rows, or an id."""
+    for argument, names in ({"sample_id": [sample_id]} | columns).items():
+        for name in names:
+            if (
+                name not in table
+                and (name or argument in ("sample_id", "covariates"))
+                and (argument, name) != ("group", COPIES)
+            ):
+                raise ValueError(
+                    f"{argument} must name a column of {path} ({some(table.columns, 10)}), got {name!r}"
+                    f"{_hint(argument, name, table)}"
+                )
+    if table.empty:
+        raise ValueError(f"{path} must have one row per individual, got a header alone")
+    empty = (table[sample_id] == "").sum()
+    if empty:
+        raise ValueError(
+            f"sample ids of {path} must not be empty, got {empty} empty ones in the column {sample_id}"
+        )
 
 
 def _hint(argument: str, name: str, table: pd.DataFrame) -> str:
