@@ -16,11 +16,9 @@ import psutil
 import torch
 
 from benchmarks import plain_way, published_way
-from epidl.cohorts.genotypes import Dosages
 from epidl.cohorts.simulate import Cohort, simulate
 from epidl.cohorts.splits import random_split, split_samples
 from epidl.models import networks, ridge, training
-from epidl.own import comparison
 
 TRAITS = [0, 0.1, 0.5, 1, 3]
 WIDTH = 4096
@@ -81,24 +79,6 @@ def one_epoch(n_samples: int, n_qtl: int, kind: str) -> Work:
     return lambda: fit_ours(cohort, model, endless(plan, 1))
 
 
-def one_split_of_own_data(n_samples: int, n_markers: int, model: str) -> Work:
-    """Return the work of one model on one split of diploids, with a trait of all markers and ten
-    pairs.
-    """
-    rng = np.random.default_rng(1)
-    counts = rng.binomial(2, 0.4, size=(n_samples, n_markers)).astype(np.int8)
-    x = counts[:, :20].astype(float) - 0.8
-    y = counts @ rng.normal(size=n_markers) / np.sqrt(n_markers) + (x[:, :10] * x[:, 10:]).sum(
-        axis=1
-    )
-    cohort = comparison.observe(
-        Dosages.from_counts(counts, ploidy=2), y + rng.normal(size=n_samples)
-    )
-    ((_, split),) = comparison.make_splits(cohort, "random", 1, seed=1)
-    task, _, _ = comparison.make_task(cohort, split, comparison.HIDDEN_WIDTH, "cpu", seed=1)
-    return lambda: comparison.MODELS[model].predict(task)
-
-
 # what is made ready before the clock starts, and returns what is timed
 WORKS: dict[str, Callable[[int, int], Work]] = {
     "simulation": lambda n, q: lambda: make_cohort(n, q),
@@ -107,9 +87,6 @@ WORKS: dict[str, Callable[[int, int], Work]] = {
     "exact ridge, one split": one_ridge_split,
     "SGD ridge epoch": lambda n, q: one_epoch(n, q, "ridge_sgd"),
     "MLP epoch": lambda n, q: one_epoch(n, q, "mlp"),
-} | {
-    f"own data, {model}": lambda n, m, model=model: one_split_of_own_data(n, m, model)
-    for model in comparison.MODELS
 }
 
 

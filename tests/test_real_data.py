@@ -192,3 +192,11 @@ def test_published_accuracies_are_next_to_ours_of_the_same_splits(shipped):
     np.testing.assert_allclose(yeast["ours"], explained[yeast["trait"]])
     means = real_data.published_means(beside)
     assert (means["theirs"] - means["ours"]).abs().max() < 0.05  # close, says the page
+
+
+def test_seconds_are_the_median_of_a_cohort_s_fits():
+    table = results.read_table(ROOT / results.DATA / "real.csv")
+    shown = real_data.seconds(table)
+    wheat = table[(table["dataset"] == "wheat") & (table["model"] == "ridge")]["seconds"]
+    assert shown.loc[("wheat", 599, 1278), "ridge"] == f"{wheat.median():.1f}"
+    assert set(shown.index.get_level_values("cohort")) == set(registry.real_cohorts())

@@ -14,7 +14,7 @@ from epidl import figures
 from epidl.figures import style
 from epidl.grid import contrasts, results
 from epidl.grid.params import load_grids
-from epidl.own import registry
+from epidl.own import comparison, registry
 from epidl_book import phrases
 
 
@@ -254,6 +254,21 @@ def curve_table(curve: pd.DataFrame) -> pd.DataFrame:
     r = curve.groupby(["model", "n_train"])["pearson_r"].mean().unstack()
     r = r.reindex(style.models_of(curve)).rename(columns="{:,}".format)
     return _named(r.map("{:.2f}".format, na_action="ignore").astype(object).fillna("–"))
+
+
+def seconds(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the median seconds of a fit in each public cohort, one column for each model.
+
+    table: real.csv.
+    """
+    table = table[table["dataset"].isin(registry.real_cohorts())]
+    found = table.groupby(["dataset", "model"])["seconds"].median().unstack()
+    sizes = {name: _row(name).size for name in found.index}
+    places = [(name, n, m) for name, (n, m) in sizes.items()]
+    found.index = pd.MultiIndex.from_tuples(places, names=["cohort", "individuals", "markers"])
+    models = [model for model in comparison.MODELS if model in found]
+    order = np.argsort([n * m for n, m in sizes.values()])
+    return found[models].iloc[order].rename_axis(columns="seconds").map("{:,.1f}".format)
 
 
 def published(compared: pd.DataFrame) -> pd.DataFrame:

@@ -523,7 +523,9 @@ def _read_calls(
         parts.append(counts)
         ids.append(first)
     first = pd.concat(ids) if ids else pd.DataFrame(columns=keys, dtype=str)
-    counts = np.concatenate(parts) if parts else np.empty((0, len(layout.header) - lead), dtype=np.int8)
+    counts = (
+        np.concatenate(parts) if parts else np.empty((0, len(layout.header) - lead), dtype=np.int8)
+    )
     return first, counts, n_nines
 
 
