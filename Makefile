@@ -38,7 +38,7 @@ test: setup ## ruff, layers of imports, unit and property tests, grid, notebooks
 	$(BIN)/python -m pytest -rs $(BY_FILE) --durations 10 -m "not book" tests
 	$(BIN)/python -m pytest $(BY_FILE) --nbval-lax --nbval-current-env --nbval-cell-timeout 600 $(COMPARED)
 	$(BIN)/python -m epidl.grid smoke book
-	$(BIN)/python -m pytest -rs -n 2 --dist loadgroup --durations 10 -m book tests
+	$(BIN)/python -m pytest -rs $(BY_FILE) --durations 10 -m book tests
 
 # with their defaults; tests/test_book.py compares the others as the book ran them
 COMPARED = $(filter-out notebooks/by_hand.ipynb notebooks/own_data.ipynb notebooks/simulate.ipynb, $(wildcard notebooks/*.ipynb))
@@ -54,7 +54,7 @@ trust: setup ## try faults, bad input and mutants, count the tests: the tables o
 	$(TALLY) slow $(BY_FILE) -m "slow and not book" tests
 	$(TALLY) notebooks $(BY_FILE) --nbval-lax --nbval-current-env --nbval-cell-timeout 600 $(COMPARED)
 	$(BIN)/python -m epidl.grid smoke book
-	$(TALLY) browser -n 2 --dist loadgroup -m book tests
+	$(TALLY) browser $(BY_FILE) -m book tests
 
 publish: setup ## take PROFILE's finished cells, and those in ALSO=FOLDER, into the book's tables, verdicts and README
 	$(BIN)/python -m epidl.grid.publish $(PROFILE) $(if $(ALSO),--also $(ALSO))

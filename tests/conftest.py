@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import scipy.linalg  # noqa: F401  (what is loaded by now is limited below)
 import torch
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
+from xdist.scheduler import LoadScopeScheduling
 
 from epidl.cohorts.simulate import Cohort, simulate
 from print_pdf import CHROMIUM
@@ -25,6 +27,20 @@ if not torch.cuda.is_available():
 torch.set_num_threads(1)
 # NumPy's and SciPy's too: two workers that share two cores wait for each other's threads
 threadpool_limits(1)
+
+
+class ByFileAndPage(LoadScopeScheduling):
+    """Send a file's tests to one process, but those of the book page by page, so that each is opened
+    once.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        page = re.search(r"test_book\.py::.*\[(.+?)(-wide|-telephone)?\]$", nodeid)
+        return page[1] if page else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling | None:
+    return ByFileAndPage(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def make_cohort(n_samples: int = 300, n_qtl: int = 16, *, seed: int = 1, **changes) -> Cohort:

@@ -17,8 +17,6 @@ pytestmark = pytest.mark.book
 LARGEST_PAGE = 3_000_000  # bytes, with all that the page loads
 
 
-# a page's tests run one after another in one process, so that it is opened once
-ALONE = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in [*PAGES, "search"]]
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 SAME_AS_BEHIND = """() => [...document.querySelectorAll('.cell_output td, .cell_output th')].filter(cell => {
   if (!cell.innerText.trim()) return false;
@@ -30,7 +28,7 @@ SAME_AS_BEHIND = """() => [...document.querySelectorAll('.cell_output td, .cell_
 }).map(cell => cell.innerText)"""
 
 
-@pytest.fixture(scope="module", params=ALONE)
+@pytest.fixture(scope="module", params=[*PAGES, "search"])
 def opened(browser, request):
     """A page of the book on a first visit, opened once for all the tests that only look at it."""
     with watched_page(browser) as page:
