@@ -39,6 +39,7 @@ class ByFileAndPage(LoadScopeScheduling):
         return page[1] if page else super()._split_scope(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)  # of runs without xdist, too
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling | None:
     return ByFileAndPage(config, log) if config.getvalue("dist") == "loadscope" else None
 
