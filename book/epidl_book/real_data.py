@@ -263,12 +263,10 @@ def seconds(table: pd.DataFrame) -> pd.DataFrame:
     """
     table = table[table["dataset"].isin(registry.real_cohorts())]
     found = table.groupby(["dataset", "model"])["seconds"].median().unstack()
-    sizes = {name: _row(name).size for name in found.index}
-    places = [(name, n, m) for name, (n, m) in sizes.items()]
+    found = found.loc[order(table), [model for model in comparison.MODELS if model in found]]
+    places = [(name, *_row(name).size) for name in found.index]
     found.index = pd.MultiIndex.from_tuples(places, names=["cohort", "individuals", "markers"])
-    models = [model for model in comparison.MODELS if model in found]
-    order = np.argsort([n * m for n, m in sizes.values()])
-    return found[models].iloc[order].rename_axis(columns="seconds").map("{:,.1f}".format)
+    return found.rename_axis(columns="seconds").map("{:,.1f}".format)
 
 
 def published(compared: pd.DataFrame) -> pd.DataFrame:
