@@ -35,7 +35,7 @@ class ByFileAndPage(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        page = re.search(r"test_book\.py::.*\[(.+?)(-wide|-telephone)?\]$", nodeid)
+        page = re.search(r"test_book\.py::.*\[(.+?)(-wide|-telephone|-light|-dark)?\]$", nodeid)
         return page[1] if page else super()._split_scope(nodeid)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from book_pages import BOOK, PAGES, check_accessibility, looked_at, visit
+from book_pages import BOOK, PAGES, check_accessibility, check_contrast, looked_at, visit
 from conftest import ROOT, watched_page
 from epidl.grid.params import CELL_TYPES
 from refresh_notebooks import MARKER
@@ -87,13 +87,19 @@ def test_a_page_breaks_no_accessibility_rule(opened):
     check_accessibility(looked_at(opened))
 
 
-def test_the_colours_of_a_dark_page_have_contrast(opened):
-    """Of axe's rules those of colours alone depend on the theme; it does not judge what lies in a box
-    that scrolls, such as result tables.
-    """
-    dark = looked_at(opened, theme="dark")
-    check_accessibility(dark, rules=["color-contrast", "link-in-text-block"])
-    assert dark.evaluate(SAME_AS_BEHIND) == []
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_colours_of_a_page_have_contrast(opened, theme):
+    """Axe does not judge what lies in a box that scrolls, such as result tables."""
+    page = looked_at(opened, theme=theme)
+    check_contrast(page)
+    assert page.evaluate(SAME_AS_BEHIND) == []
+
+
+def test_pale_text_breaks_the_rule_of_contrast(page):
+    visit(page, "book/approach")
+    page.evaluate("document.querySelector('article section p:last-of-type').style.color = '#ccc'")
+    with pytest.raises(AssertionError, match="color-contrast"):
+        check_contrast(page)
 
 
 FIGURES = {
