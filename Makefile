@@ -35,11 +35,11 @@ test: setup ## ruff, layers of imports, unit and property tests, grid, notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -rs $(BY_FILE) --durations 10 -m "not book" tests
-	$(BIN)/python -m pytest $(BY_FILE) --nbval-lax --nbval-current-env --nbval-cell-timeout 600 $(COMPARED)
+	$(BIN)/python -m pytest -rs $(BY_FILE) --durations 10 -m "not book" $(NBVAL) $(COMPARED) tests
 	$(BIN)/python -m epidl.grid smoke book
 	$(BIN)/python -m pytest -rs $(BY_FILE) --durations 10 -m book tests
 
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout 600
 # with their defaults; tests/test_book.py compares the others as the book ran them
 COMPARED = $(filter-out notebooks/by_hand.ipynb notebooks/own_data.ipynb notebooks/simulate.ipynb, $(wildcard notebooks/*.ipynb))
 
@@ -52,7 +52,7 @@ trust: setup ## try faults, bad input and mutants, count the tests: the tables o
 	$(BIN)/python tests/repeats.py
 	$(TALLY) fast $(BY_FILE) -m "not slow and not book" tests
 	$(TALLY) slow $(BY_FILE) -m "slow and not book" tests
-	$(TALLY) notebooks $(BY_FILE) --nbval-lax --nbval-current-env --nbval-cell-timeout 600 $(COMPARED)
+	$(TALLY) notebooks $(BY_FILE) $(NBVAL) $(COMPARED)
 	$(BIN)/python -m epidl.grid smoke book
 	$(TALLY) browser $(BY_FILE) -m book tests
 

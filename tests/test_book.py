@@ -6,11 +6,13 @@ Each page is opened once, for all that looks at it: wide and light, dark, and as
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 
 from book_pages import BOOK, PAGES, check_accessibility, check_contrast, looked_at, visit
 from conftest import ROOT, watched_page
-from epidl.grid.params import CELL_TYPES
+from epidl.grid import cell, results
+from epidl.grid.params import CELL_TYPES, load_grids
 from refresh_notebooks import MARKER
 
 pytestmark = pytest.mark.book
@@ -130,6 +132,26 @@ def test_what_this_machine_computed_is_beside_what_ships(page):
     assert len(tables) == len(CELL_TYPES)
     assert all("here" in table for table in tables)
     assert "of smoke" in provenance
+
+
+@pytest.mark.parametrize("experiment", CELL_TYPES)
+def test_a_cell_s_notebook_in_the_grid_and_the_command_give_the_same_tables(tmp_path, experiment):
+    wanted = load_grids(ROOT / "params" / f"{experiment}.yml")["smoke"][-1]
+    cell.compute(wanted, tmp_path)
+    by_notebook = ROOT / "runs/smoke" / experiment / wanted.name
+    names = {file.name for file in by_notebook.glob("*.csv")}
+    assert "table.csv" in names
+    assert names == {file.name for file in tmp_path.glob("*.csv")}
+    for name in names:
+        tables = [pd.read_csv(folder / name) for folder in (tmp_path, by_notebook)]
+        pd.testing.assert_frame_equal(
+            *(table.drop(columns="seconds", errors="ignore") for table in tables)
+        )
+    records = [
+        results.read_records(folder / results.PROVENANCE) for folder in (tmp_path, by_notebook)
+    ]
+    own = [[(record["parameters"], record["fits"]) for record in each] for each in records]
+    assert own[0] == own[1]
 
 
 def test_mathematics_is_typeset(page):

@@ -9,15 +9,12 @@ import sys
 import tarfile
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import nbformat
-import pandas as pd
 import pytest
 
-import bad_input
 from conftest import ROOT
-from epidl.grid import cell, kept, plain, results
-from epidl.grid.params import CELL_TYPES, NOTEBOOKS, load_grids, planned_cells
+from epidl.grid import cell, kept, plain
+from epidl.grid.params import NOTEBOOKS, load_grids, planned_cells
 
 
 @pytest.fixture
@@ -29,32 +26,6 @@ def project(tmp_path, monkeypatch):
 
 def smoke(experiment):
     return load_grids(ROOT / "params" / f"{experiment}.yml")["smoke"][-1]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("experiment", CELL_TYPES)
-def test_notebook_and_command_give_the_same_tables(project, experiment):
-    wanted = smoke(experiment)
-    assert cell.main([experiment, "smoke", wanted.name]) == 0
-    by_command = project / "runs" / "smoke" / experiment / wanted.name
-    by_notebook = project / "by_notebook"
-    given = wanted.model_dump(mode="json", exclude={"experiment"}) | {"output": str(by_notebook)}
-    # in a kernel: tests/test_grid.py
-    bad_input.run_notebook(experiment, None, **given, display=print)
-    plt.close("all")
-    names = {file.name for file in by_notebook.glob("*.csv")}
-    assert "table.csv" in names
-    assert names == {file.name for file in by_command.glob("*.csv")}
-    for name in names:
-        tables = [pd.read_csv(folder / name) for folder in (by_command, by_notebook)]
-        pd.testing.assert_frame_equal(
-            *(table.drop(columns="seconds", errors="ignore") for table in tables)
-        )
-    records = [
-        results.read_records(folder / results.PROVENANCE) for folder in (by_command, by_notebook)
-    ]
-    own = [[(record["parameters"], record["fits"]) for record in each] for each in records]
-    assert own[0] == own[1]
 
 
 def test_it_needs_neither_jupyter_nor_snakemake_nor_optuna(project):

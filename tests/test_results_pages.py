@@ -90,6 +90,15 @@ def test_what_the_page_beyond_says_of_trees_is_so():
     assert (r.loc[1000, ["gaussian", "kernel"]] - r.loc[1000, "ridge"]).abs().max() < 0.02
 
 
+def test_what_the_page_beyond_says_of_the_tuned_network_is_so():
+    table = results.read_table(DATA / "beyond.csv").query("protocol == 'held_out'")
+    epistatic = phrases.epistatic_traits(phrases.own_cohorts(table))
+    change = contrasts.mean_difference(epistatic, "mlp_ensemble", "mlp", ["scaling"])
+    assert len(change) == 10
+    assert (change["difference"].abs() < 0.05).all()
+    assert list(change.index[change["difference"] > 0]) == [4, 7, 12, 20]
+
+
 def test_the_drawing_loses_the_pair_of_a_marker_below_the_threshold():
     (ax,) = dilution.lost_pair().axes
     heights = [bar.get_height() for bar in ax.patches]
