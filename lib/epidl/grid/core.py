@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +89,11 @@ def run_cell(
     )
     done: list[results.Fitted] = []
     with one_cell_threads(cell.n_threads):
-        for replicate in range(1, cell.n_replicates + 1):
-            # a replicate of which all is kept is not simulated again
-            tasks = cache(partial(_tasks, cell, architecture, replicate, device, folder, progress))
-            for model in cell.models:
-                for protocol in cell.protocols_of(model):
-                    fit = partial(_fit, tasks, protocol, model, fits[model], origin)
-                    done.append(there.once(f"{cell.name} {replicate} {protocol} {model}", fit))
+        # of the cohort at hand alone; one of which all is kept is not simulated again
+        tasks = lru_cache(maxsize=1)(partial(_tasks, cell, architecture, device, folder, progress))
+        for name, replicate, protocol, model in cell.each_fit():
+            fit = partial(_fit, tasks, replicate, protocol, model, fits[model], origin)
+            done.append(there.once(name, fit))
     table, side, records = results.join(done)
     provenance = pd.DataFrame({"record": [json.dumps(record) for record in records]})
     return CellResult(table, side | {"provenance": provenance})
@@ -104,10 +102,10 @@ def run_cell(
 def _tasks(
     cell: Cell,
     architecture: Architecture,
-    replicate: int,
     device: str,
     folder: Path | str,
     progress: bool,
+    replicate: int,
 ) -> tuple[pd.DataFrame, dict[Protocol, Task]]:
     """Return what is known of a cohort's traits before any fit, and the task of each protocol."""
     seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
@@ -147,14 +145,15 @@ def _study(cell: Cell, device: str, replicate: int, protocol: Protocol, model: s
 
 
 def _fit(
-    tasks: Callable[[], tuple[pd.DataFrame, dict[Protocol, Task]]],
+    tasks: Callable[[int], tuple[pd.DataFrame, dict[Protocol, Task]]],
+    replicate: int,
     protocol: Protocol,
     model: str,
     fit: FitModel,
     origin: Mapping[str, Any],
 ) -> results.Fitted:
     started = datetime.now(UTC)
-    truth, by_protocol = tasks()
+    truth, by_protocol = tasks(replicate)
     task = by_protocol[protocol]
     prediction = fit(task)
     labels = truth.iloc[0][["experiment", "profile", "cell", "replicate"]].to_dict()

@@ -155,12 +155,18 @@ class Cell(BaseModel):
     @property
     def fits(self) -> set[str]:
         """The names of all its fits, as `results.Fitted` has them."""
-        names, name = set(), self.name
-        for model in self.models:
-            for protocol in self.protocols_of(model):
-                for number in self.numbers(protocol, model):
-                    names.add(f"{name} {number} {protocol} {model}")
-        return names
+        return {fit for fit, *_ in self.each_fit()}
+
+    def each_fit(self) -> Iterator[tuple[str, int, str, str]]:
+        """Yield the name of each fit, the number of its cohort, its protocol and its model, cohort
+        by cohort.
+        """
+        name = self.name
+        for number in range(1, self.n_replicates + 1):
+            for model in self.models:
+                for protocol in self.protocols_of(model):
+                    if number in self.numbers(protocol, model):
+                        yield f"{name} {number} {protocol} {model}", number, protocol, model
 
     def numbers(self, protocol: str, model: str) -> range:
         """Return the numbers of the cohorts that a model is fitted to under a protocol."""

@@ -74,14 +74,11 @@ def run(cell: RealCell, folder: Path | str = "", progress: bool = False) -> Cell
         one_cell_threads(cell.n_threads),
         tqdm.tqdm(total=len(cell.fits), disable=not progress) as bar,
     ):
-        for protocol in cell.protocols:
-            for number in range(1, cell.n_replicates + 1):
-                for model in cell.models:
-                    if number not in cell.numbers(protocol, model):
-                        continue
-                    fit = partial(_fit, cell, task, protocol, number, model, origin)
-                    done.append(there.once(f"{cell.name} {number} {protocol} {model}", fit))
-                    bar.update()
+        kind_by_kind = sorted(cell.each_fit(), key=lambda each: cell.protocols.index(each[2]))
+        for name, number, protocol, model in kind_by_kind:
+            fit = partial(_fit, cell, task, protocol, number, model, origin)
+            done.append(there.once(name, fit))
+            bar.update()
     table, _, records = results.join(done)
     provenance = pd.DataFrame({"record": [json.dumps(record) for record in records]})
     return CellResult(table, {"provenance": provenance})
