@@ -133,21 +133,7 @@ def read_cohort(
     _report_places(found, report)
     observed = None
     if table is not None:
-        table = table[kept]
-        constant = [
-            name for name in columns["covariates"] if table["covariates", name].nunique() < 2
-        ]
-        named = f"dropped: {some(constant)}" if constant else "dropped"
-        report.add("filter", "covariates that do not vary", len(constant), named)
-        copies = _copies(found)
-        groups = None
-        if ("group", group) in table:
-            groups = table["group", group].to_numpy(str)
-        elif group == COPIES:
-            groups = copies
-        _report_copies(copies, groups, report)
-        observed = observe_columns(found, table, columns, groups)
-        _report_near_copies(found, observed, report)
+        observed = _observe(found, table[kept], columns, group, report)
         kind = "binary: scored by AUC" if observed.binary else "quantitative: scored by Pearson's r"
         report.add("ready", f"individuals with {trait}", len(found.sample_ids), kind)
     return OwnCohort(observed, found, trait if phenotypes else "", report.table())
@@ -362,27 +348,34 @@ def _without_columns(
     return take(found, np.ones(len(found.sample_ids), dtype=bool), markers)
 
 
+def _observe(
+    found: GenotypeFile,
+    table: pd.DataFrame,
+    columns: dict[str, list[str]],
+    group: str,
+    report: Report,
+) -> Observed:
+    """Return what was measured on the individuals that stay, with their groups."""
+    constant = [name for name in columns["covariates"] if table["covariates", name].nunique() < 2]
+    named = f"dropped: {some(constant)}" if constant else "dropped"
+    report.add("filter", "covariates that do not vary", len(constant), named)
+    copies = _copies(found)
+    groups = None
+    if ("group", group) in table:
+        groups = table["group", group].to_numpy(str)
+    elif group == COPIES:
+        groups = copies
+    _report_copies(copies, groups, report)
+    observed = observe_columns(found, table, columns, groups)
+    _report_near_copies(found, observed, report)
+    return observed
+
+
 def _join(
     found: GenotypeFile, table: pd.DataFrame, columns: dict[str, list[str]], report: Report
 ) -> tuple[GenotypeFile, pd.DataFrame]:
     """Return genotypes and table of the same individuals, in the order of the genotypes."""
-    path, sample_id = table.attrs["path"], table.attrs["sample_id"]
-    ways = "alone", "joined"
-    matches = [table["ids", way].isin(found.sample_ids).sum() for way in ways]
-    ids = table["ids", ways[int(matches[1] > matches[0])]]
-    if not max(matches):
-        ways = ""
-        if set(ids) & set(found.markers["marker"]):
-            ways = ": its columns are individuals? pandas' table.T, or R's t(X), turns it"
-        elif set(ids) & {name.rpartition("_")[2] for name in found.sample_ids}:
-            ways = ": the ids occur in several families? a column FID is joined to them"
-        elif set(_bare(ids)) & set(_bare(pd.Series(found.sample_ids))):
-            ways = ": they differ by capitals, zeros before a number or .0 behind it"
-        raise ValueError(
-            f"sample ids of genotypes and phenotypes must match, got none in common: {some(found.sample_ids)} and "
-            f"{some(list(ids))} in the column {sample_id}{ways}"
-        )
-    _check_different(ids, path, sample_id)
+    ids = _matching_ids(found, table)
     table = table.set_index(ids.to_numpy())
     known = pd.Index(found.sample_ids).isin(table.index)
     lost, without = found.sample_ids[~known], table.index[~table.index.isin(found.sample_ids)]
@@ -392,31 +385,46 @@ def _join(
         if near
         else ""
     )
-    report.add(
-        "join",
-        "individuals without a row of phenotypes",
-        len(lost),
-        f"dropped{_named(lost)}{alike}",
-    )
-    report.add(
-        "join",
-        "rows of phenotypes without genotypes",
-        len(without),
-        f"dropped{_named(without)}{alike}",
-    )
+    for what, names in (
+        ("individuals without a row of phenotypes", lost),
+        ("rows of phenotypes without genotypes", without),
+    ):
+        report.add("join", what, len(names), f"dropped{_named(names)}{alike}")
     for argument, names in columns.items():
         for name in names:
             if (argument, name) not in table:
                 continue
             value = table[argument, name].reindex(found.sample_ids).notna().to_numpy()
-            report.add(
-                "join",
-                f"individuals without {name} ({argument})",
-                (known & ~value).sum(),
-                "dropped",
-            )
+            lacking = (known & ~value).sum()
+            report.add("join", f"individuals without {name} ({argument})", lacking, "dropped")
             known &= value
     return take(found, known), table.reindex(found.sample_ids[known])
+
+
+def _matching_ids(found: GenotypeFile, table: pd.DataFrame) -> pd.Series:
+    """Return the ids of a table's rows, alone or joined to their family's, whichever more genotypes
+    have.
+
+    Raises ValueError if no genotype has any, and for an id that occurs twice.
+    """
+    path, sample_id = table.attrs["path"], table.attrs["sample_id"]
+    ways = "alone", "joined"
+    matches = [table["ids", way].isin(found.sample_ids).sum() for way in ways]
+    ids = table["ids", ways[int(matches[1] > matches[0])]]
+    if not max(matches):
+        hint = ""
+        if set(ids) & set(found.markers["marker"]):
+            hint = ": its columns are individuals? pandas' table.T, or R's t(X), turns it"
+        elif set(ids) & {name.rpartition("_")[2] for name in found.sample_ids}:
+            hint = ": the ids occur in several families? a column FID is joined to them"
+        elif set(_bare(ids)) & set(_bare(pd.Series(found.sample_ids))):
+            hint = ": they differ by capitals, zeros before a number or .0 behind it"
+        raise ValueError(
+            f"sample ids of genotypes and phenotypes must match, got none in common: {some(found.sample_ids)} and "
+            f"{some(list(ids))} in the column {sample_id}{hint}"
+        )
+    _check_different(ids, path, sample_id)
+    return ids
 
 
 def _check_different(ids: pd.Series, path: Path, sample_id: str) -> None:
