@@ -153,3 +153,9 @@ def test_two_markers_have_two_orders():
     fit = fit_orders(cohort.genotypes, cohort.phenotypes, TRAIN)
     assert fit.components.shape == (cohort.phenotypes.shape[1], 3)
     assert np.isfinite(fit.predict(cohort.genotypes, TEST)).all()
+
+
+def test_markers_that_do_not_vary_are_refused():
+    same = Dosages.from_counts(np.ones((200, 10), dtype=np.int8), ploidy=2)
+    with pytest.raises(ValueError, match="genotypes must have at least 4 markers that vary"):
+        fit_orders(same, np.random.default_rng(1).normal(size=(200, 1)), TRAIN)

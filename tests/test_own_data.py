@@ -346,7 +346,9 @@ def test_verdicts_say_what_is_shown():
         return pd.DataFrame(rows)
 
     assert verdict(made(0.1, 0.11, 0.1), MODEL_NAMES)[0].endswith(": more than chance.")
-    assert verdict(made(0.1, -0.05, 0.02), MODEL_NAMES)[0].endswith("until there are more data.")
+    assert verdict(made(0.1, -0.05, 0.02), MODEL_NAMES)[0].endswith(
+        "until more splits or data show a lead."
+    )
     assert verdict(made(-0.1, -0.2), MODEL_NAMES)[0].endswith(
         "0.150 below. Nothing here speaks against ridge."
     )

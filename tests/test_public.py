@@ -327,6 +327,15 @@ def test_the_command_says_what_each_cohort_holds(small, capsys):
     (small.folder / "wheat.RData").write_bytes(b"another")
     assert public.main(["wheat"]) == 2
     assert "got another file" in capsys.readouterr().err
+    assert public.main(["rice"]) == 2
+    assert "cohort must be one of example, wheat" in capsys.readouterr().err
+
+
+def test_the_command_without_a_name_asks_for_all_cohorts(monkeypatch):
+    asked = []
+    monkeypatch.setattr(public, "summary", lambda names: asked.extend(names) or pd.DataFrame())
+    assert public.main([]) == 0
+    assert asked == list(registry.cohorts())
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,8 @@ def test_what_the_page_says_of_kinds_of_populations_is_so(shipped):
         kind = registry.cohorts()[name].kind
         assert (kind == "cross") <= (best in SPARSE), name
         assert (kind == "landscape") == (best == "mlp"), name
+    crosses = contrasts.headline(shipped).query("dataset in ['yeast', 'arabidopsis']")
+    assert crosses.query("model == 'ridge'")["best"].mean() > 0.7, "seldom shown to be behind"
     assert set(gain.loc[["maize", "pine", "wheat"]].idxmax(axis=1)) <= RELATIVES
     assert (gain.loc[["maize", "pine", "wheat"], ["lasso_path", "lasso_pairs"]] < 0).all(axis=None)
     relatives = [n for n in gain.index if registry.cohorts()[n].kind in ("families", "lines")]

@@ -46,6 +46,15 @@ def test_as_many_trees_as_helped_a_validation_part_are_grown_on_all_samples(tabl
         )
 
 
+def test_the_unit_of_a_trait_does_not_matter(table):
+    genotypes, y = table
+    y = y + np.random.default_rng(4).normal(size=y.shape)
+    predicted = [
+        fit_trees(genotypes, y * unit, TRAIN).predict(genotypes, TEST) / unit for unit in (1, 1e-4)
+    ]
+    np.testing.assert_allclose(*predicted, rtol=1e-6)
+
+
 def test_noise_stops_early(table):
     genotypes, _ = table
     noise = np.random.default_rng(6).normal(size=(600, 1))

@@ -24,6 +24,11 @@ _PUBLIC = {
     "fit_ridge": "models.ridge",
     "fit_kernel": "models.kernels",
     "fit_pairs": "models.pairs",
+    "fit_gaussian": "models.gaussian",
+    "fit_orders": "models.orders",
+    "fit_lasso_path": "models.lasso_path",
+    "fit_lasso_pairs": "models.lasso_pairs",
+    "fit_trees": "models.trees",
     "expected_accuracy": "models.theory",
     "MODELS": "models.recipes",
     "load_grids": "grid.params",
@@ -39,3 +44,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return pkgutil.resolve_name(f"{__name__}.{_PUBLIC[name]}:{name}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

@@ -106,7 +106,8 @@ def between_splits(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     Columns: the means of pearson_r, r_within and explained, splits, and the mean difference in r to
     ridge on the same splits, its interval (low, high), p, and p_holm, by Holm's method over the
     models and traits of a cohort. best: whether the interval of the difference to the best model,
-    the one with the greatest difference to ridge, holds 0. Rounding makes no difference. Random
+    the one with the greatest difference to ridge, holds 0 or, with one split, is not known. Rounding
+    makes no difference. Random
     splits and published folds have the intervals of Nadeau and Bengio (`corrected_interval`), folds
     of groups Student's.
     """
@@ -123,14 +124,14 @@ def between_splits(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
             low, high = corrected_interval(gain, ratio, level)
             found = {"difference": gain.mean(), "low": low, "high": high, "splits": len(gain)}
             p = np.nan if model == "ridge" else corrected_p(gain, ratio)
-            ties = model == best or corrected_interval(behind, ratio, level)[0] <= 0
+            behind_low, _ = corrected_interval(behind, ratio, level)
             rows.append(
                 {
                     **dict(zip(keys, place, strict=True)),
                     "model": model,
                     **found,
                     "p": p,
-                    "best": ties,
+                    "best": model == best or not behind_low > 0,
                 }
             )
     means = table.groupby([*keys, "model"])[["pearson_r", "r_within", "explained"]].mean()

@@ -11,7 +11,8 @@ identities give them from the power sums p_j = (X#j)(X#j)',
     k e_k = e_(k-1) p_1 - e_(k-2) p_2 + ... ± e_0 p_k.
 
 c_k makes the mean diagonal 1 over the training individuals, so that the s are variances. The
-variances maximise the restricted likelihood on at most `LIKELIHOOD_ROWS` training individuals. The
+higher an order, the closer its K to the identity: its variance and the residual's are hard to tell
+apart. The variances maximise the restricted likelihood on at most `LIKELIHOOD_ROWS` training individuals. The
 weights of all training individuals then come from one Cholesky factor of V for each trait (48 n^2
 bytes in all).
 """
@@ -80,8 +81,8 @@ def fit_orders(
     choice of `LIKELIHOOD_ROWS` rows if there are more.
 
     Raises MemoryError if the machine cannot hold the kernels of the rows. Raises ValueError for
-    fewer than 3 rows or 2 markers, rows that do not exist or are given twice, phenotypes of another
-    length, not finite or constant among the rows, and a negative seed.
+    fewer than 3 rows or 2 markers, fewer that vary than orders, rows that do not exist or are given
+    twice, phenotypes of another length, not finite or constant among the rows, and a negative seed.
     """
     phenotypes, rows = checked_training(genotypes, phenotypes, rows)
     seed = checks.integer("seed", seed, minimum=0)
@@ -128,6 +129,10 @@ def _kernels(
     codes = _codes(genotypes, rows, genotypes)
     kernels = np.stack(symmetric_sums(codes, codes, min(MOST_ORDER, genotypes.n_markers)))
     scales = np.trace(kernels, axis1=1, axis2=2) / len(rows)
+    checks.require(
+        (scales > 0).all(),
+        f"genotypes must have at least {len(scales)} markers that vary among the rows",
+    )
     kernels /= scales[:, None, None]
     return kernels, scales
 

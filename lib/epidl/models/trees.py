@@ -102,7 +102,7 @@ def fit_trees(
     with one_cell_threads(torch.get_num_threads()):
         for y in phenotypes[rows].T:
             stopped = grower(
-                max_iter=most_rounds, early_stopping=True, n_iter_no_change=PATIENCE
+                max_iter=most_rounds, early_stopping=True, n_iter_no_change=PATIENCE, tol=0
             ).fit(x[fit], y[fit], X_val=x[validation], y_val=y[validation])
             rounds = max(1, int(np.argmax(stopped.validation_score_)))  # the first is of no tree
             trees.append(grower(max_iter=rounds, early_stopping=False).fit(x, y))

@@ -612,7 +612,10 @@ def _verdict_of(found: pd.DataFrame, measure: str, names: Mapping[str, str]) -> 
         against += f" in the splits in which both are scored, {shared} of {most}"
     if not np.isfinite(best["low"]):
         return f"{against}. One split has no interval: take more."
-    shown = "no more than chance may do, so that ridge, the simpler model, stays the choice until there are more data"
+    shown = (
+        "no more than chance may do, so that ridge, the simpler model, stays the choice until more "
+        "splits or data show a lead"
+    )
     if best["low"] > 0:
         shown = "more than chance"
     return f"{against}, 95 % interval [{best['low']:+.3f}, {best['high']:+.3f}]: {shown}."

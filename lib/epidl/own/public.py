@@ -54,7 +54,8 @@ def _fetch(cohort: PublicCohort, file: Mapping[str, str]) -> Path:
     if folder and (path := Path(folder, name)).is_file():
         found = pooch.file_hash(path)
         checks.require(
-            found == file["sha256"], f"{path} must be {what}, got another file, sha256 {found}"
+            found == file["sha256"],
+            f"{path} must be {what}, got another file, sha256 {found}: remove it",
         )
         return path
     pooch.get_logger().setLevel("WARNING")
@@ -324,8 +325,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m epidl.own.public", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("cohort", nargs="*", choices=list(cohorts()), help="(all)")
+    parser.add_argument("cohort", nargs="*", help=f"of {', '.join(cohorts())} (all)")
     options = parser.parse_args(arguments)
+    for name in options.cohort:
+        checks.choice("cohort", name, cohorts())
     print(summary(options.cohort or list(cohorts())).to_string(index=False))
     return 0
 
