@@ -12,6 +12,7 @@ from epidl.figures.style import PARITY
 from epidl.grid.contrasts import one_protocol, paired
 from epidl_book.phrases import labelled
 
+MANY = 1_000  # markers, of which one in ten is causal
 KEPT, DROPPED = str(apc.aegean), str(apc.cinnabar)
 
 
@@ -73,27 +74,33 @@ def with_held_out(table: pd.DataFrame, beyond: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_words(table: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, str]:
-    """Return what the page says of r with the fewest and the most markers that are computed.
+    """Return what the page says of r with the fewest markers, with `MANY` and with the most for which
+    all is computed.
 
-    table: of one protocol, of both traits. drawn: of `with_held_out`. additive: the largest
-    difference between the MLP and ridge for the additive trait, a mean over cohorts.
+    table: of one protocol, of both traits. drawn: of `with_held_out`. additive, additive_most: how
+    far the MLP is at most from ridge for the additive trait, a mean over cohorts, up to `MANY`
+    markers, and with more.
     """
-    r = drawn.pivot_table(index="n_markers", columns="model", values="pearson_r")
+    epistatic = pd.concat(
+        [drawn, table[(table["rel_aa"] > 0) & (table["model"] == "lasso_pruned")]]
+    )
+    r = epistatic.pivot_table(index="n_markers", columns="model", values="pearson_r")
     both = r.dropna(subset=["mlp", "mlp_pruned"])
-    words = {"few": f"{both.index[0]:,}", "many": f"{both.index[-1]:,}"}
-    for name, row in (("few", both.iloc[0]), ("many", both.iloc[-1])):
+    words = {"many": f"{MANY:,}", "most": f"{both.index[-1]:,}"}
+    for name, row in (("few", both.iloc[0]), ("many", r.loc[MANY]), ("most", both.iloc[-1])):
         words |= {f"{name}_{model}": f"{value:.2f}" for model, value in row.items()}
-    at_fewest = drawn[(drawn["model"] == "mlp") & (drawn["n_markers"] == both.index[0])]
-    n_cohorts = at_fewest["replicate"].nunique()
-    words["few_cohorts"] = "one cohort" if n_cohorts == 1 else f"{n_cohorts} cohorts"
+        mlp = drawn[(drawn["model"] == "mlp") & (drawn["n_markers"] == row.name)]
+        n_cohorts = mlp["replicate"].nunique()
+        words[f"{name}_cohorts"] = "one cohort" if n_cohorts == 1 else f"{n_cohorts} cohorts"
     words["pairs"] = f"{r['pairs'].min():.2f}"
     words["pairs_markers"] = f"{r['pairs'].dropna().index[-1]:,}"
     if "trees" in r:
         words["trees"] = f"{r['trees'].dropna().iloc[-1]:.2f}"
         words["trees_markers"] = f"{r['trees'].dropna().index[-1]:,}"
     additive = paired(one_protocol(table[table["rel_aa"] == 0]), "mlp", "ridge")
-    gap = additive.groupby("n_markers")["difference"].mean().abs().max()
-    return words | {"additive": f"{gap:.3f}"}
+    gap = additive.groupby("n_markers")["difference"].mean().abs()
+    words["additive_most"] = f"{gap[gap.index > MANY].max():.3f}"
+    return words | {"additive": f"{gap[gap.index <= MANY].max():.3f}"}
 
 
 def selection_table(table: pd.DataFrame) -> pd.DataFrame:
