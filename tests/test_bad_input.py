@@ -70,7 +70,12 @@ NOT_A_USER_S = {
         *(
             "core.*",
             *("deep.*", "pruned.*", "task.*", "recipes.*", "training.patient_epochs"),
-            *("params.*.architecture", "params.*.protocols_of", "params.*.numbers"),
+            *(
+                "params.*.architecture",
+                "params.*.protocols_of",
+                "params.*.numbers",
+                "params.*.each_fit",
+            ),
             *("ridge.predict", "kernels.predict", "pairs.predict_*", "theory.predict"),
             *("kept.*", "real.*", "lasso_pairs.predict", "ensemble.*"),
             *("gaussian.predict", "orders.predict", "trees.predict", "lasso_path.predict"),

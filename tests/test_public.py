@@ -327,8 +327,9 @@ def test_the_command_says_what_each_cohort_holds(small, capsys):
     (small.folder / "wheat.RData").write_bytes(b"another")
     assert public.main(["wheat"]) == 2
     assert "got another file" in capsys.readouterr().err
-    assert public.main(["rice"]) == 2
-    assert "cohort must be one of example, wheat" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        public.main(["rice"])
+    assert "error: cohort must be one of example, wheat" in capsys.readouterr().err
 
 
 def test_the_command_without_a_name_asks_for_all_cohorts(monkeypatch):

@@ -81,10 +81,7 @@ def in_words(table: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, str]:
     far the MLP is at most from ridge for the additive trait, a mean over cohorts, up to `MANY`
     markers, and with more.
     """
-    epistatic = pd.concat(
-        [drawn, table[(table["rel_aa"] > 0) & (table["model"] == "lasso_pruned")]]
-    )
-    r = epistatic.pivot_table(index="n_markers", columns="model", values="pearson_r")
+    r = drawn.pivot_table(index="n_markers", columns="model", values="pearson_r")
     both = r.dropna(subset=["mlp", "mlp_pruned"])
     words = {"many": f"{MANY:,}", "most": f"{both.index[-1]:,}"}
     for name, row in (("few", both.iloc[0]), ("many", r.loc[MANY]), ("most", both.iloc[-1])):

@@ -327,8 +327,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("cohort", nargs="*", help=f"of {', '.join(cohorts())} (all)")
     options = parser.parse_args(arguments)
-    for name in options.cohort:
-        checks.choice("cohort", name, cohorts())
+    for name in set(options.cohort) - cohorts().keys():
+        parser.error(f"cohort must be one of {', '.join(cohorts())}, got {name!r}")
     print(summary(options.cohort or list(cohorts())).to_string(index=False))
     return 0
 
