@@ -81,7 +81,7 @@ def test_what_the_page_of_dilution_says_is_so(diluted):
     pruned = diluted.query("n_markers == 1000 and rel_aa == 1").groupby("model")["pearson_r"].mean()
     assert abs(pruned["lasso_pruned"] - pruned["mlp_pruned"]) < 0.02
     kept = dilution.selection_table(diluted).map(lambda share: float(share.rstrip("%")))
-    assert kept["of these causal"].min() > 95
+    assert kept["of these causal"].min() > 90, "almost all kept markers are causal"
     assert kept.iloc[-1, -1] < kept.iloc[-1, -2] < kept.iloc[-1, -3], "fewer pairs than QTL"
 
 
