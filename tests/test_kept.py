@@ -198,9 +198,9 @@ def computed(tmp_path, monkeypatch):
         made.append(f"cohort {replicate}")
         return simulated(cell, architecture, seed, replicate)
 
-    def counted_fit(tasks, replicate, protocol, model, *others):
+    def counted_fit(runs, protocol, model, *others):
         made.append(f"{protocol} {model}")
-        return fit(tasks, replicate, protocol, model, *others)
+        return fit(runs, protocol, model, *others)
 
     monkeypatch.setattr(core, "make_cohort", counted_cohort)
     monkeypatch.setattr(core, "_fit", counted_fit)

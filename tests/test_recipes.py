@@ -189,6 +189,7 @@ def test_a_fit_depends_on_its_model_s_row(monkeypatch, prints):
 
 
 def test_public_names_are_there_and_the_package_alone_is_quick():
+    assert len(epidl.__all__) == 17
     assert set(epidl.__all__) <= set(dir(epidl))
     for name in epidl.__all__:
         assert getattr(epidl, name) is not None

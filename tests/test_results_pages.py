@@ -81,6 +81,7 @@ def test_what_the_page_of_dilution_says_is_so(diluted):
     pruned = diluted.query("n_markers == 1000 and rel_aa == 1").groupby("model")["pearson_r"].mean()
     assert abs(pruned["lasso_pruned"] - pruned["mlp_pruned"]) < 0.02
     kept = dilution.selection_table(diluted).map(lambda share: float(share.rstrip("%")))
+    assert kept["of these causal"][:"2,500"].min() > 95
     assert kept["of these causal"].min() > 90, "almost all kept markers are causal"
     assert kept.iloc[-1, -1] < kept.iloc[-1, -2] < kept.iloc[-1, -3], "fewer pairs than QTL"
 
@@ -138,6 +139,8 @@ def test_where_the_page_of_dilution_says_that_ours_differ_they_do(diluted):
     assert (ahead["excess"] > ahead["bound"]).all()
     less = found.query("n_markers >= 1000 and model != 'mlp'")
     assert (less["excess"] < 0.01).all()
+    network = less.query("n_markers == 1000 and model == 'mlp_pruned'")
+    assert (network["excess"] < -network["bound"]).all()
     assert (less["excess"] < -less["bound"]).sum() == 2
     assert found["agrees"].sum() == len(found) - 4
     selected = less.query("n_markers > 1000")

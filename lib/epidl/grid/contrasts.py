@@ -107,9 +107,8 @@ def between_splits(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     ridge on the same splits, its interval (low, high), p, and p_holm, by Holm's method over the
     models and traits of a cohort. best: whether the interval of the difference to the best model,
     the one with the greatest difference to ridge, holds 0 or, with one split, is not known. Rounding
-    makes no difference. Random
-    splits and published folds have the intervals of Nadeau and Bengio (`corrected_interval`), folds
-    of groups Student's.
+    makes no difference. Random splits and published folds have the intervals of Nadeau and Bengio
+    (`corrected_interval`), folds of groups Student's.
     """
     rows = []
     keys = ["dataset", "trait", "protocol"]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +89,12 @@ def run_cell(
     )
     done: list[results.Fitted] = []
     with one_cell_threads(cell.n_threads):
-        # of the cohort at hand alone; one of which all is kept is not simulated again
-        tasks = lru_cache(maxsize=1)(partial(_tasks, cell, architecture, device, folder, progress))
-        for name, replicate, protocol, model in cell.each_fit():
-            fit = partial(_fit, tasks, replicate, protocol, model, fits[model], origin)
-            done.append(there.once(name, fit))
+        for replicate, planned in itertools.groupby(cell.each_fit(), key=lambda each: each[1]):
+            # a replicate of which all is kept is not simulated again; the one before is let go
+            tasks = cache(partial(_tasks, cell, architecture, replicate, device, folder, progress))
+            for name, _, protocol, model in planned:
+                fit = partial(_fit, tasks, protocol, model, fits[model], origin)
+                done.append(there.once(name, fit))
     table, side, records = results.join(done)
     provenance = pd.DataFrame({"record": [json.dumps(record) for record in records]})
     return CellResult(table, side | {"provenance": provenance})
@@ -102,10 +103,10 @@ def run_cell(
 def _tasks(
     cell: Cell,
     architecture: Architecture,
+    replicate: int,
     device: str,
     folder: Path | str,
     progress: bool,
-    replicate: int,
 ) -> tuple[pd.DataFrame, dict[Protocol, Task]]:
     """Return what is known of a cohort's traits before any fit, and the task of each protocol."""
     seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
@@ -145,15 +146,14 @@ def _study(cell: Cell, device: str, replicate: int, protocol: Protocol, model: s
 
 
 def _fit(
-    tasks: Callable[[int], tuple[pd.DataFrame, dict[Protocol, Task]]],
-    replicate: int,
+    tasks: Callable[[], tuple[pd.DataFrame, dict[Protocol, Task]]],
     protocol: Protocol,
     model: str,
     fit: FitModel,
     origin: Mapping[str, Any],
 ) -> results.Fitted:
     started = datetime.now(UTC)
-    truth, by_protocol = tasks(replicate)
+    truth, by_protocol = tasks()
     task = by_protocol[protocol]
     prediction = fit(task)
     labels = truth.iloc[0][["experiment", "profile", "cell", "replicate"]].to_dict()
