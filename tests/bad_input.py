@@ -1448,7 +1448,7 @@ def _own() -> list[Place]:
             says="kernel",
         ),
         Wrong("ridge alone", ["ridge"], "must hold ridge and at least one other", says="ridge"),
-        Wrong("one twice", ["ridge", "mlp", "mlp"], "each once", says="mlp"),
+        Wrong("one twice", ["ridge", "mlp", "mlp"], "more than one mlp"),
         Wrong("empty", [], "must hold ridge and at least one other", says="got"),
     ]
     comparison = {

@@ -410,7 +410,7 @@ def test_models_are_ranked_on_the_splits_that_they_share_with_ridge():
         ),
         (
             {"models": ["kernel", "mlp"]},
-            "models must hold ridge and at least one other, each once, got kernel, mlp",
+            "models must hold ridge and at least one other, got kernel, mlp",
         ),
         ({"hidden_width": 0}, "hidden_width must be at least 1, got 0"),
         ({"n_splits": 0}, "n_splits must be at least 1, got 0"),

@@ -78,7 +78,17 @@ def folded_gradients(alleles: Tensor, upstream: Tensor) -> tuple[Tensor, Tensor]
     return gradient, per_output
 
 
-class HiddenLinear(nn.Linear):
+class ColumnLinear(nn.Linear):
+    """A linear layer on columns taken as they are, such as those that a selection of features keeps.
+
+    PyTorch would draw its weights from a generator for all: whoever makes the layer draws them.
+    """
+
+    def reset_parameters(self) -> None:
+        """Leave the weights undrawn."""
+
+
+class HiddenLinear(ColumnLinear):
     """A linear layer on activations, for batches that are small compared with its weight.
 
     On the CPU in single precision, oneDNN computes the products with the weight, fast for small
@@ -132,13 +142,14 @@ LayerMaker = Callable[[int, int, torch.Generator], nn.Module]  # inputs, outputs
 
 
 def column_linear(
-    n_columns: int, n_outputs: int, generator: torch.Generator, kind: type[nn.Linear] = nn.Linear
-) -> nn.Linear:
-    """Return a linear layer on columns taken as they are, such as those that a selection of
-    features keeps.
-    """
+    n_columns: int,
+    n_outputs: int,
+    generator: torch.Generator,
+    kind: type[ColumnLinear] = ColumnLinear,
+) -> ColumnLinear:
+    """Return a linear layer on columns, its weights drawn from a generator."""
     _check_sizes(generator, n_columns=n_columns, n_outputs=n_outputs)
-    layer = nn.utils.skip_init(kind, n_columns, n_outputs)
+    layer = kind(n_columns, n_outputs)
     _initialise(layer.weight, layer.bias, fan_in=n_columns, generator=generator)
     return layer
 
@@ -219,7 +230,7 @@ class PairNetwork(nn.Module):
         super().__init__()
         n_markers = checks.integer("n_markers", n_markers, minimum=1)
         n_traits = checks.integer("n_traits", n_traits, minimum=1)
-        self.linear = nn.utils.skip_init(nn.Linear, n_markers, n_traits)
+        self.linear = ColumnLinear(n_markers, n_traits)
         self.gate_weight = nn.Parameter(torch.zeros(n_traits * n_markers, n_markers))
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)

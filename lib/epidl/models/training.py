@@ -222,6 +222,39 @@ def train_together(
     Raises ValueError for models, plans and generators of different numbers, for a model or
     generator given twice, and what `train` raises.
     """
+    known = _check_trainings(models, genotypes, phenotypes, split, plans, generators)
+    records, started = [], time.perf_counter()
+    data = _DeviceData(
+        genotypes.on(device), torch.as_tensor(known, dtype=torch.float32, device=device)
+    )
+    bar = tqdm(
+        total=sum(plan.max_epochs for plan in plans),
+        unit="epoch",
+        disable=not progress,
+        leave=False,
+    )
+    with bar, fast_products(device):
+        for group in _small_together(models):
+            new = [TrainingRecord() for _ in models[group]]
+            begin = partial(_epochs, data, split, bar)
+            trainings = map(begin, models[group], plans[group], generators[group], new)
+            _take_turns(list(trainings), device)
+            ended = time.perf_counter()
+            for record in new:
+                record.seconds = (ended - started) / len(new)
+            records, started = records + new, ended
+    return records
+
+
+def _check_trainings(
+    models: Sequence[nn.Module],
+    genotypes: Genotypes,
+    phenotypes: ArrayLike,
+    split: Split,
+    plans: Sequence[TrainingPlan],
+    generators: Sequence[torch.Generator],
+) -> NDArray[np.float64]:
+    """Return the phenotypes as a matrix, or raise what `train_together` does."""
     for name, values in {"models": models, "plans": plans, "generators": generators}.items():
         checks.instance(name, values, Sequence, f"a list of {name}")
         checks.integer(f"len({name})", len(values), minimum=1)
@@ -245,27 +278,7 @@ def train_together(
             drop_ragged_batch=plan.drop_ragged_batch,
             batch_norm=has_batch_norm(model),
         )
-    records, started = [], time.perf_counter()
-    data = _DeviceData(
-        genotypes.on(device), torch.as_tensor(known, dtype=torch.float32, device=device)
-    )
-    bar = tqdm(
-        total=sum(plan.max_epochs for plan in plans),
-        unit="epoch",
-        disable=not progress,
-        leave=False,
-    )
-    with bar, fast_products(device):
-        for group in _small_together(models):
-            new = [TrainingRecord() for _ in models[group]]
-            begin = partial(_epochs, data, split, bar)
-            trainings = map(begin, models[group], plans[group], generators[group], new)
-            _take_turns(list(trainings), device)
-            ended = time.perf_counter()
-            for record in new:
-                record.seconds = (ended - started) / len(new)
-            records, started = records + new, ended
-    return records
+    return known
 
 
 def _small_together(models: Sequence[nn.Module]) -> Iterator[slice]:

@@ -365,10 +365,11 @@ def _check_models(models: Sequence[str], n_markers: int) -> None:
     unknown = [name for name in checks.texts("models", models) if name not in MODELS]
     if unknown:
         raise ValueError(f"models must be of {', '.join(MODELS)}, got {', '.join(unknown)}")
-    if len(set(models)) < len(models) or "ridge" not in models or len(models) < 2:
-        raise ValueError(
-            f"models must hold ridge and at least one other, each once, got {', '.join(models)}"
-        )
+    repeated = sorted(name for name in set(models) if list(models).count(name) > 1)
+    if repeated:
+        raise ValueError(f"models must name each once, got more than one {', '.join(repeated)}")
+    if "ridge" not in models or len(models) < 2:
+        raise ValueError(f"models must hold ridge and at least one other, got {', '.join(models)}")
     for name in models:
         most = MODELS[name].most_markers or n_markers
         if n_markers > most:
