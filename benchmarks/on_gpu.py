@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -26,7 +25,6 @@ from epidl.cohorts.simulate import Cohort
 from epidl.cohorts.splits import BATCH_SIZE, split_samples
 from epidl.grid import results
 from epidl.models import networks, ridge, training
-from epidl.models.recipes import MOST_WIDTH
 from epidl.models.task import pearson_r
 
 CHUNK = training.DECODED_ROWS  # samples of a graph
@@ -65,10 +63,7 @@ def main() -> None:
 
 
 def side_by_side() -> Iterator[dict]:
-    """Steps compared with their floor and the plain way's, fits with the plain way's, and several
-    models at once.
-    """
-    yield from several_models()
+    """Steps compared with their floor and the plain way's, and fits with the plain way's."""
     for n_qtl in (448, 1002, 2002):
         yield from step(n_qtl)
     yield epochs(10_000, 142, n_epochs=20)
@@ -122,45 +117,6 @@ def our_steps(n_qtl: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor
     model = networks.mlp(n_qtl, len(TRAITS), WIDTH, torch.Generator().manual_seed(1)).cuda()
     plan = training.mlp_plan()
     return training._stepper(model, training._optimizer(model, plan), plan, CHUNK, "cuda")
-
-
-def several_models() -> Iterator[dict]:
-    """Fits of several networks of a small cohort: side by side, and one after another."""
-    n_samples, n_qtl, n_epochs, width = 1000, 64, 20, MOST_WIDTH
-    cohort, sizes = make_cohort(n_samples, n_qtl), (n_qtl, len(TRAITS))
-    patient = endless(training.patient_plan(l1_penalty=0.001), n_epochs)
-    published = endless(training.mlp_plan(), n_epochs)
-    for name, n_models, make, plan in (
-        (f"SkipMlps, {width} wide", 4, partial(networks.SkipMlp, *sizes, width), patient),
-        ("pair networks", 5, lambda _: networks.PairNetwork(*sizes), patient),
-        (f"MLPs, {width} wide", 4, partial(networks.mlp, *sizes, width), published),
-        (f"MLPs, {WIDTH} wide", 4, partial(networks.mlp, *sizes, WIDTH), published),
-    ):
-        fits = partial(fit_several, cohort, make, n_models, plan)
-        medians = in_turn({"once": partial(fits, np.inf), "turn": partial(fits, 0)}, 3, warm_up=1)
-        row = make_row(n_samples, n_qtl, medians["once"], "one after another", medians["turn"], 3)
-        yield row | {"work": f"{n_epochs} epochs of {n_models} {name}"}
-
-
-def fit_several(
-    cohort: Cohort,
-    make: Callable[[torch.Generator], torch.nn.Module],
-    n_models: int,
-    plan: training.TrainingPlan,
-    most_together: float,
-) -> None:
-    """Train several models of a kind, side by side if they have at most `most_together` weights."""
-    generators = [torch.Generator().manual_seed(seed) for seed in range(n_models)]
-    models = [make(generator) for generator in generators]
-    data = (
-        cohort.genotypes,
-        cohort.phenotypes,
-        split_samples(cohort.genotypes.n_samples, "published"),
-    )
-    with mock.patch.object(training, "MOST_TOGETHER", most_together):
-        training.train_together(
-            models, *data, [plan] * n_models, generators=generators, device="cuda"
-        )
 
 
 def epochs(n_samples: int, n_qtl: int, n_epochs: int) -> dict:

@@ -348,12 +348,6 @@ def kind_of(bound: str) -> list[Wrong]:
     ]
 
 
-def _lists(name: str, *more: Wrong) -> list[Wrong]:
-    """Return what is wrong as the list of two models' things; more: lists of which one thing is wrong."""
-    none = Wrong("none", [], rf"len\({name}\) must be at least 1", says="got 0")
-    return [*kind_of(f"a list of {name}"), none, *more]
-
-
 GENOTYPES = [
     Wrong("a plain matrix", np.zeros((40, 8)), "must be Haplotypes or Dosages", says="ndarray"),
     Wrong("None", None, "must be Haplotypes or Dosages", says="NoneType"),
@@ -1050,11 +1044,6 @@ def _networks() -> list[Place]:
             "generator": generator(),
         }
 
-    def to_train_two() -> dict[str, Any]:
-        one, other = to_train(), to_train()
-        both = {f"{name}s": [one.pop(name), other[name]] for name in ("model", "plan", "generator")}
-        return one | both
-
     other = Wrong(
         "other markers", layer(4), "an input for each of the 8 markers", says="got [0-9]+"
     )
@@ -1171,41 +1160,6 @@ def _networks() -> list[Place]:
             split=bad_splits,
             plan=kind_of("a TrainingPlan"),
             generator=torch_generator,
-            device=DEVICE,
-        ),
-        _place(
-            training,
-            "train_together",
-            to_train_two,
-            models=_lists(
-                "models",
-                Wrong(
-                    "other markers",
-                    [layer(), layer(4)],
-                    "an input for each of the 8 markers",
-                    says="got 4",
-                ),
-                Wrong("one model twice", [layer()] * 2, "must be different", says="OneHotLinear"),
-            ),
-            plans=_lists(
-                "plans",
-                Wrong(
-                    "one of another kind",
-                    [training.TrainingPlan(**plan), 3],
-                    "a TrainingPlan",
-                    says="3",
-                ),
-            ),
-            generators=_lists(
-                "generators",
-                Wrong("one of another kind", [generator(), 3], "a torch.Generator", says="3"),
-                Wrong(
-                    "one generator twice", [generator()] * 2, "must be different", says="Generator"
-                ),
-            ),
-            genotypes=GENOTYPES,
-            phenotypes=matrix(N, 2),
-            split=bad_splits,
             device=DEVICE,
         ),
         _place(

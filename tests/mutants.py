@@ -501,12 +501,6 @@ MUTANTS = [
             "sub_(gradient, alpha=2 * rate)",
             "a linear layer takes steps of twice the rate",
         ),
-        (
-            "models/training",
-            "n_weights + more > MOST_TOGETHER",
-            "n_weights > MOST_TOGETHER",
-            "models that are too large together are trained side by side",
-        ),
         # --- gpu
         (
             "models/gpu",

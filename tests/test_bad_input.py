@@ -152,7 +152,7 @@ NOT_A_USER_S = {
             "genotypes.Genotypes.on",
             "kernels.Products.[ae]*",
             *("kernels.blup_weights", "orders.symmetric_sums", "orders.estimate_components"),
-            "networks.*.forward",
+            *("networks.*.forward", "networks.*.reset_parameters"),
             "networks.folded_*",
         ),
         *("networks.penalised_weights", "networks.has_batch_norm", "networks.sizes"),

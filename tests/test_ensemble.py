@@ -88,6 +88,14 @@ def test_settings_are_searched_and_the_best_train_all_members(trained):
     np.testing.assert_array_equal(prediction.parts[0][1], expected)
 
 
+def test_a_network_does_not_depend_on_the_other_settings_that_are_tried():
+    task, other = task_of(60), ensemble.DEFAULTS | {"width": 64, "dropout": 0.1}
+    (split, *_) = ensemble.member_splits(task, ROW.name)
+    (alone,) = ensemble._train(task, split, [ensemble.DEFAULTS], ROW.name, 0)
+    _, second = ensemble._train(task, split, [other, ensemble.DEFAULTS], ROW.name, 0)
+    assert second.record.validation_losses == alone.record.validation_losses
+
+
 def test_a_seed_gives_the_same_prediction_whatever_torch_drew_before(trained):
     found = []
     for seed in (1, 2):

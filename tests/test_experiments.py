@@ -260,7 +260,7 @@ def test_a_pruned_model_is_the_same_whichever_others_are_fitted(diluted):
 
 
 def test_a_killed_cell_resumes_its_trials(diluted, tmp_path, monkeypatch):
-    fitted, real = [], training.train_together
+    fitted, real = [], training.train
 
     def killed(*arguments, **options):
         # the first search is over, and the LASSO; a trial of the second search has begun
@@ -269,14 +269,12 @@ def test_a_killed_cell_resumes_its_trials(diluted, tmp_path, monkeypatch):
         fitted.append(1)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(training, "train_together", killed)
+    monkeypatch.setattr(training, "train", killed)
     only = {"models": ["mlp", "mlp_pruned"], "protocols": ["published"]}
     with pytest.raises(KeyboardInterrupt):
         run_dilution(tmp_path, **only)
     counted = []
-    monkeypatch.setattr(
-        training, "train_together", lambda *a, **o: counted.append(1) or real(*a, **o)
-    )
+    monkeypatch.setattr(training, "train", lambda *a, **o: counted.append(1) or real(*a, **o))
     resumed = run_dilution(tmp_path, **only)
     assert len(counted) == 1 + 3 + 1, (
         "the LASSO, the second search and its final fit; the MLP and its search are kept"
@@ -297,10 +295,8 @@ def test_trials_of_other_parameters_are_not_taken_up(tmp_path):
 
 
 def test_the_pruned_models_are_trained_by_the_publication_s_plans(monkeypatch):
-    plans, real = [], training.train_together
-    monkeypatch.setattr(
-        training, "train_together", lambda *a, **o: plans.extend(a[4]) or real(*a, **o)
-    )
+    plans, real = [], training.train
+    monkeypatch.setattr(training, "train", lambda *a, **o: plans.append(a[4]) or real(*a, **o))
     only = {"protocols": ["published"], "mlp_learning_rates": [0.005], "max_features": [30, 30]}
     run_dilution(models=["lasso", "lasso_pruned", "mlp_pruned"], **only)
     assert plans[:2] == [training.LASSO_SGD] * 2
@@ -549,14 +545,14 @@ def test_the_oracle_of_a_trait_in_which_all_pairs_interact_is_the_kernel():
 def test_networks_beside_the_published_one(monkeypatch):
     monkeypatch.setattr(training, "MOST_STEPS", 60)
     fitted = []
-    train_all = deep.train_all
+    train = deep.train
 
-    def noting(task, models, genotypes, plans, *purpose):
-        fits = train_all(task, models, genotypes, plans, *purpose)
-        fitted.extend((purpose, fit.plan, fit.record) for fit in fits)
-        return fits
+    def noting(task, network, genotypes, plan, *purpose):
+        fit = train(task, network, genotypes, plan, *purpose)
+        fitted.append((purpose, fit.plan, fit.record))
+        return fit
 
-    monkeypatch.setattr(deep, "train_all", noting)
+    monkeypatch.setattr(deep, "train", noting)
     cell = make_cell(
         BeyondCell, **CELL | {"n_replicates": 1, "models": NETWORKS, "protocols": ["held_out"]}
     )

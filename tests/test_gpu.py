@@ -191,24 +191,6 @@ def test_a_seed_is_one_fit_on_a_gpu(cohort):
 
 
 @needs_gpu
-@pytest.mark.parametrize("name", ["mlp", "pairs", "skip_mlp"])
-def test_models_trained_together_on_a_gpu_are_those_trained_alone(cohort, name):
-    split, losses = split_samples(cohort.genotypes.n_samples, "published"), []
-    data = cohort.genotypes, cohort.phenotypes
-    for most in (0, 2**24):
-        with mock.patch.object(training, "MOST_TOGETHER", most):
-            models = [make_model(name, cohort) for _ in range(3)]
-            generators = [torch.Generator().manual_seed(seed) for seed in (1, 2, 1)]
-            plans = [PLANS[name]] * 3
-            found = training.train_together(
-                models, *data, split, plans, generators=generators, device="cuda"
-            )
-            losses.append([record.validation_losses for record in found])
-    assert losses[0] == losses[1]
-    assert losses[1][0] == losses[1][2] != losses[1][1]
-
-
-@needs_gpu
 def test_a_gpu_multiplies_in_tf32_in_training_alone(monkeypatch):
     monkeypatch.setattr(training, "PRECISION", "tf32")
     x = torch.full((64, 64), 1 + 2**-12, device="cuda")

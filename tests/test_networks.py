@@ -153,7 +153,14 @@ def test_the_published_architecture():
     model = networks.mlp(100, 5, 64, torch.Generator().manual_seed(6))
     kinds = [type(module).__name__ for module in model]
     hidden = ["BatchNorm1d", "LeakyReLU"]
-    assert kinds == ["OneHotLinear", *hidden, "HiddenLinear", *hidden, "ColumnLinear", "BatchNorm1d"]
+    assert kinds == [
+        "OneHotLinear",
+        *hidden,
+        "HiddenLinear",
+        *hidden,
+        "ColumnLinear",
+        "BatchNorm1d",
+    ]
     assert {module.momentum for module in model if isinstance(module, nn.BatchNorm1d)} == {0.8}
     assert {module.negative_slope for module in model if isinstance(module, nn.LeakyReLU)} == {0.01}
     n_parameters = sum(p.numel() for p in model.parameters())

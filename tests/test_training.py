@@ -11,7 +11,7 @@ from conftest import make_cohort
 from epidl import seeds
 from epidl.cohorts.splits import random_split, split_samples
 from epidl.models import networks, training
-from epidl.models.training import TrainingPlan, mlp_plan, predict, train, train_together
+from epidl.models.training import TrainingPlan, mlp_plan, predict, train
 
 WIDTH = 16
 
@@ -206,79 +206,6 @@ def test_a_gain_below_the_least_one_is_none(cohort, monkeypatch):
         3,
         0.98,
     )
-
-
-def test_models_trained_together_are_those_trained_alone(cohort, monkeypatch):
-    """Those that end early among them, and whichever are small enough to take turns."""
-    split = split_samples(300, "held_out")
-    plans = [mlp_plan(max_epochs=9, patience=patience) for patience in (1, 9, 2, 3)]
-    plans[2] = training.patient_plan(l1_penalty=0.01, max_epochs=4)
-
-    def make():
-        generators = [torch.Generator().manual_seed(seed) for seed in range(4)]
-        return [
-            networks.mlp(16, 5, width, g)
-            for width, g in zip((8, 8, 4, 16), generators, strict=True)
-        ], generators
-
-    data = cohort.genotypes, cohort.phenotypes, split
-    models, generators = make()
-    pairs = zip(models, plans, generators, strict=True)
-    alone = [train(model, *data, plan, generator=generator) for model, plan, generator in pairs]
-    assert len({record.epochs for record in alone}) > 1
-    n_weights = [sum(parameter.numel() for parameter in model.parameters()) for model in models]
-    for most in (1, sum(n_weights[:2]), sum(n_weights)):
-        monkeypatch.setattr(training, "MOST_TOGETHER", most)
-        others, generators = make()
-        together = train_together(others, *data, plans, generators=generators)
-        for model, other, record, found in zip(models, others, alone, together, strict=True):
-            assert vars(found) | {"seconds": 0} == vars(record) | {"seconds": 0}
-            for one, two in zip(
-                model.state_dict().values(), other.state_dict().values(), strict=True
-            ):
-                assert torch.equal(one, two)
-
-
-@pytest.mark.parametrize(
-    ("most_together", "order"),
-    # a model has 165 weights
-    [(330, [0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 2, 2]), (164, [0] * 4 + [1] * 4 + [2] * 4)],
-)
-def test_small_models_take_turns_epoch_by_epoch(cohort, monkeypatch, most_together, order):
-    monkeypatch.setattr(training, "MOST_TOGETHER", most_together)
-    split, models, seen = split_samples(300, "published"), [Watched(16, 5) for _ in range(3)], []
-    for model in models:
-        model.register_forward_hook(
-            lambda model, *_: seen.append(models.index(model)) if model.training else None
-        )
-    # 255 samples are two batches an epoch
-    plan = TrainingPlan("adamw", 0.01, max_epochs=2, patience=2, min_gain=0)
-    generators = [torch.Generator().manual_seed(1) for _ in models]
-    train_together(
-        models, cohort.genotypes, cohort.phenotypes, split, [plan] * 3, generators=generators
-    )
-    assert seen == order
-
-
-def test_rows_are_drawn_before_an_epoch_is_handed_to_the_device(cohort, monkeypatch):
-    """A copy of rows to a GPU would wait for the epoch, and hold up the models that take turns."""
-    order, shuffled, train_epoch = [], training._shuffled, training._train_epoch
-    monkeypatch.setattr(training, "_shuffled", lambda *a: order.append("rows") or shuffled(*a))
-    monkeypatch.setattr(
-        training, "_train_epoch", lambda *a: order.append("epoch") or train_epoch(*a)
-    )
-    # the publication's validation samples are drawn anew each epoch
-    fit_mlp(cohort, mlp_plan(max_epochs=2))
-    assert order == ["rows", "rows", "epoch"] * 2
-
-
-def test_as_many_plans_and_generators_as_models(cohort):
-    split, generator = split_samples(300, "published"), torch.Generator().manual_seed(1)
-    model, data = networks.OneHotLinear(16, 5, generator), (cohort.genotypes, cohort.phenotypes)
-    with pytest.raises(ValueError, match="plans must be as many as models, 1, got 2"):
-        train_together([model], *data, split, [mlp_plan()] * 2, generators=[generator])
-    with pytest.raises(ValueError, match="generators must be as many as models, 1, got 3"):
-        train_together([model], *data, split, [mlp_plan()], generators=[generator] * 3)
 
 
 def test_a_fit_that_never_stops_early_says_so(cohort):

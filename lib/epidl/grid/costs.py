@@ -85,17 +85,14 @@ def cell_memory(cell: Cell) -> float:
 
 
 def _networks_memory(model: Model, shape: Shape, block: int) -> float:
-    """Return the bytes of a network's fits, one with each penalty, small ones together. block:
-    individuals decoded.
-    """
+    """Return the bytes of a network's fits, one with each penalty. block: individuals decoded."""
     _, first, rest = _layers(model, shape)
     width = shape.hidden_width if rest else 0
     n_weights, n_models = 2 * first + rest, len(model.penalties)
-    together = max(1, min(n_models, training.MOST_TOGETHER // n_weights))
     # weights, gradient, AdamW's two, the best epoch's, a copy on the way; and what a forward pass
     # leaves
     fit = 6 * FLOAT * n_weights + 3 * FLOAT * block * width
-    return together * fit + (n_models - together) * FLOAT * n_weights
+    return fit + (n_models - 1) * FLOAT * n_weights  # those trained before keep their weights
 
 
 def check_memory(cell: Cell, device: str) -> None:

@@ -1,7 +1,7 @@
 """Networks as models of a task: trained, tuned, and scored on its test individuals."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -152,31 +152,17 @@ def train(
     *purpose: object,
 ) -> Trained:
     """Train a network on a task's split. name, purpose: what its random draws are for."""
-    return train_all(task, [network], genotypes, [plan], name, *purpose)[0]
-
-
-def train_all(
-    task: Task,
-    models: Sequence[nn.Module],
-    genotypes: Genotypes,
-    plans: Sequence[training.TrainingPlan],
-    name: str,
-    *purpose: object,
-) -> list[Trained]:
-    """Train networks, each by its own plan, on a task's split and with the same draws, small ones
-    side by side.
-    """
-    records = training.train_together(
-        models,
+    record = training.train(
+        network,
         genotypes,
         task.phenotypes,
         task.split,
-        plans,
-        generators=[task.generator("batches", name, *purpose) for _ in models],
+        plan,
+        generator=task.generator("batches", name, *purpose),
         device=task.device,
         progress=task.progress,
     )
-    return list(map(Trained, models, [genotypes] * len(models), plans, records))
+    return Trained(network, genotypes, plan, record)
 
 
 def _train_mlp(task: Task) -> tuple[Trained, dict[str, pd.DataFrame]]:
@@ -203,10 +189,11 @@ def _with_best_penalty(
     """
     plan["max_epochs"] = training.patient_epochs(len(task.split.train))
     plan["drop_ragged_batch"] = task.drop_ragged_batch
-    plans = [training.patient_plan(penalty, **plan) for penalty in model.penalties]
-    sizes = task.genotypes.n_markers, task.n_traits, width
-    untrained = [make(*sizes, task.generator("weights", model.name)) for _ in plans]
-    fits = train_all(task, untrained, task.genotypes, plans, model.name)
+    sizes, fits = (task.genotypes.n_markers, task.n_traits, width), []
+    for penalty in model.penalties:
+        network = make(*sizes, task.generator("weights", model.name))
+        patient = training.patient_plan(penalty, **plan)
+        fits.append(train(task, network, task.genotypes, patient, model.name))
     best = min(fits, key=lambda fit: fit.record.comparable_loss)
     return best.of(
         task,

@@ -126,22 +126,21 @@ def _train(
     task: Task, split: Split, candidates: list[Mapping[str, Any]], name: str, member: int
 ) -> list[deep.Trained]:
     """Train a network with each of some settings on a split."""
-    genotypes, models, plans = task.genotypes, [], []
+    task, fits = replace(task, split=split), []
+    sizes, centre = (task.genotypes.n_markers, task.n_traits), task.genotypes.centre
     for settings in candidates:
         weights = task.generator("weights", name, member)
-        sizes = genotypes.n_markers, task.n_traits
-        models.append(DropoutMlp(*sizes, genotypes.centre, settings, weights))
-        plans.append(
-            training.TrainingPlan(
-                "adamw",
-                settings["learning_rate"],
-                max_epochs=MAX_EPOCHS,
-                patience=PATIENCE,
-                min_gain=0.0,
-                weight_decay=settings["weight_decay"],
-                loss="squared",
-            )
+        network = DropoutMlp(*sizes, centre, settings, weights)
+        plan = training.TrainingPlan(
+            "adamw",
+            settings["learning_rate"],
+            max_epochs=MAX_EPOCHS,
+            patience=PATIENCE,
+            min_gain=0.0,
+            weight_decay=settings["weight_decay"],
+            loss="squared",
         )
-    with torch.random.fork_rng():  # dropout draws from torch's own generators
-        torch.manual_seed(seeds.derive(task.seed, "dropout", name, member))
-        return deep.train_all(replace(task, split=split), models, genotypes, plans, name, member)
+        with torch.random.fork_rng():  # dropout draws from torch's own generators
+            torch.manual_seed(seeds.derive(task.seed, "dropout", name, member))
+            fits.append(deep.train(task, network, task.genotypes, plan, name, member))
+    return fits

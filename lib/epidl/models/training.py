@@ -5,8 +5,8 @@ nothing waits for the device.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -37,10 +37,8 @@ TakeSteps = Callable[[Tensor, Tensor], Tensor]
 
 DECODED_ROWS = 4096  # samples whose genotypes are decoded at a time
 MOST_STEPS = 6000  # of patient training, and 300 epochs at most
-MOST_TOGETHER = 2**24  # weights of models that are trained side by side: more fill a GPU
 # of a GPU's products in training, as PyTorch names it; "ieee" is single precision
 PRECISION = "tf32"
-_ENDED = object()
 LOSSES = {"absolute": functional.l1_loss, "squared": functional.mse_loss}
 
 
@@ -189,135 +187,28 @@ def train(
     traits, individuals that do not exist, and a batch of one individual for a model with batch
     norm.
     """
-    return train_together(
-        [model],
-        genotypes,
-        phenotypes,
-        split,
-        [plan],
-        generators=[generator],
-        device=device,
-        progress=progress,
-    )[0]
-
-
-def train_together(
-    models: Sequence[nn.Module],
-    genotypes: Genotypes,
-    phenotypes: ArrayLike,
-    split: Split,
-    plans: Sequence[TrainingPlan],
-    *,
-    generators: Sequence[torch.Generator],
-    device: str = "cpu",
-    progress: bool = False,
-) -> list[TrainingRecord]:
-    """Train each model by its own plan, as `train` does, on the same individuals, and return their
-    records.
-
-    Models that are small together take turns. While the device computes the epoch of one, it is
-    handed the epochs of the others, each on its own stream, which fills a GPU that a single model
-    leaves idle. The records' seconds are then equal shares of the time of all.
-
-    Raises ValueError for models, plans and generators of different numbers, for a model or
-    generator given twice, and what `train` raises.
-    """
-    known = _check_trainings(models, genotypes, phenotypes, split, plans, generators)
-    records, started = [], time.perf_counter()
+    known = _checked(genotypes, phenotypes, split)
+    _check_model(model, genotypes, known.shape[1])
+    checks.instance("plan", plan, TrainingPlan, "a TrainingPlan")
+    checks.instance("generator", generator, torch.Generator, "a torch.Generator")
+    check_batches(
+        len(split.train),
+        batch_size=plan.batch_size,
+        drop_ragged_batch=plan.drop_ragged_batch,
+        batch_norm=has_batch_norm(model),
+    )
+    record, started = TrainingRecord(), time.perf_counter()
     data = _DeviceData(
         genotypes.on(device), torch.as_tensor(known, dtype=torch.float32, device=device)
     )
-    bar = tqdm(
-        total=sum(plan.max_epochs for plan in plans),
-        unit="epoch",
-        disable=not progress,
-        leave=False,
-    )
+    bar = tqdm(total=plan.max_epochs, unit="epoch", disable=not progress, leave=False)
     with bar, fast_products(device):
-        for group in _small_together(models):
-            new = [TrainingRecord() for _ in models[group]]
-            begin = partial(_epochs, data, split, bar)
-            trainings = map(begin, models[group], plans[group], generators[group], new)
-            _take_turns(list(trainings), device)
-            ended = time.perf_counter()
-            for record in new:
-                record.seconds = (ended - started) / len(new)
-            records, started = records + new, ended
-    return records
+        _run_epochs(data, split, bar, model, plan, generator, record)
+    record.seconds = time.perf_counter() - started
+    return record
 
 
-def _check_trainings(
-    models: Sequence[nn.Module],
-    genotypes: Genotypes,
-    phenotypes: ArrayLike,
-    split: Split,
-    plans: Sequence[TrainingPlan],
-    generators: Sequence[torch.Generator],
-) -> NDArray[np.float64]:
-    """Return the phenotypes as a matrix, or raise what `train_together` does."""
-    for name, values in {"models": models, "plans": plans, "generators": generators}.items():
-        checks.instance(name, values, Sequence, f"a list of {name}")
-        checks.integer(f"len({name})", len(values), minimum=1)
-        checks.require(
-            len(values) == len(models),
-            f"{name} must be as many as models, {len(models)}, got {len(values)}",
-        )
-        checks.require(
-            name == "plans" or len(set(map(id, values))) == len(values),
-            f"{name} must be different objects, got {checks.shown(values)}",
-        )
-    known = _checked(genotypes, phenotypes, split)
-    for number, (model, plan, generator) in enumerate(zip(models, plans, generators, strict=True)):
-        which = "" if len(models) == 1 else f"s[{number}]"  # `train` has one model
-        _check_model(model, genotypes, known.shape[1], f"model{which}")
-        checks.instance(f"plan{which}", plan, TrainingPlan, "a TrainingPlan")
-        checks.instance(f"generator{which}", generator, torch.Generator, "a torch.Generator")
-        check_batches(
-            len(split.train),
-            batch_size=plan.batch_size,
-            drop_ragged_batch=plan.drop_ragged_batch,
-            batch_norm=has_batch_norm(model),
-        )
-    return known
-
-
-def _small_together(models: Sequence[nn.Module]) -> Iterator[slice]:
-    """Yield which models are trained at a time: one, or as many as have at most `MOST_TOGETHER`
-    weights in all.
-    """
-    start, n_weights = 0, 0
-    for end, model in enumerate(models):
-        more = sum(map(torch.numel, model.parameters()))
-        if end > start and n_weights + more > MOST_TOGETHER:
-            yield slice(start, end)
-            start, n_weights = end, 0
-        n_weights += more
-    yield slice(start, len(models))
-
-
-def _take_turns(trainings: Sequence[Iterator[None]], device: torch.device | str) -> None:
-    """Continue each training in turn until all have ended, each on a stream of its own if the
-    device has streams.
-    """
-    streams, contexts = [], [nullcontext()] * len(trainings)
-    if torch.device(device).type != "cpu":
-        here, streams = torch.cuda.current_stream(), [torch.cuda.Stream() for _ in trainings]
-        contexts = list(map(torch.cuda.stream, streams))
-    for stream in streams:
-        stream.wait_stream(here)
-    going = list(zip(trainings, contexts, strict=True))
-    try:
-        while going:
-            for training, context in list(going):
-                with context:
-                    if next(training, _ENDED) is _ENDED:
-                        going.remove((training, context))
-    finally:
-        for stream in streams:
-            here.wait_stream(stream)
-
-
-def _epochs(
+def _run_epochs(
     data: _DeviceData,
     split: Split,
     bar: tqdm,
@@ -325,12 +216,8 @@ def _epochs(
     plan: TrainingPlan,
     generator: torch.Generator,
     record: TrainingRecord,
-) -> Iterator[None]:
-    """Train a model, pausing whenever a whole epoch has been handed to the device.
-
-    Rows are copied to the device before an epoch is handed over, since a copy waits for all earlier
-    work.
-    """
+) -> None:
+    """Train a model in place and write what happens into its record."""
     device = data.phenotypes.device
     train_rows, validation_rows = torch.from_numpy(split.train), torch.from_numpy(split.validation)
     scored = validation_rows.to(device)
@@ -339,7 +226,6 @@ def _epochs(
     lower_rate = _schedule(optimizer, plan)
     best = {name: value.clone() for name, value in model.state_dict().items()}
     take_steps = _stepper(model, optimizer, plan, len(train_rows), device)
-    yield  # to capture steps waits for the device too: all models' before any epoch
     for epoch in range(1, plan.max_epochs + 1):
         order = _shuffled(train_rows, generator).to(device)
         if split.redraw_validation:
@@ -347,7 +233,6 @@ def _epochs(
             scored = validation_rows.to(device)
         train_loss = _train_epoch(model, data, order, take_steps, plan)
         losses = torch.stack([train_loss, _validation_loss(model, data, scored, plan)])
-        yield
         train_loss, loss = losses.tolist()  # waits for the device
         record.epochs = epoch
         record.train_losses.append(train_loss)
@@ -429,24 +314,24 @@ def fast_products(device: torch.device | str) -> Iterator[None]:
         matmul.fp32_precision = before
 
 
-def check_inputs(model: nn.Module, genotypes: Genotypes, name: str = "model") -> None:
+def check_inputs(model: nn.Module, genotypes: Genotypes) -> None:
     """Raise ValueError for a model that is none, or has other inputs than these genotypes."""
     check_genotypes(genotypes)
     if not isinstance(model, nn.Module) or not list(model.parameters()):
-        raise ValueError(f"{name} must be one of epidl.models.networks, got {checks.shown(model)}")
+        raise ValueError(f"model must be one of epidl.models.networks, got {checks.shown(model)}")
     n_inputs, _ = sizes(model)
     checks.require(
         n_inputs == genotypes.n_markers,
-        f"{name} must have an input for each of the {genotypes.n_markers} markers of genotypes, got {n_inputs}",
+        f"model must have an input for each of the {genotypes.n_markers} markers of genotypes, got {n_inputs}",
     )
 
 
-def _check_model(model: nn.Module, genotypes: Genotypes, n_traits: int, name: str) -> None:
-    check_inputs(model, genotypes, name)
+def _check_model(model: nn.Module, genotypes: Genotypes, n_traits: int) -> None:
+    check_inputs(model, genotypes)
     n_outputs = sizes(model)[1]
     checks.require(
         n_outputs == n_traits,  # torch would broadcast
-        f"{name} must have an output for each of the {n_traits} columns of phenotypes, got {n_outputs}",
+        f"model must have an output for each of the {n_traits} columns of phenotypes, got {n_outputs}",
     )
 
 
