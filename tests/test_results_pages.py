@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
+from epidl import figures
 from epidl.grid import contrasts, results
 from epidl_book import agreement, claims, correlation, dilution, phrases, scaling
 
@@ -106,6 +107,23 @@ def test_what_the_page_beyond_says_of_the_tuned_network_is_so():
     assert len(change) == 10
     assert (change["difference"].abs() < 0.05).all()
     assert list(change.index[change["difference"] > 0]) == [4, 7, 12, 20]
+
+
+def test_the_page_of_dilution_says_where_cohorts_are_few():
+    table = pd.DataFrame({"n_markers": [100, 100, 250, 5000], "replicate": [1, 2, 1, 1]})
+    table = table.assign(model=["mlp", "mlp", "mlp", "ridge"])
+    assert (
+        dilution.cohorts_in_words(table, [100, 5000])
+        == "There is one cohort with 250 markers and no cohort with 5,000 markers so far."
+    )
+    assert dilution.cohorts_in_words(table[:2], [100]) == "No number of markers has one cohort."
+
+
+def test_only_what_is_not_computed_is_grey(diluted):
+    network = diluted.query("model == 'mlp' and rel_aa > 0")
+    for most, texts in ((20_000, 1), (network["n_markers"].max(), 0)):
+        (ax,) = figures.accuracy_by_markers(network, most).axes
+        assert sum(text.get_text() == "network not computed" for text in ax.texts) == texts
 
 
 def test_the_drawing_loses_the_pair_of_a_marker_below_the_threshold():

@@ -1,6 +1,6 @@
 """The page of dilution: its drawing, computed words and tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from epidl import figures
 from epidl.figures.style import PARITY
 from epidl.grid.contrasts import one_protocol, paired
-from epidl_book.phrases import labelled
+from epidl_book.phrases import each, labelled
 
 MANY = 1_000  # markers, of which one in ten is causal
 KEPT, DROPPED = str(apc.aegean), str(apc.cinnabar)
@@ -98,6 +98,22 @@ def in_words(table: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, str]:
     gap = additive.groupby("n_markers")["difference"].mean().abs()
     words["additive_most"] = f"{gap[gap.index > MANY].max():.3f}"
     return words | {"additive": f"{gap[gap.index <= MANY].max():.3f}"}
+
+
+def cohorts_in_words(table: pd.DataFrame, published: Iterable[int]) -> str:
+    """Return in a sentence which numbers of markers have one cohort of the network, and which of the
+    `published` numbers have none.
+    """
+    n_cohorts = table[table["model"] == "mlp"].groupby("n_markers")["replicate"].nunique()
+    n_cohorts = n_cohorts.reindex(sorted({*n_cohorts.index, *published}), fill_value=0)
+    few = []
+    for count, word in ((1, "one cohort"), (0, "no cohort")):
+        markers = each(map("{:,}".format, n_cohorts.index[n_cohorts == count]))
+        if markers:
+            few.append(f"{word} with {markers} markers")
+    return (
+        f"There is {' and '.join(few)} so far." if few else "No number of markers has one cohort."
+    )
 
 
 def selection_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -44,9 +44,9 @@ def accuracy_by_markers(table: pd.DataFrame, most: int) -> Figure:
             alpha=0.45,
         )
     draw_models(ax, table, "n_markers", "pearson_r", markersize=5)
-    _grey_from(
-        ax, table.loc[table["model"] == "mlp", "n_markers"].max(), most, "network not computed"
-    )
+    last = table.loc[table["model"] == "mlp", "n_markers"].max()
+    if last < most:
+        _grey_from(ax, last, most, "network not computed")
     ax.set(xlabel="Markers", ylabel="Pearson's r", ylim=(0, 1.05))
     label_scale(ax, pd.concat([table["n_markers"], pd.Series([most])]), most=4)
     ends = table.loc[table.groupby("model")["n_markers"].transform("max") == table["n_markers"]]
