@@ -114,7 +114,6 @@ def test_the_tuned_network_is_compared_on_its_own_splits_alone(table):
     compared = contrasts.between_splits(contrasts.headline(tuned))
     assert real_data.tuned_in_words(compared) == {
         "traits": "1",
-        "splits": "1",
         "over_mlp": "1",
         "over_ridge": "1",
         "shown": "0",

@@ -89,7 +89,6 @@ def test_comparison_with_the_digitised_figure(table):
     assert agreement_page.comparison_table(
         result, ["scaling"], "rel_aa", "difference"
     ).to_numpy().tolist() == [["+0.050"]]
-    assert agreement_page.agreement_table(result).loc["all"].tolist() == [1, 1, 1, 1, 0.05]
     far = agreement_page.compare_with_figure_1(table, published.assign(r_mid=0.6))
     assert not far["agrees"].any()
     assert agreement_page.comparison_table(
@@ -250,7 +249,6 @@ def test_comparison_with_figure_3(correlated):
     sd = 0.04 / np.sqrt(2)  # of the cohorts' medians, 0.18 and 0.22
     assert result["bound"].tolist() == pytest.approx([2 * sd * np.sqrt(1 / 2 + 1 / 5) + 0.02] * 2)
     assert result["agrees"].tolist() == [False, True]
-    assert agreement_page.agreement_table(result, "excess").loc["all", "with bound"] == 2
     assert agreement_page.compare_with_figure_3(correlated.assign(n_samples=200), published).empty
 
 
@@ -260,9 +258,6 @@ def test_one_cohort_has_no_bound(correlated):
     assert single["bound"].isna().all()
     shown = agreement_page.comparison_table(single, ["n_traits", "n_qtl"], "pleiotropy", "excess")
     assert shown.to_numpy().tolist() == [["-0.440 °", "+0.020 °"]], "no star without a bound"
-    assert agreement_page.agreement_table(single, "excess").loc[
-        "all", ["values", "with bound"]
-    ].tolist() == [2, 0]
 
 
 def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
@@ -290,7 +285,6 @@ def test_sharing_pairs_and_correlating_effects_are_told_apart(correlated):
     assert correlation.steps_in_words(both) == {
         "pairs": "+0.10 to +0.30",
         "effects": "+0.10",
-        "comparisons": "2",
         "cohorts": "1 to 2",
     }
     assert correlation.steps_in_words(both.query("pleiotropy > 0"))["pairs"] == "not computed"
@@ -534,14 +528,7 @@ def test_leads_stand_beside_individuals_per_qtl(table):
     share = np.mean(of_epistatic["mlp"] ** 2 - of_epistatic["ridge"] ** 2) / 0.999 / (6 / 7)
     assert leads.loc[(1000, 0.1), "share of interactions"] == pytest.approx(share, abs=0.005)
     assert leads.loc[(10_000, 20), "MLP minus ridge"].endswith("(one cohort)")
-    shares = scaling_page.shares_in_words(both, [0.1, 20])
-    assert shares["small"].startswith(f"{100 * share:.0f}, ")
-    assert (shares["scalings"], shares["small_n"], shares["large_n"]) == (
-        "0.1, 20",
-        "1,000",
-        "10,000",
-    )
-    assert shares["cohorts"] == "2 and 1"
+    assert scaling_page.share_in_words(both, 0.1) == f"{share:.0%}"
 
 
 def test_cells_with_fewer_replicates_are_not_all_computed(table):

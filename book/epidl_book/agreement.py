@@ -64,9 +64,7 @@ def compare_with_figure_1(
     return result
 
 
-def compare_with_figure_2(
-    table: pd.DataFrame, published: pd.DataFrame, baseline: str = "ridge"
-) -> pd.DataFrame:
+def compare_with_figure_2(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """Return our mean difference in r from ridge with figure 2's median, one row per number of
     markers, relAA and model.
 
@@ -78,7 +76,7 @@ def compare_with_figure_2(
     """
     keys = ["n_samples", "n_qtl", "n_markers", "rel_aa", "model"]
     table = one_protocol(table)
-    ours = pd.concat(paired(table, model, baseline) for model in published["model"].unique())
+    ours = pd.concat(paired(table, model, "ridge") for model in published["model"].unique())
     ours = ours.groupby(keys).agg(
         replicates=("difference", "size"),
         r=("pearson_r", "mean"),
@@ -208,15 +206,12 @@ def _beside(
     return rows[["comparison", "place", "ours", "published", "difference", "bound", "agrees"]]
 
 
-def agreement_table(compared: pd.DataFrame, difference: str = "difference") -> pd.DataFrame:
+def agreement_table(compared: pd.DataFrame) -> pd.DataFrame:
     """Return one row per comparison: how many values there are, have a bound, and are within it,
     and their mean difference.
 
-    compared: from `against_publication`, or from a function that compares with a figure, whose
-    values are all computed.
+    compared: from `against_publication`.
     """
-    if "comparison" not in compared:
-        compared = compared.assign(comparison="all", published=0, ours=0)
     compared = compared.assign(
         within=compared["agrees"].astype("boolean") & compared["bound"].notna()
     )
@@ -225,7 +220,7 @@ def agreement_table(compared: pd.DataFrame, difference: str = "difference") -> p
         computed=("ours", "count"),
         with_bound=("bound", "count"),
         within_bound=("within", "sum"),
-        mean_difference=(difference, "mean"),
+        mean_difference=("difference", "mean"),
     )
     return table.rename(columns=lambda name: name.replace("_", " ")).round(3)
 

@@ -47,8 +47,7 @@ def both_steps(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def steps_in_words(table: pd.DataFrame) -> dict[str, str]:
-    """Return the range of what each step of `correlation_steps` changes in the MLP's r, of how many
-    comparisons.
+    """Return the range of what each step of `correlation_steps` changes in the MLP's r.
 
     cohorts: per condition, from the fewest to the most.
     """
@@ -57,7 +56,6 @@ def steps_in_words(table: pd.DataFrame) -> dict[str, str]:
     return {
         "pairs": span(steps["sharing pairs"]) if len(steps) else "not computed",
         "effects": span(steps["correlation"]) if len(steps) else "not computed",
-        "comparisons": str(len(steps)),
         "cohorts": ends(counts),
     }
 

@@ -177,20 +177,15 @@ def _table(name: str, columns: list[str], caption: str) -> str:
     )
 
 
-def words(known: Mapping[str, Any], rows: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
-    """Return the page's computed words.
-
-    known: the surface. rows: its evidence. compared: of `surface.publication_forecast`.
-    """
-    most = known["simulated"]["n_samples"][1]
+def words(known: Mapping[str, Any]) -> dict[str, str]:
+    """Return the page's computed words, from the surface."""
     efficiency = "{:.2f} {:.2f} {:.2f}".format(*known["efficiency"]).split()
-    larger = compared[compared["n_samples"] > most]
     return {
-        "most": f"{most:,}",
+        "most": f"{known['simulated']['n_samples'][1]:,}",
         "conditions": str(len(known["points"])),
         **dict(zip(("additive", "epistatic", "power"), efficiency, strict=True)),
-        "larger_sizes": surface.sizes_in_words(larger),
-        "larger_mean": f"{(larger['forecast'] - larger['found']).mean():.2f}",
+        "larger_sizes": known["publication"]["sizes"],
+        "larger_mean": known["publication"]["mean"],
     }
 
 

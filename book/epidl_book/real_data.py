@@ -352,7 +352,6 @@ def tuned_in_words(compared: pd.DataFrame) -> dict[str, str]:
     tuned = gain[contrasts.TUNED]
     return {
         "traits": str(len(gain)),
-        "splits": phrases.ends(compared.loc[compared["model"] == contrasts.TUNED, "splits"]),
         "over_mlp": str((tuned > gain["mlp"]).sum()),
         "over_ridge": str((tuned > 0).sum()),
         "shown": str((compared.loc[compared["model"] == contrasts.TUNED, "low"] > 0).sum()),

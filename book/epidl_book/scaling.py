@@ -1,13 +1,11 @@
 """The page of scaling: its computed words and tables."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from epidl.figures import expected_va_over_vg
 from epidl.grid.contrasts import epistatic_shares, mean_difference, one_protocol, settings_as_models
 from epidl.grid.params import PUBLISHED_H2
-from epidl_book.phrases import difference_table, with_interval
+from epidl_book.phrases import difference_table, smallest_cohorts, with_interval
 
 
 def leads_by_scaling(table: pd.DataFrame) -> pd.DataFrame:
@@ -34,25 +32,12 @@ def leads_by_scaling(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def shares_in_words(table: pd.DataFrame, scalings: Sequence[float]) -> dict[str, str]:
-    """Return the mean share of the epistatic variance that the MLP predicts beyond exact ridge, at
-    some scalings.
-
-    small, large: with the fewest and the most individuals, whose numbers are small_n and large_n.
-    cohorts: the fewest of either at any scaling.
+def share_in_words(table: pd.DataFrame, scaling: float) -> str:
+    """Return the mean share of the epistatic variance that the MLP predicts beyond exact ridge at a
+    scaling, with the fewest individuals.
     """
-    shares = epistatic_shares(one_protocol(table), "mlp", "ridge", ["n_samples", "scaling"])
-    found = shares.groupby(["n_samples", "scaling"])["share"].agg(["mean", "count"])
-    sizes = [shares["n_samples"].min(), shares["n_samples"].max()]
-    fewest = found["count"].groupby("n_samples").min()[sizes].unique()
-    words = {
-        "scalings": ", ".join(map("{:g}".format, scalings)),
-        "cohorts": " and ".join(map(str, fewest)),
-    }
-    for name, n_samples in zip(("small", "large"), sizes, strict=True):
-        at = 100 * found.loc[n_samples].reindex(scalings)["mean"].dropna()
-        words |= {f"{name}_n": f"{n_samples:,}", name: f"{', '.join(at.map('{:z.0f}'.format))}%"}
-    return words
+    shares = epistatic_shares(smallest_cohorts(table), "mlp", "ridge", ["scaling"])
+    return f"{shares.loc[shares['scaling'] == scaling, 'share'].mean():z.0%}"
 
 
 def published_shares(digitised: pd.DataFrame) -> pd.DataFrame:
@@ -82,7 +67,7 @@ def published_in_words(published: pd.DataFrame) -> dict[str, str]:
 
 
 def in_words(shares: pd.DataFrame, table: pd.DataFrame) -> dict[str, str]:
-    """Return what the page says of the shares, at a scaling of 0.1, 1 and 4, and of the lead over ridge.
+    """Return what the page says of the shares, at a scaling of 1 and 4, and of the lead over ridge.
 
     shares: of `epistatic_shares`. table: of one protocol, as for `leads_by_scaling`. A share is the
     lowest and the highest of the means of each number of individuals. ahead: the highest scaling up
@@ -90,7 +75,7 @@ def in_words(shares: pd.DataFrame, table: pd.DataFrame) -> dict[str, str]:
     """
     means = shares.groupby(["scaling", "n_samples"])["share"].mean()
     words = {}
-    for name, scaling in {"tenth": 0.1, "one": 1, "four": 4, "twenty": 20}.items():
+    for name, scaling in {"one": 1, "four": 4}.items():
         found = sorted({round(100 * share) + 0 for share in means[scaling]})
         words[name] = " to ".join(map(str, found)) + "%"
     part = one_protocol(table)[table["rel_aa"] > 0]
@@ -100,7 +85,6 @@ def in_words(shares: pd.DataFrame, table: pd.DataFrame) -> dict[str, str]:
         "many": part["n_samples"].max(),
     }.items():
         at = leads.loc[n_samples]
-        words[f"{name}_n"] = f"{n_samples:,}"
         words[f"ahead_{name}"] = f"{at.index[(at['low'] > 0).cummin()][-1]:g}"
     return words
 

@@ -17,22 +17,15 @@ def accuracies(table: pd.DataFrame) -> dict[str, str]:
     return r.map("{:.2f}".format, na_action="ignore").fillna("no r (its fits failed)").to_dict()
 
 
-def lead_over_scalings(table: pd.DataFrame, model: str, baseline: str) -> dict[str, str]:
-    """Return a model's mean lead in r over another at the lowest and the highest scaling of the
-    smallest cohorts.
+def lead_until(table: pd.DataFrame, model: str, baseline: str) -> str:
+    """Return the highest scaling up to which a model is shown to lead another in the smallest
+    cohorts: every 95% interval of its mean lead in r is above 0.
 
-    The table is of one protocol, and models are paired by cohort. until: the highest scaling up to
-    which every 95% interval of the mean lead is above 0.
+    The table is of one protocol, and models are paired by cohort.
     """
     leads = mean_difference(smallest_cohorts(table), model, baseline, ["scaling"])
     ahead = leads.index[(leads["low"] > 0).cummin()]
-    return {
-        "low": f"{leads['difference'].iloc[0]:+z.2f}",
-        "high": f"{leads['difference'].iloc[-1]:+z.2f}",
-        "scaling_low": f"{leads.index[0]:g}",
-        "scaling_high": f"{leads.index[-1]:g}",
-        "until": f"{ahead[-1]:g}" if len(ahead) else "nowhere",
-    }
+    return f"{ahead[-1]:g}" if len(ahead) else "nowhere"
 
 
 # --- Real cohorts ----------------------------------------------------------------------------------
@@ -58,8 +51,7 @@ def real_in_words(compared: pd.DataFrame) -> dict[str, str]:
     the MLP is ahead of ridge.
 
     compared: headline rows of `contrasts.between_splits`. best: a named model has the highest mean r.
-    gain: the greatest mean lead over ridge of a named model. ridge_ties: ridge is not told apart from
-    the best.
+    ridge_ties: ridge is not told apart from the best.
     """
     compared = with_kind(compared)
     highest = winners(compared)
@@ -67,12 +59,9 @@ def real_in_words(compared: pd.DataFrame) -> dict[str, str]:
     words = {"traits": str(len(highest)), "cohorts": str(compared["dataset"].nunique())}
     for name, (_, models) in ADVICE.items():
         best = highest[highest["advice"] == name]
-        gains = compared[(compared["advice"] == name) & compared["model"].isin(models)]
-        mean = gains.groupby("model")["difference"].mean()
         words |= {
             f"{name}_best": str(best["model"].isin(models).sum()),
             f"{name}_traits": str(len(best)),
-            f"{name}_gain": f"{mean.max():+.2f}",
             f"{name}_ridge_ties": str(int(ridge.loc[ridge["advice"] == name, "best"].sum())),
         }
     mlp = compared[compared["model"] == "mlp"]

@@ -175,8 +175,7 @@ def until_by_noise(table: pd.DataFrame) -> pd.DataFrame:
     for h2, part in table.groupby("broad_sense_heritability"):
         models = [name for name in style.models_of(part) if name not in ("ridge", "oracle")]
         rows[f"H² {h2:g}"] = {
-            figures.MODEL_NAMES[name]: takeaways.lead_over_scalings(part, name, "ridge")["until"]
-            for name in models
+            figures.MODEL_NAMES[name]: takeaways.lead_until(part, name, "ridge") for name in models
         }
     return pd.DataFrame(rows).T.dropna(axis="columns").rename_axis(index=None)
 

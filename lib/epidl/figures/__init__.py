@@ -5,6 +5,7 @@ Each experiment has a module. `models` compares models within any experiment, `s
 cohorts, `own_data` a reader's own cohort, `forecasts` the planner's. `style` is common.
 """
 
+# ruff: noqa: F401 (its names are for whoever draws)
 from epidl.figures.beyond import accuracy_by_seconds, ladder, ladder_by, leads
 from epidl.figures.correlation import figure_3, sharing_and_correlation
 from epidl.figures.dilution import accuracy_by_markers, figure_2, importances
@@ -19,36 +20,3 @@ from epidl.figures.simulation import (
     variance_ratios,
 )
 from epidl.figures.style import MODEL_NAMES, expected_va_over_vg, save, use_style
-
-__all__ = [
-    "MODEL_NAMES",
-    "accuracy_by_markers",
-    "accuracy_by_seconds",
-    "accuracy_by_trait",
-    "allele_frequencies",
-    "differences",
-    "expected_va_over_vg",
-    "figure_1a",
-    "figure_1b",
-    "figure_2",
-    "figure_3",
-    "forecast_and_found",
-    "forecast_of_publication",
-    "forecasts_on_real",
-    "genotype_matrix",
-    "importances",
-    "interaction_matrix",
-    "interaction_shares",
-    "ladder",
-    "ladder_by",
-    "ld_decay",
-    "leads",
-    "parity",
-    "phenotype_distributions",
-    "relatedness",
-    "save",
-    "scores_by_split",
-    "sharing_and_correlation",
-    "use_style",
-    "variance_ratios",
-]

@@ -6,7 +6,6 @@ import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -44,26 +43,47 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         index=["n_samples", "n_qtl", "rel_aa"], columns="model", values="r_mid"
     )
     theirs = ((r["mlp"] - r["linear_sgd"]) / r["linear_sgd"]).rename("value").reset_index()
-    figure, axes = _sample_size_panels(ours, theirs)
-    drawn = [
-        line.get_ydata() for ax in axes for line in ax.get_lines() if line.get_linestyle() != "None"
-    ]
-    highest = 1.6 * np.nanmax(np.concatenate(drawn))
-    for ax, (_, part) in zip(axes, ours.groupby("n_samples"), strict=True):
+    sizes, ratios = sorted(ours["n_samples"].unique()), sorted(ours["rel_aa"].unique())
+    figure, axes = plt.subplots(
+        1, len(sizes), figsize=(1 + 4.8 * len(sizes), 5), sharey=True, squeeze=False
+    )
+    # if ridge's r is almost nothing, a cohort's gain is huge, of either sign
+    medians = ours.groupby(["n_samples", "rel_aa", "n_qtl"])["value"].median()
+    shown = theirs[theirs["n_samples"].isin(sizes) & theirs["rel_aa"].isin(ratios)]
+    highest = 1.6 * max(medians.max(), shown["value"].max())
+    for ax, n_samples in zip(axes[0], sizes, strict=True):
         ax.axhline(0, **PARITY)
-        ax.set(xlabel="QTL", ylim=(-1, highest))
-        beyond = int((~part["value"].between(-1, highest)).sum())
-        if beyond:  # if ridge's r is almost nothing, a cohort's gain is huge, of either sign
-            ax.text(
-                0.98,
-                0.95,
-                f"{beyond} values beyond",
-                transform=ax.transAxes,
-                ha="right",
-                fontsize="small",
+        here = select(ours, n_samples=n_samples)
+        for k, ratio in enumerate(ratios):
+            style, part = trait_style(k), select(here, rel_aa=ratio)
+            # many small dots: as pixels they take a fraction of the page
+            ax.plot(
+                part["n_qtl"],
+                part["value"],
+                linestyle="",
+                **style,
+                markersize=3,
+                alpha=0.45,
+                rasterized=True,
             )
-    axes[0].set_ylabel("Relative gain of the MLP\n(r MLP - r ridge) / r ridge")
-    return figure
+            middle = medians[n_samples, ratio]
+            ax.plot(middle.index, middle, **style, markersize=5, linewidth=1.4)
+            reference = select(theirs, n_samples=n_samples, rel_aa=ratio).sort_values("n_qtl")
+            ax.plot(reference["n_qtl"], reference["value"], **style, **PUBLICATION)
+        ax.set(title=panel_title("n_samples", n_samples), xlabel="QTL", ylim=(-1, highest))
+        label_scale(ax, here["n_qtl"])
+        beyond = int((~here["value"].between(-1, highest)).sum())
+        if beyond:
+            words = {"transform": ax.transAxes, "ha": "right", "fontsize": "small"}
+            ax.text(0.98, 0.95, f"{beyond} values beyond", **words)
+    axes[0, 0].set_ylabel("Relative gain of the MLP\n(r MLP - r ridge) / r ridge")
+    handles = trait_handles(ratios)
+    handles.append(Line2D([], [], color=str(apc.slate), marker="o", label="this code"))
+    if theirs["n_samples"].isin(sizes).any():
+        handles.append(
+            Line2D([], [], color=str(apc.slate), marker="o", **PUBLICATION, label="publication")
+        )
+    return legend_below(figure, handles)
 
 
 def interaction_shares(shares: pd.DataFrame, published: pd.DataFrame) -> Figure:
@@ -176,41 +196,3 @@ def trait_panels(table: pd.DataFrame) -> tuple[Figure, np.ndarray, Sequence[int]
         ax.set_title(f"relAA {ratio:g}")
     axes[-1, len(ratios) // 2].set_xlabel(SCALING_LABEL)
     return figure, axes, sizes, ratios
-
-
-def _sample_size_panels(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[Figure, Sequence[Axes]]:
-    """Draw `value` against the number of QTL, a panel for each number of individuals: our cohorts
-    and their medians, with the digitised values.
-    """
-    x = "n_qtl"
-    sizes, ratios = sorted(ours["n_samples"].unique()), sorted(ours["rel_aa"].unique())
-    figure, axes = plt.subplots(
-        1, len(sizes), figsize=(1 + 4.8 * len(sizes), 5), sharey=True, squeeze=False
-    )
-    for ax, n_samples in zip(axes[0], sizes, strict=True):
-        for k, ratio in enumerate(ratios):
-            style = trait_style(k)
-            part = select(ours, n_samples=n_samples, rel_aa=ratio)
-            middle = part.groupby(x)["value"].median()
-            # many small dots: as pixels they take a fraction of the page
-            ax.plot(
-                part[x],
-                part["value"],
-                linestyle="",
-                **style,
-                markersize=3,
-                alpha=0.45,
-                rasterized=True,
-            )
-            ax.plot(middle.index, middle, **style, markersize=5, linewidth=1.4)
-            reference = select(theirs, n_samples=n_samples, rel_aa=ratio).sort_values(x)
-            ax.plot(reference[x], reference["value"], **style, **PUBLICATION)
-        ax.set(title=panel_title("n_samples", n_samples))
-        label_scale(ax, select(ours, n_samples=n_samples)[x])
-    handles = trait_handles(ratios)
-    handles.append(Line2D([], [], color=str(apc.slate), marker="o", label="this code"))
-    if theirs["n_samples"].isin(sizes).any():
-        handles.append(
-            Line2D([], [], color=str(apc.slate), marker="o", **PUBLICATION, label="publication")
-        )
-    return legend_below(figure, handles), axes[0]

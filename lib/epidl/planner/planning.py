@@ -621,37 +621,13 @@ def observed_segments(genotypes: Genotypes) -> int:
     chance makes of it among n individuals. The number is at least 2, and at most that of the
     markers.
     """
-    codes = _standard_codes(genotypes, np.float32)
+    dosages = genotypes.block(slice(None)).astype(np.float32)
+    dosages = dosages[:, np.ptp(dosages, axis=0) > 0]
+    codes = (dosages - dosages.mean(axis=0)) / dosages.std(axis=0)
     n, m = codes.shape
     products = codes @ codes.T if n < m else codes.T @ codes
     squared = float((products.astype(float) ** 2).sum()) / (n * m) ** 2
     return _whole(1 / np.clip((squared - 1 / n) / (1 - 1 / n), 1 / m, 1 / 2))
-
-
-def observed_pair_segments(genotypes: Genotypes) -> int:
-    """Return how many independent pairs of markers a cohort's epistatic relationships represent.
-
-    With codes z of mean 0 and variance 1 of the m markers that vary, the relationship of two
-    individuals is the mean of z_j z_k z_j' z_k' over pairs of markers, of variance 1 / C(m, 2) if
-    markers are independent. The number is the inverse of the variance between all pairs of
-    individuals, at least 1 and at most C(m, 2).
-
-    Raises ValueError if fewer than 2 markers vary.
-    """
-    codes = _standard_codes(genotypes, float)
-    n, m = codes.shape
-    checks.integer("the number of markers that vary", m, minimum=2)
-    n_pairs, squares = math.comb(m, 2), codes**2
-    relationship = ((codes @ codes.T) ** 2 - squares @ squares.T) / (2 * n_pairs)
-    variance = relationship[np.triu_indices(n, 1)].var()
-    return _whole(1 / np.clip(variance, 1 / n_pairs, 1))
-
-
-def _standard_codes(genotypes: Genotypes, dtype: type) -> NDArray[np.floating]:
-    """Return the codes of the markers that vary, each of mean 0 and variance 1."""
-    dosages = genotypes.block(slice(None)).astype(dtype)
-    dosages = dosages[:, np.ptp(dosages, axis=0) > 0]
-    return (dosages - dosages.mean(axis=0)) / dosages.std(axis=0)
 
 
 def _whole(value: float) -> int:

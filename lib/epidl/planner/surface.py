@@ -377,15 +377,10 @@ def shortfall(compared: pd.DataFrame, rows: pd.DataFrame) -> dict[str, str]:
     larger = compared[compared["n_samples"] > rows["n_samples"].max()]
     below = larger["forecast"] - larger["found"]
     return {
-        "sizes": sizes_in_words(larger),
+        "sizes": " and ".join(map("{:,}".format, sorted(larger["n_samples"].unique()))),
         "mean": f"{below.mean():.2f}",
         "worst": f"{below.max():.2f}",
     }
-
-
-def sizes_in_words(table: pd.DataFrame) -> str:
-    """Return the numbers of individuals of a table, as `1,000 and 10,000`."""
-    return " and ".join(map("{:,}".format, sorted(table["n_samples"].unique())))
 
 
 def tried(table: pd.DataFrame) -> pd.DataFrame:
