@@ -333,9 +333,8 @@ def rows(n_samples: int, least: int = 1, different: bool = True) -> list[Wrong]:
             Wrong("one twice", [*right, 0] + [2, 3, 4, 5] * (least > 2), "at most once", says=".")
         )
     if least > 0:
-        few = [] if least == 1 else [0]
         ways.append(
-            Wrong("too few", np.array(few, dtype=int), f"at least {least}", says="got [0-9]")
+            Wrong("too few", np.arange(least - 1), f"at least {least}", says=f"got {least - 1}")
         )
     return ways
 
@@ -734,6 +733,7 @@ def _genotypes() -> list[Place]:
                     values.map(lambda k: [[0, k]]),
                     says="got",
                 ),
+                Wrong("a fraction", [[0, 0.5]], "must be 0 or 1", says="0.5"),
                 Wrong("text", [["A", "G"]], "must be 0 or 1", says="'A'"),
                 Wrong("NaN", [[0, NAN]], "must be 0 or 1", says="nan"),
             ],
@@ -1201,9 +1201,9 @@ def _networks() -> list[Place]:
             columns=[
                 Wrong(
                     "beyond the columns",
-                    [16],
+                    [0, 16],
                     "one of the 16",
-                    st.integers(16, 10**6).map(lambda k: [k]),
+                    st.integers(16, 10**6).map(lambda k: [0, k]),
                 ),
                 Wrong(
                     "negative", [-1], "one of the 16", st.integers(-(10**6), -1).map(lambda k: [k])
@@ -1799,19 +1799,13 @@ def _cells() -> list[Place]:
     most = _cell(hidden_width=10**9, models=["mlp"])
     return [
         Place(
-            "core.run_cell",
+            "core.run",
             lambda output="", progress=False: core.run(small, folder=output, progress=progress),
             dict,
             {"output": folder(), "progress": boolean()},
         ),
         _place(devices, "resolve_device", dict, device=choice("auto", "cpu", "cuda")),
-        _place(
-            costs,
-            "measure_machine",
-            lambda: {"device": "cpu"},
-            device=DEVICE,
-            n_threads=integer(1, 1024),
-        ),
+        _place(costs, "measure_machine", dict, device=DEVICE),
         Place("devices.one_cell_threads", _threads, dict, {"n_threads": integer(1, 1024)}),
         _place(
             costs,
@@ -1940,6 +1934,9 @@ def _numbers(name: str) -> list[Wrong]:
     if name == "max_features":
         ways = [w for w in ways if w.way != "empty"]
         ways.append(Wrong("not in order", [50, 20], "a lower and an upper bound", says="50 and 20"))
+        ways.append(Wrong("one bound alone", [50], "is missing", says="max_features.1"))
+    if name == "mlp_learning_rates":
+        ways.append(Wrong("zero", [0], "greater than 0", says="got 0"))
     return ways
 
 

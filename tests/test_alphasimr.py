@@ -235,5 +235,5 @@ def test_every_experiment_runs_on_its_cohorts(cell_type, parameters):
     table = core.run(cell).table
     assert table["cell"].unique().tolist() == [cell.name]
     assert table["pearson_r"].notna().all()
-    again = core.make_cohort(cell, cell_type.architecture, int(table["seed"].iloc[0]))
+    again = core.make_cohort(cell, int(table["seed"].iloc[0]))
     assert again.genotypes.n_markers == table["n_markers"].iloc[0]

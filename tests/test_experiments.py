@@ -88,7 +88,7 @@ def test_replicates_and_seeds_differ(table):
 def test_ridge_under_held_out_is_scored_on_the_last_samples(table):
     row = table.query("replicate == 1 and model == 'ridge' and protocol == 'held_out'").iloc[3]
     cell = make_cell(ScalingCell, **CELL)
-    cohort = core.make_cohort(cell, ScalingCell.architecture, int(row["seed"]))
+    cohort = core.make_cohort(cell, int(row["seed"]))
     fit = ridge.fit_ridge(cohort.genotypes, cohort.phenotypes, np.arange(170))
     predicted = fit.predict(cohort.genotypes, np.arange(170, 200))[:, 3]
     assert row["pearson_r"] == pytest.approx(
@@ -116,7 +116,7 @@ def test_published_ridge_is_the_mean_over_ten_splits_that_the_traits_share(table
     row = table.query("replicate == 1 and model == 'ridge' and protocol == 'published'")
     cell = make_cell(ScalingCell, **CELL)
     seed = int(row["seed"].iloc[0])
-    cohort = core.make_cohort(cell, ScalingCell.architecture, seed)
+    cohort = core.make_cohort(cell, seed)
     rng = seeds.generator(seed, "ridge_splits")
     r, effects = [], []
     for _ in range(10):
@@ -199,11 +199,8 @@ def test_dilution_has_a_row_for_each_model_and_a_trial_for_each_fit_tried(dilute
 
 
 def test_the_traits_of_dilution_have_their_own_causal_markers(diluted):
-    cohort = core.make_cohort(
-        make_cell(DilutionCell, **DILUTION),
-        DilutionCell.architecture,
-        int(diluted.table["seed"].iloc[0]),
-    )
+    cell = make_cell(DilutionCell, **DILUTION)
+    cohort = core.make_cohort(cell, int(diluted.table["seed"].iloc[0]))
     one, other = cohort.traits
     assert not np.array_equal(one.qtl, other.qtl)
     counts = (
@@ -376,7 +373,7 @@ def test_the_three_kinds_of_correlation_cells(pleiotropy, shared_pairs, name):
     assert len(table) == 6 * 2
     assert (table["pleiotropy"] == pleiotropy).all()
     assert (table["shared_pairs"] == shared_pairs).all()
-    traits = core.make_cohort(cell, CorrelationCell.architecture, int(table["seed"].iloc[0])).traits
+    traits = core.make_cohort(cell, int(table["seed"].iloc[0])).traits
     assert all(np.array_equal(traits[0].pairs, trait.pairs) for trait in traits) == shared_pairs
     effects = np.corrcoef([trait.additive_effects for trait in traits])[np.triu_indices(6, k=1)]
     assert (effects.mean() > 0.8) == (pleiotropy > 0.9)

@@ -23,11 +23,11 @@ class Stopped(BaseException):
     """What a kill is to a cell."""
 
 
-def run(folder="", stop_after=None, fits=core.FITS, **changes):
+def run(folder="", stop_after=None, **changes):
     """Run a cell and stop it after so many fits; return its result and how many fits and cohorts were
     made.
     """
-    made = {"fits": 0, "cohorts": 0}
+    made, simulated = {"fits": 0, "cohorts": 0}, core.make_cohort
 
     def counted(fit):
         def call(run):
@@ -38,17 +38,18 @@ def run(folder="", stop_after=None, fits=core.FITS, **changes):
 
         return call
 
-    def architecture(cell):
+    def counted_cohort(*arguments):
         made["cohorts"] += 1
-        return cell.architecture()
+        return simulated(*arguments)
 
     wanted = make_cell(ScalingCell, **SMALL | changes)
-    try:
-        result = core.run_cell(
-            wanted, architecture, {name: counted(fit) for name, fit in fits.items()}, folder=folder
-        )
-    except Stopped:
-        result = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core, "make_cohort", counted_cohort)
+        patch.setattr(core, "FITS", {name: counted(fit) for name, fit in core.FITS.items()})
+        try:
+            result = core.run(wanted, folder=folder)
+        except Stopped:
+            result = None
     return result, made
 
 
@@ -75,16 +76,14 @@ def test_a_stopped_cell_goes_on_where_it_was(tmp_path, stop_after, capsys, whole
     assert path.read_text() == other.read_text()
 
 
-def test_side_tables_are_kept_too(tmp_path):
+def test_side_tables_are_kept_too(tmp_path, monkeypatch):
     wanted = make_cell(
         DilutionCell,
         **DILUTION | {"models": ["ridge", "lasso", "mlp_pruned"], "protocols": ["published"]},
     )
-    fits = {name: core.FITS[name] for name in wanted.models}
-    first = core.run_cell(wanted, DilutionCell.architecture, fits, folder=tmp_path)
-    again = core.run_cell(
-        wanted, DilutionCell.architecture, dict.fromkeys(fits), folder=tmp_path
-    )  # nothing to fit with
+    first = core.run(wanted, folder=tmp_path)
+    monkeypatch.setattr(core, "FITS", {})  # nothing to fit with
+    again = core.run(wanted, folder=tmp_path)
     pd.testing.assert_frame_equal(first.table, again.table)
     assert set(first.side) == {"trials", "importances", "provenance"}
     for name, table in first.side.items():
@@ -194,9 +193,9 @@ def computed(tmp_path, monkeypatch):
     made = []
     simulated, fit = core.make_cohort, core._fit
 
-    def counted_cohort(cell, architecture, seed, replicate=1):
+    def counted_cohort(cell, seed, replicate=1):
         made.append(f"cohort {replicate}")
-        return simulated(cell, architecture, seed, replicate)
+        return simulated(cell, seed, replicate)
 
     def counted_fit(runs, protocol, model, *others):
         made.append(f"{protocol} {model}")
@@ -302,9 +301,10 @@ def test_another_protocol_is_added_to_a_published_cell(computed):
 
 def test_finished_fits_of_an_unfinished_cell_are_published(computed, monkeypatch, capsys):
     wanted = make_cell(ScalingCell, **SMALL | SHOWN)
-    fits = core.FITS | {"mlp": lambda _: (_ for _ in ()).throw(Stopped)}
-    with pytest.raises(Stopped):
-        core.run_cell(wanted, ScalingCell.architecture, fits, folder="stopped")
+    with monkeypatch.context() as patch:
+        patch.setitem(core.FITS, "mlp", lambda _: (_ for _ in ()).throw(Stopped))
+        with pytest.raises(Stopped):
+            core.run(wanted, folder="stopped")
     path = Path("book/data/scaling.csv")
     publish.publish([wanted], publish.fits_in(Path("stopped"), wanted), [], path)
     assert "scaling: 1 fits published; not complete: n100_scaling1" in capsys.readouterr().out

@@ -191,10 +191,10 @@ def test_a_replicate_is_asked_for_by_its_number(tmp_path):
     for number, cohort in cohorts.items():
         write_cohort(tmp_path / file_stem(cell, number), cohort)
     for place, number in enumerate(cohorts, start=1):
-        found = core.make_cohort(cell, type(cell).architecture, seed=0, replicate=place)
+        found = core.make_cohort(cell, seed=0, replicate=place)
         np.testing.assert_array_equal(found.phenotypes, cohorts[number].phenotypes)
     with pytest.raises(FileNotFoundError, match=r"_rep9_g\.txt is missing"):
-        core.make_cohort(cell, type(cell).architecture, seed=0, replicate=3)
+        core.make_cohort(cell, seed=0, replicate=3)
 
 
 def change(path, old, new):
@@ -295,11 +295,11 @@ def test_an_experiment_runs_on_the_files(tmp_path, cell_type, parameters, stem):
     assert file_stem(cell, 1) == name
     assert cell.name == f"{simulated.name}_zenodo"
     table = core.run(cell).table
-    found = core.make_cohort(cell, cell_type.architecture, seed=0)
+    found = core.make_cohort(cell, seed=0)
     np.testing.assert_array_equal(found.phenotypes, cohort.phenotypes)
     assert table["pearson_r"].notna().all()
     with pytest.raises(FileNotFoundError, match=r"_rep2_g\.txt is missing"):
-        core.make_cohort(cell, cell_type.architecture, seed=0, replicate=2)
+        core.make_cohort(cell, seed=0, replicate=2)
 
 
 def test_cohorts_that_the_authors_lack_are_refused(tmp_path):

@@ -29,8 +29,7 @@ def torch_generator(seed: int, *purpose: object) -> "torch.Generator":
     """
     import torch
 
-    state = _sequence(seed, *purpose).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+    return torch.Generator().manual_seed(derive(seed, *purpose))
 
 
 def derive(seed: int, *purpose: object) -> int:

@@ -100,11 +100,11 @@ def tuned_traits(table: pd.DataFrame) -> pd.DataFrame:
     return real.merge(real.loc[real["model"] == TUNED, keys], on=keys)
 
 
-def between_splits(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+def between_splits(table: pd.DataFrame) -> pd.DataFrame:
     """Compare the models of real cohorts over splits: one row per cohort, trait, protocol and model.
 
     Columns: the means of pearson_r, r_within and explained, splits, and the mean difference in r to
-    ridge on the same splits, its interval (low, high), p, and p_holm, by Holm's method over the
+    ridge on the same splits, its 95% interval (low, high), p, and p_holm, by Holm's method over the
     models and traits of a cohort. best: whether the interval of the difference to the best model,
     the one with the greatest difference to ridge, holds 0 or, with one split, is not known. Rounding
     makes no difference. Random splits and published folds have the intervals of Nadeau and Bengio
@@ -120,10 +120,10 @@ def between_splits(table: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
         best = gains.mean().idxmax()
         for model in part["model"].unique():
             gain, behind = gains[model].dropna(), (r[best] - r[model]).dropna()
-            low, high = corrected_interval(gain, ratio, level)
+            low, high = corrected_interval(gain, ratio)
             found = {"difference": gain.mean(), "low": low, "high": high, "splits": len(gain)}
             p = np.nan if model == "ridge" else corrected_p(gain, ratio)
-            behind_low, _ = corrected_interval(behind, ratio, level)
+            behind_low, _ = corrected_interval(behind, ratio)
             rows.append(
                 {
                     **dict(zip(keys, place, strict=True)),

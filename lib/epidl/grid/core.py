@@ -4,7 +4,7 @@ make tidy rows.
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -45,30 +45,16 @@ class CellResult:
     side: dict[str, pd.DataFrame]
 
 
-FitModel = Callable[[Task], Prediction]
-Architecture = Callable[[Any], dict[str, Any]]
+# given the device, and the provenance of what is computed now: each fit's name and what computes it
+EachFit = Callable[[str, dict[str, Any]], Iterator[tuple[str, Callable[[], results.Fitted]]]]
+FITS: dict[str, Callable[[Task], Prediction]] = {
+    name: model.predict for name, model in MODELS.items()
+}
 
 
-FITS: dict[str, FitModel] = {name: model.predict for name, model in MODELS.items()}
+def run(cell: Cell, folder: Path | str = "", progress: bool = False) -> CellResult:
+    """Simulate a cell's cohorts, and fit and score its models, but for fits that are kept.
 
-
-def run(cell: Cell, **options: Any) -> CellResult:
-    """Run one cell of any experiment, with the options and result of `run_cell`."""
-    result = run_cell(cell, type(cell).architecture, FITS, **options)
-    columns = dict.fromkeys([*result.table, *EXPERIMENTS[cell.experiment].columns])
-    return replace(result, table=result.table.reindex(columns=list(columns)))
-
-
-def run_cell(
-    cell: Cell,
-    architecture: Architecture,
-    fits: Mapping[str, FitModel],
-    folder: Path | str = "",
-    progress: bool = False,
-) -> CellResult:
-    """Run all cohorts of a cell.
-
-    architecture: what the cell's cohorts are simulated with. fits: fits and scores each model.
     folder: where finished fits and Optuna's trials are kept, so that a killed cell resumes. An
     empty folder keeps them in memory only.
 
@@ -76,41 +62,50 @@ def run_cell(
     if the cell does not fit the machine, ImportError if it searches without Optuna, and what
     `make_cohort` and `kept.claim` do.
     """
-    folder, progress = checks.folder("output", folder), checks.boolean("progress", progress)
-    device = resolve_device(cell.device)
-    costs.check_memory(cell, device)
     if any(MODELS[model].searches(cell) for model in cell.models):
         tuning.check_installed()
+    result = compute(cell, partial(_each_fit, cell, folder, progress), folder, progress)
+    columns = dict.fromkeys([*result.table, *EXPERIMENTS[cell.experiment].columns])
+    return replace(result, table=result.table.reindex(columns=list(columns)))
+
+
+def compute(cell: Cell, each_fit: EachFit, folder: Path | str, progress: bool) -> CellResult:
+    """Compute those of a cell's fits that are not kept, and return all. Arguments and errors are
+    those of `run`.
+    """
+    folder, _ = checks.folder("output", folder), checks.boolean("progress", progress)
+    device = resolve_device(cell.device)
+    costs.check_memory(cell, device)
     parameters = cell.model_dump(mode="json")
     kept.claim(folder, parameters)
-    there, origin = (
-        kept.Kept.of(folder, cell, device),
-        results.provenance(parameters, datetime.now(UTC)),
-    )
-    done: list[results.Fitted] = []
+    there = kept.Kept.of(folder, cell, device)
+    origin = results.provenance(parameters, datetime.now(UTC))
+    done = []
     with one_cell_threads(cell.n_threads):
-        for replicate, planned in itertools.groupby(cell.each_fit(), key=lambda each: each[1]):
-            # a replicate of which all is kept is not simulated again; the one before is let go
-            tasks = cache(partial(_tasks, cell, architecture, replicate, device, folder, progress))
-            for name, _, protocol, model in planned:
-                fit = partial(_fit, tasks, protocol, model, fits[model], origin)
-                done.append(there.once(name, fit))
+        for name, fit in each_fit(device, origin):
+            done.append(there.once(name, fit))
     table, side, records = results.join(done)
     provenance = pd.DataFrame({"record": [json.dumps(record) for record in records]})
     return CellResult(table, side | {"provenance": provenance})
 
 
+def _each_fit(
+    cell: Cell, folder: Path | str, progress: bool, device: str, origin: dict[str, Any]
+) -> Iterator[tuple[str, Callable[[], results.Fitted]]]:
+    """Yield the fits of a simulated cell, cohort by cohort, as `EachFit` says."""
+    for replicate, planned in itertools.groupby(cell.each_fit(), key=lambda each: each[1]):
+        # a replicate of which all is kept is not simulated again; the one before is let go
+        tasks = cache(partial(_tasks, cell, replicate, device, folder, progress))
+        for name, _, protocol, model in planned:
+            yield name, partial(_fit, tasks, protocol, model, origin)
+
+
 def _tasks(
-    cell: Cell,
-    architecture: Architecture,
-    replicate: int,
-    device: str,
-    folder: Path | str,
-    progress: bool,
+    cell: Cell, replicate: int, device: str, folder: Path | str, progress: bool
 ) -> tuple[pd.DataFrame, dict[Protocol, Task]]:
     """Return what is known of a cohort's traits before any fit, and the task of each protocol."""
     seed = seeds.derive(cell.seed, cell.cohorts, cell.cohort_name, replicate)
-    cohort = make_cohort(cell, architecture, seed, replicate)
+    cohort = make_cohort(cell, seed, replicate)
     parts = genetic_parts(cohort)
     asked = {
         each.name: getattr(cell, each.name) for each in fields(Task) if hasattr(cell, each.name)
@@ -149,13 +144,12 @@ def _fit(
     tasks: Callable[[], tuple[pd.DataFrame, dict[Protocol, Task]]],
     protocol: Protocol,
     model: str,
-    fit: FitModel,
     origin: Mapping[str, Any],
 ) -> results.Fitted:
     started = datetime.now(UTC)
     truth, by_protocol = tasks()
     task = by_protocol[protocol]
-    prediction = fit(task)
+    prediction = FITS[model](task)
     labels = truth.iloc[0][["experiment", "profile", "cell", "replicate"]].to_dict()
     labels |= {"protocol": protocol, "model": model}
     side = {}
@@ -165,11 +159,11 @@ def _fit(
     return results.Fitted(table, side, {**origin, **results.measured(started)})
 
 
-def make_cohort(cell: Cell, architecture: Architecture, seed: int, replicate: int = 1) -> Cohort:
+def make_cohort(cell: Cell, seed: int, replicate: int = 1) -> Cohort:
     """Simulate the cohort of a replicate by the cell's backend, or read the authors', raising what
     these raise.
     """
-    arguments = architecture(cell)
+    arguments = cell.architecture()
     if cell.source == "zenodo":
         return zenodo.read_replicate(cell, replicate, arguments)
     if isinstance(cell, WorldCell):

@@ -106,13 +106,13 @@ def check_memory(cell: Cell, device: str) -> None:
         )
 
 
-def measure_machine(device: str, n_threads: int = 1) -> Machine:
-    """Measure a machine's rates, in some seconds. n_threads: those of a cell on a CPU.
+def measure_machine(device: str) -> Machine:
+    """Measure a machine's rates in some seconds, on one thread of a CPU.
 
-    Raises ValueError for a missing device, and fewer than 1 thread.
+    Raises ValueError for a missing device.
     """
     checked_device(device)
-    with one_cell_threads(n_threads):
+    with one_cell_threads(1):
         batch, square = (
             torch.rand(BATCH_SIZE, 4096, device=device),
             torch.rand(4096, 4096, device=device),

@@ -6,8 +6,7 @@ folds are taken as they are. All estimates come from the training individuals of
 including effects of covariates and the means that fill missing genotypes.
 """
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -17,10 +16,9 @@ from typing import Any
 import pandas as pd
 import tqdm
 
-from epidl import checks, seeds
+from epidl import seeds
 from epidl.cohorts.splits import Split
-from epidl.devices import one_cell_threads, resolve_device
-from epidl.grid import costs, kept, results
+from epidl.grid import core, results
 from epidl.grid.core import CellResult
 from epidl.grid.params import RealCell
 from epidl.own import comparison, public, registry
@@ -55,33 +53,24 @@ def splits(cell: RealCell, protocol: str) -> tuple[OwnCohort, list[tuple[str, Sp
 
 
 def run(cell: RealCell, folder: Path | str = "", progress: bool = False) -> CellResult:
-    """Fit and score a cell's models, with the arguments and errors of `core.run_cell`.
+    """Fit and score a cell's models, with the arguments and errors of `core.run`.
 
     Also raises what `public.read_public`, `comparison.make_splits` and `comparison.make_task` do.
     """
-    folder, progress = checks.folder("output", folder), checks.boolean("progress", progress)
-    device = resolve_device(cell.device)
-    costs.check_memory(cell, device)
-    parameters = cell.model_dump(mode="json")
-    kept.claim(folder, parameters)
-    there = kept.Kept.of(folder, cell, device)
-    origin = results.provenance(parameters, datetime.now(UTC)) | {"data": cell.cohort.hashes}
+    return core.compute(cell, partial(_each_fit, cell, progress), folder, progress)
+
+
+def _each_fit(
+    cell: RealCell, progress: bool, device: str, origin: dict[str, Any]
+) -> Iterator[tuple[str, Callable[[], results.Fitted]]]:
+    """Yield the fits of a cell, one kind of splits after the other, as `core.EachFit` says."""
     # the last alone: large cohorts are read for one kind of splits after the other
     split = lru_cache(maxsize=1)(partial(splits, cell))
     task = lru_cache(maxsize=1)(partial(_task, cell, split, device))
-    done: list[results.Fitted] = []
-    with (
-        one_cell_threads(cell.n_threads),
-        tqdm.tqdm(total=len(cell.fits), disable=not progress) as bar,
-    ):
-        kind_by_kind = sorted(cell.each_fit(), key=lambda each: cell.protocols.index(each[2]))
-        for name, number, protocol, model in kind_by_kind:
-            fit = partial(_fit, cell, task, protocol, number, model, origin)
-            done.append(there.once(name, fit))
-            bar.update()
-    table, _, records = results.join(done)
-    provenance = pd.DataFrame({"record": [json.dumps(record) for record in records]})
-    return CellResult(table, {"provenance": provenance})
+    origin = origin | {"data": cell.cohort.hashes}
+    kind_by_kind = sorted(cell.each_fit(), key=lambda each: cell.protocols.index(each[2]))
+    for name, number, protocol, model in tqdm.tqdm(kind_by_kind, disable=not progress):
+        yield name, partial(_fit, cell, task, protocol, number, model, origin)
 
 
 def _task(
