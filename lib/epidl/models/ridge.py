@@ -118,7 +118,9 @@ def fit_ridge_splits(
     checks.integer("len(splits)", len(splits), minimum=1)
     splits = [checks.rows("rows", rows, genotypes.n_samples, minimum=2) for rows in splits]
     used = np.unique(np.concatenate(splits))
-    products = (_Gram if genotypes.n_markers <= len(used) else _Kernel)(genotypes, used, device)
+    # the smaller of the two matrices is decomposed
+    kind = _Gram if genotypes.n_markers <= max(map(len, splits)) else _Kernel
+    products = kind(genotypes, used, device)
     traits = torch.as_tensor(phenotypes, device=device)
     return (
         _fit(
