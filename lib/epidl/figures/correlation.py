@@ -7,7 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from epidl.figures.style import OPEN, PARITY, legend_below, select, trait_style
+from epidl.figures.style import (
+    OPEN,
+    PARITY,
+    legend_below,
+    select,
+    trait_style,
+    write_at_right,
+)
 from epidl.grid.contrasts import CONTROL, condition, one_protocol, paired
 
 BOX_WIDTH = 0.14  # of the place of one condition, where those of a number of QTL stand side by side
@@ -28,6 +35,7 @@ def sharing_and_correlation(table: pd.DataFrame) -> Figure:
     complete = gain.groupby("n_qtl")["condition"].nunique() == len(kinds)
     counts = list(complete.index[complete])
     figure, ax = plt.subplots(figsize=(8, 5))
+    ends = []
     for k, n_qtl in enumerate(counts):
         part = select(gain, n_qtl=n_qtl)
         style = trait_style(k + 1)
@@ -44,13 +52,12 @@ def sharing_and_correlation(table: pd.DataFrame) -> Figure:
         x = means.index + shift
         ax.plot(x, means["pearson_r"], **style, markersize=8, linewidth=1.8)
         ax.plot(x, means["pearson_r_baseline"], color="0.6", linewidth=1.2)
-        end = means["pearson_r"].iloc[-1]
-        ax.text(2.2, end, f"{n_qtl} QTL", color=style["color"], va="center", fontsize=13)
-    ridge = gain.loc[gain["place"] == 2, "pearson_r_baseline"].mean()
-    ax.text(2.2, ridge, "ridge", color="0.45", va="center", fontsize=13)
+        ends.append((f"{n_qtl:,} QTL", means["pearson_r"].iloc[-1], style["color"]))
+    ends.append(("ridge", gain.loc[gain["place"] == 2, "pearson_r_baseline"].mean(), "0.45"))
     labels = ["own pairs", "shared pairs", "shared pairs,\ncorrelated effects"]
     ax.set_xticks(range(len(kinds)), labels)
-    ax.set(xlim=(-0.25, 2.6), ylabel="Pearson's r", ylim=(None, 1.03))
+    ax.set(xlim=(-0.25, 2.25), ylabel="Pearson's r", ylim=(None, 1.03))
+    write_at_right(ax, ends, apart=0.06, fontsize=13)
     return figure
 
 

@@ -101,21 +101,27 @@ def label_ends(
     table: as in `draw_models`. The axes' limits must be set.
     """
     last = table[table[x] == table[x].max()]
-    ends = last.groupby("model")[value].mean()[models_of(last)].dropna().sort_values()
+    ends = last.groupby("model")[value].mean()[models_of(last)].dropna()
+    words = [(MODEL_NAMES[model], end, MODEL_COLORS[model]) for model, end in ends.items()]
+    write_at_right(ax, words, apart, fontsize)
+
+
+def write_at_right(
+    ax: Axes, words: Iterable[tuple[str, float, str]], apart: float, fontsize: float
+) -> None:
+    """Write words to the right of the axes, at least so far apart, as a share of the height.
+
+    words: each text, the value that it belongs to, and its colour. The axes' limits must be set.
+    """
+    words = sorted(words, key=lambda each: each[1])
     low, high = ax.get_ylim()
-    places = ((ends - low) / (high - low)).to_numpy(copy=True)
+    places = np.array([(value - low) / (high - low) for _, value, _ in words])
     for k in range(1, len(places)):
         places[k] = max(places[k], places[k - 1] + apart)
     places -= max(0, places[-1:].sum() - 1)  # back from the upper edge
-    for model, y in zip(ends.index, places, strict=True):
-        words = MODEL_NAMES[model]
-        ax.text(
-            *(1.02, y, words),
-            transform=ax.transAxes,
-            color=MODEL_COLORS[model],
-            va="center",
-            fontsize=fontsize,
-        )
+    look = {"transform": ax.transAxes, "va": "center", "fontsize": fontsize}
+    for (text, _, color), y in zip(words, places, strict=True):
+        ax.text(1.02, y, text, color=color, **look)
 
 
 def model_handles(models: Iterable[str], linestyle: str = "") -> list[Line2D]:
