@@ -232,8 +232,8 @@ MUTANTS = [
         ),
         (
             "seeds",
-            "torch.Generator().manual_seed(int(state >> np.uint64(1)))",
-            "torch.Generator().manual_seed(int(state & np.uint64(1)))",
+            "manual_seed(derive(seed, *purpose))",
+            "manual_seed(derive(seed, *purpose) % 2)",
             "there are two kinds of initial weights only",
         ),
         # --- splits
