@@ -109,14 +109,12 @@ def test_what_the_page_beyond_says_of_the_tuned_network_is_so():
     assert list(change.index[change["difference"] > 0]) == [4, 7, 12, 20]
 
 
-def test_the_page_of_dilution_says_where_cohorts_are_few():
+def test_the_page_of_dilution_says_whether_cohorts_are_few():
     table = pd.DataFrame({"n_markers": [100, 100, 250, 5000], "replicate": [1, 2, 1, 1]})
     table = table.assign(model=["mlp", "mlp", "mlp", "ridge"])
-    assert (
-        dilution.cohorts_in_words(table, [100, 5000])
-        == "There is one cohort with 250 markers and no cohort with 5,000 markers so far."
-    )
-    assert dilution.cohorts_in_words(table[:2], [100]) == "No number of markers has one cohort."
+    assert dilution.cohorts_in_words(table, [100, 5000]).startswith("Most numbers of markers have")
+    assert dilution.cohorts_in_words(table, [100]).startswith("Some numbers of markers have")
+    assert dilution.cohorts_in_words(table[:2], [100]).startswith("There are several cohorts")
 
 
 def test_only_what_is_not_computed_is_grey(diluted):

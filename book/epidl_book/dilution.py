@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from epidl import figures
 from epidl.figures.style import PARITY
 from epidl.grid.contrasts import one_protocol, paired
-from epidl_book.phrases import each, labelled
+from epidl_book.phrases import labelled
 
 MANY = 1_000  # markers, of which one in ten is causal
 KEPT, DROPPED = str(apc.aegean), str(apc.cinnabar)
@@ -101,19 +101,14 @@ def in_words(table: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, str]:
 
 
 def cohorts_in_words(table: pd.DataFrame, published: Iterable[int]) -> str:
-    """Return in a sentence which numbers of markers have one cohort of the network, and which of the
-    `published` numbers have none.
+    """Return in a sentence whether most numbers of markers, or some, have fewer than two cohorts of the
+    network. The numbers are those of the table and the `published` ones.
     """
     n_cohorts = table[table["model"] == "mlp"].groupby("n_markers")["replicate"].nunique()
-    n_cohorts = n_cohorts.reindex(sorted({*n_cohorts.index, *published}), fill_value=0)
-    few = []
-    for count, word in ((1, "one cohort"), (0, "no cohort")):
-        markers = each(map("{:,}".format, n_cohorts.index[n_cohorts == count]))
-        if markers:
-            few.append(f"{word} with {markers} markers")
-    return (
-        f"There is {' and '.join(few)} so far." if few else "No number of markers has one cohort."
-    )
+    few = n_cohorts.reindex(sorted({*n_cohorts.index, *published}), fill_value=0) < 2
+    if not few.any():
+        return "There are several cohorts with each number of markers."
+    return f"{'Most' if few.mean() > 0.5 else 'Some'} numbers of markers have one cohort at most so far."
 
 
 def selection_table(table: pd.DataFrame) -> pd.DataFrame:
