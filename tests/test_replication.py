@@ -538,13 +538,13 @@ def test_cells_with_fewer_replicates_are_not_all_computed(table):
     more = [cell.model_copy(update={"n_replicates": 3}) for cell in cells[:1]]
     assert (
         phrases.not_computed(table, more)
-        == "Of the 1 cells of this profile, 0 are not computed yet and 1 have fewer replicates or models than planned"
+        == "Of the 1 cells of this profile, 1 have fewer replicates or models than planned"
     )
     part = table[(table["scaling"] == 20) & (table["replicate"] == 1)]
     assert phrases.not_computed(part, cells) == (
         "Of the 2 cells of this profile, 1 are not computed yet and 1 have fewer replicates or models than planned"
     )
-    assert "and 2 have fewer" in phrases.not_computed(table[table["model"] != "mlp"], cells)
+    assert " 2 have fewer" in phrases.not_computed(table[table["model"] != "mlp"], cells)
 
 
 def test_single_fits_stand_beside_the_publication_s_replicates(digitised):

@@ -161,12 +161,14 @@ def not_computed(table: pd.DataFrame, cells: Sequence[Cell]) -> str:
             absent += 1
         elif not cell.fits <= there:
             partly += 1
-    if not absent + partly:
+    lacking = {
+        "are not computed yet": absent,
+        "have fewer replicates or models than planned": partly,
+    }
+    told = [f"{number} {words}" for words, number in lacking.items() if number]
+    if not told:
         return "All is computed"
-    return (
-        f"Of the {len(cells)} cells of this profile, {absent} are not computed yet and {partly} have fewer replicates "
-        "or models than planned"
-    )
+    return f"Of the {len(cells)} cells of this profile, {' and '.join(told)}"
 
 
 def values_by_model(table: pd.DataFrame, rows: Sequence[str]) -> pd.DataFrame:
