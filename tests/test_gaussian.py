@@ -123,6 +123,21 @@ def test_test_samples_do_not_reach_the_fit(noisy):
     np.testing.assert_array_equal(one.weights, two.weights)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"phenotypes": np.zeros((299, 3))}, "phenotypes must have 300 rows"),
+        ({"phenotypes": np.zeros((300, 2))}, "must vary among the rows, trait 1 does not"),
+        ({"rows": np.array([3, 4])}, r"len\(rows\) must be at least 3, got 2"),
+        ({"device": "tpu"}, "device must be 'cpu' or 'cuda', got 'tpu'"),
+    ],
+)
+def test_invalid_requests_name_argument_value_and_bound(noisy, changes, message):
+    arguments = {"phenotypes": noisy.phenotypes, "rows": TRAIN} | changes
+    with pytest.raises(ValueError, match=message):
+        fit_gaussian(noisy.genotypes, **arguments)
+
+
 def test_a_kernel_that_no_memory_holds_is_refused_before_it_is_computed(noisy, monkeypatch):
     monkeypatch.setattr("epidl.checks.memory_bytes", lambda: 16 * 200**2 - 1)
     with pytest.raises(MemoryError, match=r"len\(rows\) must be small enough for .* got 200"):

@@ -57,7 +57,7 @@ def test_neighbouring_markers_have_all_combinations_alike():
         assert scipy.stats.chisquare(np.bincount(byte, minlength=256)).pvalue > 0.01
 
 
-@pytest.mark.parametrize("alleles", [[[]], [[0.5, 1]]])
+@pytest.mark.parametrize("alleles", [[0, 1], [[]], [[0, 2]], [[0.5, 1]], [[np.nan, 1]]])
 def test_alleles_other_than_a_matrix_of_0_and_1_are_refused(alleles):
     with pytest.raises(ValueError, match="alleles must be"):
         Haplotypes.from_alleles(alleles)
@@ -88,6 +88,28 @@ def test_missing_dosages_take_the_mean_of_the_training_samples_alone(counts, see
     )
 
 
-def test_two_copies_in_a_haploid_are_refused():
-    with pytest.raises(ValueError, match=r"from 0 to 1 \(ploidy\), or -1 if missing, got 0 to 2"):
-        Dosages.from_counts(np.array([[0, 2]], np.int8), 1)
+@pytest.mark.parametrize(
+    ("counts", "ploidy", "message"),
+    [
+        ([[0, 1]], 3, "ploidy must be at most 2, got 3"),
+        ([0, 1], 2, "counts must be a matrix of individuals by markers, got shape"),
+        (
+            [[0, 0.5]],
+            2,
+            r"counts must be whole numbers from 0 to 2 \(ploidy\), or -1 if missing",
+        ),
+        (
+            [[0, np.nan]],
+            2,
+            r"counts must be whole numbers from 0 to 2 \(ploidy\), or -1 if missing",
+        ),
+        (
+            np.array([[0, 2]], np.int8),
+            1,
+            r"from 0 to 1 \(ploidy\), or -1 if missing, got 0 to 2",
+        ),
+    ],
+)
+def test_counts_that_are_none_are_refused(counts, ploidy, message):
+    with pytest.raises(ValueError, match=message):
+        Dosages.from_counts(counts, ploidy)

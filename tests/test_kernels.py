@@ -269,11 +269,52 @@ def test_test_samples_do_not_reach_the_fit(cohort):
     np.testing.assert_array_equal(one.weights, two.weights)
 
 
-def test_more_samples_than_the_exact_method_takes_are_refused(cohort):
-    rows = np.arange(EXACT_LIMIT + 1) % 300
-    message = r"len\(rows\) must be at most 20000 \(the bound of method exact\), got 20001"
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"phenotypes": np.zeros((299, 5))},
+            "phenotypes must have 300 rows, one per individual, got 299",
+        ),
+        (
+            {"phenotypes": np.zeros((300, 2))},
+            "phenotypes must vary among the rows, trait 1 does not",
+        ),
+        ({"rows": np.array([3, 4])}, r"len\(rows\) must be at least 3, got 2"),
+        ({"method": "fast"}, "method must be one of auto, exact, cg, got 'fast'"),
+        ({"reml_rows": 2}, "reml_rows must be at least 3, got 2"),
+        ({"components": COMPONENTS[:2]}, "components must have 5 rows"),
+        (
+            {"components": COMPONENTS[:, :2]},
+            "components must have 3 columns, s_A, s_AA and s_E, got 2",
+        ),
+        ({"components": -COMPONENTS}, "components must be at least 0, got -1"),
+        (
+            {"components": COMPONENTS * [1, 1, 0]},
+            r"components\[0, 2\] must be greater than 0, got 0",
+        ),
+        (
+            {"components": COMPONENTS * [1, 1, 1e-9]},
+            r"the share of components\[0, 2\] must be at least 1e-07",
+        ),
+        (
+            {"method": "exact", "rows": np.arange(EXACT_LIMIT + 1) % 300},
+            r"len\(rows\) must be at most 20000 \(the bound of method exact\), got 20001",
+        ),
+    ],
+)
+def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message):
+    arguments = {"phenotypes": cohort.phenotypes, "rows": np.arange(255)} | changes
     with pytest.raises(ValueError, match=message):
-        fit_kernel(cohort.genotypes, cohort.phenotypes, rows, method="exact")
+        fit_kernel(cohort.genotypes, **arguments)
+
+
+def test_other_genotypes_are_refused(cohort):
+    fit = fit_kernel(cohort.genotypes, cohort.phenotypes, np.arange(200), COMPONENTS)
+    with pytest.raises(
+        ValueError, match=r"n_markers must be that of the training individuals, 16, got 18"
+    ):
+        fit.predict(make_cohort(20, 18).genotypes, np.arange(20))
 
 
 @pytest.fixture(scope="module")

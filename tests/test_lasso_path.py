@@ -85,6 +85,20 @@ def test_what_does_not_converge_is_told(monkeypatch):
     assert not fit_lasso_path(cohort.genotypes, cohort.phenotypes, TRAIN).converged.any()
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"phenotypes": np.zeros((299, 5))}, "phenotypes must have 300 rows"),
+        ({"rows": np.arange(9)}, r"len\(rows\) must be at least 10, got 9"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+    ],
+)
+def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message):
+    arguments = {"phenotypes": cohort.phenotypes, "rows": np.arange(255)} | changes
+    with pytest.raises(ValueError, match=message):
+        fit_lasso_path(cohort.genotypes, **arguments)
+
+
 def test_genotypes_that_no_memory_holds_are_refused(cohort, monkeypatch):
     monkeypatch.setattr("epidl.checks.memory_bytes", lambda: 1000.0)
     with pytest.raises(MemoryError, match=r"len\(rows\) must be small enough for .* got 200"):

@@ -408,7 +408,18 @@ def test_models_are_ranked_on_the_splits_that_they_share_with_ridge():
             {"models": ["ridge", "forest"]},
             "models must be of ridge, mlp, .*, kernel, .*, pairs, .*, got forest",
         ),
+        (
+            {"models": ["kernel", "mlp"]},
+            "models must hold ridge and at least one other, got kernel, mlp",
+        ),
+        ({"hidden_width": 0}, "hidden_width must be at least 1, got 0"),
+        ({"n_splits": 0}, "n_splits must be at least 1, got 0"),
+        ({"n_splits": 1001}, "n_splits must be at most 1000, got 1001"),
         ({"splits": ["years"]}, "splits must be of random, family, folds, forward, got 'years'"),
+        (
+            {"splits": []},
+            "splits must name at least one of random, family, folds and forward, got none",
+        ),
     ],
 )
 def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message):
@@ -416,7 +427,9 @@ def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message
         compare(cohort, **changes)
 
 
-def test_as_many_splits_as_are_allowed_are_drawn(cohort):
+def test_more_splits_than_memory_holds_are_refused_before_the_first_is_drawn(cohort):
+    with pytest.raises(ValueError, match="n_splits must be at most 1000, got 1001"):
+        make_splits(cohort, "random", comparison.MOST_SPLITS + 1, seed=1)
     assert len(make_splits(cohort, "random", comparison.MOST_SPLITS, seed=1)) == 1000
 
 

@@ -221,8 +221,12 @@ def test_a_malformed_phenotype_table_is_refused(files, change, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"trait": ""}, "trait must name a column"),
+        ({"covariates": ["height"]}, "covariates must name a column .* got 'height'"),
+        ({"group": "herd"}, "group must name a column"),
         ({"time": "sex"}, "time must be numbers, or dates as 2026-01-31, in the column sex"),
-        ({"min_maf": 0.5}, r"min_maf must be at most 0\.499, got 0\.5"),
+        ({"max_missing": 1.2}, "max_missing must be"),
+        ({"min_maf": 0.5}, "min_maf must be"),
     ],
 )
 def test_bad_options_are_refused(files, options, message):

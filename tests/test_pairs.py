@@ -228,6 +228,40 @@ def test_precision_and_recall_of_a_known_selection():
     np.testing.assert_array_equal(found["pair_variance_recall"], [4 / 5, 0, np.nan, np.nan])
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"phenotypes": np.zeros((299, 5))},
+            "phenotypes must have 300 rows, one per individual, got 299",
+        ),
+        ({"phenotypes": np.full((300, 1), np.nan)}, "phenotypes must be finite, got 300 values"),
+        ({"rows": np.arange(4)}, r"len\(rows\) must be at least 5, got 4"),
+        ({"level": 0}, "level must be greater than 0, got 0"),
+        ({"level": 1.5}, "level must be at most 1, got 1.5"),
+        (
+            {"genotypes": Haplotypes.from_alleles(np.ones((300, 1), dtype=int))},
+            "genotypes.n_markers must be at least 2, got 1",
+        ),
+    ],
+)
+def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message):
+    arguments = {
+        "genotypes": cohort.genotypes,
+        "phenotypes": cohort.phenotypes,
+        "rows": np.arange(255),
+    } | changes
+    with pytest.raises(ValueError, match=message):
+        pairs.fit_pairs(**arguments)
+
+
+def test_other_numbers_of_traits_are_refused(cohort):
+    with pytest.raises(ValueError, match="traits must be 5, one a column of phenotypes, got 4"):
+        pairs.fit_oracle(cohort.genotypes, cohort.phenotypes, np.arange(255), cohort.traits[:4])
+    with pytest.raises(ValueError, match="pairs must have one entry per trait, 5, got 0"):
+        pairs.precision_and_recall([], cohort.traits)
+
+
 def test_any_shares_give_the_t_of_least_squares():
     rng = np.random.default_rng(3)
     counts = rng.binomial(2, [0.1, 0.5, 0.7, 0.3, 0.9], size=(80, 5))

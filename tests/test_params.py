@@ -109,8 +109,10 @@ def test_cell_names_are_readable_and_distinct():
     ("changes", "message"),
     [
         ({"n_sampels": 10}, r"n_sampels is not a parameter; did you mean n_samples\?"),
+        ({"n_samples": 10}, "n_samples: Input should be greater than or equal to 20, got 10"),
         ({"n_samples": "200"}, "n_samples: Input should be a valid integer, got '200'"),
         ({"n_samples": 200.0}, "n_samples: Input should be a valid integer, got 200.0"),
+        ({"n_replicates": True}, "n_replicates: Input should be a valid integer, got True"),
         (
             {"drop_ragged_batch": "yes"},
             "drop_ragged_batch: Input should be a valid boolean, got 'yes'",
@@ -124,10 +126,36 @@ def test_cell_names_are_readable_and_distinct():
             {"models": ["mlp"], "n_samples": 100, "drop_ragged_batch": True},
             "drop_ragged_batch must be False with 85 training",
         ),
+        ({"n_samples": "many"}, "n_samples: Input should be a valid integer.*got 'many'"),
+        ({"scaling": 0}, "scaling: Input should be greater than 0, got 0"),
+        ({"scaling": float("inf")}, "scaling: Input should be a finite number, got inf"),
+        ({"n_replicates": 0}, "n_replicates: Input should be greater than or equal to 1, got 0"),
+        ({"rel_aa": [0, -1]}, "rel_aa.1: Input should be greater than or equal to 0, got -1"),
+        ({"rel_aa": []}, "rel_aa: .*at least 1 item"),
+        (
+            {"broad_sense_heritability": 1e-77},
+            "broad_sense_heritability: Input should be greater than or equal to 0.000001, got 1e-77",
+        ),
+        (
+            {"broad_sense_heritability": 1.2},
+            "broad_sense_heritability: Input should be less than or equal to 1, got 1.2",
+        ),
         (
             {"models": ["lasso"]},
             "models.0: Input should be 'ridge', 'ridge_sgd' or 'mlp', got 'lasso'",
         ),
+        (
+            {"protocols": ["test"]},
+            "protocols.0: Input should be 'published' or 'held_out', got 'test'",
+        ),
+        ({"hidden_width": 0}, "hidden_width: Input should be greater than or equal to 1, got 0"),
+        (
+            {"mlp_learning_rate": -0.1},
+            "mlp_learning_rate: Input should be greater than 0, got -0.1",
+        ),
+        ({"seed": -1}, "seed: Input should be greater than or equal to 0, got -1"),
+        ({"device": "tpu"}, "device: Input should be 'auto', 'cpu' or 'cuda', got 'tpu'"),
+        ({"n_threads": 0}, "n_threads: Input should be greater than or equal to 1, got 0"),
     ],
 )
 def test_a_wrong_parameter_is_named_with_value_and_bound(changes, message):
@@ -159,13 +187,45 @@ CORRELATION = {name: DILUTION[name] for name in DILUTION if name != "n_markers"}
 @pytest.mark.parametrize(
     ("cell_type", "changes", "message"),
     [
+        (
+            DilutionCell,
+            {"n_qtl": 11},
+            "n_qtl: .*must be even, since every QTL has one partner, got 11",
+        ),
         (DilutionCell, {"n_markers": 8}, r"n_qtl must be at most 8 \(n_markers\), got 10"),
+        (
+            DilutionCell,
+            {"max_features": [50, 20]},
+            "max_features must be a lower and an upper bound, got 50 and 20",
+        ),
+        (DilutionCell, {"max_features": [50]}, "max_features"),
+        (DilutionCell, {"mlp_learning_rates": []}, "mlp_learning_rates: .*at least 1 item"),
         (
             DilutionCell,
             {"mlp_learning_rates": [0.1, 0.1]},
             "mlp_learning_rates: .*each at most once",
         ),
+        (
+            DilutionCell,
+            {"mlp_learning_rates": [0]},
+            "mlp_learning_rates.0: Input should be greater than 0, got 0",
+        ),
         (DilutionCell, {"mlp_learning_rate": 0.1}, "did you mean mlp_learning_rates"),
+        (
+            DilutionCell,
+            {"n_trials": 0},
+            "n_trials: Input should be greater than or equal to 1, got 0",
+        ),
+        (
+            DilutionCell,
+            {"n_trials_pruned": 0},
+            "n_trials_pruned: Input should be greater than or equal to 1, got 0",
+        ),
+        (
+            DilutionCell,
+            {"importance_threshold": -1},
+            "importance_threshold: Input should be greater than or equal to 0",
+        ),
         (
             DilutionCell,
             {"n_samples": 152},
@@ -175,6 +235,21 @@ CORRELATION = {name: DILUTION[name] for name in DILUTION if name != "n_markers"}
             CorrelationCell,
             {"shared_pairs": False},
             "shared_pairs must be True if pleiotropy is not 0, got pleiotropy 0.5",
+        ),
+        (
+            CorrelationCell,
+            {"pleiotropy": 1.5},
+            "pleiotropy: Input should be less than or equal to 1, got 1.5",
+        ),
+        (
+            CorrelationCell,
+            {"pleiotropy": -0.5},
+            "pleiotropy: Input should be greater than or equal to 0, got -0.5",
+        ),
+        (
+            CorrelationCell,
+            {"n_traits": 0},
+            "n_traits: Input should be greater than or equal to 1, got 0",
         ),
         (
             CorrelationCell,

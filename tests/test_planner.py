@@ -168,9 +168,33 @@ def test_where_something_is_known_the_forecast_goes_to_it():
     assert near.supported
 
 
-def test_a_whole_number_with_a_point_is_none():
-    with pytest.raises(ValueError, match=r"n_samples must be a whole number, got 600\.0"):
-        epidl.plan(**PANEL | {"n_samples": 600.0})
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_samples": 5}, "n_samples must be at least 20, got 5"),
+        ({"n_samples": 600.0}, "n_samples must be a whole number, got 600.0"),
+        ({"n_samples": 10**8}, "n_samples must be at most 10000000, got 100000000"),
+        ({"n_markers": 1}, "n_markers must be at least 2, got 1"),
+        ({"n_qtl": 10**5}, "n_qtl must be at most"),
+        ({"va_over_vg": 0}, "va_over_vg must be at least 0.01, got 0"),
+        ({"va_over_vg": 1.2}, "va_over_vg must be at most 1, got 1.2"),
+        (
+            {"broad_sense_heritability": math.nan},
+            "broad_sense_heritability must be finite, got nan",
+        ),
+        (
+            {"broad_sense_heritability": "high"},
+            "broad_sense_heritability must be a number, got 'high'",
+        ),
+        (
+            {"population": "herd"},
+            "population must be one of .*cross, families, lines, landscape, got 'herd'",
+        ),
+    ],
+)
+def test_a_wrong_number_is_named_with_its_bound(changes, message):
+    with pytest.raises(ValueError, match=message):
+        epidl.plan(**PANEL | changes)
 
 
 def test_each_kind_of_answer_names_its_model():
@@ -414,11 +438,13 @@ def test_the_command_line_prints_the_plan_of_a_preset_and_of_changes_to_it(capsy
     assert capsys.readouterr().out == f"{epidl.plan(**WHEAT | {'n_samples': 2000})}\n"
 
 
-def test_the_command_line_says_what_is_missing(capsys):
+def test_the_command_line_says_what_is_missing_or_wrong(capsys):
     assert planning.main(["--n-samples", "500"]) == 2
-    assert capsys.readouterr().err == (
-        "n_markers, n_qtl, va_over_vg, broad_sense_heritability must be given, or a preset\n"
+    assert capsys.readouterr().err.startswith(
+        "n_markers, n_qtl, va_over_vg, broad_sense_heritability must be given"
     )
+    assert planning.main(["--preset", "wheat", "--n-qtl", "1"]) == 2
+    assert capsys.readouterr().err == "n_qtl must be at least 2, got 1\n"
 
 
 def test_segments_of_a_cross_and_of_a_population():
@@ -426,6 +452,12 @@ def test_segments_of_a_cross_and_of_a_population():
     # 8 l^2 / 4 l where l is long
     assert planning.cross_segments([50.0]) == pytest.approx(100, rel=0.01)
     assert planning.independent_segments(100, 30, 1.0) == round(2 * 100 * 30 / math.log(100))
+    with pytest.raises(ValueError, match="effective_size must be greater than 0, got 0"):
+        planning.independent_segments(0, 30, 1.0)
+    with pytest.raises(ValueError, match=r"effective_size \* morgans must be at least 2, got 1"):
+        planning.independent_segments(1, 30, 1.0)
+    with pytest.raises(ValueError, match="chromosomes must be at least 1e-06"):
+        planning.cross_segments([1.0, 0.0])
 
 
 def test_linked_markers_are_worth_the_segments_that_a_formula_gives():

@@ -339,6 +339,20 @@ def test_the_command_without_a_name_asks_for_all_cohorts(monkeypatch):
     assert asked == list(registry.cohorts())
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": "rice"}, "dataset must be one of example, wheat"),
+        ({"trait": "env3"}, "trait must be one of env1, env2, env4, env5, got"),
+        ({"group": "family"}, "group must be one of"),
+        ({"most_markers": 1}, "most_markers must be at least 2, got 1"),
+    ],
+)
+def test_names_that_the_registry_lacks_are_refused(small, changes, message):
+    with pytest.raises(ValueError, match=message):
+        public.read_public(**{"dataset": "wheat", "trait": "env1"} | changes)
+
+
 @given
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLIC)

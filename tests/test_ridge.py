@@ -139,3 +139,23 @@ def test_test_samples_do_not_reach_the_fit(cohort):
     changed[255:] = 1e6
     one, two = (fit_ridge(cohort.genotypes, y, rows) for y in (cohort.phenotypes, changed))
     np.testing.assert_array_equal(one.effects, two.effects)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"phenotypes": np.zeros((299, 5))},
+            "phenotypes must have 300 rows, one per individual, got 299",
+        ),
+        ({"phenotypes": np.full((300, 1), np.nan)}, "phenotypes must be finite, got 300 values"),
+        ({"phenotypes": np.zeros(300)}, "phenotypes must be a matrix"),
+        ({"penalties": [1.0, 0.0]}, "penalties must be greater than 0"),
+        ({"penalties": []}, "penalties must be greater than 0"),
+        ({"rows": np.array([3])}, r"len\(rows\) must be at least 2, got 1"),
+    ],
+)
+def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message):
+    arguments = {"phenotypes": cohort.phenotypes, "rows": np.arange(255)} | changes
+    with pytest.raises(ValueError, match=message):
+        fit_ridge(cohort.genotypes, **arguments)

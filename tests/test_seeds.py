@@ -1,6 +1,7 @@
 """Seeds: each seed and each purpose has draws of its own, and they never change."""
 
 import numpy as np
+import pytest
 import torch
 
 from epidl import seeds
@@ -53,3 +54,17 @@ def test_the_draws_of_a_seed_never_change():
         rtol=0,
         atol=0,
     )
+
+
+@pytest.mark.parametrize("draw", [seeds.generator, seeds.torch_generator, seeds.derive])
+@pytest.mark.parametrize(
+    ("seed", "message"),
+    [
+        (-1, "seed must be at least 0, got -1"),
+        (1.5, "seed must be a whole number, got 1.5"),
+        (None, "got None"),
+    ],
+)
+def test_a_seed_that_is_none_is_refused(draw, seed, message):
+    with pytest.raises(ValueError, match=message):
+        draw(seed, "noise")

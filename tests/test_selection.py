@@ -61,6 +61,13 @@ def test_taken_columns_are_those_of_the_one_hot_matrix(n_markers, n_samples, see
     np.testing.assert_array_equal(taken.block(slice(None)), one_hot[:, columns])
 
 
+@pytest.mark.parametrize("columns", [[], [-1], [0, 6]])
+def test_columns_that_are_not_there_are_refused(columns):
+    genotypes = Haplotypes.from_alleles(np.ones((2, 3), dtype=int))
+    with pytest.raises(ValueError, match="columns must name at least one of the 6 one-hot columns"):
+        selection.take_columns(genotypes, np.array(columns, dtype=int))
+
+
 def test_precision_and_recall_of_a_known_selection():
     traits = [trait([0, 1, 2, 3], [[0, 1], [2, 3]]), trait([2, 3, 4, 5], [[2, 5], [3, 4]])]
     # both columns of marker 0, one of 2, 3 and 9; 9 has no effect

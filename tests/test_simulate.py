@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import REL_AA, ROOT, make_cohort
+from epidl import checks
 from epidl.cohorts.genotypes import MISSING, Dosages, Haplotypes
 from epidl.cohorts.simulate import (
     Cohort,
@@ -281,7 +282,50 @@ def test_blocks_do_not_change_the_values(monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"n_samples": 1}, "n_samples must be at least 2, got 1"),
+        ({"n_samples": 10.5}, "n_samples must be a whole number, got 10.5"),
         ({"n_samples": "10"}, "n_samples must be a whole number, got '10'"),
+        ({"n_qtl": 5}, "n_qtl must be even, since every QTL has one partner, got 5"),
+        ({"n_qtl": 0}, "n_qtl must be at least 2, got 0"),
+        ({"n_qtl": 12}, r"n_qtl must be at most 10 \(n_markers\), got 12"),
+        ({"n_markers": 0}, "n_markers must be at least 1, got 0"),
+        ({"rel_aa": [1, -0.1]}, r"rel_aa\[1\] must be at least 0, got -0.1"),
+        ({"rel_aa": [float("nan")]}, r"rel_aa\[0\] must be finite, got nan"),
+        ({"rel_aa": [0, 1e308]}, r"rel_aa\[1\] must be at most 1e\+12, got 1e\+308"),
+        ({"rel_aa": []}, "rel_aa must name at least one trait, got none"),
+        ({"rel_aa": [[1], [1, 2]]}, r"rel_aa\[0\] must be a number, got \[1\]"),
+        ({"rel_aa": ["high"]}, r"rel_aa\[0\] must be a number, got 'high'"),
+        ({"broad_sense_heritability": 0}, "broad_sense_heritability must be at least 1e-06, got 0"),
+        (
+            {"broad_sense_heritability": 1e-320},
+            r"broad_sense_heritability must be at least 1e-06, got 9\.99989e-321",
+        ),
+        (
+            {"broad_sense_heritability": 1e-77},
+            "broad_sense_heritability must be at least 1e-06, got 1e-77",
+        ),
+        (
+            {"broad_sense_heritability": [[1], [1, 2]]},
+            r"broad_sense_heritability must be a number, got \[\[1\], \[",
+        ),
+        (
+            {"broad_sense_heritability": 1.01},
+            "broad_sense_heritability must be at most 1, got 1.01",
+        ),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"pleiotropy": "high"}, "pleiotropy must hold numbers only, got 'high'"),
+        ({"shared_pairs": "no"}, "shared_pairs must be True or False, got 'no'"),
+        ({"pleiotropy": 0.5}, "pleiotropy must be 0 if shared_pairs is False"),
+        ({"shared_pairs": True, "pleiotropy": 1.5}, "pleiotropy must be at most 1, got 1.5"),
+        (
+            {"shared_pairs": True, "pleiotropy": [[1, 0.5], [0.4, 1]]},
+            "pleiotropy must be a correlation matrix: finite",
+        ),
+        ({"shared_pairs": True, "pleiotropy": [[2, 0.5], [0.5, 2]]}, "with ones on its diagonal"),
+        (
+            {"shared_pairs": True, "pleiotropy": np.eye(3)},
+            r"one number or a 2 x 2 matrix, got shape \(3, 3\)",
+        ),
         (
             {"shared_pairs": True, "pleiotropy": -0.9, "rel_aa": [1, 1, 1]},
             "smallest eigenvalue must be at least 0",
@@ -292,12 +336,34 @@ def test_invalid_requests_name_argument_value_and_bound(changes, message):
     arguments = {
         "n_samples": 20,
         "n_qtl": 4,
+        "n_markers": 10,
         "rel_aa": [0, 1],
         "broad_sense_heritability": 0.5,
         "seed": 1,
     }
     with pytest.raises(ValueError, match=message):
         simulate(**arguments | changes)
+
+
+def test_more_pairs_than_fit_into_memory_are_refused():
+    arguments = {
+        "n_samples": 20,
+        "rel_aa": [1],
+        "broad_sense_heritability": 0.5,
+        "seed": 1,
+        "all_pairs": True,
+    }
+    with pytest.raises(
+        MemoryError, match=r"n_qtl must be small enough for the .*, got 10000000, which"
+    ):
+        simulate(n_qtl=10**7, **arguments)
+
+
+def test_lists_of_unequal_lengths_are_no_rows():
+    with pytest.raises(
+        ValueError, match=r"rows must be whole numbers, one per individual, got \[\[1\], \[1, 2\]\]"
+    ):
+        checks.rows("rows", [[1], [1, 2]], 10)
 
 
 def test_a_sample_without_genetic_variance_is_refused():

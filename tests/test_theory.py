@@ -145,6 +145,41 @@ def test_arguments_broadcast():
     assert r[1, 2] == expected_accuracy(1000, 30, 0.3, 0.6, model="kernel").pearson_r
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_train": 0}, "n_train must be at least 1, got 0"),
+        ({"n_markers": [5, 1]}, "n_markers must be at least 2, got 1"),
+        ({"additive": -0.1}, "additive must be at least 0, got -0.1"),
+        ({"epistatic": np.nan}, "epistatic must be at least 0, got nan"),
+        (
+            {"additive": 0.5, "epistatic": 0.6},
+            r"additive \+ epistatic must be within \[0, 1\], got 1.1",
+        ),
+        ({"model": "forest"}, "model must be one of ridge, kernel, oracle, got 'forest'"),
+    ],
+)
+def test_invalid_requests_name_argument_value_and_bound(changes, message):
+    arguments = {
+        "n_train": 10,
+        "n_markers": 5,
+        "additive": 0.3,
+        "epistatic": 0.3,
+        "model": "kernel",
+    } | changes
+    with pytest.raises(ValueError, match=message):
+        expected_accuracy(**arguments)
+
+
+def test_invalid_shares_name_argument_value_and_bound():
+    with pytest.raises(ValueError, match="rel_aa must be at least 0, got -1"):
+        expected_shares([0, -1], 0.5)
+    with pytest.raises(
+        ValueError, match=r"broad_sense_heritability must be within \[0, 1\], got 1.5"
+    ):
+        expected_shares(1, 1.5)
+
+
 @pytest.mark.parametrize("kind", ["haploid", "inbred", "diploid"])
 def test_variances_at_other_frequencies_are_those_of_the_genotypes(kind):
     """One pair by hand: all genotypes with their probabilities, the additive part by weighted
@@ -197,6 +232,22 @@ def test_at_a_frequency_of_one_half_the_ratio_is_twice_rel_aa():
     assert expected.epistatic / expected.additive == pytest.approx(0.8)
     expected = theory.expected_components(np.full(10, 0.5), 0.4, kind="diploid")
     assert expected.epistatic / expected.additive == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"frequencies": [0.5, 1.1]}, "frequencies must be within \\[0, 1\\], got 1.1"),
+        ({"frequencies": [0.5]}, "frequencies must be one for each of at least 2 QTL"),
+        ({"rel_aa": -1}, "rel_aa must be at least 0"),
+        ({"kind": "tetraploid"}, "kind must be one of haploid, inbred, diploid, got 'tetraploid'"),
+    ],
+)
+def test_impossible_components_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        theory.expected_components(
+            **({"frequencies": [0.5, 0.5], "rel_aa": 1, "kind": "haploid"} | changes)
+        )
 
 
 @pytest.mark.parametrize(("n_markers", "h2"), [(40, 0.8), (40, 0.4), (120, 0.6)])

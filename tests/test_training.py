@@ -341,6 +341,31 @@ def test_an_mlp_learns_what_a_linear_model_cannot():
     assert r[0] < r[1] - 0.1
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimizer": "adam"}, "optimizer must be one of sgd, adamw, got 'adam'"),
+        ({"learning_rate": 0}, "learning_rate must be greater than 0, got 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be finite, got nan"),
+        ({"max_epochs": 0}, "max_epochs must be at least 1, got 0"),
+        ({"patience": 2.5}, "patience must be a whole number, got 2.5"),
+        ({"batch_size": -1}, "batch_size must be at least 1, got -1"),
+        ({"min_gain": -0.1}, "min_gain must be at least 0, got -0.1"),
+        ({"schedule_patience": -1}, "schedule_patience must be at least 0, got -1"),
+    ],
+)
+def test_an_invalid_plan_names_argument_value_and_bound(changes, message):
+    arguments = {
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "max_epochs": 5,
+        "patience": 2,
+        "min_gain": 0.0,
+    }
+    with pytest.raises(ValueError, match=message):
+        TrainingPlan(**arguments | changes)
+
+
 def test_a_last_batch_of_one_is_refused_for_batch_norm():
     cohort = make_cohort(152, 4)  # 129 training samples
     with pytest.raises(
@@ -353,6 +378,27 @@ def test_a_last_batch_of_one_is_refused_for_batch_norm():
         ValueError, match="drop_ragged_batch must be False with 85 training individuals"
     ):
         fit_mlp(make_cohort(100, 4), mlp_plan(max_epochs=1, drop_ragged_batch=True))
+
+
+def test_invalid_data_is_refused(cohort):
+    for phenotypes, message in (
+        (cohort.phenotypes[:-1], "phenotypes must have 300 rows"),
+        (np.where(cohort.phenotypes > 2, np.inf, cohort.phenotypes), "phenotypes must be finite"),
+    ):
+        model = networks.OneHotLinear(16, 5, torch.Generator().manual_seed(1))
+        with pytest.raises(ValueError, match=message):
+            train(
+                model,
+                cohort.genotypes,
+                phenotypes,
+                split_samples(300, "published"),
+                training.RIDGE_SGD,
+                generator=torch.Generator().manual_seed(1),
+            )
+    with pytest.raises(ValueError, match="protocol must be one of published, held_out, got 'test'"):
+        split_samples(300, "test")
+    with pytest.raises(ValueError, match="n_samples must be at least 10, got 9"):
+        split_samples(9, "published")
 
 
 def test_the_squared_error_and_a_rate_that_falls_to_0(monkeypatch):

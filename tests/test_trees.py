@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from conftest import make_cohort
 from epidl.cohorts.genotypes import Dosages
 from epidl.models import trees
 from epidl.models.trees import fit_trees
@@ -84,6 +85,27 @@ def test_blocks_do_not_change_predictions(table, monkeypatch):
     whole = fit.predict(genotypes, TEST)
     monkeypatch.setattr("epidl.cohorts.genotypes.BLOCK_BYTES", 8 * 30 * 7)  # seven samples a block
     np.testing.assert_array_equal(fit.predict(genotypes, TEST), whole)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"phenotypes": np.zeros((299, 5))}, "phenotypes must have 300 rows"),
+        ({"rows": np.arange(9)}, r"len\(rows\) must be at least 10, got 9"),
+        ({"most_rounds": 0}, "most_rounds must be at least 1, got 0"),
+    ],
+)
+def test_invalid_requests_name_argument_value_and_bound(cohort, changes, message):
+    arguments = {"phenotypes": cohort.phenotypes, "rows": np.arange(255)} | changes
+    with pytest.raises(ValueError, match=message):
+        fit_trees(cohort.genotypes, **arguments)
+
+
+def test_other_genotypes_are_refused(table):
+    genotypes, y = table
+    fit = fit_trees(genotypes, y, TRAIN, most_rounds=2)
+    with pytest.raises(ValueError, match=r"must be that of the training individuals, 30, got 18"):
+        fit.predict(make_cohort(20, 18).genotypes, np.arange(20))
 
 
 def test_genotypes_that_no_memory_holds_are_refused(table, monkeypatch):

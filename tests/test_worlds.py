@@ -333,9 +333,28 @@ def test_what_no_world_can_be_is_refused_before_anything_is_computed(changes, me
         make_cell(WorldCell, **CELL | changes)
 
 
-def test_a_sample_without_variance_of_an_order_is_refused():
-    with pytest.raises(ValueError, match="n_samples must be large enough for variance"):
-        worlds.simulate_world(**UNLINKED | {"n_samples": 2, "grouping": "disjoint"})
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shares": 0.5}, "shares must be a list, got 0.5"),
+        ({"shares": []}, r"len\(shares\) must be at least 1, got 0"),
+        ({"shares": ["all"]}, r"shares\[0\] must be a number, got 'all'"),
+        ({"n_samples": 1}, "n_samples must be at least 2, got 1"),
+        ({"qtl_between": 1}, "qtl_between must be True or False, got 1"),
+        ({"broad_sense_heritability": 2}, "broad_sense_heritability must be at most 1, got 2"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"n_samples": 2, "grouping": "disjoint"}, "n_samples must be large enough for variance"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_value_and_bound(changes, message):
+    with pytest.raises(ValueError, match=message):
+        worlds.simulate_world(**UNLINKED | changes)
+
+
+def test_markers_must_be_of_the_same_individuals():
+    given = {"n_qtl": 2, "shares": [1], "grouping": "all", "broad_sense_heritability": 1, "seed": 1}
+    with pytest.raises(ValueError, match=r"markers must be of 8 individuals, .* got 16"):
+        orders.simulate_orders(every_genotype(3), **given, markers=every_genotype(4))
 
 
 def test_a_name_says_what_a_cell_is():

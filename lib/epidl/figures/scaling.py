@@ -1,11 +1,12 @@
 """Figures of the scaling experiment, and the publication's figures 1A and 1B."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -56,16 +57,7 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         here = select(ours, n_samples=n_samples)
         for k, ratio in enumerate(ratios):
             style, part = trait_style(k), select(here, rel_aa=ratio)
-            # many small dots: as pixels they take a fraction of the page
-            ax.plot(
-                part["n_qtl"],
-                part["value"],
-                linestyle="",
-                **style,
-                markersize=3,
-                alpha=0.45,
-                rasterized=True,
-            )
+            _draw_cohorts(ax, part["n_qtl"], part["value"], style)
             middle = medians[n_samples, ratio]
             ax.plot(middle.index, middle, **style, markersize=5, linewidth=1.4)
             reference = select(theirs, n_samples=n_samples, rel_aa=ratio).sort_values("n_qtl")
@@ -137,14 +129,7 @@ def figure_1b(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
             ridge = select(here, model="ridge").groupby("scaling")["pearson_r"].mean()
             ax.plot(ridge.index, ridge, **style | {"color": GREY}, markersize=3, linewidth=1.2)
             network = select(here, model="mlp")
-            ax.plot(
-                network["scaling"],
-                network["pearson_r"],
-                **style | {"linestyle": ""},
-                markersize=3,
-                alpha=0.4,
-                rasterized=True,
-            )
+            _draw_cohorts(ax, network["scaling"], network["pearson_r"], style)
             r = network.groupby("scaling")["pearson_r"].mean()
             ax.plot(r.index, r, **style, markersize=4.5, linewidth=1.4)
             reference = select(theirs, n_samples=n_samples, rel_aa=ratio).sort_values("scaling")
@@ -160,6 +145,11 @@ def figure_1b(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         Line2D([], [], color="black", linewidth=1, linestyle="--", label="additive ceiling")
     )
     return legend_below(figure, handles)
+
+
+def _draw_cohorts(ax: Axes, x: pd.Series, y: pd.Series, style: Mapping[str, str]) -> None:
+    """Draw a small dot for each cohort, as pixels: so many take a fraction of the page."""
+    ax.plot(x, y, **style, linestyle="", markersize=3, alpha=0.4, rasterized=True)
 
 
 def _size_style(sizes: Sequence[int], n_samples: int) -> dict[str, str]:

@@ -64,12 +64,12 @@ def run(cell: Cell, folder: Path | str = "", progress: bool = False) -> CellResu
     """
     if any(MODELS[model].searches(cell) for model in cell.models):
         tuning.check_installed()
-    result = compute(cell, partial(_each_fit, cell, folder, progress), folder, progress)
+    result = run_fits(cell, partial(_each_fit, cell, folder, progress), folder, progress)
     columns = dict.fromkeys([*result.table, *EXPERIMENTS[cell.experiment].columns])
     return replace(result, table=result.table.reindex(columns=list(columns)))
 
 
-def compute(cell: Cell, each_fit: EachFit, folder: Path | str, progress: bool) -> CellResult:
+def run_fits(cell: Cell, each_fit: EachFit, folder: Path | str, progress: bool) -> CellResult:
     """Compute those of a cell's fits that are not kept, and return all. Arguments and errors are
     those of `run`.
     """

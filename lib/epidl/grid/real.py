@@ -57,7 +57,7 @@ def run(cell: RealCell, folder: Path | str = "", progress: bool = False) -> Cell
 
     Also raises what `public.read_public`, `comparison.make_splits` and `comparison.make_task` do.
     """
-    return core.compute(cell, partial(_each_fit, cell, progress), folder, progress)
+    return core.run_fits(cell, partial(_each_fit, cell, progress), folder, progress)
 
 
 def _each_fit(
