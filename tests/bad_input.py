@@ -828,7 +828,6 @@ def _fits() -> list[Place]:
     }
     strips = {"genotypes": cohort().genotypes, "residuals": np.ones((20, 1)), "rows": np.arange(20)}
     residuals = matrix(20, 1)
-    level = real(above=0, most=1)
     return [
         _place(
             ridge,
@@ -950,7 +949,6 @@ def _fits() -> list[Place]:
             genotypes=[*GENOTYPES, single],
             phenotypes=phenotypes,
             rows=pair_rows,
-            level=level,
             device=DEVICE,
         ),
         _place(
@@ -960,7 +958,6 @@ def _fits() -> list[Place]:
             genotypes=[*GENOTYPES, single],
             phenotypes=phenotypes,
             rows=pair_rows,
-            level=level,
             device=DEVICE,
         ),
         Place(
@@ -996,7 +993,7 @@ def _fits() -> list[Place]:
         _place(
             pairs,
             "survivors",
-            lambda: strips | {"level": 0.05},
+            lambda: dict(strips),
             genotypes=[*GENOTYPES, single],
             residuals=residuals,
             rows=[w for w in rows(N, least=5) if w.way == "negative"]
@@ -1004,7 +1001,6 @@ def _fits() -> list[Place]:
                 Wrong("negative", np.arange(-1, 19), "from 0 to 39", says="got -1"),
                 Wrong("beyond the samples", np.arange(30, 50), "from 0 to 39", says="got 40"),
             ],
-            level=level,
         ),
         Place(
             "pairs.interaction_statistics",
@@ -1285,7 +1281,6 @@ def _theory() -> list[Place]:
             "pairs_threshold",
             lambda: {"n_markers": 100},
             n_markers=array_of(2),
-            level=real(above=0, most=1),
         ),
         _place(
             theory,
@@ -1306,7 +1301,6 @@ def _theory() -> list[Place]:
                 Wrong("a sum above 1", 0.9, r"within \[0, 1\]", st.floats(0.81, 10), says="1"),
             ],
             epistatic=array,
-            level=real(above=0, most=1),
             several=together("n_train", "additive"),
         ),
     ]

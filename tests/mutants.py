@@ -381,8 +381,8 @@ MUTANTS = [
         ),
         (
             "models/pairs",
-            "level * np.arange(1, len(p) + 1) / n_tests",
-            "level * np.arange(len(p)) / n_tests",
+            "LEVEL * np.arange(1, len(p) + 1) / n_tests",
+            "LEVEL * np.arange(len(p)) / n_tests",
             "the line of the false discovery control is a rank too low",
         ),
         (

@@ -160,7 +160,7 @@ NOT_A_USER_S = {
             "selection.precision_and_recall",
             *("pairs.Design.*", "lasso_pairs.clumped", "lasso_path.fit_lasso"),
             *("kernels.checked_training", "kernels.draw_rows", "kernels.minimise"),
-            "pairs.checked_rows_and_level",
+            "pairs.searched_rows",
             "params.Profile.points",
             "params.same_settings",
         ),

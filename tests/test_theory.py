@@ -310,11 +310,3 @@ def test_an_efficiency_is_worth_that_part_of_the_samples(n, m, additive, epistat
 def test_an_efficiency_must_be_positive(efficiency):
     with pytest.raises(ValueError, match="efficiency must be at least"):
         expected_accuracy(100, 10, 0.5, 0.2, model="kernel", efficiency=efficiency)
-
-
-@pytest.mark.parametrize(
-    ("level", "message"), [(0, "level must be greater than 0"), (2, "level must be at most 1")]
-)
-def test_a_level_of_false_discovery_is_checked(level, message):
-    with pytest.raises(ValueError, match=message):
-        expected_pairs_accuracy(100, 10, 4, 0.5, 0.2, level=level)

@@ -23,16 +23,15 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from epidl import checks
-from epidl.cohorts.genotypes import Genotypes, check_genotypes
+from epidl.cohorts.genotypes import Genotypes
 from epidl.devices import checked_device
 from epidl.models.lasso_path import fit_lasso
 from epidl.models.pairs import (
-    LEVEL,
     MAX_ROUNDS,
     Design,
     PairFit,
-    checked_rows_and_level,
     precision_and_recall,
+    searched_rows,
     survivors,
 )
 from epidl.models.recipes import Model
@@ -57,23 +56,20 @@ def fit_lasso_pairs(
     phenotypes: ArrayLike,
     rows: NDArray[np.integer],
     *,
-    level: float = LEVEL,
     device: str = "cpu",
 ) -> PairFit:
     """Fit a LASSO on markers and on the pairs that lower its cross-validated error, to the
     individuals `rows`.
 
-    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. level: of the false
-    discovery rate of both tests, in (0, 1]. device: where pairs are tested. The LASSO is fitted on
-    the CPU, to codes in double precision. The pairs of the fit are those with an effect other than
-    0.
+    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. device: where pairs are
+    tested. The LASSO is fitted on the CPU, to codes in double precision. The pairs of the fit are
+    those with an effect other than 0.
 
     Raises ValueError for fewer than 5 rows, rows that do not exist or are given twice, phenotypes
-    of another length or not finite, a level out of bounds, a missing device, and a single marker.
+    of another length or not finite, a missing device, and a single marker.
     """
-    check_genotypes(genotypes)
+    rows = searched_rows(genotypes, rows)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
-    rows, level = checked_rows_and_level(genotypes, rows, level)
     checked_device(device)
     codes = 2.0 * (genotypes.block(rows) - np.float64(genotypes.centre))
     n_traits = phenotypes.shape[1]
@@ -82,7 +78,7 @@ def fit_lasso_pairs(
     for t, y in enumerate(phenotypes[rows].T):
         relevance = np.abs(codes.T @ (y - y.mean()))
         base = clumped(codes, np.argsort(-relevance, kind="stable"), MARKER_R2)
-        fit = _add_pairs(genotypes, _Sparse(codes, y, base), rows, level, device)
+        fit = _add_pairs(genotypes, _Sparse(codes, y, base), rows, device)
         additive[base, t] = fit.effects[: len(base)]
         intercepts[t] = fit.lasso.intercept_
         found = fit.effects[len(base) :]
@@ -131,7 +127,7 @@ class _Sparse:
 
 
 def _add_pairs(
-    genotypes: Genotypes, fit: _Sparse, rows: NDArray[np.integer], level: float, device: str
+    genotypes: Genotypes, fit: _Sparse, rows: NDArray[np.integer], device: str
 ) -> _Sparse:
     """Add pairs to a LASSO, round by round, while they lower its error."""
     for _ in range(MAX_ROUNDS):
@@ -139,7 +135,7 @@ def _add_pairs(
         for markers in (fit.strongest(), fit.markers):
             if len(markers) > 1:
                 some = Design(genotypes, torch.from_numpy(markers), torch.empty(0, 2).long(), 1)
-                (new,) = survivors(some, fit.residual[:, None], rows, level, device)
+                (new,) = survivors(some, fit.residual[:, None], rows, device)
                 found.append(markers[new[:MOST_TESTED]])
         grown = fit.with_pairs(np.concatenate(found)) if found else fit
         if grown is fit:

@@ -89,15 +89,13 @@ def fit_pairs(
     phenotypes: ArrayLike,
     rows: NDArray[np.integer],
     *,
-    level: float = LEVEL,
     device: str = "cpu",
 ) -> PairFit:
     """Find the pairs that interact among all pairs of markers, and fit them with the markers, to
     the individuals `rows`.
 
-    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. level: of the false
-    discovery rate, in (0, 1]. device: where matrices are multiplied and decomposed. At most
-    `PAIRS_PER_SAMPLE` len(rows) pairs are kept.
+    phenotypes: (n_samples, n_traits), for all individuals of `genotypes`. device: where matrices
+    are multiplied and decomposed. At most `PAIRS_PER_SAMPLE` len(rows) pairs are kept.
 
     Pairs are tested on the residual of ridge. This residual is proportional to V^-1 y, V the
     variance of a mixed model in which markers have random effects. The test is then that model's
@@ -105,11 +103,10 @@ def fit_pairs(
     of least squares, and it exists for any number.
 
     Raises ValueError for fewer than 5 rows, rows that do not exist or are given twice, phenotypes
-    of another length or not finite, a level out of bounds, a missing device, and a single marker.
+    of another length or not finite, a missing device, and a single marker.
     """
-    check_genotypes(genotypes)
+    rows = searched_rows(genotypes, rows)
     phenotypes = checks.matrix("phenotypes", phenotypes, rows=genotypes.n_samples)
-    rows, level = checked_rows_and_level(genotypes, rows, level)
     checked_device(device)
     most = int(PAIRS_PER_SAMPLE * len(rows))
 
@@ -131,9 +128,7 @@ def fit_pairs(
             [phenotypes[rows][:, [t]] - fits[t].predict(genotypes, rows) for t in active]
         )
         grown = []
-        for t, pairs in zip(
-            active, survivors(genotypes, residuals, rows, level, device), strict=True
-        ):
+        for t, pairs in zip(active, survivors(genotypes, residuals, rows, device), strict=True):
             known = fits[t].pairs[0]
             new = pairs[~np.isin(_keys(pairs), _keys(known))][: most - len(known)]
             if len(new):
@@ -213,21 +208,19 @@ def survivors(
     genotypes: Genotypes,
     residuals: NDArray[np.float64],
     rows: NDArray[np.integer],
-    level: float,
     device: str = "cpu",
 ) -> list[NDArray[np.int64]]:
     """Return the pairs of each trait that survive false discovery control among all pairs, the
     strongest first.
 
-    residuals: (len(rows), n_traits). Raises ValueError for another shape, fewer than 5 rows, a
-    level out of bounds.
+    residuals: (len(rows), n_traits). Raises ValueError for another shape and fewer than 5 rows.
     """
     residuals = checks.matrix("residuals", residuals, rows=len(rows))
-    rows, level = checked_rows_and_level(genotypes, rows, level)
+    rows = searched_rows(genotypes, rows)
     freedom = len(rows) - 4
     n_tests = genotypes.n_markers * (genotypes.n_markers - 1) // 2
-    # a pair with p above the level survives in no case
-    least = scipy.stats.t.isf(level / 2, freedom)
+    # a pair with p above LEVEL survives in no case
+    least = scipy.stats.t.isf(LEVEL / 2, freedom)
     found, kept = [], []
     for first, strip in interaction_statistics(genotypes, residuals, rows, device):
         strip = np.triu(np.abs(strip), k=1)
@@ -239,7 +232,7 @@ def survivors(
         own = own[np.argsort(-statistics[own], kind="stable")]
         p = 2 * scipy.stats.t.sf(statistics[own], freedom)
         # Benjamini and Hochberg's line
-        below = np.flatnonzero(p <= level * np.arange(1, len(p) + 1) / n_tests)
+        below = np.flatnonzero(p <= LEVEL * np.arange(1, len(p) + 1) / n_tests)
         own = own[: below[-1] + 1 if len(below) else 0]
         kept.append(np.stack([ones[own], others[own]], axis=1).astype(np.int64))
     return kept
@@ -266,7 +259,7 @@ def interaction_statistics(
     Raises ValueError for residuals of another shape and fewer than 5 rows.
     """
     residuals = checks.matrix("residuals", residuals, rows=len(rows))
-    rows, _ = checked_rows_and_level(genotypes, rows)
+    rows = searched_rows(genotypes, rows)
     strips = (_from_four_sums if genotypes.whole else _from_moments)(
         genotypes.on(device), torch.as_tensor(rows, device=device), residuals
     )
@@ -464,15 +457,11 @@ def _fit(
     return PairFit(additive, (pairs,), (effects[len(markers) :, 0],), intercepts, genotypes.centre)
 
 
-def checked_rows_and_level(
-    genotypes: Genotypes, rows: ArrayLike, level: float = LEVEL
-) -> tuple[NDArray[np.int64], float]:
-    """Return what a search for pairs is given, or raise ValueError as `fit_pairs` does."""
+def searched_rows(genotypes: Genotypes, rows: ArrayLike) -> NDArray[np.int64]:
+    """Return the individuals of a search for pairs, or raise ValueError as `fit_pairs` does."""
     check_genotypes(genotypes)
     checks.integer("genotypes.n_markers", genotypes.n_markers, minimum=2)
-    return checks.rows("rows", rows, genotypes.n_samples, minimum=5), checks.real(
-        "level", level, above=0, maximum=1
-    )
+    return checks.rows("rows", rows, genotypes.n_samples, minimum=5)
 
 
 def _join(fits: Sequence[PairFit]) -> PairFit:

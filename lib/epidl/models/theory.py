@@ -35,6 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfc
 
 from epidl import checks
+from epidl.models.pairs import LEVEL
 from epidl.models.recipes import Model
 from epidl.models.task import Prediction, Task
 
@@ -178,13 +179,13 @@ def expected_accuracy(
     return Accuracy(np.sqrt((shares * reliability).sum(axis=0).clip(0, 1)), *reliability)
 
 
-def pairs_threshold(n_markers: ArrayLike, level: float = 0.05) -> NDArray[np.float64]:
-    """Return what the test of a pair among all C(m, 2) must pass, c = 2 log(C(m, 2) / level).
+def pairs_threshold(n_markers: ArrayLike) -> NDArray[np.float64]:
+    """Return what the test of a pair among all C(m, 2) must pass, c = 2 log(C(m, 2) / LEVEL).
 
-    Raises ValueError for fewer than 2 markers and a level outside (0, 1].
+    LEVEL: of false discovery, as in `fit_pairs`. Raises ValueError for fewer than 2 markers.
     """
     m = _bounded("n_markers", n_markers, 2)
-    return 2 * np.log(m * (m - 1) / 2 / checks.real("level", level, above=0, maximum=1))
+    return 2 * np.log(m * (m - 1) / 2 / LEVEL)
 
 
 def expected_pairs_accuracy(
@@ -193,7 +194,6 @@ def expected_pairs_accuracy(
     n_qtl: ArrayLike,
     additive: ArrayLike,
     epistatic: ArrayLike,
-    level: float = 0.05,
 ) -> Accuracy:
     """Return the expected accuracy of sparse regression on pairs if each of n_qtl QTL is in one
     interacting pair.
@@ -210,8 +210,8 @@ def expected_pairs_accuracy(
     v F + k u), v = epistatic. This formula is ours, not a published result, and assumes that a
     threshold alone decides, which no rule of false discovery does exactly.
 
-    level: of false discovery. Arguments broadcast. Raises ValueError as `expected_accuracy`, and
-    for fewer than 2 QTL or more than markers.
+    Arguments broadcast. Raises ValueError as `expected_accuracy`, and for fewer than 2 QTL or more
+    than markers.
     """
     n, m, q, shares_a, shares_aa = _together(
         n_train=_bounded("n_train", n_train, 1),
@@ -223,7 +223,7 @@ def expected_pairs_accuracy(
     _bounded("additive + epistatic", shares_a + shares_aa, 0, 1 + 1e-9)
     if (q > m).any():
         raise ValueError(f"n_qtl must be at most n_markers ({m[q > m][0]:g}), got {q[q > m][0]:g}")
-    threshold = pairs_threshold(m, level)
+    threshold = pairs_threshold(m)
     left, residual = np.ones(n.shape), np.maximum(1 - shares_a - shares_aa, 1e-9)
     interacting = shares_aa > 1e-12
     for _ in range(500):  # comes down monotonically; slow only where the search all but stops
