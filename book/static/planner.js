@@ -194,7 +194,8 @@
     Object.assign(words, { spread: texts.in_text[spread], r_spread: words[spread] });
     if (unproven) Object.assign(words, { unproven: texts.in_text[unproven], r_unproven: words[unproven] });
     words.network = fill(texts[`network_${network}`], words);
-    return fill(texts[kind], words);
+    const lead = study.population ? surface.observed[study.population].lead : "";
+    return fill(texts[kind], words) + lead;
   }
 
   function laterWords(study, needed) {
@@ -229,7 +230,7 @@
       ["partners", study.n_qtl % 2, { n_qtl: study.n_qtl + 1 }],
     ];
     const found = said.filter(([, applies]) => applies).map(([kind, , words]) => fill(sentences[kind], words));
-    return study.population ? [...found, surface.observed[study.population]] : found;
+    return study.population ? [...found, surface.observed[study.population].note] : found;
   }
 
   function basis(model, { supported }, study) {

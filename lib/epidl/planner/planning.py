@@ -470,7 +470,7 @@ def _best(r: Mapping[str, float], clear: Mapping[str, bool], spread: str) -> str
 def answer(
     study: Study, forecasts: Mapping[str, Forecast], needed: Mapping[str, int | None]
 ) -> str:
-    """Return which model to use, in one sentence."""
+    """Return which model to use, in one sentence, and one on real cohorts of a given kind."""
     choice, texts = choose(study, forecasts), surface()["sentences"]
     words = {"n": f"{study.n_samples:,}", "later": _later(study, needed)}
     for model, found in forecasts.items():
@@ -480,7 +480,8 @@ def answer(
         model = getattr(choice, role)
         words |= {role: texts["in_text"].get(model), f"r_{role}": words.get(model)}
     words["network"] = texts[f"network_{choice.network}"].format(**words)
-    return texts[choice.kind].format(**words)
+    lead = surface()["observed"][study.population]["lead"] if study.population else ""
+    return texts[choice.kind].format(**words) + lead
 
 
 def _later(study: Study, needed: Mapping[str, int | None]) -> str:
@@ -523,7 +524,7 @@ def notes(study: Study) -> list[str]:
         ("partners", study.n_qtl % 2, {"n_qtl": study.n_qtl + 1}),
     ]
     found = [known["sentences"][kind].format(**words) for kind, applies, words in said if applies]
-    return found + ([known["observed"][study.population]] if study.population else [])
+    return found + ([known["observed"][study.population]["note"]] if study.population else [])
 
 
 def _range(study: Study, name: str) -> dict[str, str]:

@@ -114,9 +114,10 @@ SENTENCES = {
     "not recommended here, and the line below leaves them out.",
     "too_large": "The line below needs at least {gib} GiB of memory: take fewer individuals and markers.",
     "partners": "The line below simulates {n_qtl} QTL, since each has a partner.",
-    "best_of_kind": "This book has real cohorts of this kind ({cohorts}). Best predicted by each model, of {traits}: "
-    "{counts}. The greatest mean lead over ridge is that of {model}, {gain}. Where the forecast and "
-    "these cohorts disagree, trust the cohorts: it is of simulations in which each locus has one partner.",
+    "lead_of_kind": " In real cohorts of this kind ({cohorts}) the greatest mean lead over ridge was that of {model}, "
+    "{gain}.",
+    "best_of_kind": "Real traits of this kind that each model predicted best, of {traits}: {counts}. Where the "
+    "forecast and these cohorts disagree, trust the cohorts: it is of simulations in which each locus has one partner.",
     "new_groups": " For whole families that it has not seen, ridge reached {grouped} there, and {random} for random "
     "individuals.",
 }
@@ -521,8 +522,9 @@ def covered_on_real(found: pd.DataFrame, known: Mapping[str, Any] | None = None)
     return pd.concat(parts).sort_index()
 
 
-def observed(table: pd.DataFrame) -> dict[str, str]:
-    """Return what predicted best in real cohorts of each kind of population, in a few sentences.
+def observed(table: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return what predicted best in real cohorts of each kind of population: a sentence for the
+    answer, and a note.
 
     table: real.csv.
     """
@@ -532,17 +534,19 @@ def observed(table: pd.DataFrame) -> dict[str, str]:
     return {name: _observed(part, compared[kind == name]) for name, part in best.groupby("kind")}
 
 
-def _observed(part: pd.DataFrame, compared: pd.DataFrame) -> str:
+def _observed(part: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
     """Return the sentences of one kind. part: headline rows. compared: of all kinds of splits."""
     highest = winners(part)["model"]
     counts = highest.map(lambda model: MODELS[model].label).value_counts()
     gain = part.groupby("model")["difference"].mean()
-    said = SENTENCES["best_of_kind"].format(
+    lead = SENTENCES["lead_of_kind"].format(
         cohorts=", ".join(part["dataset"].unique()),
-        traits=len(highest),
-        counts=", ".join(f"{label} {count}" for label, count in counts.items()),
         model=MODELS[gain.idxmax()].label,
         gain=f"{gain.max():+.2f}",
+    )
+    note = SENTENCES["best_of_kind"].format(
+        traits=len(highest),
+        counts=", ".join(f"{label} {count}" for label, count in counts.items()),
     )
     ridge = compared[compared["model"] == "ridge"].assign(
         grouped=lambda rows: rows["protocol"].isin(part["protocol"]) & (rows["protocol"] != RANDOM)
@@ -550,8 +554,8 @@ def _observed(part: pd.DataFrame, compared: pd.DataFrame) -> str:
     r = ridge.groupby(["dataset", "grouped"])["pearson_r"].mean().unstack().dropna()
     if r.shape[1] == 2:
         words = {"grouped": f"{r[True].mean():.2f}", "random": f"{r[False].mean():.2f}"}
-        said += SENTENCES["new_groups"].format(**words)
-    return said
+        note += SENTENCES["new_groups"].format(**words)
+    return {"lead": lead, "note": note}
 
 
 def choose_smoothing(rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
