@@ -378,7 +378,9 @@ def test_a_plan_for_real_data_has_wider_intervals_and_a_range_for_sparse_pairs()
 def test_a_kind_of_population_changes_what_real_cohorts_say_and_no_number():
     plain, cross = (epidl.plan(**PANEL | {"population": kind}) for kind in ("", "cross"))
     assert cross.forecasts == plain.forecasts
-    assert cross.answer.startswith(f"{plain.answer} In real cohorts of this kind (yeast, arabidopsis)")
+    assert cross.answer.startswith(
+        f"{plain.answer} So say simulations. In real cohorts of this kind (yeast, arabidopsis)"
+    )
     (said,) = set(cross.notes) - set(plain.notes)
     assert "trust the cohorts" in said
     assert set(planning.surface()["observed"]) == set(KINDS)

@@ -179,6 +179,12 @@ def test_what_the_page_says_of_the_share_of_pairs_is_so():
     words = real_data.share_in_words(table, compared)
     assert float(words["rho"]) > 0.4
     assert int(words["behind"]) > 0.8 * int(words["few"])
+    both = compared.pivot_table(index=["dataset", "trait"], columns="model", values="difference")
+    share = real_data.with_share(table, compared, "mlp").set_index(["dataset", "trait"])["share"]
+    many = both.loc[share.index[share >= 0.2]]
+    assert int(words["many"]) == len(many) == len(share.dropna()) - int(words["few"])
+    # no promise: mostly the kernel is as good
+    assert int(words["kernel"]) == (many["kernel"] >= many["mlp"]).sum() > len(many) / 2
 
 
 def test_published_accuracies_are_next_to_ours_of_the_same_splits(shipped):

@@ -397,6 +397,7 @@ def test_the_data_behind_sharing_and_correlation(correlated):
         "own": "0.60",
         "shared": "0.70",
         "correlated": "0.80",
+        "highest": "0.95",
         "shown": "100",
         "pairs": "+0.10",
         "effects": "+0.10",

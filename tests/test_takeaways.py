@@ -101,7 +101,10 @@ def headline(**cohorts: dict[str, dict[str, float]]) -> pd.DataFrame:
 
 def test_words_of_real_cohorts_count_the_models_that_the_page_names():
     compared = headline(
-        yeast={"a": {"trees": 0.1, "mlp": 0.3}, "b": {"trees": 0.2, "mlp": -0.3}},
+        yeast={
+            "a": {"trees": 0.1, "mlp": 0.3, "lasso_path": 0.0, "lasso_pairs": 0.02},
+            "b": {"trees": 0.2, "mlp": -0.3, "lasso_path": 0.01, "lasso_pairs": 0.05},
+        },
         wheat={"a": {"kernel": 0.02, "trees": 0.01}},
     )
     words = takeaways.real_in_words(compared)
@@ -109,6 +112,7 @@ def test_words_of_real_cohorts_count_the_models_that_the_page_names():
     assert (words["relatives_best"], words["relatives_traits"]) == ("1", "1")
     assert (words["mlp_ahead"], words["mlp_behind"]) == ("1", "1")
     assert words["cross_ridge_ties"] == "2"
+    assert words["cross_pairs"] == "+0.03"
     assert (words["traits"], words["cohorts"]) == ("3", "2")
 
 
@@ -126,7 +130,9 @@ def test_the_advice_for_each_kind_of_population_is_what_the_real_cohorts_show(co
     relatives = gain.loc["relatives"]
     assert relatives.max(axis=None) < 0.05  # none far ahead of ridge
     assert relatives[["kernel", "gaussian"]].min(axis=None) > -0.02  # a kernel never far behind
-    assert (gain.loc["cross", ["trees", "lasso_path", "lasso_pairs"]] > 0).all(axis=None)
+    cross = gain.loc["cross"]
+    assert (cross[["trees", "lasso_path", "lasso_pairs"]] > 0).all(axis=None)
+    assert (cross["lasso_pairs"] - cross["lasso_path"]).max() < 0.01  # single loci lead, not pairs
 
 
 def test_what_the_tabs_say_of_simulations_is_so():

@@ -54,6 +54,13 @@ def test_what_the_page_says_of_higher_orders_is_so(table):
     assert (r["oracle"] - r["orders"]).max() < 0.03
     fitted = r.dropna(subset=["mlp"])
     assert (fitted["mlp"] <= fitted[worlds.KERNELS].max(axis=1)).all()
+    both = ordered.pivot_table(index=[*keys, "replicate"], columns="model", values="pearson_r")
+    lead = (both["mlp"] - both["kernel"]).dropna().groupby(keys)
+    t = lead.mean() / lead.sem()
+    shown = t.index[t > scipy.stats.t.isf(0.025, lead.size() - 1)]
+    words = worlds.in_words(ordered)
+    assert int(words["shown_pairs"]) == (shown.get_level_values("above") > 0).sum()
+    assert int(words["shown_pairs"]) < int(words["ahead_pairs"])
     pairs_alone = r.xs(0.0, level="above")
     assert (pairs_alone[["kernel", "gaussian", "orders", "pairs", "mlp"]] > 0.9).all(axis=None)
     # the more variance is above pairs, the harder the trait

@@ -96,7 +96,8 @@ def _changes(table: pd.DataFrame, value: str) -> pd.DataFrame:
 def in_words(table: pd.DataFrame) -> dict[str, str]:
     """Return what the page says of the steps of `correlation_steps`, with the fewest QTL and over all.
 
-    own, shared, correlated: the MLP's mean r with the fewest QTL. pairs, effects: the range of what
+    own, shared, correlated: the MLP's mean r with the fewest QTL, the last at the highest correlation.
+    pairs, effects: the range of what
     each step changes in the MLP's lead over ridge. shown: the numbers of QTL at which the first of
     these changes has an interval above 0.
     """
@@ -108,6 +109,7 @@ def in_words(table: pd.DataFrame) -> dict[str, str]:
     words = {name: f"{fewest[column]:.2f}" for name, column in kinds.items()}
     lows = _changes(table, "difference")["low"].xs("sharing pairs", level="step")
     return words | {
+        "highest": highest,
         "shown": each(lows.index.get_level_values("QTL")[lows > 0]),
         "pairs": span(leads["sharing pairs"]),
         "effects": span(leads["correlation"]),

@@ -317,6 +317,9 @@ def in_words(table: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
     words["mlp_traits"] = str(len(mlp))
     words["mlp_ahead"] = str((mlp["low"] > 0).sum())
     words["mlp_behind"] = str((mlp["high"] < 0).sum())
+    words["mlp_chance"] = (
+        f"{len(mlp) / 40:.0f}"  # of 95% intervals above 0 if there is no difference
+    )
     ahead = mlp[mlp["low"] > 0]
     words["mlp_names"] = phrases.each(ahead["dataset"] + " " + ahead["trait"]) or "none"
     return words
@@ -364,11 +367,17 @@ FEW = 0.2  # a share of the variance that REML gives to pairs
 
 
 def share_in_words(table: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
-    """Return how the MLP's lead over ridge goes with the share of variance that REML gives to pairs."""
+    """Return how the MLP's lead over ridge goes with the share of variance that REML gives to pairs, and
+    in how many traits of a large share the kernel is as good.
+    """
     both = with_share(table, compared, "mlp").dropna(subset=["share", "difference"])
-    few = both[both["share"] < FEW]
+    few, many = both[both["share"] < FEW], both[both["share"] >= FEW]
+    kernel = style.select(compared, model="kernel").set_index(["dataset", "trait"])["difference"]
+    of_kernel = many.join(kernel.rename("kernel"), on=["dataset", "trait"])["kernel"]
     return {
         "rho": f"{both['share'].corr(both['difference'], method='spearman'):.2f}",
         "few": str(len(few)),
         "behind": str((few["difference"] < 0).sum()),
+        "many": str(len(many)),
+        "kernel": str((of_kernel >= many["difference"]).sum()),
     }

@@ -34,7 +34,7 @@ def lead_until(table: pd.DataFrame, model: str, baseline: str) -> str:
 ADVICE = {
     "cross": (["cross"], ["trees", "lasso_path", "lasso_pairs"]),
     "relatives": (["families", "lines"], ["kernel", "gaussian"]),
-    "landscape": (["landscape"], ["mlp", "gaussian"]),
+    "landscape": (["landscape"], ["mlp", "gaussian", "trees"]),
 }
 
 
@@ -51,7 +51,8 @@ def real_in_words(compared: pd.DataFrame) -> dict[str, str]:
     the MLP is ahead of ridge.
 
     compared: headline rows of `contrasts.between_splits`. best: a named model has the highest mean r.
-    ridge_ties: ridge is not told apart from the best.
+    ridge_ties: ridge is not told apart from the best. cross_pairs: what pairs add to the LASSO's r in
+    crosses, on average.
     """
     compared = with_kind(compared)
     highest = winners(compared)
@@ -64,6 +65,8 @@ def real_in_words(compared: pd.DataFrame) -> dict[str, str]:
             f"{name}_traits": str(len(best)),
             f"{name}_ridge_ties": str(int(ridge.loc[ridge["advice"] == name, "best"].sum())),
         }
+    cross = compared[compared["advice"] == "cross"].groupby("model")["difference"].mean()
+    words["cross_pairs"] = f"{cross['lasso_pairs'] - cross['lasso_path']:+.2f}"
     mlp = compared[compared["model"] == "mlp"]
     words["mlp_ahead"] = str((mlp["low"] > 0).sum())
     words["mlp_behind"] = str((mlp["high"] < 0).sum())

@@ -257,15 +257,17 @@ def variances_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def in_words(ordered: pd.DataFrame) -> dict[str, str]:
     """Return in how many conditions of `orders` with variance above pairs the MLP's mean r is above that of
-    the epistatic kernel, and above all kernels.
+    the epistatic kernel, in how many this is shown, and in how many it is above all kernels.
     """
     r = ordered.pivot_table(
         index=["n_samples", "n_qtl", "above"], columns="model", values="pearson_r"
     )
     r = r.dropna(subset=["mlp", *KERNELS]).query("above > 0")
+    low = contrasts.mean_difference(ordered, "mlp", "kernel", r.index.names)["low"].loc[r.index]
     ahead = (r["mlp"] > r[KERNELS].max(axis=1)).sum()
     return {
         "above": str(len(r)),
         "ahead_pairs": str((r["mlp"] > r["kernel"]).sum()),
+        "shown_pairs": str((low > 0).sum()),
         "ahead_all": str(ahead) if ahead else "none",
     }

@@ -114,8 +114,10 @@ SENTENCES = {
     "not recommended here, and the line below leaves them out.",
     "too_large": "The line below needs at least {gib} GiB of memory: take fewer individuals and markers.",
     "partners": "The line below simulates {n_qtl} QTL, since each has a partner.",
-    "lead_of_kind": " In real cohorts of this kind ({cohorts}) the greatest mean lead over ridge was that of {model}, "
-    "{gain}.",
+    "lead_of_kind": " So say simulations. In real cohorts of this kind ({cohorts}) the greatest mean lead over ridge "
+    "was that of {model}, {gain}: compare with it.",
+    "no_lead_of_kind": " So say simulations. In real cohorts of this kind ({cohorts}) no model led ridge by as much as "
+    "{least} on average.",
     "best_of_kind": "Real traits of this kind that each model predicted best, of {traits}: {counts}. Where the "
     "forecast and these cohorts disagree, trust the cohorts: it is of simulations in which each locus has one partner.",
     "new_groups": " For whole families that it has not seen, ridge reached {grouped} there, and {random} for random "
@@ -539,10 +541,11 @@ def _observed(part: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
     highest = winners(part)["model"]
     counts = highest.map(lambda model: MODELS[model].label).value_counts()
     gain = part.groupby("model")["difference"].mean()
-    lead = SENTENCES["lead_of_kind"].format(
+    lead = SENTENCES["lead_of_kind" if gain.max() >= WORTH else "no_lead_of_kind"].format(
         cohorts=", ".join(part["dataset"].unique()),
         model=MODELS[gain.idxmax()].label,
         gain=f"{gain.max():+.2f}",
+        least=WORTH,
     )
     note = SENTENCES["best_of_kind"].format(
         traits=len(highest),
