@@ -184,7 +184,6 @@ NOT_A_USER_S = {
             "publish.[!m]*",
             "cell.compute*",
             "storage.*",
-            "results.read_json",
             "results.check_seal",
             "results.check_own",
             "results.read_records",

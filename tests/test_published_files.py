@@ -62,7 +62,7 @@ def write_cohort(stem: Path | str, cohort: Cohort) -> None:
         f"{stem}_eff.txt",
         pd.concat([_effects(cohort, t, markers, copies / n) for t in range(len(cohort.traits))]),
     )
-    with storage.replacing(Path(f"{stem}_g.txt")) as file:
+    with Path(f"{stem}_g.txt").open("w") as file:
         file.write(" ".join(["qtl", *map("{}_1".format, range(1, n + 1))]) + "\n")
         line = np.full(2 * n - 1, ord(" "), dtype=np.uint8)
         for block in row_blocks(len(markers), n):

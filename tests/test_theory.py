@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from conftest import REL_AA, make_cohort
 from epidl.cohorts.genotypes import Dosages
 from epidl.cohorts.simulate import simulate_on, variance_components
-from epidl.models import theory
+from epidl.models import pairs, theory
 from epidl.models.pairs import fit_pairs
 from epidl.models.ridge import fit_ridge
 from epidl.models.theory import expected_accuracy, expected_pairs_accuracy, expected_shares
@@ -310,3 +310,7 @@ def test_an_efficiency_is_worth_that_part_of_the_samples(n, m, additive, epistat
 def test_an_efficiency_must_be_positive(efficiency):
     with pytest.raises(ValueError, match="efficiency must be at least"):
         expected_accuracy(100, 10, 0.5, 0.2, model="kernel", efficiency=efficiency)
+
+
+def test_theory_and_search_have_the_same_level_of_false_discovery():
+    assert theory.LEVEL == pairs.LEVEL

@@ -16,17 +16,7 @@ from epidl_book.phrases import OUTCOMES, place
 
 # expected range of k independent normal values in standard deviations (the control-chart constant
 # d2)
-RANGE_IN_SD = {
-    2: 1.128,
-    3: 1.693,
-    4: 2.059,
-    5: 2.326,
-    6: 2.534,
-    7: 2.704,
-    8: 2.847,
-    9: 2.970,
-    10: 3.078,
-}
+RANGE_IN_SD = {3: 1.693, 5: 2.326, 10: 3.078}
 PUBLISHED_REPLICATES = {1_000: 10, 10_000: 10, 100_000: 5, 1_000_000: 3}  # of figure 1
 DIGITISING_ERROR = 0.02
 PUBLISHED_REPLICATES_LATER = 5  # of figures 2 and 3

@@ -19,6 +19,7 @@ from epidl.figures.style import (
     PUBLICATION,
     label_scale,
     legend_below,
+    row_of_panels,
     select,
     trait_style,
 )
@@ -254,10 +255,8 @@ def draw_last_batch(table: pd.DataFrame) -> Figure:
         .reset_index()
     )
     panels = sorted(cohorts["n_qtl"].unique())
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(1.5 + 4.2 * len(panels), 4.6), sharey=True, squeeze=False
-    )
-    for ax, n_qtl in zip(axes[0], panels, strict=True):
+    figure, axes = row_of_panels(len(panels), 1.5 + 4.2 * len(panels), 4.6)
+    for ax, n_qtl in zip(axes, panels, strict=True):
         part = select(cohorts, n_qtl=n_qtl)
         ridge = select(part, model="ridge").groupby("last_batch")["pearson_r"].mean()
         ax.plot(ridge.index, ridge, **PARITY)
@@ -269,7 +268,7 @@ def draw_last_batch(table: pd.DataFrame) -> Figure:
         ax.set_xticks([size for size in sizes if size != 127 or 128 not in sizes])
         ax.xaxis.set_major_formatter("{x:,.12g}")
         ax.xaxis.set_minor_locator(NullLocator())
-    axes[0, 0].set_ylabel("Pearson's r, mean of epistatic traits")
+    axes[0].set_ylabel("Pearson's r, mean of epistatic traits")
     handles = [
         Line2D([], [], color=color, marker=marker, label=f"MLP, {name}")
         for name, color, marker in VARIANTS.values()

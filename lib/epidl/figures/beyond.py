@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import arcadia_pycolor as apc
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,13 +12,14 @@ from matplotlib.lines import Line2D
 from epidl.figures.scaling import trait_panels
 from epidl.figures.style import (
     MODEL_COLORS,
-    MODEL_MARKERS,
     PARITY,
     draw_models,
     label_scale,
     legend_below,
     model_handles,
+    model_style,
     models_of,
+    row_of_panels,
     select,
 )
 
@@ -54,14 +54,12 @@ def ladder_by(table: pd.DataFrame, x: str, panels: Mapping[str, pd.Series], xlab
 
     panels: the rows of each panel by its title, as a mask of the table.
     """
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(1 + 4 * len(panels), 4.6), sharey=True, squeeze=False
-    )
-    for ax, (title, rows) in zip(axes[0], panels.items(), strict=True):
+    figure, axes = row_of_panels(len(panels), 1 + 4 * len(panels), 4.6)
+    for ax, (title, rows) in zip(axes, panels.items(), strict=True):
         _draw_with_theory(ax, table[rows], x, "pearson_r", markersize=5)
         label_scale(ax, table[x], most=5)
         ax.set(title=title, xlabel=xlabel, ylim=(min(0, table["pearson_r"].min()), 1.03))
-    axes[0, 0].set_ylabel("Pearson's r, test individuals")
+    axes[0].set_ylabel("Pearson's r, test individuals")
     return legend_below(figure, [*model_handles(models_of(table), "-"), _THEORY_HANDLE])
 
 
@@ -92,27 +90,19 @@ def accuracy_by_seconds(table: pd.DataFrame) -> Figure:
     panel per number of individuals.
     """
     sizes = sorted(table["n_samples"].unique())
-    figure, axes = plt.subplots(
-        1, len(sizes), figsize=(2.5 + 4 * len(sizes), 4.2), sharey=True, squeeze=False
-    )
-    for ax, n_samples in zip(axes[0], sizes, strict=True):
+    figure, axes = row_of_panels(len(sizes), 2.5 + 4 * len(sizes), 4.2)
+    for ax, n_samples in zip(axes, sizes, strict=True):
         for model in models_of(table):
             cells = (
                 select(table, n_samples=n_samples, model=model)
                 .groupby("scaling")
                 .agg(seconds=("seconds", "mean"), r=("pearson_r", "mean"))
             )
-            ax.plot(
-                cells["seconds"],
-                cells["r"],
-                MODEL_MARKERS[model],
-                color=MODEL_COLORS[model],
-                alpha=0.75,
-            )
+            ax.plot(cells["seconds"], cells["r"], **model_style(model), linestyle="", alpha=0.75)
         ax.set(
             xscale="log", xlabel="Seconds of a fit, all traits", title=f"{n_samples:,} individuals"
         )
-    axes[0, 0].set_ylabel("Pearson's r, mean of traits")
+    axes[0].set_ylabel("Pearson's r, mean of traits")
     return legend_below(figure, model_handles(models_of(table)))
 
 
@@ -131,8 +121,7 @@ def _draw_interval(ax: Axes, part: pd.DataFrame, model: str, shift: float) -> No
         shift * part["scaling"],
         part["difference"],
         yerr=np.nan_to_num(bounds),
-        color=MODEL_COLORS[model],
-        marker=MODEL_MARKERS[model],
+        **model_style(model),
         markersize=3.5,
         linewidth=1,
     )

@@ -11,6 +11,7 @@ from epidl.figures.style import (
     OPEN,
     PARITY,
     legend_below,
+    row_of_panels,
     select,
     trait_style,
     write_at_right,
@@ -75,10 +76,8 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     gain, theirs = gain.assign(condition=condition), theirs.assign(condition=condition)
     colors, counts = _colors(gain), sorted(gain["n_qtl"].unique())
     n_traits = sorted(gain["n_traits"].unique())
-    figure, axes = plt.subplots(
-        1, len(n_traits), figsize=(max(8.5, 1 + 5 * len(n_traits)), 4.8), sharey=True, squeeze=False
-    )
-    for ax, letter, count in zip(axes[0], "ABCDEFGH", n_traits, strict=False):
+    figure, axes = row_of_panels(len(n_traits), max(8.5, 1 + 5 * len(n_traits)), 4.8)
+    for ax, letter, count in zip(axes, "ABCDEFGH", n_traits, strict=False):
         for (n_qtl, name), part in select(gain, n_traits=count).groupby(["n_qtl", "condition"]):
             position = counts.index(n_qtl) + BOX_WIDTH * (
                 list(colors).index(name) - (len(colors) - 1) / 2
@@ -93,7 +92,7 @@ def figure_3(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         ax.axhline(0, **PARITY)
         ax.set(title=f"{letter}. {count} traits", xlabel="QTL")
         ax.set_xticks(range(len(counts)), counts)
-    axes[0, 0].set_ylabel("Relative gain of the MLP\n(r MLP - r ridge) / r ridge")
+    axes[0].set_ylabel("Relative gain of the MLP\n(r MLP - r ridge) / r ridge")
     handles = []
     for name, color in colors.items():
         label = f"correlation {'0, own pairs' if name == '0' else name}"

@@ -9,7 +9,6 @@ from matplotlib.lines import Line2D
 
 from epidl.figures.style import (
     MODEL_COLORS,
-    MODEL_MARKERS,
     OPEN,
     PARITY,
     draw_models,
@@ -17,6 +16,7 @@ from epidl.figures.style import (
     label_scale,
     legend_below,
     model_handles,
+    model_style,
     models_of,
     select,
 )
@@ -38,8 +38,8 @@ def accuracy_by_markers(table: pd.DataFrame, most: int) -> Figure:
         ax.plot(
             part["n_markers"],
             part["pearson_r"],
-            MODEL_MARKERS[model],
-            color=MODEL_COLORS[model],
+            **model_style(model),
+            linestyle="",
             markersize=3,
             alpha=0.45,
         )
@@ -68,13 +68,14 @@ def figure_2(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     ax.axhline(0, **PARITY)
     for k, model in enumerate(COMPARED):
         ours, theirs = paired(table, model, "ridge"), select(published, model=model)
-        style = {"color": MODEL_COLORS[model], "marker": MODEL_MARKERS[model]}
         mean = ours.groupby("n_markers")["difference"].mean()
-        points = style | {"linestyle": ""}
+        points = model_style(model) | {"linestyle": ""}
         ax.plot(mean.index, mean, **points, markersize=7)
         ax.plot(ours["n_markers"], ours["difference"], **points, markersize=3, alpha=0.45)
         x = theirs["n_markers"] * 1.06 ** (k + 1)  # models next to each other
-        ax.vlines(x, theirs["low"], theirs["high"], color=style["color"], linewidth=3, alpha=0.3)
+        ax.vlines(
+            x, theirs["low"], theirs["high"], color=MODEL_COLORS[model], linewidth=3, alpha=0.3
+        )
         ax.plot(x, theirs["median"], **points, markersize=5, **OPEN)
     ax.set(xlabel="Markers", ylabel="Pearson's r minus that of ridge")
     counts = pd.concat([table["n_markers"], published["n_markers"]])

@@ -1,18 +1,18 @@
 """Comparisons of models, for any experiment."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from epidl.figures.style import (
     MODEL_COLORS,
-    MODEL_MARKERS,
     MODEL_NAMES,
     PARITY,
     legend_below,
     model_handles,
+    model_style,
     models_of,
     panel_title,
+    row_of_panels,
     select,
     trait_handles,
     trait_style,
@@ -24,20 +24,13 @@ def accuracy_by_trait(table: pd.DataFrame) -> Figure:
     """Draw Pearson's r of every cohort and model against the traits' relAA, one panel per protocol."""
     protocols, models = list(table["protocol"].unique()), models_of(table)
     ratios = sorted(table["rel_aa"].unique())
-    figure, axes = plt.subplots(
-        1, len(protocols), figsize=(1 + 3.8 * len(protocols), 4.2), sharey=True, squeeze=False
-    )
-    for ax, protocol in zip(axes[0], protocols, strict=True):
+    figure, axes = row_of_panels(len(protocols), 1 + 3.8 * len(protocols), 4.2)
+    for ax, protocol in zip(axes, protocols, strict=True):
         for k, model in enumerate(models):
             part = select(table, protocol=protocol, model=model)
             x = part["rel_aa"].map(ratios.index) + 0.22 * (k - (len(models) - 1) / 2)
             ax.plot(
-                x,
-                part["pearson_r"],
-                MODEL_MARKERS[model],
-                color=MODEL_COLORS[model],
-                alpha=0.75,
-                markersize=4.5,
+                x, part["pearson_r"], **model_style(model), linestyle="", alpha=0.75, markersize=4.5
             )
             mean = part["pearson_r"].groupby(x).mean()
             ax.hlines(
@@ -49,7 +42,7 @@ def accuracy_by_trait(table: pd.DataFrame) -> Figure:
             ylim=(min(0, table["pearson_r"].min()), 1.03),
         )
         ax.set_xticks(range(len(ratios)), list(map("{:g}".format, ratios)))
-    axes[0, 0].set_ylabel("Pearson's r, test individuals")
+    axes[0].set_ylabel("Pearson's r, test individuals")
     return legend_below(figure, model_handles(models))
 
 
@@ -62,10 +55,8 @@ def parity(table: pd.DataFrame, model: str, baseline: str, by: str = "protocol")
     pairs = paired(table, model, baseline)
     values, ratios = list(pairs[by].unique()), sorted(pairs["rel_aa"].unique())
     low = min(0, pairs[["pearson_r", "pearson_r_baseline"]].min(axis=None))
-    figure, axes = plt.subplots(
-        1, len(values), figsize=(1 + 3.8 * len(values), 4.4), sharey=True, squeeze=False
-    )
-    for ax, value in zip(axes[0], values, strict=True):
+    figure, axes = row_of_panels(len(values), 1 + 3.8 * len(values), 4.4)
+    for ax, value in zip(axes, values, strict=True):
         ax.plot([low, 1], [low, 1], **PARITY)
         for k, ratio in enumerate(ratios):
             part = select(pairs, rel_aa=ratio, **{by: value})
@@ -78,7 +69,7 @@ def parity(table: pd.DataFrame, model: str, baseline: str, by: str = "protocol")
                 alpha=0.6,
             )
         ax.set(title=panel_title(by, value), xlabel=f"r, {MODEL_NAMES[baseline]}", aspect="equal")
-    axes[0, 0].set_ylabel(f"r, {MODEL_NAMES[model]}")
+    axes[0].set_ylabel(f"r, {MODEL_NAMES[model]}")
     return legend_below(figure, trait_handles(ratios))
 
 
@@ -92,10 +83,8 @@ def differences(table: pd.DataFrame, model: str, baseline: str, by: str = "proto
     pairs = paired(table, model, baseline)
     limits = agreement_of_models(table, model, baseline, by=[by])
     ratios = sorted(pairs["rel_aa"].unique())
-    figure, axes = plt.subplots(
-        1, len(limits), figsize=(1 + 3.8 * len(limits), 4.2), sharey=True, squeeze=False
-    )
-    for ax, (value, limit) in zip(axes[0], limits.iterrows(), strict=True):
+    figure, axes = row_of_panels(len(limits), 1 + 3.8 * len(limits), 4.2)
+    for ax, (value, limit) in zip(axes, limits.iterrows(), strict=True):
         for k, ratio in enumerate(ratios):
             part = select(pairs, rel_aa=ratio, **{by: value})
             middle = (part["pearson_r"] + part["pearson_r_baseline"]) / 2
@@ -107,5 +96,5 @@ def differences(table: pd.DataFrame, model: str, baseline: str, by: str = "proto
         for side in ("lower_limit", "upper_limit"):
             ax.axhline(limit[side], color=MODEL_COLORS[model], linewidth=1.2, linestyle=":")
         ax.set(title=panel_title(by, value), xlabel="Mean of the two r")
-    axes[0, 0].set_ylabel(f"r {MODEL_NAMES[model]} - r {MODEL_NAMES[baseline]}")
+    axes[0].set_ylabel(f"r {MODEL_NAMES[model]} - r {MODEL_NAMES[baseline]}")
     return legend_below(figure, trait_handles(ratios))

@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from epidl.cohorts.genotypes import Dosages, known_and_copies
 from epidl.figures.style import (
     MODEL_COLORS,
-    MODEL_MARKERS,
     MODEL_NAMES,
     PARITY,
     evenly_spread,
     handle,
     legend_below,
+    model_style,
     models_of,
+    row_of_panels,
     select,
 )
 from epidl.own.comparison import measure_of
@@ -150,10 +151,8 @@ def scores_by_split(table: pd.DataFrame) -> Figure:
     panel per kind of splits.
     """
     measure, kinds, models = measure_of(table), list(table["split_kind"].unique()), models_of(table)
-    figure, axes = plt.subplots(
-        1, len(kinds), figsize=(1 + 3.6 * len(kinds), 4.2), sharey=True, squeeze=False
-    )
-    for ax, kind in zip(axes[0], kinds, strict=True):
+    figure, axes = row_of_panels(len(kinds), 1 + 3.6 * len(kinds), 4.2)
+    for ax, kind in zip(axes, kinds, strict=True):
         scores = select(table, split_kind=kind).pivot(
             index="replicate", columns="model", values=measure
         )[models]
@@ -164,8 +163,8 @@ def scores_by_split(table: pd.DataFrame) -> Figure:
             ax.plot(
                 [k] * len(scores),
                 scores[model],
-                MODEL_MARKERS[model],
-                color=MODEL_COLORS[model],
+                **model_style(model),
+                linestyle="",
                 markersize=4.5,
                 alpha=0.75,
             )
@@ -176,5 +175,5 @@ def scores_by_split(table: pd.DataFrame) -> Figure:
             range(len(models)), list(map(MODEL_NAMES.get, models)), rotation=30, ha="right"
         )
         ax.set_title(f"{kind.capitalize()} splits ({len(scores)})")
-    axes[0, 0].set_ylabel(MEASURES[measure])
+    axes[0].set_ylabel(MEASURES[measure])
     return figure

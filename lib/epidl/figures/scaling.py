@@ -16,6 +16,7 @@ from epidl.figures.style import (
     label_scale,
     legend_below,
     panel_title,
+    row_of_panels,
     select,
     trait_handles,
     trait_style,
@@ -45,14 +46,12 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     )
     theirs = ((r["mlp"] - r["linear_sgd"]) / r["linear_sgd"]).rename("value").reset_index()
     sizes, ratios = sorted(ours["n_samples"].unique()), sorted(ours["rel_aa"].unique())
-    figure, axes = plt.subplots(
-        1, len(sizes), figsize=(1 + 4.8 * len(sizes), 5), sharey=True, squeeze=False
-    )
+    figure, axes = row_of_panels(len(sizes), 1 + 4.8 * len(sizes), 5)
     # if ridge's r is almost nothing, a cohort's gain is huge, of either sign
     medians = ours.groupby(["n_samples", "rel_aa", "n_qtl"])["value"].median()
     shown = theirs[theirs["n_samples"].isin(sizes) & theirs["rel_aa"].isin(ratios)]
     highest = 1.6 * max(medians.max(), shown["value"].max())
-    for ax, n_samples in zip(axes[0], sizes, strict=True):
+    for ax, n_samples in zip(axes, sizes, strict=True):
         ax.axhline(0, **PARITY)
         here = select(ours, n_samples=n_samples)
         for k, ratio in enumerate(ratios):
@@ -68,7 +67,7 @@ def figure_1a(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         if beyond:
             words = {"transform": ax.transAxes, "ha": "right", "fontsize": "small"}
             ax.text(0.98, 0.95, f"{beyond} values beyond", **words)
-    axes[0, 0].set_ylabel("Relative gain of the MLP\n(r MLP - r ridge) / r ridge")
+    axes[0].set_ylabel("Relative gain of the MLP\n(r MLP - r ridge) / r ridge")
     handles = trait_handles(ratios)
     handles.append(Line2D([], [], color=str(apc.slate), marker="o", label="this code"))
     if theirs["n_samples"].isin(sizes).any():
@@ -115,10 +114,8 @@ def figure_1b(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
     sizes = sorted(table["n_samples"].unique())
     ratios = [ratio for ratio in TRAITS if ratio in set(table["rel_aa"])]
     theirs = published[published["model"] == "mlp"]
-    figure, axes = plt.subplots(
-        1, len(ratios), figsize=(1.4 + 3.2 * len(ratios), 4.8), sharey=True, squeeze=False
-    )
-    for ax, ratio in zip(axes[0], ratios, strict=True):
+    figure, axes = row_of_panels(len(ratios), 1.4 + 3.2 * len(ratios), 4.8)
+    for ax, ratio in zip(axes, ratios, strict=True):
         part = select(table, rel_aa=ratio)
         ax.axvline(1, **PARITY)
         ceiling = np.sqrt(part.groupby("scaling")["va_over_vg"].mean())
@@ -137,8 +134,8 @@ def figure_1b(table: pd.DataFrame, published: pd.DataFrame) -> Figure:
         ax.set_title(TRAITS[ratio])
         ax.set_ylim(min(0, table["pearson_r"].min()), 1.04)
         label_scale(ax, part["scaling"], most=4)
-    axes[0, 0].set_ylabel("Pearson's r on test individuals")
-    axes[0, len(ratios) // 2].set_xlabel(SCALING_WORDS)
+    axes[0].set_ylabel("Pearson's r on test individuals")
+    axes[len(ratios) // 2].set_xlabel(SCALING_WORDS)
     handles = _size_handles(sizes, theirs)
     handles.append(Line2D([], [], color=GREY, label="ridge"))
     handles.append(

@@ -10,7 +10,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from epidl.cohorts.simulate import Cohort, Trait
-from epidl.figures.style import expected_va_over_vg, handle, legend_below, trait_style
+from epidl.figures.style import (
+    expected_va_over_vg,
+    handle,
+    legend_below,
+    row_of_panels,
+    trait_style,
+)
 
 
 def genotype_matrix(cohort: Cohort, n_shown: int = 60) -> Figure:
@@ -33,16 +39,14 @@ def interaction_matrix(traits: Sequence[Trait], n_markers: int) -> Figure:
     once, below the diagonal.
     """
     largest = max(np.abs([*trait.additive_effects, *trait.pair_effects]).max() for trait in traits)
-    figure, axes = plt.subplots(
-        1, len(traits), figsize=(2.6 * len(traits) + 1, 3.2), sharey=True, squeeze=False
-    )
-    for ax, trait in zip(axes[0], traits, strict=True):
+    figure, axes = row_of_panels(len(traits), 2.6 * len(traits) + 1, 3.2)
+    for ax, trait in zip(axes, traits, strict=True):
         effects = np.diag(trait.additive_by_marker(n_markers))
         effects[trait.pairs.max(axis=1), trait.pairs.min(axis=1)] = trait.pair_effects
         image = ax.imshow(effects, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="none")
         ax.set(title=f"relAA {trait.rel_aa:g}", xlabel="Marker")
-    axes[0, 0].set_ylabel("Marker")
-    figure.colorbar(image, ax=axes[0].tolist(), label="Effect", shrink=0.8)
+    axes[0].set_ylabel("Marker")
+    figure.colorbar(image, ax=axes.tolist(), label="Effect", shrink=0.8)
     return figure
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import arcadia_pycolor as apc
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -73,6 +74,12 @@ def handle(label: str, color: str, marker: str, linestyle: str = "") -> Line2D:
     return Line2D([], [], linestyle=linestyle, marker=marker, color=color, label=label)
 
 
+def row_of_panels(n: int, width: float, height: float) -> tuple[Figure, NDArray[np.object_]]:
+    """Return a figure with n axes next to each other that share y, and the axes."""
+    figure, axes = plt.subplots(1, n, figsize=(width, height), sharey=True, squeeze=False)
+    return figure, axes[0]
+
+
 def models_of(table: pd.DataFrame) -> list[str]:
     """Return the models that a table holds, in the order of `MODEL_NAMES`."""
     return sorted(MODEL_NAMES.keys() & set(table["model"]), key=list(MODEL_NAMES).index)
@@ -82,14 +89,7 @@ def draw_models(ax: Axes, table: pd.DataFrame, x: str, value: str, markersize: f
     """Draw the mean of a column for every model against another column."""
     for model in models_of(table):
         mean = select(table, model=model).groupby(x)[value].mean()
-        ax.plot(
-            mean.index,
-            mean,
-            MODEL_MARKERS[model],
-            linestyle="-",
-            color=MODEL_COLORS[model],
-            markersize=markersize,
-        )
+        ax.plot(mean.index, mean, **model_style(model), markersize=markersize)
 
 
 def label_ends(
@@ -132,6 +132,11 @@ def model_handles(models: Iterable[str], linestyle: str = "") -> list[Line2D]:
 def trait_name(rel_aa: float) -> str:
     """Return the name of a trait in legends and titles."""
     return f"relAA {rel_aa:g} ($V_A/V_G$ {expected_va_over_vg(rel_aa):.2g})"
+
+
+def model_style(model: str) -> dict[str, str]:
+    """Return colour and marker of a model."""
+    return {"color": MODEL_COLORS[model], "marker": MODEL_MARKERS[model]}
 
 
 def trait_style(k: int) -> dict[str, str]:

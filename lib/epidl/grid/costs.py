@@ -123,19 +123,16 @@ def measure_machine(device: str) -> Machine:
         target, symmetric = torch.empty_like(source), symmetric + symmetric.T
         with training.fast_products(device):
             product = _median_seconds(lambda: batch @ square, device)
-        seconds = {
-            "product": product,
-            "exact": _median_seconds(lambda: exact @ exact, device),
-            "copy": _median_seconds(lambda: target.copy_(source), device),
-            "decomposition": _median_seconds(lambda: torch.linalg.eigh(symmetric), device, times=3),
-        }
+        square_exact = _median_seconds(lambda: exact @ exact, device)
+        copy = _median_seconds(lambda: target.copy_(source), device)
+        decomposition = _median_seconds(lambda: torch.linalg.eigh(symmetric), device, times=3)
         return Machine(
             device=device_name(device),
-            products=2 * BATCH_SIZE * 4096**2 / seconds["product"],
-            exact_products=2 * 1024**3 / seconds["exact"],
-            bandwidth=2 * source.nbytes / seconds["copy"],
+            products=2 * BATCH_SIZE * 4096**2 / product,
+            exact_products=2 * 1024**3 / square_exact,
+            bandwidth=2 * source.nbytes / copy,
             step_overhead=_step_overhead(device),
-            decomposition=seconds["decomposition"] / 512**3,
+            decomposition=decomposition / 512**3,
             simulation=_simulation_rate(),
             memory=machine_memory(device),
             overlaps=device != "cpu",

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from epidl.cohorts import alphasimr
 from epidl.models.recipes import MODELS
 
 if TYPE_CHECKING:  # without pydantic tables are collected
@@ -45,8 +46,6 @@ def run_fingerprint(cell: "Cell", device: str) -> str:
     )
     versions = list(map(version, ("numpy", "scipy", "torch", "optuna")))
     if cell.backend == "alphasimr":
-        from epidl.cohorts import alphasimr  # late: it needs R
-
         versions += map(" ".join, sorted(alphasimr.versions().items()))
     return _hash(_cohort_code(cell), parameters, *versions, device)
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import filelock
 import pandas as pd
@@ -27,10 +27,8 @@ import pandas as pd
 from epidl import checks, storage
 from epidl.grid import results
 from epidl.grid.fingerprint import model_fingerprint, run_fingerprint
+from epidl.grid.params import Cell, same_settings
 from epidl.grid.results import Fitted
-
-if TYPE_CHECKING:
-    from epidl.grid.params import Cell
 
 FITS = "fits"  # the folder of a cell's fits
 PUBLISHED = ("standard", "full")  # the profiles whose fits are taken from the book's tables
@@ -101,7 +99,7 @@ class Kept:
     published: Mapping[str, Fitted]
 
     @classmethod
-    def of(cls, cell_folder: Path | str, cell: "Cell", device: str) -> "Kept":
+    def of(cls, cell_folder: Path | str, cell: Cell, device: str) -> "Kept":
         """Return what there is of a cell with these parameters. An empty `cell_folder` keeps and
         takes nothing.
 
@@ -142,7 +140,7 @@ class Kept:
         return self.folder / f"{replicate}_{protocol}_{model}_{model_fingerprint(model)}.json"
 
 
-def published(cell: "Cell") -> dict[str, Fitted]:
+def published(cell: Cell) -> dict[str, Fitted]:
     """Return the published fits with a cell's parameters, by name, as rows of its profile.
 
     Raises what `results.read_collected` raises.
@@ -150,8 +148,6 @@ def published(cell: "Cell") -> dict[str, Fitted]:
     path = results.DATA / f"{cell.experiment}.csv"
     if cell.profile not in PUBLISHED or not path.exists():
         return {}
-    from epidl.grid.params import same_settings  # late: the compute path works without pydantic
-
     found = {}
     for fit in _read_published(path, path.stat().st_mtime_ns):
         if fit.cell == cell.name and same_settings(fit.record["parameters"], cell):

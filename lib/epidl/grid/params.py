@@ -9,7 +9,7 @@ import difflib
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -24,7 +24,7 @@ from epidl.cohorts.crosses import GENOMES
 from epidl.cohorts.orders import GROUPINGS, MOST_ORDER, count_products
 from epidl.cohorts.splits import BATCH_SIZE, TRAIN_SHARE, Protocol, check_batches, training_size
 from epidl.grid import results
-from epidl.models.recipes import MODELS
+from epidl.models.recipes import MODELS, Model
 from epidl.own import registry
 from epidl.own.registry import LEAST_TEST
 
@@ -63,27 +63,19 @@ def _even(value: int) -> int:
 EvenInt = Annotated[int, Field(ge=2, le=MOST, strict=True), AfterValidator(_even)]
 
 
-def _names(
-    *, published: bool, selects: bool, theory: bool = True, description: str = "models to fit"
-) -> Any:
-    """Return the type of a list of models: the publication's alone if `published`, with those that
-    select features if `selects`, with expected accuracies if `theory`.
-    """
-    names = []
-    for model in MODELS.values():
-        allowed = (model.published or not published) and (selects or not model.selects)
-        if allowed and (theory or model.label):
-            names.append(model.name)
+def _names(allowed: Callable[[Model], object], description: str = "models to fit") -> Any:
+    """Return the type of a list of those models that are allowed."""
+    names = [model.name for model in MODELS.values() if allowed(model)]
     field = Field(min_length=1, description=description)
     return Annotated[tuple[Literal[*names], ...], AfterValidator(_all_different), field]
 
 
-ModelNames = _names(published=True, selects=False)
-SelectingModelNames = _names(published=True, selects=True)
+ModelNames = _names(lambda model: model.published and not model.selects)
+SelectingModelNames = _names(lambda model: model.published)
 MoreModelNames = _names(
-    published=False, selects=False, description="models to fit, and their expected accuracies"
+    lambda model: not model.selects, "models to fit, and their expected accuracies"
 )
-WorldModelNames = _names(published=False, selects=False, theory=False)
+WorldModelNames = _names(lambda model: model.label and not model.selects)
 
 
 class Cell(BaseModel):
@@ -350,9 +342,7 @@ class RidgeVsSgdCell(_Scaled):
     """
 
     experiment: Literal["ridge_vs_sgd"] = "ridge_vs_sgd"
-    models: Annotated[tuple[Literal["ridge", "ridge_sgd"], ...], AfterValidator(_all_different)] = (
-        Field(min_length=1, description="models to fit")
-    )
+    models: _names(lambda model: model.name in ("ridge", "ridge_sgd"))
 
 
 class _Diluted(TunedCell):
@@ -587,10 +577,7 @@ class RealCell(Cell):
     data: ClassVar[str] = ""
     dataset: Literal[*registry.cohorts()] = Field(description="the public cohort")
     trait: str = Field(description="one of its traits")
-    models: Annotated[
-        tuple[Literal[*(name for name, model in MODELS.items() if model.own_data)], ...],
-        AfterValidator(_all_different),
-    ] = Field(min_length=1, description="models to fit")
+    models: _names(lambda model: model.own_data)
     splits: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
         default=(),
         description="random, columns of groups, or that of published folds, by default all of the cohort's",

@@ -70,7 +70,7 @@ def _each_fit(
     origin = origin | {"data": cell.cohort.hashes}
     kind_by_kind = sorted(cell.each_fit(), key=lambda each: cell.protocols.index(each[2]))
     for name, number, protocol, model in tqdm.tqdm(kind_by_kind, disable=not progress):
-        yield name, partial(_fit, cell, task, protocol, number, model, origin)
+        yield name, partial(_fit, task, protocol, number, model, origin)
 
 
 def _task(
@@ -99,7 +99,6 @@ def _task(
 
 
 def _fit(
-    cell: RealCell,
     task: Callable[[str, int], tuple[dict[str, Any], tuple]],
     protocol: str,
     number: int,

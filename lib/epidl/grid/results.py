@@ -27,6 +27,8 @@ from typing import Any
 import pandas as pd
 
 from epidl import checks, commands
+from epidl.cohorts import alphasimr
+from epidl.devices import device_name
 from epidl.grid import fingerprint
 from epidl.storage import write_table, write_text
 
@@ -349,7 +351,10 @@ def _read_fits(table_path: Path, provenance_path: Path, trials_path: Path) -> li
 
 def read_records(path: Path) -> list[dict[str, Any]]:
     """Read the records of a provenance file, or raise ValueError if it is missing or none."""
-    content = read_json(path, (dict, list))
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} must be a provenance: {error}") from None
     records = content if isinstance(content, list) else [content]
     for record in records:
         for name, kind in RECORD.items():
@@ -358,19 +363,6 @@ def read_records(path: Path) -> list[dict[str, Any]]:
                 f"{path} must be a provenance, but lacks {name}",
             )
     return records
-
-
-def read_json(path: Path, kind: type | tuple[type, ...]) -> Any:
-    """Read a provenance, a dict or a list of dicts, or raise ValueError if it is missing or none."""
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} must be a provenance: {error}") from None
-    checks.require(
-        isinstance(content, kind),
-        f"{path} must be a provenance, got a JSON {type(content).__name__}",
-    )
-    return content
 
 
 def collect(fits: Sequence[Fitted], table_path: Path) -> pd.DataFrame:
@@ -414,8 +406,6 @@ def provenance(parameters: Mapping[str, Any], started: datetime) -> dict[str, An
     """Return what repeats a result and what it cost: parameters, versions, commit, device, time,
     memory.
     """
-    from epidl.devices import device_name  # late: collecting tables does not need torch
-
     return {
         "parameters": dict(parameters),
         "versions": _versions(parameters),
@@ -463,9 +453,6 @@ def _versions(parameters: Mapping[str, Any]) -> dict[str, str]:
     versions |= zip(PACKAGES, map(fingerprint.version, PACKAGES), strict=True)
     if parameters.get("backend") != "alphasimr":
         return versions
-    # late: it imports torch, which collecting tables does not need
-    from epidl.cohorts import alphasimr
-
     return versions | alphasimr.versions()
 
 

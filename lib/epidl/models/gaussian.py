@@ -92,9 +92,7 @@ def fit_gaussian(
     checked_device(device)
     seed = checks.integer("seed", seed, minimum=0)
     checks.memory("len(rows)", len(rows), 16 * len(rows) ** 2)
-    some = rows
-    if len(rows) > LIKELIHOOD_ROWS:
-        some = draw_rows(phenotypes, rows, LIKELIHOOD_ROWS, seed)
+    some = draw_rows(phenotypes, rows, LIKELIHOOD_ROWS, seed)
     bandwidths, ratios, median = _by_likelihood(genotypes, phenotypes[some], some, device)
     weights, intercepts = np.empty((len(rows), len(ratios))), np.empty(len(ratios))
     y = torch.as_tensor(phenotypes[rows], device=device)

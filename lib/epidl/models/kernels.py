@@ -152,7 +152,7 @@ def fit_kernel(
     checks.integer("seed", seed, minimum=0)
     checks.integer("reml_rows", reml_rows, minimum=3)
     if components is None:
-        some = rows if len(rows) <= reml_rows else draw_rows(phenotypes, rows, reml_rows, seed)
+        some = draw_rows(phenotypes, rows, reml_rows, seed)
         components = estimate_components(genotypes, phenotypes, some)
     components = _checked_components(components, phenotypes.shape[1])
     if method == "exact" or (method == "auto" and len(rows) <= EXACT_LIMIT):
@@ -174,7 +174,11 @@ def fit_kernel(
 def draw_rows(
     phenotypes: NDArray[np.float64], rows: NDArray[np.integer], size: int, seed: int
 ) -> NDArray[np.integer]:
-    """Draw some rows, again until every trait varies among them, as a rare trait may not."""
+    """Draw some rows, again until every trait varies among them, as a rare trait may not. Of few
+    rows all are taken.
+    """
+    if len(rows) <= size:
+        return rows
     rng = seeds.generator(seed, "reml")
     while True:
         some = np.sort(rng.choice(rows, size=size, replace=False))

@@ -87,9 +87,7 @@ def fit_orders(
     phenotypes, rows = checked_training(genotypes, phenotypes, rows)
     seed = checks.integer("seed", seed, minimum=0)
     checks.memory("len(rows)", len(rows), CELL_BYTES * len(rows) ** 2)
-    some = rows
-    if len(rows) > LIKELIHOOD_ROWS:
-        some = draw_rows(phenotypes, rows, LIKELIHOOD_ROWS, seed)
+    some = draw_rows(phenotypes, rows, LIKELIHOOD_ROWS, seed)
     kernels, scales = _kernels(genotypes, some)
     components = np.array([estimate_components(kernels, y) for y in phenotypes[some].T])
     if some is not rows:

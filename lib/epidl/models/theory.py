@@ -35,11 +35,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfc
 
 from epidl import checks
-from epidl.models.pairs import LEVEL
 from epidl.models.recipes import Model
 from epidl.models.task import Prediction, Task
 
 Form = Literal["ridge", "kernel", "oracle"]
+LEVEL = 0.05  # of false discovery, that of `pairs`
 
 
 class Shares(NamedTuple):
@@ -182,7 +182,7 @@ def expected_accuracy(
 def pairs_threshold(n_markers: ArrayLike) -> NDArray[np.float64]:
     """Return what the test of a pair among all C(m, 2) must pass, c = 2 log(C(m, 2) / LEVEL).
 
-    LEVEL: of false discovery, as in `fit_pairs`. Raises ValueError for fewer than 2 markers.
+    Raises ValueError for fewer than 2 markers.
     """
     m = _bounded("n_markers", n_markers, 2)
     return 2 * np.log(m * (m - 1) / 2 / LEVEL)

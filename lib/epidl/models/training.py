@@ -16,6 +16,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import update_bn
 from tqdm import tqdm
 
 from epidl import checks
@@ -254,7 +255,6 @@ def _run_epochs(
     optimizer.zero_grad()  # gradients would stay as long as the model
 
 
-@torch.no_grad()
 def recompute_batch_norm(
     model: nn.Module, genotypes: Genotypes, rows: NDArray[np.integer], device: str = "cpu"
 ) -> None:
@@ -265,18 +265,8 @@ def recompute_batch_norm(
     """
     check_inputs(model, genotypes)
     rows, device = checks.rows("rows", rows, genotypes.n_samples, minimum=2), checked_device(device)
-    momenta = {}
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm1d):
-            momenta[layer] = layer.momentum
-            layer.reset_running_stats()
-            layer.momentum = None  # an average over all chunks
-    data = genotypes.on(device)
-    model.to(device).train()
-    for chunk in torch.from_numpy(rows).to(device).tensor_split(-(-len(rows) // DECODED_ROWS)):
-        model(data.block(chunk))
-    for layer, momentum in momenta.items():
-        layer.momentum = momentum
+    chunks = torch.from_numpy(rows).to(device).tensor_split(-(-len(rows) // DECODED_ROWS))
+    update_bn(map(genotypes.on(device).block, chunks), model.to(device))
 
 
 @torch.no_grad()

@@ -87,15 +87,13 @@ def read_column(
         if missing_codes is None or len(missing_codes):
             known = _without_label_codes(known, numbers)
         return _labels(texts, known, numbers[known.index], argument)
+    kind = "numbers"
     if argument == "time" and len(others):
         numbers, kind = _days(known.drop(words.index), numbers.notna().any()), "dates"
     elif argument == "time":
         _check_sorted(
             known[(numbers != 0) & ~_is_nines(numbers)].drop(words.index, errors="ignore")
         )
-        kind = "numbers"
-    else:
-        kind = "numbers"
     values = numbers.dropna()
     values = values[~values.isin([float(code) for code in codes if _is_number(code)])]
     if missing_codes is None or len(missing_codes):

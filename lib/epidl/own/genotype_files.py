@@ -59,40 +59,9 @@ IMPUTED = "plink2 --vcf NAME.vcf dosage=DS --hard-call-threshold 0.1 --make-bed 
 TETRAPLOID = (
     "sed -E 's:0/0/0/0:0/0:g; s:1/1/1/1:1/1:g; s:[01]/[01]/[01]/[01]:0/1:g' NAME.vcf > DIPLOID.vcf"
 )
-MISSING_TEXTS = {  # in small letters
-    *(
-        "",
-        "na",
-        "n/a",
-        "n.a.",
-        "nan",
-        "-nan",
-        "#n/a",
-        "#na",
-        "<na>",
-        ".",
-        "-",
-        "--",
-        "?",
-        "./.",
-        "null",
-        "(null)",
-        "\\n",
-    ),
-    *(
-        "nd",
-        "n.d.",
-        "#value!",
-        "#div/0!",
-        "#ref!",
-        "#name?",
-        "#num!",
-        "#null!",
-        "1.#ind",
-        "-1.#ind",
-        "1.#qnan",
-    ),
-}
+NO_VALUE = r"""na n/a n.a. nan -nan #n/a #na <na> . - -- ? ./. null (null) \n nd n.d.
+    #value! #div/0! #ref! #name? #num! #null! 1.#ind -1.#ind 1.#qnan"""
+MISSING_TEXTS = {"", *NO_VALUE.split()}  # in small letters
 NINES = (-9, 9, -99, 99, -999, 999, -9999, 9999)  # for a missing count: PLINK's -9, and the like
 PEDIGREE = ("FID", "IID", "PAT", "MAT", "SEX", "PHENOTYPE")  # before the markers of PLINK's .raw
 PLACEHOLDERS = ("<NON_REF>", "<*>", "<X>")  # of a VCF: any other allele

@@ -502,11 +502,11 @@ def excess_real(found: pd.DataFrame) -> pd.Series:
     return means.groupby("model").mean().reindex(planning.MODELS)
 
 
-def covered_on_real(found: pd.DataFrame, known: Mapping[str, Any] | None = None) -> pd.DataFrame:
+def covered_on_real(found: pd.DataFrame) -> pd.DataFrame:
     """Return for which rows of `on_real_cohorts` the found r is in the interval: `before`, without
     errors on real cohorts, and `left_out`, with the errors on all other cohorts.
     """
-    known = known or planning.surface()
+    known = planning.surface()
     parts = []
     for dataset, own in found.groupby("dataset", sort=False):
         others = excess_real(found[found["dataset"] != dataset])
