@@ -539,3 +539,14 @@ def test_paths_stand_for_themselves(written):
         example / "example.bed", example / "phenotypes.csv", trait="height"
     )
     assert cohort.observed is not None
+
+
+def test_the_table_that_ships_is_of_the_catalogue():
+    """Otherwise run `python tests/bad_input.py`."""
+    kinds = []
+    for place in bad_input.catalogue():
+        for argument, ways in place.wrong.items():
+            kinds += [(place.where, argument, wrong.way) for wrong in ways]
+    table = pd.read_csv(bad_input.TABLE, dtype=str, keep_default_na=False)
+    assert list(zip(table["where"], table["argument"], table["kind"], strict=True)) == kinds
+    assert set(table["refused"]) == {"True"}
