@@ -399,6 +399,7 @@ def test_the_data_behind_sharing_and_correlation(correlated):
         "correlated": "0.80",
         "highest": "0.95",
         "shown": "100",
+        "lowered": "",
         "pairs": "+0.10",
         "effects": "+0.10",
     }

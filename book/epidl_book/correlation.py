@@ -98,8 +98,8 @@ def in_words(table: pd.DataFrame) -> dict[str, str]:
 
     own, shared, correlated: the MLP's mean r with the fewest QTL, the last at the highest correlation.
     pairs, effects: the range of what
-    each step changes in the MLP's lead over ridge. shown: the numbers of QTL at which the first of
-    these changes has an interval above 0.
+    each step changes in the MLP's lead over ridge. shown, lowered: the numbers of QTL at which the
+    first of these changes has an interval above 0, and the second one below.
     """
     r = correlation_steps(table, "pearson_r").dropna(subset=["sharing pairs", "correlation"])
     leads = correlation_steps(table, "difference").loc[r.index]
@@ -107,10 +107,12 @@ def in_words(table: pd.DataFrame) -> dict[str, str]:
     fewest = r.iloc[0]
     kinds = {"own": "0", "shared": CONTROL, "correlated": highest}
     words = {name: f"{fewest[column]:.2f}" for name, column in kinds.items()}
-    lows = _changes(table, "difference")["low"].xs("sharing pairs", level="step")
+    change = _changes(table, "difference")
+    first, second = (change.xs(step, level="step") for step in ("sharing pairs", "correlation"))
     return words | {
         "highest": highest,
-        "shown": each(lows.index.get_level_values("QTL")[lows > 0]),
+        "shown": each(first.index.get_level_values("QTL")[first["low"] > 0]),
+        "lowered": each(second.index.get_level_values("QTL")[second["high"] < 0]),
         "pairs": span(leads["sharing pairs"]),
         "effects": span(leads["correlation"]),
     }

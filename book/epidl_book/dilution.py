@@ -75,19 +75,22 @@ def with_held_out(table: pd.DataFrame, beyond: pd.DataFrame) -> pd.DataFrame:
 
 def in_words(table: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, str]:
     """Return what the page says of r with the fewest markers, with `MANY` and with the most for which
-    all is computed.
+    all is computed: means over the cohorts that ridge and both networks were fitted to.
 
     table: of one protocol, of both traits. drawn: of `with_held_out`. additive, additive_most: how
     far the MLP is at most from ridge for the additive trait, a mean over cohorts, up to `MANY`
     markers, and with more.
     """
     r = drawn.pivot_table(index="n_markers", columns="model", values="pearson_r")
-    both = r.dropna(subset=["mlp", "mlp_pruned"])
+    networks = drawn[drawn["model"].isin(["ridge", "mlp", "mlp_pruned"])].pivot_table(
+        index=["n_markers", "replicate"], columns="model", values="pearson_r"
+    )
+    same = networks.dropna().groupby("n_markers")
+    both = same.mean()
     words = {"many": f"{MANY:,}", "most": f"{both.index[-1]:,}"}
-    for name, row in (("few", both.iloc[0]), ("many", r.loc[MANY]), ("most", both.iloc[-1])):
-        words |= {f"{name}_{model}": f"{value:.2f}" for model, value in row.items()}
-        mlp = drawn[(drawn["model"] == "mlp") & (drawn["n_markers"] == row.name)]
-        n_cohorts = mlp["replicate"].nunique()
+    for name, n_markers in (("few", both.index[0]), ("many", MANY), ("most", both.index[-1])):
+        words |= {f"{name}_{model}": f"{value:.2f}" for model, value in both.loc[n_markers].items()}
+        n_cohorts = same.size()[n_markers]
         words[f"{name}_cohorts"] = "one cohort" if n_cohorts == 1 else f"{n_cohorts} cohorts"
     words["pairs"] = f"{r['pairs'].min():.2f}"
     words["pairs_markers"] = f"{r['pairs'].dropna().index[-1]:,}"
