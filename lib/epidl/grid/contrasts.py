@@ -59,10 +59,10 @@ def ridge_on_test_individuals(table: pd.DataFrame, held_out: pd.DataFrame) -> pd
     trains on all other individuals, as networks do under `published`. A cohort without such a row
     has none in the result.
     """
-    keys, is_ridge = ["cell", "replicate", "seed", "trait"], table["model"] == "ridge"
-    same = held_out.query("model == 'ridge' and protocol == 'held_out'")[[*keys, "pearson_r"]]
-    ridge = table[is_ridge].drop(columns="pearson_r").merge(same, on=keys, validate="one_to_one")
-    return pd.concat([table[~is_ridge], ridge[table.columns]], ignore_index=True)
+    cohorts = table[["cell", "replicate", "seed", "trait"]].drop_duplicates()
+    ridge = held_out.query("model == 'ridge' and protocol == 'held_out'").merge(cohorts)
+    ridge = ridge.assign(protocol="published").reindex(columns=table.columns)
+    return pd.concat([table[table["model"] != "ridge"], ridge], ignore_index=True)
 
 
 def epistatic_shares(
