@@ -97,9 +97,9 @@ def in_words(table: pd.DataFrame) -> dict[str, str]:
     """Return what the page says of the steps of `correlation_steps`, with the fewest QTL and over all.
 
     own, shared, correlated: the MLP's mean r with the fewest QTL, the last at the highest correlation.
-    pairs, effects: the range of what
-    each step changes in the MLP's lead over ridge. shown, lowered: the numbers of QTL at which the
-    first of these changes has an interval above 0, and the second one below.
+    pairs, effects: the range of what each step changes in the MLP's lead over ridge. shown, lowered:
+    the numbers of QTL at which the first of these changes has an interval above 0, and the second
+    one below.
     """
     r = correlation_steps(table, "pearson_r").dropna(subset=["sharing pairs", "correlation"])
     leads = correlation_steps(table, "difference").loc[r.index]

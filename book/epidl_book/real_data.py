@@ -317,9 +317,8 @@ def in_words(table: pd.DataFrame, compared: pd.DataFrame) -> dict[str, str]:
     words["mlp_traits"] = str(len(mlp))
     words["mlp_ahead"] = str((mlp["low"] > 0).sum())
     words["mlp_behind"] = str((mlp["high"] < 0).sum())
-    words["mlp_chance"] = (
-        f"{len(mlp) / 40:.0f}"  # of 95% intervals above 0 if there is no difference
-    )
+    # of 95% intervals above 0 if there is no difference
+    words["mlp_chance"] = f"{len(mlp) / 40:.0f}"
     ahead = mlp[mlp["low"] > 0]
     words["mlp_names"] = phrases.each(ahead["dataset"] + " " + ahead["trait"]) or "none"
     return words
