@@ -177,21 +177,19 @@ def test_fits_come_back_with_their_own_origin_and_those_of_one_share_its_seconds
     ]
 
 
-def test_tables_from_when_a_record_was_of_a_cell_are_read(tmp_path):
-    old = pd.concat(
-        [table(0.1), table(0.2).assign(replicate=2), table(0.3, "b")], ignore_index=True
-    )
-    fits = results.split(old, {}, [RECORD, RECORD | {"commit": "d"}])
+def test_a_record_is_of_the_fits_it_names_or_alone_of_all():
+    both = pd.concat([table(0.1), table(0.2).assign(replicate=2)], ignore_index=True)
+    fits = results.split(both, {}, [RECORD])
     assert [(fit.name, fit.record["commit"], fit.record["seconds"]) for fit in fits] == [
         ("a 1 published ridge", "c", 1.5),
         ("a 2 published ridge", "c", 1.5),
-        ("b 1 published ridge", "d", 3.0),
     ]
-    pd.testing.assert_frame_equal(results.join(fits)[0], old)
-    with pytest.raises(ValueError, match="records must be one for each of 2 cells, got 1"):
-        results.split(old, {}, [RECORD])
-    with pytest.raises(ValueError, match="records must be of the table's 3 fits, got 1"):
-        results.split(old, {}, [RECORD | {"fits": ["a 1 published ridge"]}])
+    pd.testing.assert_frame_equal(results.join(fits)[0], both)
+    named = RECORD | {"fits": ["a 1 published ridge"]}
+    with pytest.raises(ValueError, match="records must each name their fits, or be one for all"):
+        results.split(both, {}, [named, RECORD])
+    with pytest.raises(ValueError, match="records must be of the table's 2 fits, got 1"):
+        results.split(both, {}, [named])
 
 
 def test_what_others_wrote_in_a_folder_stays(tmp_path):

@@ -20,13 +20,6 @@ def read_records(path: Path) -> Records:
     return json.loads(path.read_text()) if path.exists() else []
 
 
-def fits_of(record: Mapping[str, Any]) -> set[str]:
-    """Return the names of a record's fits. A record without `fits` is of all fits that its
-    parameters name.
-    """
-    return set(record["fits"]) if "fits" in record else cell_of(record).fits
-
-
 def cell_of(record: Mapping[str, Any]) -> Cell:
     """Return the cell that a record's parameters are of."""
     return CELL_TYPES[record["parameters"]["experiment"]](**record["parameters"])
@@ -38,7 +31,7 @@ def count_computed(records: Records, cells: Sequence[Cell]) -> int:
     """
     found = 0
     for cell in cells:
-        alike = [fits_of(record) for record in records if same_settings(record["parameters"], cell)]
+        alike = [r["fits"] for r in records if same_settings(r["parameters"], cell)]
         found += cell.fits <= set().union(*alike)
     return found
 

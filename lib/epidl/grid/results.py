@@ -116,9 +116,9 @@ def split(
     table: pd.DataFrame, side: Mapping[str, pd.DataFrame], records: Sequence[dict]
 ) -> list[Fitted]:
     """Return the fits of a table, in its order, sharing the seconds of a record equally among its
-    fits.
+    fits. A single record that names none is of them all.
 
-    Raises ValueError for records of other fits.
+    Raises ValueError for records of other fits, and for several of which one names none.
     """
     missing = set(KEY) - set(table.columns)
     checks.require(
@@ -127,20 +127,13 @@ def split(
     )
     rows = _by_fit(table)
     own = {name: _by_fit(content) for name, content in side.items()}
-    if not all("fits" in record for record in records):
-        cells: dict[str, list[str]] = {}
-        for name in rows:
-            cells.setdefault(name.split()[0], []).append(name)
-        checks.require(
-            len(cells) == len(records),
-            f"records must be one for each of {len(cells)} cells, got {len(records)}",
-        )
-        records = [
-            record | {"fits": fits} for record, fits in zip(records, cells.values(), strict=True)
-        ]
+    checks.require(
+        len(records) == 1 or all("fits" in record for record in records),
+        f"records must each name their fits, or be one for all, got {len(records)}",
+    )
     origin = {}
     for record in records:
-        origin |= dict.fromkeys(record["fits"], record)
+        origin |= dict.fromkeys(record.get("fits", rows), record)
     checks.require(
         set(origin) == set(rows),
         f"records must be of the table's {len(rows)} fits, got {len(origin)}",
@@ -149,7 +142,7 @@ def split(
     for name, part in rows.items():
         tables = {kind: content[name] for kind, content in own.items() if name in content}
         record = dict(origin[name])
-        record["seconds"] /= len(record.pop("fits"))
+        record["seconds"] /= len(record.pop("fits", rows))
         fits.append(Fitted(part, tables, record))
     return fits
 
