@@ -186,7 +186,8 @@ def test_hours_and_the_quality_of_estimates():
     hours = performance.hours_by_machine(machines, {"quick": [cell]}, {})
     assert float(hours.loc[("fast", "quick"), "scaling"]) == pytest.approx(seconds / 3600, rel=0.01)
     record = {"parameters": cell.model_dump(mode="json"), "seconds": 2 * seconds}
-    ratio = performance.estimate_against_seconds([record], costs.Machine("fast", **rates), {})
+    records = [record | {"fits": sorted(cell.fits)}, record | {"fits": sorted(cell.fits)[1:]}]
+    ratio = performance.estimate_against_seconds(records, costs.Machine("fast", **rates), {})
     assert ratio.to_dict() == {"scaling n1000_scaling1": pytest.approx(0.5)}
 
 

@@ -17,9 +17,8 @@ CHARTS = {"scaling": 1, "dilution": 2, "correlation": 3}
 
 def tables(experiment: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     data = ROOT / "book" / "data"
-    return pd.read_csv(data / f"{experiment}.csv"), pd.read_csv(
-        data / f"figure_{CHARTS[experiment]}_digitised.csv"
-    )
+    table = pd.read_csv(data / f"{experiment}.csv").query("protocol == 'published'")
+    return table, pd.read_csv(data / f"figure_{CHARTS[experiment]}_digitised.csv")
 
 
 def specify(experiment: str, table: pd.DataFrame, published: pd.DataFrame) -> dict:

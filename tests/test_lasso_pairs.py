@@ -5,7 +5,7 @@ import pytest
 
 from conftest import make_cohort
 from epidl.cohorts.genotypes import Dosages, Haplotypes
-from epidl.models import lasso_pairs, pairs
+from epidl.models import lasso_pairs, lasso_path, pairs
 from test_pairs import correlations
 
 TRAIN, TEST = np.arange(850), np.arange(850, 1000)
@@ -20,7 +20,7 @@ def test_the_lasso_is_that_of_coordinate_descent():
     rng = np.random.default_rng(1)
     x = rng.integers(0, 2, size=(120, 15)) * 2.0 - 1
     y = x[:, 0] - 0.5 * x[:, 3] + rng.normal(size=120) + 4
-    fit = lasso_pairs.fit_lasso(x, y)
+    fit = lasso_path.fit_lasso(x, y)
     centred, effects = x - x.mean(axis=0), np.zeros(15)
     for _ in range(200):
         for j, column in enumerate(centred.T):
@@ -34,7 +34,7 @@ def test_the_lasso_is_that_of_coordinate_descent():
 
 def test_smaller_penalties_are_tried_where_the_smallest_is_best():
     x = np.random.default_rng(1).normal(size=(300, 20))
-    fit = lasso_pairs.fit_lasso(x, x.sum(axis=1))
+    fit = lasso_path.fit_lasso(x, x.sum(axis=1))
     assert fit.alpha_ < 1e-3 * fit.alphas_.max()
     np.testing.assert_allclose(fit.coef_, 1, atol=1e-3)
 
@@ -88,3 +88,11 @@ def test_traits_without_epistasis_seldom_have_a_pair(h2):
         fit = lasso_pairs.fit_lasso_pairs(cohort.genotypes, cohort.phenotypes, np.arange(255))
         found += sum(len(kept) > 0 for kept in fit.pairs)
     assert found <= 6  # of 30 traits
+
+
+def test_what_does_not_converge_is_told(monkeypatch):
+    cohort = make_cohort(300, 10, rel_aa=[1])
+    arguments = cohort.genotypes, cohort.phenotypes, np.arange(250)
+    assert lasso_pairs.fit_lasso_pairs(*arguments).converged
+    monkeypatch.setattr(lasso_path, "MAX_ITERATIONS", 1)
+    assert not lasso_pairs.fit_lasso_pairs(*arguments).converged

@@ -848,7 +848,10 @@ def test_fits_of_several_machines_merge_and_conflicts_are_refused(book, capsys):
 @pytest.fixture(scope="module")
 def compared():
     names = ("scaling", "dilution", "correlation")
-    tables = {name: results.read_table(DATA / f"{name}.csv") for name in names}
+    tables = {
+        name: results.read_table(DATA / f"{name}.csv").query("protocol == 'published'")
+        for name in names
+    }
     published = {
         name: pd.read_csv(DATA / f"figure_{k}_digitised.csv")
         for k, name in enumerate(names, start=1)

@@ -42,7 +42,9 @@ def test_fits_of_the_same_cohort_are_compared_by_model_and_width(ship):
     }
     assert found.loc["MLP", ["units here", "units shipped"]].tolist() == ["512", "4,096"]
     assert found.loc["Ridge", "units here"] == "–"
-    words = your_run.run_in_words(values, {"scaling": [{"seconds": 90.0, "device": "a CPU"}]})
+    parts = [{"seconds": 45.0, "device": "a CPU", "fits": [f"a {k} published mlp"]} for k in (1, 2)]
+    words = your_run.run_in_words(values, {"scaling": parts})
+    assert words["cells"] == "1 cells"
     assert words["verdict"] == "8 of 12 accuracies came out within 0.01 of the shipped ones"
     assert words["time"] == "90 seconds"
 

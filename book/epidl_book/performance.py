@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from epidl.cohorts.splits import split_samples
 from epidl.figures.style import PARITY, legend_below, trait_style
 from epidl.grid import costs
-from epidl.grid.params import CELL_TYPES, Cell
+from epidl.grid.params import Cell
 from epidl_book.claims import WIDTH
 from epidl_book.phrases import duration
+from epidl_book.provenance import cell_of
 
-# what our way is measured against: colour, marker
 LENGTHS = {"a second": 1 / 3600, "a minute": 1 / 60, "an hour": 1, "a day": 24}  # in hours
+# what our way is measured against: colour, marker
 WAYS = {"published way": (str(apc.cinnabar), "D"), "plain way": (str(apc.aegean), "o")}
 
 
@@ -131,14 +132,16 @@ def estimate_against_seconds(
     records: Sequence[Mapping], machine: costs.Machine, epochs: Mapping
 ) -> pd.Series:
     """Return the estimated seconds of cells over those that they took, by their provenances, one
-    number per cell.
+    number per cell that was computed in one go.
     """
-    ratios = {}
+    names, ratios = [], []
     for record in records:
-        cell = CELL_TYPES[record["parameters"]["experiment"]](**record["parameters"])
-        estimated = 3600 * costs.estimates([cell], machine, epochs)["hours"].sum()
-        ratios[f"{cell.experiment} {cell.name}"] = estimated / record["seconds"]
-    return pd.Series(ratios)
+        cell = cell_of(record)
+        if cell.fits <= set(record["fits"]):  # else the record is of a part of the cell
+            estimated = 3600 * costs.estimates([cell], machine, epochs)["hours"].sum()
+            names.append(f"{cell.experiment} {cell.name}")
+            ratios.append(estimated / record["seconds"])
+    return pd.Series(ratios, names)
 
 
 # --- Figures -----------------------------------------------------------------------------------------

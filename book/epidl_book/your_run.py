@@ -124,6 +124,7 @@ def compare(run: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def run_in_words(values: pd.DataFrame, records: Mapping[str, Records]) -> dict[str, str]:
     """Return how many values of `compare` agree, and what the run took, in words."""
     done = list(itertools.chain.from_iterable(records.values()))
+    cells = {(name, fit.split()[0]) for name in records for r in records[name] for fit in r["fits"]}
     close = ((values["here"] - values["shipped"]).abs() <= CLOSE).sum()
     verdict = "No shipped accuracy is of what was computed here"
     if len(values):
@@ -132,7 +133,7 @@ def run_in_words(values: pd.DataFrame, records: Mapping[str, Records]) -> dict[s
         )
     return {
         "verdict": verdict if done else "Nothing was computed for this copy of the book",
-        "cells": f"{len(done)} cells",
+        "cells": f"{len(cells)} cells",
         "time": phrases.duration(sum(record["seconds"] for record in done)),
         "device": phrases.each(record["device"] for record in done) or "no device",
     }

@@ -63,7 +63,7 @@ def device_name(device: str) -> str:
     """
     import torch
 
-    if device != "cpu" and torch.cuda.is_available():
+    if resolve_device(device) == "cuda":
         return torch.cuda.get_device_name()
     return f"{_cpu_model()}, {os.cpu_count()} cores"
 

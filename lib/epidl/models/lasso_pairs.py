@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from epidl import checks
 from epidl.cohorts.genotypes import Genotypes
 from epidl.devices import checked_device
-from epidl.models.lasso_path import fit_lasso
+from epidl.models import lasso_path
 from epidl.models.pairs import (
     MAX_ROUNDS,
     Design,
@@ -48,7 +48,8 @@ def predict(task: Task, model: Model) -> Prediction:
     """Predict by a LASSO on markers and chosen pairs. columns: those of `pairs.predict_pairs`."""
     fit = fit_lasso_pairs(task.genotypes, task.phenotypes, task.all_but_test, device=task.device)
     columns = precision_and_recall(fit.pairs, task.known_traits) if task.known_traits else {}
-    return of_test_samples(task, fit, columns=columns)
+    status = "exact" if fit.converged else "not_converged"
+    return of_test_samples(task, fit, status=status, columns=columns)
 
 
 def fit_lasso_pairs(
@@ -74,7 +75,7 @@ def fit_lasso_pairs(
     codes = 2.0 * (genotypes.block(rows) - np.float64(genotypes.centre))
     n_traits = phenotypes.shape[1]
     additive, intercepts = np.zeros((genotypes.n_markers, n_traits)), np.zeros(n_traits)
-    pairs, effects = [], []
+    pairs, effects, converged = [], [], True
     for t, y in enumerate(phenotypes[rows].T):
         relevance = np.abs(codes.T @ (y - y.mean()))
         base = clumped(codes, np.argsort(-relevance, kind="stable"), MARKER_R2)
@@ -84,7 +85,10 @@ def fit_lasso_pairs(
         found = fit.effects[len(base) :]
         pairs.append(fit.pairs[found != 0])
         effects.append(found[found != 0])
-    return PairFit(additive, tuple(pairs), tuple(effects), intercepts, genotypes.centre)
+        converged &= fit.lasso.n_iter_ < lasso_path.MAX_ITERATIONS
+    return PairFit(
+        additive, tuple(pairs), tuple(effects), intercepts, genotypes.centre, bool(converged)
+    )
 
 
 @dataclass
@@ -102,7 +106,7 @@ class _Sparse:
 
     def __post_init__(self) -> None:
         columns = np.hstack([self.codes[:, self.markers], _products(self.codes, self.pairs)])
-        self.lasso = fit_lasso(columns, self.y)
+        self.lasso = lasso_path.fit_lasso(columns, self.y)
         self.effects = self.lasso.coef_
         self.residual = self.y - self.lasso.predict(columns)
         self.error = self.lasso.mse_path_.mean(axis=1).min()

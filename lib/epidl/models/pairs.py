@@ -52,7 +52,7 @@ class PairFit:
 
     additive_effects: (n_markers, n_traits). pairs: of each trait, (n_pairs, 2) marker numbers.
     pair_effects: of each trait, (n_pairs,). intercepts: (n_traits,). centre: that of the genotypes
-    that the effects were estimated on.
+    that the effects were estimated on. converged: whether all traits' fits did.
     """
 
     additive_effects: NDArray[np.float64]
@@ -60,6 +60,7 @@ class PairFit:
     pair_effects: tuple[NDArray[np.float64], ...]
     intercepts: NDArray[np.float64]
     centre: NDArray[np.float32] | float
+    converged: bool = True
 
     def predict(self, genotypes: Genotypes, rows: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return the predicted phenotypes (len(rows), n_traits) of some individuals, or raise as

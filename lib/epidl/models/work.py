@@ -138,13 +138,14 @@ def ridge(shape: Shape) -> Work:
 def kernel(shape: Shape) -> Work:
     """Return the work of epistatic BLUP by Cholesky factors, REML included."""
     n_train, n_markers, n_traits = TRAIN_SHARE * shape.n_samples, shape.n_markers, shape.n_traits
-    rank, n_ratios = min(n_markers, n_train), 25  # ratios of the variances that REML tries
+    n_reml, n_ratios = min(n_train, kernels.REML_ROWS), 25  # ratios of the variances that are tried
+    rank = min(n_markers, n_reml)
     return Work(
         products=2 * n_train**2 * n_markers,
-        exact_products=n_traits * n_train**3 / 3 + n_ratios * 2 * n_train * rank**2,
+        exact_products=n_traits * n_train**3 / 3 + n_ratios * 2 * n_reml * rank**2,
         moved=(n_traits + 2 / 3) * DOUBLE * n_train**2 * 6,
         # to tridiagonal form, which is a third of an eigendecomposition
-        decomposed=(n_train**3 + n_ratios * rank**3) / 3,
+        decomposed=(n_reml**3 + n_ratios * rank**3) / 3,
     )
 
 

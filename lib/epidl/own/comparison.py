@@ -196,7 +196,7 @@ def _by_family(groups: NDArray | None, alone: bool = True) -> dict[str, tuple[ND
     """
     if groups is None:
         raise ValueError(
-            "group must name a column of the phenotype table for family splits, got none"
+            "group must name a column of the phenotype table for splits by group, got none"
         )
     least = LEAST_TEST if alone else np.inf
     names, sizes = np.unique(groups, return_counts=True)
