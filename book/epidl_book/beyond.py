@@ -26,16 +26,18 @@ def lead_counts(differences: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def worth_of_test_individuals(published: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFrame:
+def worth_of_test_individuals(
+    published: pd.DataFrame, held_out: pd.DataFrame, by: Sequence[str] = ("n_samples", "scaling")
+) -> pd.DataFrame:
     """Return `mean_difference` of the MLP under `published` to that under `held_out`, on the same
     cohorts.
 
-    One row per number of individuals and scaling with common cohorts.
+    One row per value of `by` with common cohorts.
     """
     mlp = published[published["model"] == "mlp"]
     # paired by protocol, too
     both = pd.concat([mlp.assign(model="mlp_published", protocol="held_out"), held_out])
-    return mean_difference(both, "mlp_published", "mlp", ["n_samples", "scaling"])
+    return mean_difference(both, "mlp_published", "mlp", by)
 
 
 def ladder_table(table: pd.DataFrame, by: Sequence[str] = ("scaling",)) -> pd.DataFrame:

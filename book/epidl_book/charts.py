@@ -187,24 +187,26 @@ def _chart(
     }
     sources = {name: alt.Chart(_source(name, part)) for name, part in data.items()}
     choices = [_choice(key, options[key], table[key]) for key in keys]
-    return (
+    return framed(
         alt.layer(*_layers(sources, keys, _looks(x, models), quantities))
         .add_params(*choices, *_display_choices(models, quantities))
         .properties(
             datasets={name: _csv(part) for name, part in data.items()},
-            width="container",
             height=320,
-            # labels change with choices
-            autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),
-            background="white",
             description=f"{QUANTITIES['pearson_r']} of models, by {x.to_dict()['title'].lower()}",
             title=alt.Title(
                 alt.ExprRef(f"{json.dumps(QUANTITIES)}[quantity]"), anchor="start", fontSize=13
             ),
         )
-        .configure_axis(labelFontSize=12, titleFontSize=12)
-        .configure_legend(labelFontSize=12, symbolOpacity=1)
     )
+
+
+def framed(chart: alt.LayerChart) -> alt.LayerChart:
+    """Return a chart as wide as its page, with the background and letters that all charts have."""
+    fit = alt.AutoSizeParams(type="fit-x", contains="padding", resize=True)  # labels change
+    chart = chart.properties(width="container", autosize=fit, background="white")
+    chart = chart.configure_axis(labelFontSize=12, titleFontSize=12)
+    return chart.configure_legend(labelFontSize=12, symbolOpacity=1)
 
 
 def _layers(

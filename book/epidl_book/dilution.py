@@ -57,7 +57,7 @@ def selection_limit(table: pd.DataFrame, trials: pd.DataFrame) -> str:
         .first()
     )
     tried = trials[trials["model"] == "mlp_pruned"].join(
-        passing, on=["cell", "replicate", "protocol"]
+        passing, on=["cell", "replicate", "protocol"], how="inner"
     )
     limited = int((tried["max_features"] < tried["n_features"]).sum())
     return f"a trial's limit was lower than the number of columns that pass the threshold in {limited} of {len(tried)}"

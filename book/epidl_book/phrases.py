@@ -132,9 +132,10 @@ def describe_run(table: pd.DataFrame, provenance: Path | str) -> dict[str, str]:
     )
     replicates = table.groupby("cell")["replicate"].nunique()
     sizes, cohorts = ends(table["n_samples"]), ends(replicates)
+    widths = table["hidden_width"] if "hidden_width" in table else pd.Series(dtype=int)
     words = {
         "profile": each(table["profile"]),
-        "width": each(table.loc[table["hidden_width"] > 0, "hidden_width"]),
+        "width": each(widths[widths > 0]),
         "cells": f"{len(replicates)} cells of {sizes} individuals, cohorts in each: {cohorts}",
         "left": not_computed(table, planned),
         "device": each(runs["device"]),

@@ -14,7 +14,7 @@ from IPython.display import HTML, Markdown
 from epidl.figures.style import MODEL_COLORS
 from epidl.own.registry import KINDS
 from epidl.planner import planning, surface
-from epidl_book.charts import show_chart
+from epidl_book import charts
 
 CONDITION = surface.KEYS[2:]  # of whatever experiment and cell
 EXPECTED = ("kernel", "pairs", "ridge")  # what theory expects where a network leads
@@ -51,7 +51,7 @@ def show_planner() -> HTML:
         "<noscript>The planner needs JavaScript; <code>python -m epidl.planner</code> gives the same.</noscript>"
         '<p id="planner-answer" class="planner-answer" aria-live="polite"></p>'
         f"{_table('forecasts', FORECASTS, 'What to expect of each model')}"
-        f'<div id="planner-chart">{show_chart(curve_chart(), CHART_NAME).data}</div>'
+        f'<div id="planner-chart">{charts.show_chart(curve_chart(), CHART_NAME).data}</div>'
         '<ul id="planner-notes"></ul>'
         f"{_table('nearest', NEAREST, 'The nearest simulated conditions, with the mean r of each model there')}"
         "<p>To simulate such a study, from the project's root:</p>"
@@ -77,9 +77,8 @@ def curve_chart() -> alt.LayerChart:
         "n_samples:Q", title="Individuals", scale=alt.Scale(type="log", nice=False), axis=axis
     )
     y = alt.Y("pearson_r:Q", title="Expected r", scale=alt.Scale(domain=[0, 1]))
-    color = alt.Color(
-        "model:N", scale=colors, legend=alt.Legend(title=None, orient="bottom", columns=1)
-    )
+    legend = alt.Legend(title=None, orient="bottom", columns=1)
+    color = alt.Color("model:N", scale=colors, legend=legend)
     curve = alt.Chart(alt.NamedData("curve"))
     tooltip = [
         "model:N",
@@ -96,7 +95,7 @@ def curve_chart() -> alt.LayerChart:
             domain=list(map(texts.get, ("simulated", "alike", "theory", "bound"))),
             range=[[1, 0], [10, 2], [5, 4], [2, 2]],
         ),
-        legend=alt.Legend(title=None, orient="bottom", columns=1),
+        legend=legend,
     )
     lines = curve.mark_line(strokeWidth=2).encode(
         x=x, y=y, color=color, strokeDash=dashes, tooltip=tooltip
@@ -117,23 +116,17 @@ def curve_chart() -> alt.LayerChart:
         ceilings.append(study.mark_rule(color="gray").encode(y=f"{name}:Q"))
         text = study.mark_text(text=label, align="left", dx=3, dy=-6, color="#555")
         ceilings.append(text.encode(x=alt.value(0), y=f"{name}:Q"))
-    return (
+    return charts.framed(
         alt.layer(
             bands.properties(name="intervals"), *ceilings, here, lines.properties(name="curves")
-        )
-        .properties(
+        ).properties(
             datasets={
                 "curve": [start],
                 "study": [{"n_samples": 1000, "ceiling": 1, "additive": 1}],
             },
-            width="container",
             height=300,
-            autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),
-            background="white",
             description=CHART_NAME,
         )
-        .configure_axis(labelFontSize=12, titleFontSize=12)
-        .configure_legend(labelFontSize=12, symbolOpacity=1)
     )
 
 

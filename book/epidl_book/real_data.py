@@ -1,8 +1,6 @@
 """The page of real data: which model predicts best in the public cohorts."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +11,6 @@ from matplotlib.figure import Figure
 from epidl import figures
 from epidl.figures import style
 from epidl.grid import contrasts, results
-from epidl.grid.params import load_grids
 from epidl.own import comparison, registry
 from epidl_book import phrases
 
@@ -22,16 +19,7 @@ def read() -> pd.DataFrame:
     """Return the table of real cohorts without the example, the learning curve and the tuned network,
     and give the page words about its run.
     """
-    table = results.read_table(phrases.DATA / "real.csv")
-    runs = pd.DataFrame(json.loads((phrases.DATA / "real.provenance.json").read_text()))
-    words = {
-        "left": phrases.not_computed(table, load_grids(Path("params/real.yml"))["standard"]),
-        "device": phrases.each(runs["device"]),
-        "time": phrases.duration(runs["seconds"].sum()),
-        "profile": phrases.each(table["profile"]),
-    }
-    phrases.say("real", words)
-    return contrasts.real_traits(table)
+    return contrasts.real_traits(phrases.tell_run("real", "real"))
 
 
 def read_tuned() -> pd.DataFrame:
