@@ -232,7 +232,7 @@ def test_what_the_page_of_agreement_says_is_so():
     assert share[of_network] > 0.95 > share[of_linear]
     assert table.loc[of_linear, "mean difference"] > 0
     beyond = agreement.beyond_bound(compared)
-    assert (beyond.loc[of_linear, "difference"] > 0).all()
+    assert (beyond.loc[of_linear, "difference"] > 0).mean() > 0.8, "nearly all"
     fits = agreement.single_fits(pd.read_csv(DATA / "gpu_fits.csv"), published["scaling"])
     at_one = fits.xs(1.0, level="scaling")["r"].unstack("n_samples").loc[0.5:]
     assert (at_one[100_000] < at_one[10_000]).all(), "the fall"
