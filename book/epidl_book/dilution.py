@@ -1,6 +1,6 @@
 """The page of dilution: its drawing, computed words and tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import arcadia_pycolor as apc
 import matplotlib.pyplot as plt
@@ -101,17 +101,6 @@ def in_words(table: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, str]:
     gap = additive.groupby("n_markers")["difference"].mean().abs()
     words["additive_most"] = f"{gap[gap.index > MANY].max():.3f}"
     return words | {"additive": f"{gap[gap.index <= MANY].max():.3f}"}
-
-
-def cohorts_in_words(table: pd.DataFrame, published: Iterable[int]) -> str:
-    """Return in a sentence whether most numbers of markers, or some, have fewer than two cohorts of the
-    network. The numbers are those of the table and the `published` ones.
-    """
-    n_cohorts = table[table["model"] == "mlp"].groupby("n_markers")["replicate"].nunique()
-    few = n_cohorts.reindex(sorted({*n_cohorts.index, *published}), fill_value=0) < 2
-    if not few.any():
-        return "There are several cohorts with each number of markers."
-    return f"{'Most' if few.mean() > 0.5 else 'Some'} numbers of markers have one cohort at most so far."
 
 
 def selection_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -176,6 +176,7 @@ def words(known: Mapping[str, Any]) -> dict[str, str]:
     return {
         "most": f"{known['simulated']['n_samples'][1]:,}",
         "conditions": str(len(known["points"])),
+        "worth": f"{surface.WORTH:g}",
         **dict(zip(("additive", "epistatic", "power"), efficiency, strict=True)),
         "larger_sizes": known["publication"]["sizes"],
         "larger_mean": known["publication"]["mean"],
